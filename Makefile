@@ -1,0 +1,102 @@
+# One menu. Needs Python 3.11 or later and make, nothing else; everything goes into .venv.
+#
+#   make crawl                      crawl the bundled practice site and show a query
+#   make crawl URL=https://…        crawl any site
+#   make test  make check           what CI runs
+
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python
+PYTHON ?= $(shell for python in $(CANDIDATES); do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { command -v $$python; break; }; done)
+BIN := .venv/bin
+READY := .venv/.ready
+DEV := .venv/.ready-dev
+URL ?=
+ARGS ?=
+CONFORMANCE := $(wildcard ../shared/conformance/run.py)
+
+.PHONY: help crawl test kill-test check fmt clean setup docs bench bench-scale bench-sites profile conformance
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo 'also: kill-test setup fmt docs bench bench-scale bench-sites profile conformance clean'
+
+# ---------------------------------------------------------------- use
+
+crawl: $(READY)
+ifeq ($(URL),)
+	@$(BIN)/crawler demo quotes --store data/quotes.db $(ARGS)
+else
+	@$(BIN)/crawler crawl $(URL) $(ARGS)
+endif
+
+# ---------------------------------------------------------------- develop
+
+setup: $(DEV)
+
+test: $(DEV)
+	$(BIN)/pytest $(ARGS)
+
+# The tests that kill a crawl, with a hundred kills.
+kill-test: $(DEV)
+	KILLS=100 $(BIN)/pytest tests/test_kill.py $(ARGS)
+
+check: $(DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest tests/test_floors.py
+
+fmt: $(DEV)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# What is made from the code; tests fail when these files are behind it.
+docs: $(DEV)
+	$(BIN)/crawler config > .made && mv .made config.toml
+	$(BIN)/crawler config --format markdown > .made && mv .made docs/configuration.md
+	$(BIN)/python -m crawler.cli.reference > .made && mv .made docs/cli.md
+
+conformance: $(DEV)
+ifeq ($(CONFORMANCE),)
+	@echo 'The conformance tables are not here.'
+else
+	$(BIN)/python $(CONFORMANCE) --show 5 $(ARGS)
+endif
+
+clean:
+	rm -rf .venv .made .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- measure
+
+bench: $(DEV)
+	$(BIN)/python bench/run.py $(ARGS)
+
+bench-scale: $(DEV)
+	$(BIN)/python bench/scale.py $(ARGS)
+
+profile: $(DEV)
+	$(BIN)/python bench/stages.py $(ARGS)
+
+# Ours alone on the real sites, against the pages that an independent loop finds.
+bench-sites: $(DEV)
+	$(BIN)/python bench/run.py --systems sketch ours --rounds 1 $(ARGS)
+
+# ---------------------------------------------------------------- set-up
+
+$(READY): pyproject.toml
+ifeq ($(PYTHON),)
+	@echo 'No Python 3.11 or later was found (looked for: $(CANDIDATES)).'
+	@echo 'Install one, or name it: make PYTHON=/path/to/python3.12'
+	@exit 1
+else
+	@echo 'Setting up .venv with $(PYTHON) …'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+endif
+
+$(DEV): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

@@ -1,0 +1,84 @@
+"""Install the peers, each family in a virtual environment of its own under `bench/.work/`."""
+
+import platform
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterable
+from pathlib import Path
+
+from systems import HERE, OURS, ROOT, WORK, System, python_of
+
+PLOT_ENVIRONMENT = "plot"
+VERSIONS_OF = {
+    "scrapy": ("scrapy", "twisted", "parsel", "lxml"),
+    "crawlee": ("crawlee", "impit", "parsel", "beautifulsoup4", "lxml"),
+    "sketch": ("aiohttp", "uvloop", "selectolax", "ada-url", "zstandard", "xxhash"),
+}
+
+
+def install(systems: Iterable[System]) -> dict[str, str]:
+    """Make every system runnable; give, for each that cannot be, the reason by name."""
+    problems: dict[str, str] = {}
+    for system in systems:
+        if system.environment:
+            python = environment(system.environment, system.requirements)
+            if system.environment == OURS:
+                _install_this_tree(python)
+        elif system.build:
+            if problem := build_colly(WORK / system.build):
+                problems[system.name] = problem
+        elif not Path(system.command[0].format(root=ROOT, here=HERE)).exists():
+            problems[system.name] = f"{system.command[0].format(root='.')} is not installed"
+    return problems
+
+
+def _install_this_tree(python: Path) -> None:
+    """Install the tree as it is now the way a user does: compiled, not linked to its source."""
+    command = [python, "-m", "pip", "install", "-qq", "--no-deps", "--force-reinstall", str(ROOT)]
+    subprocess.run(command, check=True)
+
+
+def environment(name: str, requirements: tuple[str, ...]) -> Path:
+    """Create the environment `name` with `requirements`, once; give its Python."""
+    python = python_of(name)
+    ready = python.parent.parent / "ready"
+    wanted = "\n".join(requirements)
+    if not ready.exists() or ready.read_text() != wanted:
+        print(f"installing {', '.join(requirements)} …", file=sys.stderr)
+        venv.create(python.parent.parent, clear=True, symlinks=True, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-qq", *requirements], check=True)
+        ready.write_text(wanted)
+    return python
+
+
+def build_colly(target: Path) -> str:
+    """Build the Colly crawler, whose modules Go fetches; give the reason when that fails."""
+    if target.exists():
+        return ""
+    if shutil.which("go") is None:
+        return "go is not installed (Debian: golang-go)"
+    source = WORK / "colly-source"
+    shutil.copytree(HERE / "peers" / "colly", source, dirs_exist_ok=True)
+    for command in (["go", "mod", "tidy"], ["go", "build", "-o", str(target), "."]):
+        step = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=300)
+        if step.returncode:
+            (WORK / "colly.log").write_text(step.stderr)
+            return f"`{' '.join(command[:3])}` failed; see bench/.work/colly.log"
+    return ""
+
+
+def versions() -> dict[str, dict[str, str]]:
+    """Give the versions of every library measured, by environment, and of the interpreter."""
+    code = (
+        "import sys; from importlib.metadata import version\n"
+        "for name in sys.argv[1:]: print(name, version(name))"
+    )
+    found = {"interpreter": {"python": platform.python_version()}}
+    for name, packages in VERSIONS_OF.items():
+        if python_of(name).exists():
+            run = [python_of(name), "-c", code, *packages]
+            lines = subprocess.run(run, check=True, capture_output=True, text=True).stdout
+            found[name] = dict(line.split() for line in lines.splitlines())
+    return found

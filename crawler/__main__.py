@@ -1,0 +1,29 @@
+"""The command line's front door: `crawler`, and `python -m crawler`."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+from crawler.version import __version__
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and leave with its exit code.
+
+    `--version` is answered here, before anything slow is imported.
+    """
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        print(f"crawlkeep {__version__}")
+        return
+    gc.set_threshold(50_000, 20, 100)  # imports make no garbage, and a crawl makes little
+    try:
+        from crawler.cli import run
+
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

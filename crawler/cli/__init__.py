@@ -1,0 +1,113 @@
+"""The command line. Only this package prints, configures logging, handles signals and exits.
+
+Each command is a function in a module of its own, imported when it is used: a command that only
+looks at a store starts in a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from crawler.errors import CrawlerError, StoreFull, UsageError
+from crawler.version import __version__
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "crawl": ("crawl", "crawl"),
+    "run": ("run", "run"),
+    "list": ("spiders", "list_spiders"),
+    "new": ("scaffold", "new"),
+    "status": ("status", "status"),
+    "query": ("query", "query"),
+    "search": ("search", "search"),
+    "export": ("export", "export"),
+    "import": ("importing", "import_"),
+    "retry": ("again", "retry"),
+    "recrawl": ("again", "recrawl"),
+    "changes": ("again", "changes"),
+    "reparse": ("reparse", "reparse"),
+    "diff": ("diff", "diff"),
+    "fetch": ("fetch", "fetch"),
+    "why": ("why", "why"),
+    "report": ("report", "report"),
+    "download": ("download", "download"),
+    "shell": ("shell", "shell"),
+    "config": ("settings", "config"),
+    "demo": ("demo", "demo"),
+}
+"""Every command: the module of `crawler.cli` and the function in it."""
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+NO_PAGE, GATE = 3, 4
+
+
+class LazyGroup(TyperGroup):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Give the names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Give the command of that name, None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, function = COMMANDS[cmd_name]
+        app = _app()
+        app.command(cmd_name)(getattr(import_module(f"crawler.cli.{module}"), function))
+        return typer.main.get_command(app)
+
+
+def _app(**options: Any) -> typer.Typer:
+    # Rich costs 50 ms: only a terminal gets it.
+    markup = "rich" if sys.stdout.isatty() else None
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=markup,  # type: ignore[arg-type]
+        pretty_exceptions_enable=False,
+        **options,
+    )
+
+
+def build() -> Any:
+    """Give the whole command line as one command."""
+    app = _app(cls=LazyGroup, no_args_is_help=True)
+    app.callback()(crawler)
+    return typer.main.get_command(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"crawlkeep {__version__}")
+        raise typer.Exit
+
+
+def crawler(
+    version: bool = typer.Option(
+        False, "--version", "-V", help="Show the version.", callback=_version, is_eager=True
+    ),
+) -> None:
+    """Crawl web sites politely, lose nothing, query the result with SQL.
+
+    Example: crawler crawl https://docs.python.org/3/ --max-pages 100
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit code; what went wrong is one line on stderr."""
+    try:
+        build()(list(arguments), prog_name="crawler")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except CrawlerError as error:
+        print(f"crawler: {error}", file=sys.stderr)
+        return WRONG_USAGE if isinstance(error, (UsageError, StoreFull)) else FAILED
+    except OSError as error:
+        print(f"crawler: {error}", file=sys.stderr)
+        return FAILED
+    return 0

@@ -1,0 +1,163 @@
+"""`crawler retry`, `recrawl` and `changes`: a second look at what was crawled."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crawler.cli import options
+from crawler.cli.options import LogLevel
+
+if TYPE_CHECKING:
+    from crawler.spider import Spider
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def retry(
+    where: Annotated[
+        str, typer.Option(help="SQL over pages and host, as in \"outcome = 'timeout'\".")
+    ] = "",
+    store: options.Seen = None,
+) -> None:
+    """Queue failed requests again.
+
+    Nothing that failed is ever forgotten.
+
+    Example: crawler retry --where "status = 503 AND host LIKE '%example.com%'"
+    """
+    from crawler.cli import stores
+    from crawler.store import upkeep
+
+    path = stores.find(store)
+    number = upkeep.retry(path, where)
+    print(f"{number:,} requests queued again in {path}; go on with `crawler run` or `crawl`")
+
+
+def recrawl(
+    spider: Annotated[
+        str | None, typer.Argument(help="The spider; by default the store's seeds as a site.")
+    ] = None,
+    where: Annotated[str, typer.Option(help="SQL over pages: only these.")] = "",
+    all_: Annotated[bool, typer.Option("--all", help="Also pages that are not due yet.")] = False,
+    sitemap: Annotated[
+        list[Path] | None,
+        typer.Option(help="A sitemap or feed file: what it says changed is due now."),
+    ] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
+    ] = None,
+    store: options.Seen = None,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+    quiet: options.Quiet = False,
+    log_level: options.Level = LogLevel.INFO,
+    json: options.Json = False,
+) -> None:
+    """Visit pages again that are due.
+
+    By conditional requests; what the pages were is kept. A page that changes is visited sooner,
+    one that does not later.
+
+    Example: crawler recrawl --store quotes --where "depth <= 1"
+    """
+    from crawler.cli import running, stores
+    from crawler.store import upkeep
+    from crawler.store.rows import iso
+
+    path = stores.find(store if store or not spider else spider)
+    now = iso(datetime.now(UTC).timestamp())
+    for file in sitemap or ():
+        upkeep.bring_forward(path, _changed(file), now)
+    number = upkeep.recrawl(path, now, where, all_=all_)
+    if not number:
+        print(f"{path}: no page is due; --all visits every page", file=sys.stderr)
+        return
+    made = _spider(spider, path, arguments or [])
+    wish = running.Wish(
+        store=path,
+        config=config,
+        overrides=options.overrides(set_, {}),
+        quiet=quiet,
+        log_level=log_level,
+        as_json=json,
+    )
+    raise typer.Exit(running.run(made, wish))
+
+
+def _spider(name: str | None, path: Path, arguments: list[str]) -> Spider:
+    if name is not None:
+        from crawler.cli import loading
+
+        return loading.load(name, arguments)
+    from crawler.errors import UsageError
+    from crawler.query import Reader
+    from crawler.spider import SiteSpider
+
+    with Reader(path) as reader:
+        owner = [v for (v,) in reader.query("SELECT value FROM crawl WHERE key = 'spider'").rows]
+        if owner != ["site"]:
+            raise UsageError(f"{path} was crawled by a spider: crawler recrawl {owner[0]}")
+        seeds = reader.query("SELECT url FROM pages WHERE depth = 0 AND parent_id IS NULL").rows
+        return SiteSpider(*[url for (url,) in seeds])
+
+
+def _changed(file: Path) -> list[tuple[str, str]]:
+    from crawler.sitemap import parse
+
+    found = parse(file.read_bytes(), f"file://{file}")
+    return [(entry.url, entry.lastmod) for entry in found if entry.lastmod]
+
+
+def changes(
+    since: Annotated[
+        str, typer.Option(help="A time (ISO 8601), or how long ago: 30m, 12h, 7d.")
+    ] = "7d",
+    kind: Annotated[
+        str | None, typer.Option(help="new, changed, touched, redirected, gone, back, failed.")
+    ] = None,
+    store: options.Seen = None,
+    json: options.Json = False,
+) -> None:
+    """List what later visits found new, changed or gone.
+
+    Example: crawler changes --since 2d --store quotes
+    """
+    from crawler.cli import stores
+    from crawler.cli.table import write_table
+    from crawler.export import stream
+    from crawler.formats import Wish
+    from crawler.query import Reader
+
+    condition = " AND kind = ?" if kind else ""
+    values = (_time(since), *([kind] if kind else []))
+    with Reader(stores.find(store)) as reader:
+        rows = reader.query(
+            "SELECT at, kind, url, status_before, status, title_before, title, redirect_to"
+            f" FROM changes WHERE at >= ?{condition} ORDER BY change_id",
+            values,
+        )
+        if json:
+            stream(rows, "jsonl", sys.stdout.buffer, Wish())
+            sys.stdout.buffer.flush()
+        else:
+            write_table(rows, sys.stdout)
+
+
+def _time(text: str) -> str:
+    """Give a moment as the store writes it; UsageError for what is none."""
+    from crawler.errors import UsageError
+    from crawler.store.rows import iso
+
+    if text[-1:] in _UNITS and text[:-1].isdigit():
+        ago = timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+        return iso((datetime.now(UTC) - ago).timestamp())
+    try:
+        made = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--since {text}: write a time like 2026-01-31, or 12h, 7d") from None
+    return iso((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp())

@@ -1,0 +1,82 @@
+"""`crawler crawl`: a site without writing a spider."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crawler.cli import options
+from crawler.cli.options import LogLevel
+
+
+class Reach(StrEnum):
+    """Which links belong to the crawl."""
+
+    HOST = "host"
+    DOMAIN = "domain"
+    PREFIX = "prefix"
+    ANY = "any"
+
+
+def crawl(
+    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
+    max_pages: options.MaxPages = None,
+    depth: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Follow links at most this many steps.")
+    ] = None,
+    scope: Annotated[
+        Reach | None, typer.Option(help="Which links belong to the crawl; by default host.")
+    ] = None,
+    store: options.Store = None,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+    fresh: options.Fresh = False,
+    quiet: options.Quiet = False,
+    log_level: options.Level = LogLevel.INFO,
+    json: options.Json = False,
+) -> None:
+    """Crawl a site without writing a spider.
+
+    Every page in reach of the URLs goes into a store that SQL can query. Run it again to resume
+    what was interrupted.
+
+    Example: crawler crawl https://docs.python.org/3/ --max-pages 100 --set politeness.delay=1
+    """
+    from crawler.cli.running import Wish, run
+    from crawler.crawl import store_name
+    from crawler.spider import SiteSpider, seeds_of
+
+    spider = SiteSpider(*urls)
+    seeds = seeds_of(spider)
+    file = Path(store) if store else Path("data") / f"{store_name(seeds[0])}.db"
+    if not fresh and file.is_file():
+        _check_seeds(file, seeds)
+    wanted = {"engine.max_pages": max_pages, "engine.max_depth": depth, "engine.scope": scope}
+    wish = Wish(
+        store=file,
+        config=config,
+        overrides=options.overrides(set_, wanted),
+        fresh=fresh,
+        quiet=quiet,
+        log_level=log_level,
+        as_json=json,
+    )
+    raise typer.Exit(run(spider, wish))
+
+
+def _check_seeds(store: Path, seeds: list[str]) -> None:
+    """Raise UsageError for a seed that the store's crawl has never met: it would be ignored."""
+    from crawler import urls
+    from crawler.errors import UsageError
+    from crawler.overview import knows
+    from crawler.request import url_hash
+
+    for seed in seeds:
+        if not knows(store, urls.host_of(seed), url_hash(seed)):
+            raise UsageError(
+                f"{store} holds a crawl that began elsewhere and never met {seed};"
+                " give this one its own --store, or start over with --fresh"
+            )

@@ -1,0 +1,111 @@
+"""`crawler download`: files to disk, resumed and checked, with a bar on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crawler.cli import options
+from crawler.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from crawler.clients import Downloaded
+    from crawler.config import Config
+
+_CELLS = 24
+_EVERY = 0.1  # seconds between two drawings
+
+
+def download(
+    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="What to download.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="PATH", help="A file name, or a directory."),
+    ] = Path(),
+    digest: Annotated[
+        str | None,
+        typer.Option(metavar="ALGORITHM:HEX", help="What the file must have, like sha256:9f86…"),
+    ] = None,
+    quiet: options.Quiet = False,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+) -> None:
+    """Download files; what a broken download left is taken up again.
+
+    Example: crawler download https://example.com/data.zip -o data/
+    """
+    from crawler import config as configuration
+    from crawler.errors import CrawlerError, UsageError
+
+    if len(urls) > 1 and (digest or not output.is_dir()):
+        raise UsageError("several files need a directory (-o) that exists, and have no --digest")
+    settings = configuration.load(config, overrides=set_ or ())
+    failed = False
+    for url in urls:
+        try:
+            print(_line(_one(url, output, digest, Screen(quiet=quiet), settings)))
+        except UsageError:
+            raise
+        except CrawlerError as error:
+            failed = True
+            print(f"crawler: {url}: {error}", file=sys.stderr)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _one(url: str, output: Path, digest: str | None, screen: Screen, config: Config) -> Downloaded:
+    import asyncio
+
+    from crawler import urls as addresses
+    from crawler.clients import download as fetch
+    from crawler.errors import UsageError
+
+    try:
+        target = addresses.from_cli(url)
+    except ValueError as error:
+        raise UsageError(f"{error}; give one like https://example.com/data.zip") from None
+    meter = Meter(screen)
+    try:
+        return asyncio.run(fetch(target, output, digest=digest, progress=meter.show, config=config))
+    finally:
+        screen.close()
+
+
+def _line(found: Downloaded) -> str:
+    resumed = f", resumed at {found.resumed:,}" if found.resumed else ""
+    return f"{found.path}  {found.size:,} bytes{resumed}  sha256:{found.sha256}"
+
+
+class Meter:
+    """Draws how far a download is, a few times a second."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._first: tuple[float, int] | None = None
+        self._drawn = 0.0
+
+    def show(self, done: int, total: int | None) -> None:
+        """Hear of more bytes."""
+        now = time.monotonic()
+        self._first = self._first or (now, done)
+        if not self._screen.live or (now - self._drawn < _EVERY and done != total):
+            return
+        self._drawn = now
+        started, before = self._first
+        speed = (done - before) / (now - started) if now > started else 0.0
+        self._screen.show(bar(done, total, speed))
+
+
+def bar(done: int, total: int | None, speed: float) -> str:
+    """Give one line that says how far a download is; `speed` in bytes a second."""
+    pace = f"{speed / 1e6:,.1f} MB/s"
+    if not total:
+        return f"{done / 1e6:,.1f} MB  {pace}"
+    share = min(1.0, done / total)
+    full = int(share * _CELLS)
+    left = f"  {(total - done) / speed:,.0f} s left" if speed and done < total else ""
+    cells = "█" * full + "░" * (_CELLS - full)
+    return f"{cells} {share:4.0%}  {done / 1e6:,.1f} of {total / 1e6:,.1f} MB  {pace}{left}"

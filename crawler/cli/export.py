@@ -1,0 +1,94 @@
+"""`crawler export`: what was found, as a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crawler.cli import options
+
+if TYPE_CHECKING:
+    from crawler.query import Reader
+
+
+def export(
+    what: Annotated[str, typer.Argument(help="pages, links, an item type, or any SELECT.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file; - is standard output.")
+    ] = Path("-"),
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="jsonl, json, csv, parquet, sqlite, warc, markdown; by default the file's ending.",
+        ),
+    ] = None,
+    store: options.Seen = None,
+    run: Annotated[int | None, typer.Option(help="Only what this run found.")] = None,
+    continue_: Annotated[
+        bool, typer.Option("--continue", help="Add to the file what came since (jsonl, csv).")
+    ] = False,
+    safe: Annotated[
+        bool, typer.Option("--safe", help="CSV: no text that a spreadsheet takes for a formula.")
+    ] = False,
+) -> None:
+    """Write pages, links or items to a file.
+
+    The file appears when it is complete; an interrupted export leaves nothing.
+
+    Example: crawler export quote -o quotes.jsonl
+    """
+    from crawler import export as exports
+    from crawler.cli import stores
+    from crawler.cli.screen import Screen
+    from crawler.formats import Wish
+    from crawler.query import Reader
+
+    kind = exports.format_of(output, format)
+    screen = Screen()
+
+    def tick(number: int) -> None:
+        if screen.live:
+            screen.show(f"{number:,} rows → {output}")
+
+    with Reader(stores.find(store)) as reader:
+        if kind in ("warc", "markdown"):
+            number = _archive(reader, kind, what, output, tick)
+        elif continue_:
+            wish = Wish(safe=safe, tick=tick, table=what)
+            number = exports.go_on(reader, what, kind, output, wish)
+        else:
+            rows, wish = exports.select(reader, what, run=run)
+            wish.safe, wish.tick = safe, tick
+            if str(output) == "-":
+                wish.tick = lambda number: None
+                exports.stream(rows, kind, sys.stdout.buffer, wish)
+                sys.stdout.buffer.flush()
+                return
+            number = exports.write(rows, kind, output, wish)
+    screen.close()
+    print(f"{number:,} rows → {output}", file=sys.stderr)
+
+
+def _archive(
+    reader: Reader, kind: str, what: str, output: Path, tick: Callable[[int], None]
+) -> int:
+    """Write stored bodies: as WARC records, or as one Markdown file a page."""
+    from crawler.errors import UsageError
+    from crawler.export import to_file
+
+    if what != "pages":
+        raise UsageError(f"{kind} holds pages: crawler export pages -f {kind}")
+    if kind == "warc":
+        from crawler.warc import write_warc
+
+        return to_file(output, lambda part: write_warc(reader, part, tick))
+    from crawler.markdown_files import write_pages
+
+    return write_pages(reader, output, tick)

@@ -1,0 +1,102 @@
+"""Fetch one URL without a crawl, as a crawl would: robots.txt, redirects, the address guard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crawler import retry, urls
+from crawler.config import Config
+from crawler.errors import FetchError
+from crawler.fetcher import Fetcher
+from crawler.guard import Guard
+from crawler.page import Outcome, Response, ScrapedPage
+from crawler.request import Request
+from crawler.robots import LIMIT, Robots
+
+
+@dataclass(slots=True)
+class Hop:
+    """One request of the way: how it ended, and what robots.txt says of it."""
+
+    url: str
+    outcome: Outcome
+    status: int | None = None
+    allowed: bool = True
+    rule: str = ""
+    error: str = ""
+    elapsed: float = 0.0
+
+
+@dataclass(slots=True)
+class Look:
+    """The way from a URL to its page; `page` None where there is none."""
+
+    hops: list[Hop] = field(default_factory=list)
+    page: ScrapedPage | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+        return self.hops[-1].outcome
+
+
+async def look(url: str, config: Config) -> Look:
+    """Fetch a canonical URL and follow its redirects; what robots.txt denies is still fetched."""
+    guard = Guard([urls.hostname_of(url)], allow_private=config.fetch.allow_private)
+    async with Fetcher(
+        config.fetch, agent=config.agent, guard=guard, connections=2, config=config
+    ) as fetcher:
+        found = Look()
+        target: str | None = url
+        for _ in range(config.fetch.max_redirects + 1):
+            if target is None:
+                break
+            target = await _step(found, target, fetcher, config)
+        else:
+            found.hops[-1].outcome = Outcome.TOO_MANY_REDIRECTS
+        return found
+
+
+async def _step(found: Look, url: str, fetcher: Fetcher, config: Config) -> str | None:
+    """Add one hop, and give the URL to which it redirects."""
+    hop = Hop(url, Outcome.OK)
+    found.hops.append(hop)
+    await _ask_robots(hop, fetcher, config)
+    request = Request(url)
+    try:
+        response = await fetcher.fetch(request)
+    except FetchError as error:
+        hop.outcome, hop.error = Outcome(error.outcome), str(error)
+        return None
+    hop.status, hop.elapsed = response.status, response.elapsed
+    hop.outcome = retry.outcome_of(response.status)
+    target = _target(response, hop)
+    if target is None:
+        found.page = ScrapedPage(response, request)
+    return target
+
+
+def _target(response: Response, hop: Hop) -> str | None:
+    if hop.outcome is not Outcome.REDIRECT:
+        return None
+    target = urls.parse(response.headers.get("Location", "").strip(), response.url)
+    if target is None:
+        hop.outcome = Outcome.BAD_REDIRECT
+    return target
+
+
+async def _ask_robots(hop: Hop, fetcher: Fetcher, config: Config) -> None:
+    if not config.politeness.robots:
+        return
+    try:
+        answer = await fetcher.fetch(Request(urls.host_of(hop.url) + "/robots.txt"), keep=LIMIT)
+    except FetchError as error:
+        answer_status, reason = 0, str(error)
+    else:
+        answer_status, reason = answer.status, f"answered {answer.status}"
+    if answer_status >= 500 or answer_status in (0, 429):  # RFC 9309 2.3.1.4: complete disallow
+        hop.allowed, hop.rule = False, f"unreachable, {reason}"
+        return
+    rules = Robots.parse(answer.body if answer.status < 300 else b"")
+    hop.allowed, line, text = rules.explain(hop.url, config.politeness.user_agent)
+    hop.rule = f"line {line}: {text}" if line is not None else f"no rule ({answer.status})"

@@ -1,0 +1,61 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+Store = Annotated[
+    str | None,
+    typer.Option(help="The store: a file. By default data/<spider or host>.db.", metavar="FILE"),
+]
+Seen = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="FILE",
+        help="The store: a file, or a name in data/. By default the newest there.",
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="The configuration. By default config.toml.", metavar="FILE"),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Set a key of the configuration.", metavar="SECTION.KEY=VALUE"),
+]
+MaxPages = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pages", min=1, metavar="N", help="Stop when so many pages are stored, over all runs."
+    ),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; the store there is moved aside.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no summary, only problems.")
+]
+Level = Annotated[LogLevel, typer.Option("--log-level", help="How much is logged.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+
+
+def overrides(given: list[str] | None, wanted: Mapping[str, object]) -> tuple[str, ...]:
+    """Give `--set` and the options that stand for a key, as settings; an option wins."""
+    return (
+        *(given or ()),
+        *(f"{key}={value}" for key, value in wanted.items() if value is not None),
+    )

@@ -1,0 +1,91 @@
+"""`crawler query`: SQL over what was crawled."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crawler.cli import options
+
+if TYPE_CHECKING:
+    from crawler.query import Reader, Rows
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def query(
+    sql: Annotated[
+        str | None,
+        typer.Argument(help="One SELECT, or the name of a file in queries/. Without it: a prompt."),
+    ] = None,
+    store: options.Seen = None,
+    format: Annotated[
+        Format, typer.Option("--format", "-f", help="How rows are written.")
+    ] = Format.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the plan, do not run the query.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the saved queries.")] = False,
+) -> None:
+    """Ask the results with read-only SQL.
+
+    Also while the crawl runs: a reader never stops it.
+
+    Example: crawler query "SELECT outcome, count(*) FROM pages GROUP BY outcome" --store quotes
+    """
+    from crawler import saved
+    from crawler.cli import stores
+    from crawler.query import Reader, Rows
+
+    if list_:
+        _write(Rows(("query", "answers"), iter(saved.saved().items())), format, output)
+        return
+    with Reader(stores.find(store)) as reader:
+        if sql is None:
+            from crawler.cli.prompt import ask
+
+            ask(reader)
+            return
+        text = saved.sql_of(sql)
+        _write(reader.explain(text) if explain else reader.query(text), format, output, reader)
+
+
+def _write(rows: Rows, format: Format, output: Path | None, reader: Reader | None = None) -> None:
+    from crawler import export
+    from crawler.formats import Wish
+
+    if format is Format.TABLE and output is None:
+        from crawler.cli.table import write_table
+
+        write_table(rows, sys.stdout)
+        return
+    kinds: dict[str, str] = {}
+    for columns in export.item_types(reader).values() if reader else ():
+        kinds |= {name: kind for name, kind in columns.items() if kind in ("JSON", "BOOLEAN")}
+    wish = Wish(kinds=kinds)
+    kind = format.value if format is not Format.TABLE else export.format_of(output or Path(), None)
+    if output is not None:
+        number = export.write(rows, kind, output, wish)
+        print(f"{number:,} rows → {output}", file=sys.stderr)
+    elif kind == "parquet" and sys.stdout.isatty():
+        from crawler.errors import UsageError
+
+        raise UsageError("Parquet is no text; name a file with -o")
+    else:
+        export.stream(rows, kind, sys.stdout.buffer, wish)
+        sys.stdout.buffer.flush()

@@ -1,0 +1,47 @@
+"""`crawler run`: a spider from `spiders/`, a module or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crawler.cli import options
+from crawler.cli.options import LogLevel
+
+
+def run(
+    spider: Annotated[
+        str, typer.Argument(help="A spider's name in spiders/, module:Class, or a .py file.")
+    ],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Option("-a", help="Set an attribute of the spider.", metavar="NAME=VALUE"),
+    ] = None,
+    max_pages: options.MaxPages = None,
+    store: options.Store = None,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+    fresh: options.Fresh = False,
+    quiet: options.Quiet = False,
+    log_level: options.Level = LogLevel.INFO,
+    json: options.Json = False,
+) -> None:
+    """Run a spider; resumes where it was stopped.
+
+    Example: crawler run quotes -a base=http://127.0.0.1:8000/ --max-pages 5
+    """
+    from crawler.cli import loading, running
+
+    made = loading.load(spider, arguments or [])
+    wish = running.Wish(
+        store=Path(store) if store else Path("data") / f"{made.name}.db",
+        config=config,
+        overrides=options.overrides(set_, {"engine.max_pages": max_pages}),
+        fresh=fresh,
+        quiet=quiet,
+        log_level=log_level,
+        as_json=json,
+    )
+    raise typer.Exit(running.run(made, wish))

@@ -1,0 +1,66 @@
+"""`crawler new`: a spider to start from, which runs as it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+TEMPLATE = '''"""{title}: what is worth knowing about each page of a site."""
+
+from crawler import Rule, ScrapedPage, Spider, item
+
+
+@item(key="url")
+class {row}:
+    """One page; the same URL again replaces the row."""
+
+    url: str
+    heading: str | None
+    links: int
+
+
+class {title}(Spider):
+    """Every page of one site, with its first heading."""
+
+    name = "{name}"
+    base = "{url}"
+    rules = [Rule()]  # follow every link of the site; Rule(allow=r"/news/") follows some
+
+    @property
+    def start_urls(self):
+        return [self.base]  # -a base=URL sets another
+
+    def parse(self, page: ScrapedPage):
+        heading = page.css("h1::text").get()
+        yield {row}(page.url, heading, len(page.links))
+'''
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="The spider's name, and its file's: spiders/NAME.py")],
+    url: Annotated[str, typer.Argument(help="Where it starts.")] = "https://example.com/",
+) -> None:
+    """Write a new spider that runs as it is.
+
+    Example: crawler new news https://example.com/news/
+    """
+    from crawler import urls
+    from crawler.cli.loading import SPIDERS, survey
+    from crawler.errors import UsageError
+
+    if not name.isidentifier() or not name.isascii() or name.startswith("_"):
+        raise UsageError(f"{name!r} cannot be a spider's name; use letters, digits and _")
+    try:
+        start = urls.from_cli(url)
+    except ValueError as error:
+        raise UsageError(f"{error}; give one like https://example.com/") from None
+    file = SPIDERS / f"{name}.py"
+    taken = next((spider.file for spider in survey() if spider.name == name), None)
+    if taken or file.exists():
+        raise UsageError(f"{taken or file} is there already; choose another name")
+    title = "".join(part.capitalize() for part in name.split("_")) or "Pages"
+    SPIDERS.mkdir(exist_ok=True)
+    text = TEMPLATE.format(name=name, title=title, row=f"{title}Page", url=start)
+    file.write_text(text, encoding="utf-8")
+    print(f"{file} is written. Run it: crawler run {name} --max-pages 20")

@@ -1,0 +1,59 @@
+"""`crawler search`: words in the text of pages."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from crawler.cli import options
+
+
+def search(
+    words: Annotated[
+        list[str] | None, typer.Argument(help='Words, "a phrase", OR, NOT, begin*.')
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Only pages of this host and those below it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many pages at most.")] = 10,
+    store: options.Seen = None,
+    index: Annotated[
+        bool, typer.Option("--index", help="Index the stored pages that are not indexed yet.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Find pages by words in their title and text, the best first.
+
+    Example: crawler search "write ahead log" --site sqlite.org --limit 5
+    """
+    from crawler import search as searching
+    from crawler.cli import stores
+    from crawler.cli.screen import Screen
+    from crawler.errors import UsageError
+    from crawler.query import Reader
+
+    path = stores.find(store)
+    if index:
+        screen = Screen()
+        number = searching.index(
+            path, lambda done: screen.show(f"{done:,} pages") if screen.live else None
+        )
+        screen.close()
+        print(f"{number:,} pages indexed in {path}", file=sys.stderr)
+    if not words:
+        if index:
+            return
+        raise UsageError("name the words to look for, or --index to make the index")
+    with Reader(path) as reader:
+        rows = searching.search(reader, " ".join(words), site=site, limit=limit)
+        if json:
+            from crawler.export import stream
+            from crawler.formats import Wish
+
+            stream(rows, "jsonl", sys.stdout.buffer, Wish())
+            sys.stdout.buffer.flush()
+            return
+        for url, title, snippet in rows.rows:
+            print(f"{title or '(no title)'}\n  {url}\n  {' '.join(snippet.split())}\n")

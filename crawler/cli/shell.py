@@ -1,0 +1,56 @@
+"""`crawler shell`: a Python prompt with a page in it."""
+
+from __future__ import annotations
+
+import code
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crawler.cli import options
+
+if TYPE_CHECKING:
+    from crawler.page import ScrapedPage
+
+_BANNER = """\
+{page!r}
+page.css("h1::text").get()   page.soup.select("a")   page.xpath("//h1")   page.links   page.text
+fetch("URL") gives another page; Ctrl-D leaves.\
+"""
+
+
+def shell(
+    url: Annotated[str, typer.Argument(help="The page to look at.")],
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+) -> None:
+    """Try selectors on a page, at a prompt.
+
+    A Python prompt with `page`, the page of the URL, and `fetch("URL")` for others.
+
+    Example: crawler shell https://quotes.toscrape.com/
+    """
+    from crawler import config as configuration
+    from crawler.cli.fetch import looked
+    from crawler.errors import CrawlerError
+
+    loaded = configuration.load(config, overrides=set_ or ())
+
+    def fetch(target: str) -> ScrapedPage:
+        found = looked(target, loaded)
+        if found.page is None:
+            last = found.hops[-1]
+            raise CrawlerError(f"{last.url}: {last.outcome} {last.error}".rstrip())
+        return found.page
+
+    page = fetch(url)
+    names: dict[str, Any] = {"page": page, "fetch": fetch}
+    _edit_lines()
+    code.interact(_BANNER.format(page=page), local=names, exitmsg="")
+
+
+def _edit_lines() -> None:
+    try:
+        import readline  # noqa: F401  line editing and history, where there is one
+    except ImportError:
+        return

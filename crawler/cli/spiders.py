@@ -1,0 +1,24 @@
+"""`crawler list`: the spiders in `spiders/`."""
+
+from __future__ import annotations
+
+import typer
+
+
+def list_spiders() -> None:
+    """List the spiders in spiders/.
+
+    Files there that do not load are listed with the line that is wrong.
+
+    Example: crawler list
+    """
+    from crawler.cli import loading
+
+    found = loading.survey()
+    if not found:
+        print(f"There is no spider in {loading.SPIDERS}/; make one: crawler new NAME")
+        raise typer.Exit
+    widest = max(len(spider.name) for spider in found)
+    for spider in found:
+        about = f"broken: {spider.problem}" if spider.problem else spider.about
+        print(f"{spider.name.ljust(widest)}  {spider.file}  {about}".rstrip())

@@ -1,0 +1,82 @@
+"""`crawler status`: how a crawl stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from crawler.overview import Overview, Run
+
+
+def status(
+    store: Annotated[
+        str | None,
+        typer.Argument(help="The store: a file, or a name in data/. By default every one there."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Tell how a crawl stands.
+
+    State, pages, queued, errors, hosts, items, outcomes and the last runs.
+
+    Example: crawler status quotes
+    """
+    from crawler.cli import stores
+    from crawler.overview import overview
+
+    everything = stores.every() if store is None else []
+    seen = [overview(path) for path in everything] or [overview(stores.find(store))]
+    if json:
+        _print_json(seen[0] if store is not None else seen)
+    elif len(seen) == 1:
+        print(story(seen[0]))
+    else:
+        print("\n".join(_short(one) for one in seen))
+
+
+def _print_json(seen: Overview | list[Overview]) -> None:
+    import dataclasses
+    import json
+
+    one = isinstance(seen, list)
+    print(json.dumps([dataclasses.asdict(o) for o in seen] if one else dataclasses.asdict(seen)))  # type: ignore[union-attr, arg-type]
+
+
+def _short(one: Overview) -> str:
+    return f"{one.store}  {one.state}  {one.pages:,} pages, {one.queued:,} queued"
+
+
+def story(one: Overview) -> str:
+    """Tell an overview in a block of lines."""
+    pid = f" (process {one.runs[0].pid})" if one.state == "running" else ""
+    lines = [
+        f"store    {one.store} ({one.bytes / 1e6:,.1f} MB)",
+        f"spider   {one.spider or '-'}",
+        f"state    {one.state}{pid}",
+        f"pages    {one.pages:,}",
+        f"queued   {one.queued:,}{_list(one.busiest, '  most: ')}",
+        f"errors   {one.errors:,}",
+        f"hosts    {one.hosts:,}",
+        f"items    {_list(one.items) or '0'}",
+        f"outcomes {_list(one.outcomes) or '-'}"
+        + (f", {one.retries:,} retries" * bool(one.retries)),
+    ]
+    if one.refused:
+        lines.append(f"not taken {_list(one.refused)}")
+    return "\n".join([*lines, "runs", *(f"  {_run(run)}" for run in one.runs)])
+
+
+def _list(counts: dict[str, int], before: str = "") -> str:
+    told = ", ".join(f"{number:,} {name}" for name, number in counts.items())
+    return before + told if told else ""
+
+
+def _run(run: Run) -> str:
+    why = f" ({run.reason})" if run.reason and run.reason != run.state else ""
+    took = f" in {run.seconds:.1f}s" if run.seconds else ""
+    return (
+        f"{run.run_id}  {run.started_at}  {run.state}{why}:"
+        f" {run.pages:,} pages, {run.errors:,} errors{took}"
+    )

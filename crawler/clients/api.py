@@ -1,0 +1,281 @@
+"""ApiClient: JSON over HTTP with retries, a rate, typed answers, typed errors and paging."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from yarl import URL
+
+from crawler import urls
+from crawler.bodies import with_params
+from crawler.clients.caller import Caller
+from crawler.clients.paging import Ask, Paging, items_of
+from crawler.clients.ratelimit import RateLimit
+from crawler.clients.retrying import Retries, persist
+from crawler.config import Config
+from crawler.errors import (
+    ApiDenied,
+    ApiFailed,
+    ApiLimited,
+    ApiNotFound,
+    ApiStatus,
+    ApiUnreachable,
+    BadJson,
+    BadUrl,
+    FetchError,
+    PagingLoop,
+)
+from crawler.page import Response
+
+Params = Mapping[str, Any]
+_SHOWN = 200  # bytes of a body that an error shows
+_KINDS: dict[int, type[ApiStatus]] = {
+    401: ApiDenied,
+    403: ApiDenied,
+    404: ApiNotFound,
+    410: ApiNotFound,
+    429: ApiLimited,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResponse:
+    """What an API answered: `data` is the parsed JSON, None for an empty body.
+
+    `timestamp` is when the answer's request was sent, in UTC; `url` where redirects ended.
+    """
+
+    status: int
+    data: Any
+    headers: Mapping[str, str]
+    timestamp: datetime
+    url: str
+
+
+class ApiClient:
+    """Calls a JSON API; use it as an async context manager.
+
+        async with ApiClient("https://example.com/v1", api_key=key) as api:
+            answer = await api.get("users", params={"page": 1})
+
+    Paths are appended to `base_url`, an absolute URL stands for itself. `api_key` goes into
+    `key_header`, `token` into `Authorization: Bearer`; both only ever to the host of `base_url`.
+    A method raises ApiError when its last try fails. Connection errors, time-outs, 429 and 5xx
+    are tried again (`retries`); a POST or PATCH then carries the same Idempotency-Key each time.
+    `limit` spaces every try. `timeout` is in seconds for one try.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        key_header: str = "X-API-Key",
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+        retries: Retries | None = None,
+        limit: RateLimit | None = None,
+        config: Config | None = None,
+    ) -> None:
+        base = urls.parse(base_url)
+        if base is None:
+            raise BadUrl(f"{base_url!r} is no http(s) URL; give one like https://example.com/v1")
+        self.base_url = base
+        self._retries, self._limit = retries or Retries(), limit
+        private = {key_header: api_key} if api_key else {}
+        if token:
+            private["Authorization"] = f"Bearer {token}"
+        self._caller = Caller(
+            config,
+            timeout=timeout,
+            headers={"Accept": "application/json", **(headers or {})},
+            home=urls.host_of(base),
+            private=private,
+            secrets=(api_key or "", token or ""),
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._caller.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._caller.__aexit__(kind, error, trace)
+
+    def __repr__(self) -> str:
+        return f"ApiClient({self.base_url!r})"
+
+    async def get(
+        self, path: str, *, params: Params | None = None, expect: type | None = None
+    ) -> ApiResponse:
+        """Read; `expect` (dict, list …) makes JSON of another type a BadJson."""
+        return await self.request("GET", path, params=params, expect=expect)
+
+    async def post(
+        self,
+        path: str,
+        *,
+        json: Any = None,
+        params: Params | None = None,
+        expect: type | None = None,
+    ) -> ApiResponse:
+        """Send JSON to be worked on, as a new thing for example."""
+        return await self.request("POST", path, json=json, params=params, expect=expect)
+
+    async def put(
+        self,
+        path: str,
+        *,
+        json: Any = None,
+        params: Params | None = None,
+        expect: type | None = None,
+    ) -> ApiResponse:
+        """Put JSON in the place of what is there."""
+        return await self.request("PUT", path, json=json, params=params, expect=expect)
+
+    async def patch(
+        self,
+        path: str,
+        *,
+        json: Any = None,
+        params: Params | None = None,
+        expect: type | None = None,
+    ) -> ApiResponse:
+        """Change a part of what is there."""
+        return await self.request("PATCH", path, json=json, params=params, expect=expect)
+
+    async def delete(self, path: str, *, params: Params | None = None) -> ApiResponse:
+        """Delete what is there."""
+        return await self.request("DELETE", path, params=params)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        expect: type | None = None,
+        retries: Retries | None = None,
+    ) -> ApiResponse:
+        """Call with any method; `retries` replaces the client's own for this call."""
+        url = self.url_of(path, params)
+        sent = dict(headers) if headers else {}
+        body = None if json is None else _dumped(json)
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json")
+        if method in ("POST", "PATCH"):
+            # draft-ietf-httpapi-idempotency-key-header: a server that knows it acts only once
+            sent.setdefault("Idempotency-Key", str(uuid.uuid4()))
+
+        async def one() -> Response:
+            if self._limit is not None:
+                await self._limit.acquire()
+            return await self._caller.fetch(method, url, headers=sent, body=body)
+
+        try:
+            answer = await persist(one, retries or self._retries)
+        except FetchError as error:
+            text = self._caller.redacted(f"{method} {url}: {error}")
+            raise ApiUnreachable(text, error.outcome) from error
+        return self._read(method, answer, expect)
+
+    def url_of(self, path: str, params: Params | None = None) -> str:
+        """Give the URL of a path below `base_url`, or of an absolute URL, with `params` set."""
+        if path.startswith(("http://", "https://")):
+            url = path
+        else:
+            base, _, query = self.base_url.partition("?")
+            url = base.rstrip("/") + "/" + path.lstrip("/") if path else base
+            url += f"?{query}" if query and "?" not in url else ""
+        if not params:
+            return url
+        if "?" in url:  # replaces those of the same name
+            return str(URL(url).update_query(_texts(params)))
+        return with_params(url, _texts(params))
+
+    def _read(self, method: str, answer: Response, expect: type | None) -> ApiResponse:
+        """Give the typed answer, or raise the typed error that it stands for."""
+        where = self._caller.redacted(answer.url)
+        if not 200 <= answer.status < 300:
+            kind = ApiFailed if answer.status >= 500 else _KINDS.get(answer.status, ApiStatus)
+            text = f"{method} {where}: {answer.status}: {_start(answer.body)}"
+            raise kind(text, answer.status, answer.headers, answer.body[:2000])
+        data = _data(answer, where)
+        if expect is not None and not isinstance(data, expect):
+            found = f"{type(data).__name__}: {_start(answer.body)}"
+            raise BadJson(f"{where}: wanted {expect.__name__}, got {found}")
+        at = datetime.fromtimestamp(answer.started, UTC)
+        return ApiResponse(answer.status, data, answer.headers, at, answer.url)
+
+    # ------------------------------------------------------------ paging
+
+    async def pages(
+        self, path: str, paging: Paging, *, params: Params | None = None, most: int | None = None
+    ) -> AsyncIterator[ApiResponse]:
+        """Yield the pages of a collection, at most `most`; PagingLoop where it goes in a circle."""
+        ask: Ask | None = paging.first(Ask(self.url_of(path, params)))
+        seen: set[str] = set()
+        while ask is not None and (most is None or len(seen) < most):
+            url = self.url_of(ask.url, ask.params)
+            if url in seen:
+                raise PagingLoop(f"{self.base_url}: the page {url} comes again; is it the last?")
+            seen.add(url)
+            answer = await self.get(url)
+            yield answer
+            ask = paging.next(Ask(answer.url), answer.data, answer.headers)
+
+    async def items(
+        self,
+        path: str,
+        paging: Paging,
+        *,
+        at: str | None = None,
+        params: Params | None = None,
+        most: int | None = None,
+    ) -> AsyncIterator[Any]:
+        """Yield the entries of every page: the list under the key `at`, or the page itself."""
+        async for answer in self.pages(path, paging, params=params, most=most):
+            for entry in items_of(answer.data, at):
+                yield entry
+
+
+def _data(answer: Response, where: str) -> Any:
+    if not answer.body.strip():
+        return None
+    try:
+        return json.loads(answer.body)
+    except ValueError as error:  # UnicodeDecodeError is one, too
+        kind = answer.content_type or "no Content-Type"
+        raise BadJson(f"{where}: no JSON ({kind}; {error}): {_start(answer.body)}") from None
+
+
+def _start(body: bytes) -> str:
+    shown = body[:_SHOWN].decode("utf-8", "replace")
+    return repr(shown) + (f" and {len(body) - _SHOWN:,} bytes more" if len(body) > _SHOWN else "")
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _texts(params: Params) -> dict[str, Any]:
+    """Write booleans and None as APIs read them: true, false, and left out."""
+    spelled = {True: "true", False: "false"}
+    return {
+        name: spelled[value] if isinstance(value, bool) else value
+        for name, value in params.items()
+        if value is not None
+    }

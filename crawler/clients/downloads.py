@@ -1,0 +1,165 @@
+"""download: one file to disk, streamed, resumed, checked, and never half there under its name."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import xxhash
+from aiohttp import ClientResponse
+
+from crawler import retry
+from crawler.clients.caller import Caller
+from crawler.clients.part import Part
+from crawler.clients.pull import Progress, Pulled, pull
+from crawler.clients.retrying import Retries
+from crawler.config import Config
+from crawler.errors import BadFile, FetchError, UsageError
+from crawler.filenames import name_for
+from crawler.page import Outcome, Response
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """A file that is whole. `resumed` is the byte at which the last try took it up, 0 for none."""
+
+    path: Path
+    url: str
+    size: int
+    sha256: str
+    content_type: str
+    resumed: int
+
+
+async def download(
+    url: str,
+    path: str | Path,
+    *,
+    digest: str | None = None,
+    progress: Progress | None = None,
+    retries: int | Retries = 5,
+    headers: Mapping[str, str] | None = None,
+    config: Config | None = None,
+) -> Downloaded:
+    """Download a file; `path` is its name, or a directory that takes the name the server gives.
+
+    A file is never overwritten under a name that the server chose. What a broken or killed
+    download has fetched stays in a `.part` beside it, and the next one asks for the rest alone.
+    `digest` is `algorithm:hex` (any of hashlib's). FetchError after the last try; BadFile for
+    another digest or length.
+    """
+    expected = Digest.parse(digest) if digest else None
+    policy = retries if isinstance(retries, Retries) else Retries(retries)
+    target = Path(path)
+    into = str(path).endswith(("/", "\\")) or await asyncio.to_thread(target.is_dir)
+    mark = f".{xxhash.xxh3_64_hexdigest(url.encode())}.part" if into else f"{target.name}.part"
+    part = Part((target if into else target.parent) / mark, url)
+    async with Caller(config) as caller:
+        pulled = await _persist(caller, part, policy, headers or {}, progress)
+    if expected is not None and not await asyncio.to_thread(expected.fits, part.path):
+        with part:
+            part.forget()
+        raise BadFile(f"{url}: the {expected.algorithm} digest is not the expected one")
+    if into:
+        named = name_for(pulled.url, pulled.headers.get("Content-Disposition"))
+        target = free_name(target / named)
+    return await asyncio.to_thread(_finish, part, target, pulled)
+
+
+def _finish(part: Part, target: Path, pulled: Pulled) -> Downloaded:
+    size, sha256 = part.size, part.digest.hexdigest()
+    part.finish(target)
+    part.forget()
+    kind = pulled.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return Downloaded(target, pulled.url, size, sha256, kind, pulled.resumed)
+
+
+async def _persist(
+    caller: Caller,
+    part: Part,
+    retries: Retries,
+    headers: Mapping[str, str],
+    progress: Progress | None,
+) -> Pulled:
+    """Pull until the file is whole; a try that got further does not count as failed."""
+    attempts, reached = 0, 0
+    largest = caller.config.fetch.max_file
+    while True:
+        pulled, error = None, None
+        try:
+            with part:
+                pulled = await pull(
+                    partial(_open, caller, part.url, headers),
+                    part,
+                    largest=largest,
+                    progress=progress,
+                )
+            outcome = retry.outcome_of(pulled.status)
+        except FetchError as problem:
+            error, outcome = problem, Outcome(problem.outcome)
+        if pulled is not None and pulled.whole:
+            return pulled
+        attempts, reached = (0 if part.size > reached else attempts), max(reached, part.size)
+        answer = _bare(pulled) if pulled else None
+        seconds = retries.wait(outcome, attempts, answer)
+        if seconds is None:
+            raise error or FetchError(f"{part.url}: {pulled.status if pulled else ''}", outcome)
+        await retries.sleep(seconds)
+        attempts += 1
+
+
+def _open(
+    caller: Caller, url: str, headers: Mapping[str, str], more: Mapping[str, str]
+) -> AbstractAsyncContextManager[ClientResponse]:
+    return caller.open("GET", url, headers={**headers, **more}, unhurried=True)
+
+
+def _bare(pulled: Pulled) -> Response:
+    return Response(pulled.url, pulled.status, pulled.headers, b"", 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What a file's digest must be."""
+
+    algorithm: str
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """Read `algorithm:hex`, like sha256:9f86…; UsageError where it is none."""
+        algorithm, colon, value = text.strip().lower().partition(":")
+        known = algorithm in hashlib.algorithms_guaranteed and not algorithm.startswith("shake")
+        size = hashlib.new(algorithm, usedforsecurity=False).digest_size if known else 0
+        try:
+            fits = len(bytes.fromhex(value)) == size
+        except ValueError:
+            fits = False
+        if not (colon and known and fits):
+            raise UsageError(f"{text!r} is no digest; write it like sha256:9f86d0…, in full")
+        return cls(algorithm, value)
+
+    def fits(self, path: Path) -> bool:
+        """Tell whether the file has this digest."""
+        found = hashlib.new(self.algorithm, usedforsecurity=False)
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                found.update(block)
+        return hmac.compare_digest(found.hexdigest(), self.value)
+
+
+def free_name(path: Path) -> Path:
+    """Give the path, or the first of `name-1.txt`, `name-2.txt` … that does not exist."""
+    number, found = 0, path
+    while found.exists() or found.is_symlink():
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found

@@ -1,0 +1,222 @@
+"""Content codings (RFC 9110 section 8.4): gzip, deflate, br, zstd, capped while they unpack.
+
+Every decoder gives at most a piece of output at a time, so a bomb stops at the cap and not in
+memory. A body that ends before its coding does is broken, not short. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import brotli
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+from crawler.errors import BadCoding, BodyTooLarge
+
+ACCEPT = "gzip, deflate, br, zstd"
+_PIECE = 256 * 1024  # output taken at a time
+_LAYERS = 3  # codings applied one over the other; real servers use one
+_WINDOW_LOG = 23  # 8 MB, the largest window that RFC 9659 allows the coding zstd
+
+
+class _Decoder(Protocol):
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Yield what `data` unpacks to, a piece at a time."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the coding is at an end of its own, or nothing has come yet."""
+
+
+class _Gzip:
+    """gzip, with any number of members; what follows the last one is padding (RFC 1952)."""
+
+    def __init__(self) -> None:
+        self._object = zlib.decompressobj(31)
+        self._begun = self._over = False
+        self._held = b""  # the first byte of what may be a further member
+
+    @property
+    def ended(self) -> bool:
+        return not self._begun or self._over or self._object.eof
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        data, self._held = self._held + data, b""
+        while data and not self._over:
+            if self._object.eof:
+                data = data.lstrip(b"\0")
+                if not self._next_member(data):
+                    return
+            self._begun = True
+            yield self._object.decompress(data, _PIECE)
+            data = self._object.unconsumed_tail
+            while not data and not self._object.eof:
+                piece = self._object.decompress(b"", _PIECE)
+                if not piece:
+                    break
+                yield piece
+            if self._object.eof:
+                data = self._object.unused_data
+
+    def _next_member(self, data: bytes) -> bool:
+        """Begin the next member if that is what `data` is."""
+        if data in (b"", b"\x1f"):
+            self._held = data
+            return False
+        self._over = not data.startswith(b"\x1f\x8b")
+        if not self._over:
+            self._object = zlib.decompressobj(31)
+        return not self._over
+
+
+class _Deflate:
+    """deflate with its zlib header, or without, as some servers send it."""
+
+    def __init__(self) -> None:
+        self._object: zlib._Decompress | None = None
+        self._held = b""
+
+    @property
+    def ended(self) -> bool:
+        return (self._object.eof if self._object is not None else False) or (
+            self._object is None and not self._held
+        )
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        if self._object is None:
+            self._held = data = self._held + data
+            if len(data) < 2:
+                return
+            self._object = zlib.decompressobj(15 if _has_zlib_header(data) else -15)
+        while not self._object.eof:
+            piece = self._object.decompress(data, _PIECE)
+            data = self._object.unconsumed_tail
+            yield piece
+            if not data and not piece:
+                return
+
+
+def _has_zlib_header(data: bytes) -> bool:
+    """Tell whether two bytes are a zlib header (RFC 1950 section 2.2)."""
+    return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
+
+
+class _Brotli:
+    """br (RFC 7932)."""
+
+    def __init__(self) -> None:
+        self._object = brotli.Decompressor()
+        self._begun = False
+
+    @property
+    def ended(self) -> bool:
+        return not self._begun or bool(self._object.is_finished())
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        if self._object.is_finished():
+            return
+        self._begun = True
+        piece = self._object.process(data, output_buffer_limit=_PIECE)
+        # Ready for more input does not mean that all output is out: ask until nothing comes.
+        while piece or not (self._object.is_finished() or self._object.can_accept_more_data()):
+            yield piece
+            piece = self._object.process(b"", output_buffer_limit=_PIECE)
+
+
+class _Zstd:
+    """zstd with any number of frames (RFC 8878)."""
+
+    def __init__(self) -> None:
+        self._object = self._frame()
+        self._begun = False
+
+    @staticmethod
+    def _frame() -> zstd.ZstdDecompressor:
+        return zstd.ZstdDecompressor(
+            options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+        )
+
+    @property
+    def ended(self) -> bool:
+        return not self._begun or self._object.eof
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            if self._object.eof:
+                if not data:
+                    return
+                self._object = self._frame()
+            self._begun = True
+            yield self._object.decompress(data, _PIECE)
+            if self._object.eof:
+                data = self._object.unused_data
+            elif self._object.needs_input:
+                return
+            else:
+                data = b""
+
+
+_DECODERS: dict[str, Callable[[], _Decoder]] = {
+    "gzip": _Gzip,
+    "x-gzip": _Gzip,
+    "deflate": _Deflate,
+    "br": _Brotli,
+    "zstd": _Zstd,
+}
+
+
+class Decoder:
+    """Undoes the codings of one body, in the order in which they were applied.
+
+    `feed` gives decoded bytes; BodyTooLarge past `cap` bytes in all (or, with `cut`, no more),
+    BadCoding for a coding that is unknown or does not decode. `finish` says BadCoding where the
+    body ended before its coding did.
+    """
+
+    def __init__(self, header: str, cap: int, *, cut: bool = False) -> None:
+        names = [name.strip().lower() for name in header.split(",") if name.strip()]
+        names = [name for name in names if name != "identity"]
+        unknown = [name for name in names if name not in _DECODERS]
+        if unknown:
+            raise BadCoding(f"unknown Content-Encoding {unknown[0]!r:.60}")
+        if len(names) > _LAYERS:
+            raise BadCoding(f"{len(names)} content codings one over the other; at most {_LAYERS}")
+        self._layers = [_DECODERS[name]() for name in reversed(names)]
+        self._cap, self._cut = cap, cut
+        self._size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Give what `data` decodes to; nothing once the cap is passed."""
+        if self._size > self._cap:
+            return b""
+        out: list[bytes] = []
+        try:
+            for piece in self._through(data, self._layers):
+                self._size += len(piece)
+                out.append(piece)
+                if self._size > self._cap:
+                    break
+        except (zlib.error, brotli.error, zstd.ZstdError, EOFError, ValueError) as error:
+            raise BadCoding(f"the body does not decode: {error}") from None
+        if self._size > self._cap and not self._cut:
+            raise BodyTooLarge(f"over {self._cap:,} bytes after decompression")
+        return b"".join(out)
+
+    def finish(self) -> None:
+        """Check that every coding came to its end."""
+        if not all(layer.ended for layer in self._layers):
+            raise BadCoding("the body ends before its content coding does")
+
+    def _through(self, data: bytes, layers: list[_Decoder]) -> Iterator[bytes]:
+        if not layers:
+            yield data
+            return
+        for piece in layers[0].pieces(data):
+            yield from self._through(piece, layers[1:])

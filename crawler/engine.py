@@ -1,0 +1,301 @@
+"""The engine: N workers, each taking one request after the other through the straight line.
+
+    frontier.next → gate → fetcher.fetch → page → spider.parse → Visit → committer → frontier
+
+`visit` reads the world and writes nothing. `crawl_one` turns every error into an outcome and hands
+the Visit to the committer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+import traceback
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import Any
+
+from crawler import pace, redirects, retry, scan, urls
+from crawler.address import address_of
+from crawler.callbacks import Collector
+from crawler.clients.doors import Doors
+from crawler.committer import Committer
+from crawler.config import Config
+from crawler.errors import FetchError, StoreError
+from crawler.fetcher import Fetcher
+from crawler.frontier import Frontier
+from crawler.gate import Gate, Verdict
+from crawler.novelty import Novelty
+from crawler.page import Outcome, Response, ScrapedPage, Visit
+from crawler.parsers import Parser
+from crawler.politeness import retry_after
+from crawler.request import Request, Todo, from_todo
+from crawler.rules import priority_of
+from crawler.sitemap_visits import LARGEST, SITEMAP, SitemapReader
+from crawler.workbench import HostQueue
+
+_REFUSED = {
+    Verdict.DENIED: Outcome.ROBOTS_DENIED,
+    Verdict.UNREACHABLE: Outcome.ROBOTS_UNREACHABLE,
+}
+
+
+class Engine:
+    """The workers and what they share."""
+
+    def __init__(
+        self,
+        config: Config,
+        frontier: Frontier,
+        fetcher: Fetcher,
+        committer: Committer,
+        collector: Collector,
+        gate: Gate | None,
+        *,
+        parser: Parser,
+        doors: Doors,
+        novelty: Novelty,
+        sitemaps: SitemapReader,
+    ) -> None:
+        self._config = config
+        self._novelty, self._sitemaps = novelty, sitemaps
+        self.parser, self._doors = parser, doors
+        self._via = "scraper_api" if config.scraper_api.enabled else None
+        self._frontier, self._fetcher, self._committer = frontier, fetcher, committer
+        self._collector, self._gate = collector, gate
+        politeness = config.politeness
+        self._limits = pace.Limits(
+            politeness.max_delay,
+            politeness.max_retry_after,
+            politeness.adaptive,
+            politeness.load,
+        )
+        self._by_address = politeness.limit_by == "address"
+        self._quiet_hours = pace.spans_of(politeness.quiet_hours)
+
+    async def work(self) -> None:
+        """Take requests until the frontier has no more."""
+        while (todo := await self._frontier.next()) is not None:
+            if self._quiet_hours and await self._keep_quiet():
+                self._frontier.put_back(todo)
+            else:
+                await self.crawl_one(todo)
+
+    async def _keep_quiet(self) -> bool:
+        """Wait for the end of the quiet hours, or until stopped; tell whether there was a wait."""
+        quiet = pace.quiet_for(self._quiet_hours, datetime.now())
+        if not quiet:
+            return False
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._frontier.stopping.wait(), quiet)
+        return True
+
+    async def crawl_one(self, todo: Todo) -> None:
+        """Visit one request; whatever happens, it ends in an outcome or goes back as it was."""
+        host = self._frontier.hosts[todo.host_id]
+        visit: Visit | None = None
+        reserved = False
+        began = time.time()
+        try:
+            if self._by_address and host.lane is None:
+                self._frontier.join(host, await address_of(host.name))
+                return
+            if self._gate is not None and not await self._gate.knows(host):
+                await self._gate.ask(host)
+                return
+            visit = self._barred(todo)
+            reserved = visit is None
+            try:
+                if visit is None:
+                    visit = await self.visit(todo, host)
+            except FetchError as error:
+                visit = self._failed(todo, Outcome(error.outcome), str(error), final=error.final)
+                visit.at, visit.elapsed = began, round(time.time() - began, 6)
+                await self._give_up(visit)
+            except StoreError:  # the disk is full under a download
+                raise
+            except Exception:
+                visit = self._failed(todo, Outcome.INTERNAL_ERROR, traceback.format_exc())
+            if visit is None:
+                return
+            self._adapt(host, visit)
+            await self._committer.put(visit)
+        finally:
+            if reserved and not (visit is not None and visit.stored):
+                self._novelty.traps.stored(todo.host_id, -1)
+            if visit is None:
+                self._frontier.put_back(todo)
+            else:
+                self._frontier.release(todo, stored=visit.stored)
+
+    def _barred(self, todo: Todo) -> Visit | None:
+        """Give the end of a request whose host has given enough pages or whose space is endless."""
+        reason = self._novelty.traps.bar(todo.host_id, todo.url)
+        if reason is None:
+            self._novelty.traps.stored(todo.host_id)
+            return None
+        return Visit(todo, Outcome.TRAPPED, time.time(), error=reason, refusals={reason: 1})
+
+    async def visit(self, todo: Todo, host: HostQueue) -> Visit | None:
+        """Give everything that one request leads to; FetchError where it leads to nothing.
+
+        None where it was not tried: the crawl was stopped before a stream had a message.
+        """
+        if self._gate is not None:
+            verdict = self._gate.verdict(host, todo.url)  # FetchError: the host cannot be had
+            if verdict is not Verdict.PASS:
+                return Visit(todo, _REFUSED[verdict], time.time())
+        order = self._config.engine.order
+        request = from_todo(todo, priority_of(todo.rank, todo.depth, order))
+        if request.kind and request.kind != SITEMAP:
+            found = await self._doors.visit(todo, request)
+            if found is None or found.stored or found.response is None:
+                return found
+            visit, response = found, found.response
+        else:
+            response = await self._fetch(request)
+            outcome = retry.outcome_of(response.status)
+            visit = Visit(todo, outcome, response.started, response.status, response)
+        outcome = visit.outcome
+        if outcome is Outcome.OK and request.kind == SITEMAP:
+            await self._sitemaps.read(visit, request, response)
+        elif outcome is Outcome.OK:
+            page = ScrapedPage(response, request)
+            if self._novelty.plain(page) or await self._novelty.judge(visit, page):
+                await self.parser.parse(visit, page, request)
+                if self._config.store.text and response.is_html:
+                    large = len(page.body) >= scan.LARGE
+                    visit.text = await asyncio.to_thread(_text, page) if large else page.text
+        elif outcome is Outcome.REDIRECT:
+            self._redirect(visit, request, response)
+            if visit.redirect_to is None:
+                await self._give_up(visit)
+        elif outcome is not Outcome.NOT_MODIFIED:
+            self._retry(visit, response)
+            await self._give_up(visit)
+        return visit
+
+    async def _fetch(self, request: Request) -> Response:
+        """Give the response, over the crawl's own fetcher unless the request goes another way."""
+        via = request.via or self._via
+        if via is None or via == "direct":
+            keep = LARGEST if request.kind == SITEMAP else None
+            return await self._fetcher.fetch(request, keep=keep)
+        return await self._doors.fetch(request)
+
+    def _redirect(self, visit: Visit, request: Request, response: Response) -> None:
+        """Make the redirect a link that goes back through the frontier."""
+        target = redirects.location_of(response.headers, request.url)
+        if target is None:
+            visit.outcome = Outcome.BAD_REDIRECT
+            visit.error = f"no http(s) URL in Location: {response.headers.get('Location')!r:.200}"
+            return
+        following = redirects.onward(request, response.status, target)
+        back = redirects.comes_back(request, following)
+        new_cookie = "Set-Cookie" in response.headers
+        if request.hops >= self._config.fetch.max_redirects or (back and not new_cookie):
+            visit.outcome = Outcome.TOO_MANY_REDIRECTS
+            visit.error = f"{request.hops} redirects from {following.origin}, then to {target}"
+        elif redirects.betrays(request, following):
+            visit.outcome = Outcome.BAD_REDIRECT
+            visit.error = f"it would take the secret of a form to {urls.host_of(target)}"
+        else:
+            visit.redirect_to = target
+            again = new_cookie and (back or request.method != following.method)
+            self._collector.redirect(visit, following, again=again)
+
+    def _failed(self, todo: Todo, outcome: Outcome, error: str, *, final: bool = False) -> Visit:
+        visit = Visit(todo, outcome, time.time(), error=error)
+        if not final:
+            self._retry(visit, None)
+        return visit
+
+    def _retry(self, visit: Visit, response: Response | None) -> None:
+        """Give the visit a later time, if its outcome may be otherwise then."""
+        now = time.time()
+        asked = retry_after(response.headers.get("Retry-After", ""), now) if response else None
+        if asked is not None:
+            asked = min(asked, self._limits.max_retry_after)
+        settings = self._config.fetch
+        seconds = retry.wait(
+            visit.outcome,
+            visit.todo.attempts,
+            status=visit.status,
+            asked=asked,
+            retries=settings.retries,
+            first=settings.retry_delay,
+            jitter=random.random(),
+        )
+        visit.retry_at = None if seconds is None else now + seconds
+
+    async def _give_up(self, visit: Visit) -> None:
+        """Tell the spider of a request that ended without a page."""
+        if visit.retry_at is not None:
+            return
+        todo = visit.todo
+        request = from_todo(todo, priority_of(todo.rank, todo.depth, self._config.engine.order))
+        await self._collector.give_up(visit, request)
+
+    def _adapt(self, host: HostQueue, visit: Visit) -> None:
+        """Let trouble slow the host down, and an answer without trouble speed it up a little."""
+        response = visit.response
+        if not retry.slows(visit.outcome, visit.status):
+            if response is not None and response.status < 300:  # a fast error proves nothing
+                host.pace = pace.recovered(host.pace, response.elapsed, self._limits)
+            return
+        asked = (
+            retry_after(response.headers.get("Retry-After", ""), time.time()) if response else None
+        )
+        host.pace, rest = pace.slowed(host.pace, asked, self._limits)
+        self._frontier.rest(host, self._frontier.now() + rest)
+
+
+def _text(page: ScrapedPage) -> str:
+    return page.text
+
+
+async def run_workers(
+    engine: Engine,
+    committer: Committer,
+    seeding: Coroutine[Any, Any, None],
+    *,
+    workers: int,
+    grace: float,
+) -> None:
+    """Run the seeding, the workers and the committer to the end.
+
+    When the frontier is stopped from outside, requests in flight get `grace` seconds.
+    A StoreError ends everything and is raised as it is.
+    """
+    frontier = engine._frontier
+    try:
+        async with asyncio.TaskGroup() as group:
+            seeds = group.create_task(seeding)
+            group.create_task(committer.run())
+            parsing = group.create_task(engine.parser.run())
+            tasks = [group.create_task(engine.work()) for _ in range(workers)]
+            reaper = group.create_task(_reap(frontier, tasks, grace))
+            await asyncio.wait(tasks)
+            reaper.cancel()
+            seeds.cancel()
+            parsing.cancel()
+            committer.finish()
+    except BaseExceptionGroup as problems:
+        raise _first(problems) from problems
+
+
+async def _reap(frontier: Frontier, tasks: list[asyncio.Task[None]], grace: float) -> None:
+    """Cancel workers that are still busy `grace` seconds after the frontier was stopped."""
+    await frontier.stopping.wait()
+    if frontier.stopped in ("finished", "max_pages"):
+        return
+    await asyncio.sleep(grace)
+    for task in tasks:
+        task.cancel()
+
+
+def _first(problems: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = problems.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

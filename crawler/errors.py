@@ -1,0 +1,161 @@
+"""Every exception that Crawlkeep raises, in one tree.
+
+CrawlerError
+├── UsageError            what the user typed or wrote cannot work: exit code 2
+│   ├── ConfigError       a key or value of the configuration
+│   ├── SpiderError       no such spider, or its file does not load
+│   ├── BadUrl            a text that is no http(s) URL
+│   └── QueryError        SQL that cannot run
+├── StoreError            the durable state: stops the crawl, loudly
+│   ├── StoreRefused      not a store, of a newer version, or not writable
+│   ├── StoreClaimed      another process is crawling into it
+│   └── StoreFull         the disk is full; nothing committed is lost
+├── FetchError            one try of one request failed; carries the outcome
+│   ├── AddressRefused    a private address that no seed names
+│   ├── BodyTooLarge      the body passed its cap
+│   ├── BadCoding         a content coding that does not decode
+│   └── BadFile           a download of another length or digest than was promised
+├── ApiError              a call of an API failed, after all its tries
+│   ├── ApiUnreachable    no answer: connection, name, TLS, time-out; carries the outcome
+│   ├── ApiStatus         an answer that says no; carries status, headers and body
+│   │   ├── ApiDenied     401 or 403: the key or token is missing, wrong or not enough
+│   │   ├── ApiNotFound   404 or 410
+│   │   ├── ApiLimited    429: too many calls, also after waiting
+│   │   └── ApiFailed     5xx
+│   ├── BadJson           the body is no JSON, or JSON of another type than asked for
+│   └── PagingLoop        a collection whose next page is one that was read already
+└── SocketClosed          a WebSocket is closed and is not opened again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class CrawlerError(Exception):
+    """Anything that Crawlkeep raises on purpose; its text names the thing and the way out."""
+
+
+class UsageError(CrawlerError):
+    """What the user typed or wrote cannot work."""
+
+
+class ConfigError(UsageError):
+    """A key or value of the configuration is wrong."""
+
+
+class SpiderError(UsageError):
+    """There is no such spider, or its file does not load."""
+
+
+class BadUrl(UsageError, ValueError):
+    """A text that is no absolute http(s) URL."""
+
+
+class QueryError(UsageError):
+    """SQL that cannot run."""
+
+
+class StoreError(CrawlerError):
+    """The durable state failed; the crawl stops."""
+
+
+class StoreRefused(StoreError, UsageError):
+    """The file is no store, of a newer version, or not writable."""
+
+
+class StoreClaimed(StoreError, UsageError):
+    """Another live process crawls into this store."""
+
+
+class StoreFull(StoreError):
+    """The disk is full: what was committed is safe, the crawl can be resumed."""
+
+
+class FetchError(CrawlerError):
+    """One try of one request failed; `outcome` names how (see `page.Outcome`)."""
+
+    outcome = "connect_error"
+
+    def __init__(self, text: str, outcome: str | None = None, *, final: bool = False) -> None:
+        """`final`: trying again cannot help, whatever the outcome usually means."""
+        super().__init__(text)
+        self.final = final
+        if outcome is not None:
+            self.outcome = outcome
+
+
+class AddressRefused(FetchError, OSError):
+    """The host is, or resolves to, an address that no seed names and no setting allows."""
+
+    outcome = "address_refused"
+
+
+class BodyTooLarge(FetchError):
+    """The body passed `fetch.max_body`, on the wire or after decompression."""
+
+    outcome = "too_large"
+
+
+class BadCoding(FetchError):
+    """The body's Content-Encoding is unknown, broken, or layered too deep."""
+
+    outcome = "bad_coding"
+
+
+class BadFile(FetchError):
+    """A download has another length or digest than was promised."""
+
+    outcome = "bad_file"
+
+
+class ApiError(CrawlerError):
+    """A call of an API failed, after all its tries."""
+
+
+class ApiUnreachable(ApiError):
+    """The API gave no answer; `outcome` names how (see `page.Outcome`)."""
+
+    def __init__(self, text: str, outcome: str) -> None:
+        super().__init__(text)
+        self.outcome = outcome
+
+
+class ApiStatus(ApiError):
+    """The API said no; `body` holds the first 2,000 bytes of what it said."""
+
+    def __init__(self, text: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        super().__init__(text)
+        self.status, self.headers, self.body = status, headers, body
+
+
+class ApiDenied(ApiStatus):
+    """401 or 403: the key or token is missing, wrong or not enough."""
+
+
+class ApiNotFound(ApiStatus):
+    """404 or 410: there is no such thing."""
+
+
+class ApiLimited(ApiStatus):
+    """429: too many calls, also after waiting."""
+
+
+class ApiFailed(ApiStatus):
+    """5xx: the API itself is in trouble."""
+
+
+class BadJson(ApiError):
+    """The body is no JSON, or JSON of another type than was asked for."""
+
+
+class PagingLoop(ApiError):
+    """The next page of a collection is one that was read already."""
+
+
+class SocketClosed(CrawlerError):
+    """A WebSocket is closed and is not opened again; `code` is the server's (RFC 6455 7.4)."""
+
+    def __init__(self, text: str, code: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code

@@ -1,0 +1,346 @@
+"""The fetcher: one try of one request over aiohttp.
+
+It follows no redirect and tries nothing again: both go back through the frontier, where scope,
+robots.txt, dedupe, politeness and the address guard hold for them as for any request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import PurePath
+from typing import Any, Self
+
+import aiohttp
+
+from crawler import bodies, tls, urls
+from crawler.auth import Keys
+from crawler.cache import Cache
+from crawler.coding import Decoder
+from crawler.config import Config, Fetch
+from crawler.errors import BodyTooLarge, FetchError
+from crawler.failures import named
+from crawler.guard import Guard
+from crawler.jars import Jars
+from crawler.page import Outcome, Response
+from crawler.proxies import Proxies, Way
+from crawler.request import Request
+from crawler.secret import revealed
+from crawler.sessions import Sessions
+from crawler.wire import Auth, Proxy, Tls
+
+__all__ = ["Fetcher", "named"]
+
+_NOTHING: dict[str, Any] = {}
+_CHECKED = 100_000  # host names whose address check is remembered
+_FORM = "application/x-www-form-urlencoded"
+_OF_PROXY = frozenset({407, 502, 504})  # what a proxy says in its own name (RFC 9110 section 15)
+
+Stream = AsyncIterable[bytes]
+
+
+class Fetcher:
+    """Sends requests over shared connections; use it as an async context manager."""
+
+    def __init__(
+        self,
+        settings: Fetch,
+        *,
+        agent: str,
+        guard: Guard,
+        connections: int,
+        config: Config | None = None,
+        jars: Jars | None = None,
+        cache: Cache | None = None,
+    ) -> None:
+        """`config` gives the sections tls, proxy and auth; `jars` are kept by the caller."""
+        self._settings, self._guard, self._cap = settings, guard, settings.max_body
+        self._agent, self._connections = agent, connections
+        self._tls = config.tls if config else Tls()
+        self._proxy = config.proxy if config else Proxy()
+        self._auth = config.auth if config else Auth()
+        self.jars = jars or Jars()
+        self._cache = cache
+        self._checked: set[str] = set()
+        self._sessions: Sessions
+
+    async def __aenter__(self) -> Self:
+        """Open; ConfigError for a setting that cannot work, such as a secret that is not set."""
+        settings = self._settings
+        in_turn = [*([settings.proxy] if settings.proxy else []), *self._proxy.urls]
+        self._proxies = Proxies(in_turn, self._proxy.hosts, rest=self._proxy.rest)
+        self._keys = Keys(self._auth)
+        self._by_host = tls.exceptions_of(self._tls)
+        self._guard.lead_through(*in_turn, *self._proxy.hosts.values())
+        if self._proxy.trust_env:
+            self._guard.lead_through_environment()
+        self._special = bool(self._keys or self._by_host or self._proxies)
+        self._sessions = Sessions(
+            settings,
+            agent=self._agent,
+            guard=self._guard,
+            connections=self._connections,
+            tls=self._tls,
+            proxy=self._proxy,
+            jars=self.jars,
+        )
+        self._session = self._sessions.get()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._sessions.close()
+
+    async def fetch(
+        self, request: Request, *, keep: int | None = None, body: Stream | None = None
+    ) -> Response:
+        """Give the response to one try; FetchError names the outcome otherwise.
+
+        `keep` cuts the body off at that many bytes instead of failing at `fetch.max_body`. `body`
+        is streamed in place of the request's own.
+        """
+        if self._cache is not None:
+            stored = await self._cache.find(request)
+            if stored is not None:
+                return stored
+        way: Way | None = None
+        session, options = self._session, _NOTHING
+        url = request.url
+        try:
+            if urls.host_of(url) not in self._checked:
+                self._check_address(url)
+            if self._special or body is not None or not _says_only_url(request):
+                session, options, way = self._prepared(request, body)
+            started, clock = time.time(), time.perf_counter()
+            # One frame for the whole try, and no `async with`: each would cost at every resumption.
+            answer = await session.request(
+                request.method, urls.wire(url), allow_redirects=False, **options
+            )
+            try:
+                length = answer.content_length
+                coding = answer.headers.get("Content-Encoding")
+                if coding is None and keep is None and length is not None and length <= self._cap:
+                    data = await answer.content.read()  # no more than that can come
+                    size = len(data)
+                else:
+                    data, size = await self._read(answer, coding, keep)
+                elapsed = time.perf_counter() - clock
+                response = Response(
+                    url, answer.status, answer.headers, data, started, elapsed, size
+                )
+            finally:
+                answer.release()
+                if options:
+                    await answer.wait_for_close()  # a body may still be on its way out
+        except FetchError:
+            raise
+        except self._sessions.errors as error:
+            raise self._failure(error, way) from error
+        return response if way is None else self._through(way, response)
+
+    @asynccontextmanager
+    async def open(
+        self, request: Request, *, body: Any = None, unhurried: bool = False
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request once and give the answer with its body still to be read.
+
+        For what must not be in memory. `body` replaces the request's own; `unhurried` lifts the
+        total time-out, so that a body may take its time as long as bytes come. FetchError names
+        what goes wrong, also while the body is read inside the `with`.
+        """
+        way: Way | None = None
+        try:
+            session, options, way = self._prepared(request, body)
+            if unhurried:
+                own = options.get("timeout") or self._sessions.timeout({})
+                options["timeout"] = aiohttp.ClientTimeout(
+                    connect=own.connect, sock_connect=own.sock_connect, sock_read=own.sock_read
+                )
+            answer = await session.request(
+                request.method, urls.wire(request.url), allow_redirects=False, **options
+            )
+        except FetchError:
+            raise
+        except self._sessions.errors as error:
+            raise self._failure(error, way) from error
+        try:
+            async with answer:
+                yield answer
+        except (aiohttp.ClientError, TimeoutError) as error:  # an OSError may be the caller's own
+            raise self._failure(error, way) from error
+
+    async def connect(self, request: Request, *, largest: int) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket (RFC 6455) where the request leads; `largest` caps one message."""
+        way: Way | None = None
+        try:
+            session, options, way = self._prepared(request, None)
+            for name in ("timeout", "middlewares", "cookies"):  # a handshake knows none of them
+                options.pop(name, None)
+            async with asyncio.timeout(self._settings.connect_timeout):
+                socket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
+                    urls.wire(request.url), max_msg_size=largest, **options
+                )
+                return socket
+        except FetchError:
+            raise
+        except self._sessions.errors as error:
+            raise self._failure(error, way) from error
+
+    def _prepared(
+        self, request: Request, body: Any
+    ) -> tuple[aiohttp.ClientSession, dict[str, Any], Way | None]:
+        """Give the session, what aiohttp is told, and the way out of one request."""
+        if urls.host_of(request.url) not in self._checked:
+            self._check_address(request.url)
+        way = self._way(request)
+        options = self._options(request, way, body)
+        session = self._sessions.get(request.session, way.url if way and way.is_socks else "")
+        return session, options, way
+
+    def _check_address(self, url: str) -> None:
+        """Refuse an address that is not public; names are checked when they resolve."""
+        self._guard.check_literal(urls.hostname_of(url))
+        if len(self._checked) >= _CHECKED:
+            self._checked.clear()
+        self._checked.add(urls.host_of(url))
+
+    # ------------------------------------------------------------ what is sent
+
+    def _options(self, request: Request, way: Way | None, body: Stream | None) -> dict[str, Any]:
+        """Give what aiohttp is told beyond method and URL."""
+        headers = {name: revealed(value) for name, value in (request.headers or {}).items()}
+        options: dict[str, Any] = {"headers": headers}
+        data = body if body is not None else _body(request, headers)
+        if data is not None:
+            options["data"] = data
+        if request.cookies:
+            options["cookies"] = {k: revealed(v) for k, v in request.cookies.items()}
+        if request.timeout is not None:
+            own = request.timeout
+            options["timeout"] = self._sessions.timeout(
+                dict(own) if isinstance(own, Mapping) else {"total": own}
+            )
+        if way is not None and not way.is_socks:
+            options["proxy"] = way.url
+        verdict = self._by_host.get(urls.hostname_of(request.url))
+        if verdict is not None:
+            options["ssl"] = verdict
+        self._show_key(request, options)
+        return options
+
+    def _show_key(self, request: Request, options: dict[str, Any]) -> None:
+        """Add the credential that the configuration has for this URL."""
+        key = self._keys.of(request.url)
+        if key is None:
+            return
+        if key.digest is not None:
+            options["middlewares"] = [*self._sessions.middlewares, key.digest]
+        else:
+            options["headers"].setdefault(key.header, key.value)
+
+    # ------------------------------------------------------------ proxies
+
+    def _way(self, request: Request) -> Way | None:
+        if not self._proxies and request.proxy is None:
+            return None
+        if request.proxy is not None:
+            self._guard.lead_through(request.proxy)
+        hostname = urls.hostname_of(request.url)
+        return self._proxies.pick(hostname, request.proxy, time.monotonic())
+
+    def _failure(self, error: Exception, way: Way | None) -> FetchError:
+        """Name an exception; behind a proxy, trouble in connecting is the proxy's."""
+        failure = named(error)
+        if way is None:
+            return failure
+        if isinstance(error, (*self._sessions.socks_errors, aiohttp.ConnectionTimeoutError)) or (
+            way.is_socks and isinstance(error, OSError) and not isinstance(error, TimeoutError)
+        ):
+            failure = FetchError(f"through {way!r}: {failure}", Outcome.PROXY_ERROR)
+        if failure.outcome in (Outcome.PROXY_ERROR, Outcome.TIMEOUT):
+            self._proxies.failed(way, time.monotonic())
+        return failure
+
+    def _through(self, way: Way, response: Response) -> Response:
+        """Take an answer that came through a proxy; what the proxy says itself is no page."""
+        tunnelled = way.is_socks or response.url.startswith("https://")
+        if response.status in _OF_PROXY and not tunnelled:
+            self._proxies.failed(way, time.monotonic())
+            raise FetchError(f"{way!r} answered {response.status}", Outcome.PROXY_ERROR)
+        self._proxies.worked(way)
+        return response
+
+    # ------------------------------------------------------------ what comes back
+
+    async def _read(
+        self, answer: aiohttp.ClientResponse, coding: str | None, keep: int | None
+    ) -> tuple[bytes, int]:
+        """Give the decoded body and its size on the wire, never holding more than the cap."""
+        cap = keep if keep is not None else self._cap
+        length = answer.content_length
+        if keep is None and length is not None and length > cap and answer.method != "HEAD":
+            raise BodyTooLarge(f"Content-Length {length:,} is over the cap of {cap:,} bytes")
+        decoder = Decoder(coding, cap, cut=keep is not None) if coding else None
+        pieces: list[bytes] = []
+        wire = kept = 0
+        readany = answer.content.readany
+        while data := await readany():
+            wire += len(data)
+            if decoder is not None:
+                data = decoder.feed(data)
+            pieces.append(data)
+            kept += len(data)
+            if kept >= cap or wire > cap:
+                if keep is not None:
+                    answer.close()
+                    return b"".join(pieces)[:keep], wire
+                if kept > cap or wire > cap:
+                    raise BodyTooLarge(f"over the cap of {cap:,} bytes")
+        if decoder is not None:
+            decoder.finish()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), wire
+
+
+def _says_only_url(request: Request) -> bool:
+    """Tell whether a request is a GET that needs nothing but the session's own settings."""
+    return (
+        request.method == "GET"
+        and request.headers is None
+        and request.cookies is None
+        and request.session is None
+        and request.data is None
+        and request.json is None
+        and request.files is None
+        and request.timeout is None
+        and request.proxy is None
+    )
+
+
+def _body(request: Request, headers: dict[str, str]) -> Any:
+    """Give what aiohttp sends, and name its type in `headers` where they do not."""
+    typed = any(name.lower() == "content-type" for name in headers)
+    if request.files is not None:
+        return _multipart(request)
+    if request.json is not None:
+        if not typed:
+            headers["Content-Type"] = "application/json"
+        return request.body
+    data = bodies.on_wire(request.data)
+    if data is None:
+        return None
+    if not typed:
+        is_form = not isinstance(request.data, bodies.RAW)
+        headers["Content-Type"] = _FORM if is_form else "application/octet-stream"
+        if isinstance(request.data, str):
+            headers["Content-Type"] = "text/plain; charset=utf-8"
+    return data if isinstance(data, bytes) else bodies.opened(data)
+
+
+def _multipart(request: Request) -> aiohttp.FormData:
+    form = aiohttp.FormData(default_to_multipart=True)
+    for name, value in bodies.pairs(request.data):
+        form.add_field(name, revealed(value))
+    for name, path in (request.files or {}).items():
+        form.add_field(name, bodies.opened(path), filename=PurePath(path).name)
+    return form

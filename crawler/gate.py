@@ -1,0 +1,174 @@
+"""The gate: no request passes before its host's robots.txt is known (RFC 9309).
+
+Asked once per host however many workers wait, kept in the store for a day. 4xx lets everything
+pass; 5xx, 429, time-outs and unreachable hosts are asked again a few times and then shut.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from crawler import urls
+from crawler.committer import Committer
+from crawler.errors import ConfigError, FetchError
+from crawler.fetcher import Fetcher
+from crawler.frontier import Frontier
+from crawler.page import Outcome, Response
+from crawler.request import Request
+from crawler.robots import LIMIT, Robots
+from crawler.store import RobotsRow, Store
+from crawler.workbench import HostQueue
+
+DAY = 24 * 3600.0
+_SHUT_FOR = 600.0  # seconds after which an unreachable robots.txt is asked for again
+_LASTING = frozenset({Outcome.TLS_ERROR, Outcome.ADDRESS_REFUSED})  # nothing mends by waiting
+_HOPS = 5  # redirects that RFC 9309 section 2.3.1.2 asks for at least
+
+
+class Verdict(Enum):
+    """What the gate says to one URL."""
+
+    PASS = "pass"
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A host's robots.txt in force; `rules` None means that it could not be had."""
+
+    rules: Robots | None
+    expires: float  # Unix time
+    failure: FetchError | None = None  # why nothing of this host can be had
+
+
+class Gate:
+    """Knows every host's robots.txt, or gets it."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        store: Store,
+        committer: Committer,
+        frontier: Frontier,
+        *,
+        agent: str,
+        retries: int,
+        max_delay: float = 60.0,
+        overrides: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._fetcher, self._store = fetcher, store
+        self._committer, self._frontier = committer, frontier
+        self._agent, self._retries, self._max_delay = agent, retries, max_delay
+        self._overrides = overrides or {}
+        self.announce: Callable[[Iterable[str], str], None] | None = None
+        self._tries: dict[int, int] = {}
+
+    async def knows(self, host: HostQueue) -> bool:
+        """Tell whether the host's robots.txt is known and fresh, from memory or the store."""
+        standing = host.robots
+        if isinstance(standing, Standing) and standing.expires > time.time():
+            return True
+        if host.name in self._overrides:
+            own = Robots.parse(self._overrides[host.name])
+            self._stand(host, Standing(own, math.inf))
+            return True
+        row = await self._store.robots(host.host_id) if standing is None else None
+        if row is None or row.status is None or row.fetched_at + DAY <= time.time():
+            return False
+        self._stand(host, Standing(_rules(row.status, row.body or b""), row.fetched_at + DAY))
+        return True
+
+    async def ask(self, host: HostQueue) -> None:
+        """Fetch the host's robots.txt; afterwards it is known, or the host rests."""
+        now = time.time()
+        try:
+            response = await self._follow(host.name + "/robots.txt")
+        except FetchError as error:
+            if error.final or error.outcome in _LASTING:
+                host.robots = Standing(None, now + _SHUT_FOR, error)
+                return None
+            return self._again(host, now)
+        if response.status >= 500 or response.status == 429:
+            return self._again(host, now)
+        body = response.body[:LIMIT] if response.status < 300 else b""
+        return self._keep(host, RobotsRow(host.host_id, now, response.status, body))
+
+    async def _follow(self, url: str) -> Response:
+        """Give the answer at the end of at most five redirects, across hosts too."""
+        response = await self._fetcher.fetch(Request(url), keep=LIMIT)
+        for _ in range(_HOPS):
+            location = response.headers.get("Location")
+            if not (300 <= response.status < 400 and location):
+                break
+            target = urls.parse(location, response.url)
+            if target is None:
+                break
+            response = await self._fetcher.fetch(Request(target), keep=LIMIT)
+        return response
+
+    def _keep(self, host: HostQueue, row: RobotsRow) -> None:
+        self._committer.put_robots(row)
+        self._tries.pop(host.host_id, None)
+        if self.announce is not None and row.body:
+            self.announce(Robots.parse(row.body).sitemaps, host.name + "/robots.txt")
+        self._stand(
+            host, Standing(_rules(row.status or 404, row.body or b""), row.fetched_at + DAY)
+        )
+
+    def _stand(self, host: HostQueue, standing: Standing) -> None:
+        host.robots = standing
+        delay = standing.rules.crawl_delay(self._agent) if standing.rules else None
+        if delay is not None:
+            self._frontier.slow_to(host, min(delay, self._max_delay))
+
+    def _again(self, host: HostQueue, now: float) -> None:
+        """Let the host rest and be asked again, or shut it for a while."""
+        tries = self._tries.get(host.host_id, 0) + 1
+        if tries <= self._retries:
+            self._tries[host.host_id] = tries
+            self._frontier.rest(host, self._frontier.now() + 2.0 ** (tries - 1))
+            return
+        self._tries.pop(host.host_id, None)
+        self._committer.put_robots(RobotsRow(host.host_id, now, None, None))
+        host.robots = Standing(None, now + _SHUT_FOR)
+
+    def verdict(self, host: HostQueue, url: str) -> Verdict:
+        """Say whether a URL of a known host may be fetched.
+
+        FetchError, with the outcome of its robots.txt, where asking again would not help: a
+        certificate that proves nothing, a name that does not exist, an address that is refused.
+        """
+        standing = host.robots
+        assert isinstance(standing, Standing)
+        if standing.failure is not None:
+            failure = standing.failure
+            raise FetchError(f"robots.txt: {failure}", failure.outcome, final=True)
+        if standing.rules is None:
+            return Verdict.UNREACHABLE
+        return Verdict.PASS if standing.rules.allows(url, self._agent) else Verdict.DENIED
+
+
+def overrides_of(files: Mapping[str, str]) -> dict[str, bytes]:
+    """Read `politeness.robots_override`: what stands in for a host's robots.txt, by host."""
+    found = {}
+    for name, file in files.items():
+        url = urls.parse(name if "://" in name else f"https://{name}")
+        if url is None:
+            raise ConfigError(f"politeness.robots_override: {name!r} is no host")
+        try:
+            found[urls.host_of(url)] = Path(file).read_bytes() if file else b""
+        except OSError as error:
+            raise ConfigError(
+                f"politeness.robots_override: {file}: {error.strerror or error}"
+            ) from None
+    return found
+
+
+def _rules(status: int, body: bytes) -> Robots:
+    return Robots.parse(body if 200 <= status < 300 else b"")

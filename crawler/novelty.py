@@ -1,0 +1,50 @@
+"""What a fetched page adds: whether its content was there before, and whether its space is endless.
+
+Looked at between the fetch and the parse. With the default settings only pages of patterns with
+very many URLs cost anything here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from crawler.page import Outcome, ScrapedPage, Visit
+from crawler.traps import Contents, Traps
+from crawler.webrules import Traps as Limits
+
+_THREAD = 64 * 1024  # bytes of a body from which its text is taken on a thread
+
+
+class Novelty:
+    """Marks visits whose page says nothing new; see `[traps]`."""
+
+    def __init__(self, limits: Limits, traps: Traps) -> None:
+        self.traps = traps
+        self._skips = limits.duplicates == "skip"
+        self._near = limits.near
+        self._suspected = False
+        self.contents = Contents(limits.near) if limits.duplicates != "follow" else None
+
+    def plain(self, page: ScrapedPage) -> bool:
+        """Count a page, and tell whether there is nothing to judge about it."""
+        self._suspected = self.traps.suspects(page.url) and page.response.is_html
+        return self.contents is None and not self._suspected
+
+    async def judge(self, visit: Visit, page: ScrapedPage) -> bool:
+        """Tell whether the page is to be parsed; call it right after `plain`."""
+        suspected = self._suspected
+        if len(page.body) >= _THREAD and (suspected or self._near):
+            await asyncio.to_thread(self._look, visit, page, suspected)
+        else:
+            self._look(visit, page, suspected)
+        if visit.duplicate_of is None or not self._skips:
+            return True
+        visit.outcome = Outcome.DUPLICATE
+        return False
+
+    def _look(self, visit: Visit, page: ScrapedPage, suspected: bool) -> None:
+        if suspected:
+            self.traps.compare(page.url, page.html)
+        if self.contents is not None and page.body:
+            html = page.html if self._near and page.response.is_html else None
+            visit.duplicate_of = self.contents.original(page.body, html, page.url)

@@ -1,0 +1,348 @@
+"""Response, ScrapedPage, Outcome and Visit: what the wire gave, and everything it led to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from crawler import charset, readable, scan, urls
+from crawler.encodings import encode_query
+from crawler.items import Record
+from crawler.request import Callback, Candidate, Request, Todo
+
+if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks for them
+    from bs4 import BeautifulSoup
+    from parsel import Selector, SelectorList
+
+    from crawler.form import Form
+    from crawler.kinds import StoredFile
+
+
+class Outcome(StrEnum):
+    """The one named way in which a request ended."""
+
+    OK = "ok"
+    NOT_MODIFIED = "not_modified"
+    REDIRECT = "redirect"
+    NOT_FOUND = "not_found"
+    HTTP_ERROR = "http_error"
+    SERVER_ERROR = "server_error"
+    RATE_LIMITED = "rate_limited"
+    TIMEOUT = "timeout"
+    CONNECT_ERROR = "connect_error"
+    DNS_ERROR = "dns_error"
+    TLS_ERROR = "tls_error"
+    PROXY_ERROR = "proxy_error"
+    PROTOCOL_ERROR = "protocol_error"
+    ADDRESS_REFUSED = "address_refused"
+    TOO_LARGE = "too_large"
+    BAD_CODING = "bad_coding"
+    BAD_FILE = "bad_file"
+    BAD_REDIRECT = "bad_redirect"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    ROBOTS_DENIED = "robots_denied"
+    ROBOTS_UNREACHABLE = "robots_unreachable"
+    SITEMAP = "sitemap"
+    NOINDEX = "noindex"
+    DUPLICATE = "duplicate"
+    TRAPPED = "trapped"
+    NOT_CACHED = "not_cached"
+    SPIDER_ERROR = "spider_error"
+    PARSE_TIMEOUT = "parse_timeout"
+    PARSE_CRASHED = "parse_crashed"
+    INTERNAL_ERROR = "internal_error"
+
+
+@dataclass(slots=True)
+class Response:
+    """What the wire gave to one request: status, headers, decoded body.
+
+    `body` is the body after its content codings; `wire_size` counts bytes before them.
+    `started` is Unix time, `elapsed` seconds from sending to the last byte.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    started: float
+    elapsed: float
+    wire_size: int = 0
+
+    @property
+    def content_type(self) -> str:
+        """The media type, lower case, without parameters; empty where there is none."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def is_html(self) -> bool:
+        """Whether links and a title can be expected: declared HTML, or undeclared markup."""
+        kind = self.content_type
+        if kind in ("text/html", "application/xhtml+xml"):
+            return not self.body.startswith((b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04"))
+        return not kind and b"<html" in self.body[:2048].lower()
+
+
+class ScrapedPage:
+    """A response made into a page. Everything dear is built on first touch, and only then."""
+
+    __slots__ = (
+        "_html",
+        "_links",
+        "_scan",
+        "_selector",
+        "_soup",
+        "encoding",
+        "request",
+        "response",
+    )
+
+    def __init__(
+        self, response: Response, request: Request, links: list[str] | None = None
+    ) -> None:
+        """Take the response, the request it answers, and its links where they are known."""
+        self.response = response
+        self.request = request
+        self.encoding = "utf-8"
+        self._html: str | None = None
+        self._links = links
+        self._scan: scan.Scan | None = None
+        self._selector: Selector | None = None
+        self._soup: BeautifulSoup | None = None
+
+    @property
+    def url(self) -> str:
+        """The canonical URL of the page."""
+        return self.response.url
+
+    @property
+    def requested_url(self) -> str:
+        """The URL first asked for, before any redirect."""
+        return self.request.origin or self.request.url
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response headers, case-insensitive."""
+        return self.response.headers
+
+    @property
+    def body(self) -> bytes:
+        """The body after its content codings."""
+        return self.response.body
+
+    @property
+    def depth(self) -> int:
+        """Links from a seed to here."""
+        return self.request.depth
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the fetch began, in UTC."""
+        return datetime.fromtimestamp(self.response.started, UTC)
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """What the request carried along."""
+        return self.request.meta
+
+    @property
+    def html(self) -> str:
+        """The body as text, decoded as the HTML standard says; never raises."""
+        if self._html is None:
+            content_type = self.headers.get("Content-Type")
+            self._html, self.encoding = charset.decode(self.body, content_type)
+        return self._html
+
+    @property
+    def found(self) -> scan.Scan:
+        """The result of the fast pass; empty for what is no HTML."""
+        if self._scan is None:
+            self._scan = scan.scan(self.html) if self.response.is_html else _NOTHING
+        return self._scan
+
+    @found.setter
+    def found(self, found: scan.Scan) -> None:
+        self._scan = found
+
+    @property
+    def title(self) -> str | None:
+        """The text of the first `<title>`, white space collapsed; None without one."""
+        return self.found.title
+
+    @property
+    def base_url(self) -> str:
+        """The URL that relative references resolve against (`<base href>` heeded)."""
+        base = self.found.base
+        return (urls.parse(base, self.url) or self.url) if base is not None else self.url
+
+    @property
+    def references(self) -> list[str]:
+        """The `href` of every `a` and `area`, its query written in the encoding of the page."""
+        hrefs, encoding = self.found.hrefs, self.encoding
+        if encoding == "utf-8" or all(map(str.isascii, hrefs)):
+            return hrefs
+        return [encode_query(href, encoding) for href in hrefs]
+
+    @property
+    def links(self) -> list[str]:
+        """Canonical http(s) URLs of every `a` and `area`, unique, in document order."""
+        if self._links is None:
+            base = urls.BaseURL(self.base_url)
+            found = dict.fromkeys(base.parse(href.partition("#")[0]) for href in self.references)
+            found.pop(None, None)
+            self._links = [url for url in found if url]
+        return self._links
+
+    @links.setter
+    def links(self, links: list[str]) -> None:
+        self._links = links
+
+    @property
+    def soup(self) -> BeautifulSoup:
+        """The page as BeautifulSoup on lxml: handy, at 20 to 40 times the cost of `links`."""
+        if self._soup is None:
+            from bs4 import BeautifulSoup
+
+            self._soup = BeautifulSoup(self.html, "lxml")
+        return self._soup
+
+    @property
+    def selector(self) -> Selector:
+        """The page as a parsel Selector on lxml."""
+        if self._selector is None:
+            from parsel import Selector
+
+            # Unasked, parsel takes XHTML served as HTML for XML, and then finds no "a" in it.
+            kind = "html" if self.response.is_html else None
+            text = self.html or "<html></html>"
+            self._selector = Selector(text, type=kind, base_url=self.base_url)
+        return self._selector
+
+    def css(self, query: str) -> SelectorList[Selector]:
+        """Select by CSS, `::text` and `::attr(name)` included."""
+        return self.selector.css(query)
+
+    def xpath(self, query: str, **variables: Any) -> SelectorList[Selector]:
+        """Select by XPath 1.0."""
+        return self.selector.xpath(query, **variables)
+
+    @property
+    def text(self) -> str:
+        """What a reader sees: the text of the page, one line a block; no scripts, no markup."""
+        return readable.text_of(self.html) if self.response.is_html else self.html
+
+    @property
+    def markdown(self) -> str:
+        """The whole page as Markdown; UsageError without the extra `markdown`."""
+        from crawler.markdown import markdown_of  # imports an extra: only for those who ask
+
+        return markdown_of(self.html, self.url)
+
+    @property
+    def article(self) -> str:
+        """The main content as Markdown, navigation and other boilerplate left out."""
+        from crawler.markdown import markdown_of
+
+        return markdown_of(self.html, self.url, main=True)
+
+    def json(self) -> Any:
+        """Give the body parsed as JSON; ValueError with the first bytes where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise ValueError(f"{self.url} is no JSON ({error}): {self.body[:80]!r}") from None
+
+    def form(self, css: str = "form") -> Form:
+        """Give the form that a CSS selector finds, to be filled: `page.form("#login").fill(…)`.
+
+        UsageError where the page has none.
+        """
+        from crawler.form import find  # lxml, which most crawls never need
+
+        return find(self.selector.root, css, self.base_url)
+
+    def urljoin(self, reference: str) -> str | None:
+        """Give the canonical http(s) URL of a reference on this page, None where it is none."""
+        return urls.parse(reference, self.base_url)
+
+    def follow(self, target: Any, callback: Callback = None, **options: Any) -> Request:
+        """Give the Request for a URL, a reference, or an element with `href` or `src`.
+
+        BadUrl where it leads to no http(s) URL. `options` are fields of Request.
+        """
+        reference = _reference(target)
+        url = self.urljoin(reference)
+        return Request(url or reference, callback=callback, depth=self.depth + 1, **options)
+
+    def follow_all(
+        self, targets: str | Iterable[Any], callback: Callback = None, **options: Any
+    ) -> Iterator[Request]:
+        """Yield a Request for each element that a CSS selector finds, or for each of `targets`.
+
+        References that lead to no http(s) URL are passed over.
+        """
+        found: Iterable[Any] = self.css(targets) if isinstance(targets, str) else targets
+        for target in found:
+            url = self.urljoin(_reference(target))
+            if url is not None:
+                yield Request(url, callback=callback, depth=self.depth + 1, **options)
+
+    def __repr__(self) -> str:
+        return f"<ScrapedPage {self.status} {self.url}>"
+
+
+_NOTHING = scan.Scan(None, None, [], [])
+
+
+def _reference(target: Any) -> str:
+    """Give the URL that a string, a BeautifulSoup tag or a parsel selector stands for."""
+    if isinstance(target, str):
+        return target
+    attributes = target.attrib if hasattr(target, "attrib") else target
+    return str(attributes.get("href") or attributes.get("src") or "")
+
+
+_STORED = frozenset(
+    {Outcome.OK, Outcome.SPIDER_ERROR, Outcome.PARSE_TIMEOUT, Outcome.PARSE_CRASHED}
+)
+
+
+@dataclass(slots=True)
+class Visit:
+    """Everything one request led to. It is stored whole, in one transaction, or not at all."""
+
+    todo: Todo
+    outcome: Outcome
+    at: float
+    status: int | None = None
+    response: Response | None = None
+    title: str | None = None
+    encoding: str | None = None
+    links: list[str] = field(default_factory=list)
+    items: list[Record] = field(default_factory=list)
+    problems: list[tuple[str, str, str]] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    refusals: dict[str, int] = field(default_factory=dict)
+    redirect_to: str | None = None
+    canonical: str | None = None
+    duplicate_of: str | None = None
+    elapsed: float | None = None  # seconds that a try without a response took
+    file: StoredFile | None = None  # what a Download stored
+    text: str | None = None
+    page: ScrapedPage | None = None  # kept only where somebody waits for pages
+    error: str | None = None
+    retry_at: float | None = None
+
+    @property
+    def stored(self) -> bool:
+        """Whether this visit counts as a stored page: it was fetched and kept."""
+        return self.retry_at is None and self.outcome in _STORED

@@ -1,0 +1,266 @@
+"""What a page says: its links with their texts and relations, image sets, refreshes, encoding.
+
+The full pass, for whoever wants more than `ScrapedPage.links`, which comes from the fast pass
+(`scan`). Bytes or text in, values out; nothing raises, everything is linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from html import unescape
+from typing import NamedTuple
+
+from crawler import urls
+from crawler.charset import decode, encoding_of
+from crawler.encodings import encode_query
+from crawler.refresh import Refresh, refresh_of
+from crawler.srcset import ImageCandidate, srcset
+from crawler.tags import attributes_of, tags
+
+__all__ = [
+    "ATTRIBUTES",
+    "DEFAULT_TAGS",
+    "Document",
+    "ImageCandidate",
+    "Link",
+    "Refresh",
+    "document",
+    "encoding_of",
+    "links",
+    "meta_refresh",
+    "refresh_of",
+    "srcset",
+]
+
+ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "a": ("href", "xlink:href"),
+    "area": ("href",),
+    "audio": ("src",),
+    "blockquote": ("cite",),
+    "body": ("background",),
+    "button": ("formaction",),
+    "del": ("cite",),
+    "embed": ("src",),
+    "form": ("action",),
+    "frame": ("src",),
+    "iframe": ("src",),
+    "image": ("href", "xlink:href"),
+    "img": ("src", "srcset", "longdesc"),
+    "input": ("src", "formaction"),
+    "ins": ("cite",),
+    "link": ("href", "imagesrcset"),
+    "object": ("data",),
+    "q": ("cite",),
+    "script": ("src",),
+    "source": ("src", "srcset"),
+    "track": ("src",),
+    "use": ("href", "xlink:href"),
+    "video": ("src", "poster"),
+}
+"""The attributes of HTML (and SVG) elements that hold a URL, or several (`srcset`)."""
+
+DEFAULT_TAGS = ("a", "area", "frame", "iframe", "img", "link", "source")
+"""The elements whose links `links` gives unless told otherwise."""
+
+_UNVOUCHED = frozenset(("nofollow", "ugc", "sponsored"))
+_SETS = frozenset(("srcset", "imagesrcset"))
+_EMPTY_IS_NONE = frozenset(("src", "data", "poster", "background", "action", "formaction", "cite"))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of a page, in the order of the document.
+
+    `url` is canonical. `text` is what a reader sees of it (of `area` and `img` the `alt`), white
+    space collapsed. `rel` holds the relation types in lower case, one space between them.
+    """
+
+    url: str
+    text: str = ""
+    rel: str = ""
+    tag: str = "a"
+    attribute: str = "href"
+    hreflang: str = ""
+    type: str = ""
+
+    @property
+    def rels(self) -> tuple[str, ...]:
+        """The relation types, like `("noopener", "nofollow")`."""
+        return tuple(self.rel.split())
+
+    @property
+    def nofollow(self) -> bool:
+        """Whether the page does not vouch for it: rel=nofollow, ugc or sponsored."""
+        return not _UNVOUCHED.isdisjoint(self.rels)
+
+
+class Document(NamedTuple):
+    """What the full pass finds on one page."""
+
+    base: str
+    """The URL that references resolve against: `<base href>`, else the page's own."""
+    links: list[Link]
+    refresh: Refresh | None
+
+    def related(self, rel: str) -> list[Link]:
+        """Give the links of a relation type: `canonical`, `next`, `alternate` …"""
+        return [link for link in self.links if rel in link.rels]
+
+    @property
+    def canonical(self) -> str | None:
+        """The URL that the page calls its canonical one, None where it names none."""
+        found = (link.url for link in self.related("canonical") if link.tag == "link")
+        return next(found, None)
+
+
+def links(
+    body: bytes | str,
+    url: str,
+    content_type: str | None = None,
+    *,
+    tags: Iterable[str] | Mapping[str, Iterable[str]] = DEFAULT_TAGS,
+) -> list[Link]:
+    """Give the http(s) links of the page `body` that was found at `url`, in document order.
+
+    `content_type` is the value of the HTTP header. `tags` names the elements to look at, or maps
+    them to their attributes (`ATTRIBUTES` has those of HTML). References are resolved against
+    `<base href>`, their queries written in the encoding of the page, fragments dropped.
+    """
+    return document(body, url, content_type, tags=tags).links
+
+
+def meta_refresh(body: bytes | str, url: str, content_type: str | None = None) -> Refresh | None:
+    """Give the first refresh that works of the page `body` at `url`: `(delay, url)`, or None.
+
+    A `str` without any `<meta` is taken as the value of a `content` attribute.
+    """
+    if isinstance(body, str) and "<meta" not in body.lower():
+        return refresh_of(body, url)
+    return document(body, url, content_type, tags=()).refresh
+
+
+def document(
+    body: bytes | str,
+    url: str,
+    content_type: str | None = None,
+    *,
+    tags: Iterable[str] | Mapping[str, Iterable[str]] = DEFAULT_TAGS,
+    encoding: str = "utf-8",
+) -> Document:
+    """Give links, base and refresh of a page in one pass; `encoding` is that of a `str`."""
+    if isinstance(body, bytes):
+        body, encoding = decode(body, content_type)
+    wanted = _wanted(tags)
+    raw, base, refreshes = _read(body, wanted)
+    joined = urls.join(url, base) if base is not None else url
+    if joined is None or joined.startswith(("data:", "javascript:")):
+        joined = url
+    resolve = _Resolver(joined, encoding)
+    found: list[Link] = []
+    raw.reverse()
+    while raw:  # freed one by one: at once, 200,000 of them would take long
+        found.extend(raw.pop().links(resolve))
+    return Document(joined, found, _first(refreshes, url, joined, encoding))
+
+
+def _wanted(tags: Iterable[str] | Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    if isinstance(tags, Mapping):
+        return {name.lower(): tuple(attributes) for name, attributes in tags.items()}
+    return {name.lower(): ATTRIBUTES.get(name.lower(), ("href", "src")) for name in tags}
+
+
+class _Resolver:
+    """References of one page to canonical URLs; the same reference is joined once."""
+
+    def __init__(self, base: str, encoding: str) -> None:
+        self._base, self._encoding = base, encoding
+        self._known: dict[str, str | None] = {}
+
+    def __call__(self, reference: str) -> str | None:
+        if reference not in self._known:
+            text = encode_query(reference, self._encoding)
+            self._known[reference] = urls.parse(text, self._base)
+        return self._known[reference]
+
+
+@dataclass(slots=True)
+class _Raw:
+    """An element with references, before the base is known."""
+
+    tag: str
+    values: tuple[tuple[str, str], ...]
+    rel: str
+    hreflang: str
+    type: str
+    text: str
+
+    def links(self, resolve: _Resolver) -> Iterator[Link]:
+        """Yield a link for each reference that leads to an http(s) URL."""
+        text = " ".join(unescape(self.text).split())
+        for attribute, value in self.values:
+            for reference in srcset(value) if attribute in _SETS else (value,):
+                url = resolve(reference)
+                if url is not None:
+                    yield Link(
+                        url,
+                        text,
+                        " ".join(self.rel.lower().split()),
+                        self.tag,
+                        attribute,
+                        self.hreflang,
+                        self.type,
+                    )
+
+
+def _read(
+    text: str, wanted: Mapping[str, tuple[str, ...]]
+) -> tuple[list[_Raw], str | None, list[str]]:
+    """Give the elements with references, the first `<base href>` and the meta refreshes."""
+    found: list[_Raw] = []
+    base: str | None = None
+    refreshes: list[str] = []
+    anchor: _Raw | None = None
+    pieces: list[str] = []
+    for tag in tags(text):
+        name = tag.name
+        if anchor is not None:
+            pieces.append(tag.before)
+            if name in ("a", ""):  # a second one closes the first
+                anchor.text = "".join(pieces)
+                anchor = None
+                pieces.clear()
+        if tag.ends:
+            continue
+        if name in wanted:
+            raw = _element(name, attributes_of(tag.attributes), wanted[name])
+            if raw is not None:
+                found.append(raw)
+                anchor = raw if name == "a" else anchor
+        if name == "base" and base is None:
+            base = attributes_of(tag.attributes).get("href")
+        elif name == "meta":
+            attributes = attributes_of(tag.attributes)
+            if attributes.get("http-equiv", "").strip("\t\n\f\r ").lower() == "refresh":
+                refreshes.append(attributes.get("content", ""))
+    return found, base, refreshes
+
+
+def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> _Raw | None:
+    """Give the element if it has a reference; an empty `src` or `action` is none."""
+    values = tuple(
+        (key, attributes[key])
+        for key in wanted
+        if key in attributes
+        and (attributes[key].strip() or (key not in _EMPTY_IS_NONE and name != "link"))
+    )
+    if not values:
+        return None
+    alt = attributes.get("alt", "") if name in ("area", "img") else ""
+    rel, hreflang, kind = (attributes.get(key, "") for key in ("rel", "hreflang", "type"))
+    return _Raw(name, values, rel, hreflang, kind, text=alt.replace("&", "&amp;"))
+
+
+def _first(refreshes: list[str], url: str, base: str, encoding: str) -> Refresh | None:
+    found = (refresh_of(content, url, base, encoding) for content in refreshes if content)
+    return next((refresh for refresh in found if refresh is not None), None)

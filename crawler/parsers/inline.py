@@ -1,0 +1,56 @@
+"""Parsing in the crawl's own process: on the event loop, a large page's scan on a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from crawler import scan
+from crawler.callbacks import Collector
+from crawler.page import Outcome, ScrapedPage, Visit
+from crawler.request import Request
+
+
+class Inline:
+    """Parses where the crawl runs; `timeout` seconds bound the built-in part of it.
+
+    Large pages take turns: a scan on a thread holds the GIL, and each page more that does, or that
+    resolves thousands of links, would keep the event loop waiting for as long again.
+    """
+
+    def __init__(self, collector: Collector, timeout: float) -> None:
+        self._collector, self._timeout = collector, timeout
+        self._turn = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Return at once: nothing runs beside."""
+
+    async def parse(self, visit: Visit, page: ScrapedPage, request: Request) -> None:
+        """See `Parser.parse`."""
+        if page.response.is_html:
+            if len(page.body) < scan.LARGE:
+                await self._collector.follow(visit, page)
+            elif not await self._read_large(visit, page):
+                return
+            visit.title = page.title
+        visit.encoding = page.encoding
+        if visit.outcome is Outcome.NOINDEX:
+            return
+        await self._collector.parse(visit, page, request)
+
+    async def _read_large(self, visit: Visit, page: ScrapedPage) -> bool:
+        """Scan a page on a thread and follow its links; False where that took too long."""
+        async with self._turn:
+            try:
+                await asyncio.to_thread(self._scan, page)
+            except TimeoutError as where:
+                visit.outcome = Outcome.PARSE_TIMEOUT
+                visit.error = f"over {self._timeout:g} s, {where}; see engine.parse_timeout"
+                return False
+            await self._collector.follow(visit, page)
+        return True
+
+    def _scan(self, page: ScrapedPage) -> None:
+        """Scan a large page, on a thread that gives up by itself once the time is over."""
+        until = time.monotonic() + self._timeout
+        page.found = scan.scan(page.html, lambda: time.monotonic() > until)

@@ -1,0 +1,43 @@
+"""What a reader sees of an HTML page, as plain text, in three sweeps and without a tree.
+
+Scripts, styles and comments go, tags inside a line vanish, all other tags end a line. It is linear,
+whatever the markup (docs/decisions/0011-search.md has the figures).
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+_INLINE = (
+    "a abbr acronym b bdi bdo big cite code data dfn del em font i ins kbd label mark nobr q rp rt"
+    " ruby s samp small span strike strong sub sup time tt u var wbr"
+)
+
+
+def _any_case(names: str) -> str:
+    """Spell a regex that matches the names in any case; re.IGNORECASE would cost a third more."""
+    return "|".join("".join(f"[{c}{c.upper()}]" for c in name) for name in names.split())
+
+
+# What nobody reads. Cut off by the end of the document, it is taken to the end, so that no search
+# starts inside it again.
+_UNREAD = re.compile(
+    rf"""<(?:
+      !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+    | ({_any_case("script style template title")})(?=[\s/>])[^>]*+>?
+      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z)
+    | [!?][^>]*+>?)""",
+    re.VERBOSE,
+)
+_NAMES = "|".join(f"{name}|{name.upper()}" for name in _INLINE.split())
+_INSIDE = re.compile(rf"</?(?:{_NAMES})(?=[\s/>])[^>]*+>?")
+_TAG = re.compile(r"<[/a-zA-Z][^>]*+>?")
+
+
+def text_of(html: str) -> str:
+    """Give the readable text of a page: one line a block, white space collapsed, no markup."""
+    text = _UNREAD.sub(" ", html)
+    text = text.replace("\n", " ").replace("\r", " ")  # str.translate takes twenty times as long
+    text = unescape(_TAG.sub("\n", _INSIDE.sub("", text)))
+    return "\n".join([line for part in text.split("\n") if (line := " ".join(part.split()))])

@@ -1,0 +1,128 @@
+"""Which URLs belong to a crawl: by host, registrable domain, URL prefix, or any."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from crawler.urls import authority_of, directory, hostname_of, is_address, parse
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
+
+Kind = Literal["host", "domain", "prefix", "any"]
+KINDS: tuple[Kind, ...] = ("host", "domain", "prefix", "any")
+
+
+@cache
+def _suffixes() -> TLDExtract:
+    # Imported at first use (0.1 s). The list comes with the package: no network, no cache file.
+    from tldextract import TLDExtract
+
+    return TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+
+
+@lru_cache(maxsize=100_000)
+def registrable_domain(hostname: str) -> str:
+    """Give the domain that one owner registered: "news.bbc.co.uk" → "bbc.co.uk".
+
+    By the public suffix list (https://publicsuffix.org/list/), with its private part, so that
+    two users of github.io are two sites. An unlisted top level counts as a suffix (the list's
+    default rule "*"). An IP address, a bare name and a public suffix are their own domain.
+    """
+    name = hostname.rstrip(".").lower()
+    if not name or "." not in name or is_address(name):
+        return name
+    found = _suffixes().extract_str(name)
+    if found.suffix:
+        return found.top_domain_under_public_suffix or name
+    return ".".join(name.split(".")[-2:])
+
+
+def in_domain(hostname: str, domain: str) -> bool:
+    """Say whether `hostname` is `domain` or below it, at a dot: "evilexample.com" is not."""
+    name, domain = hostname.rstrip("."), domain.rstrip(".")
+    if not name.endswith(domain):
+        return False
+    return len(name) == len(domain) or (
+        bool(domain) and name[-len(domain) - 1] == "." and not is_address(domain)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The URLs that a crawl may visit: those that `allows` says yes to.
+
+    * `host`: the name and port of a seed, over http or https
+    * `domain`: the registrable domain of a seed, any port
+    * `prefix`: below the directory of a seed's URL, over http or https
+    * `any`: every URL
+
+    `allowed_domains`, where given, stands in for the kind's own rule about hosts: a URL is in
+    scope on one of them or below it (of kind `prefix`: and below a seed's directory too).
+    Seeds are canonical URLs. An unknown kind or a domain that is no host name is a ValueError.
+    """
+
+    kind: Kind
+    seeds: tuple[str, ...] = ()
+    allowed_domains: tuple[str, ...] = ()
+    _hosts: frozenset[str] = field(init=False, repr=False, compare=False)
+    _domains: frozenset[str] = field(init=False, repr=False, compare=False)
+    _prefixes: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown scope {self.kind!r}; one of {', '.join(KINDS)}")
+        if self.kind == "domain":
+            domains = {registrable_domain(hostname_of(seed)) for seed in self.seeds}
+        else:
+            domains = set()
+        prefixes = {_without_scheme(directory(seed)) for seed in self.seeds}
+        allowed = tuple(_domain(text) for text in self.allowed_domains)
+        object.__setattr__(self, "allowed_domains", allowed)
+        object.__setattr__(self, "_hosts", frozenset(map(authority_of, self.seeds)))
+        object.__setattr__(self, "_domains", frozenset(domains))
+        object.__setattr__(self, "_prefixes", tuple(sorted(prefixes)))
+
+    def including(self, seed: str) -> Scope:
+        """Give the scope with one more seed; cheap, as a spider may start from thousands."""
+        scope = copy(self)
+        object.__setattr__(scope, "seeds", (*self.seeds, seed))
+        object.__setattr__(scope, "_hosts", self._hosts | {authority_of(seed)})
+        if self.kind == "domain":
+            domain = registrable_domain(hostname_of(seed))
+            object.__setattr__(scope, "_domains", self._domains | {domain})
+        prefixes = {*self._prefixes, _without_scheme(directory(seed))}
+        object.__setattr__(scope, "_prefixes", tuple(sorted(prefixes)))
+        return scope
+
+    def allows(self, url: str) -> bool:
+        """Say whether the canonical `url` is in scope."""
+        if self.kind == "prefix" and not _without_scheme(url).startswith(self._prefixes):
+            return False
+        if self.allowed_domains:
+            return _below_any(hostname_of(url), self.allowed_domains)
+        if self.kind == "host":
+            return authority_of(url) in self._hosts
+        if self.kind == "domain":
+            return registrable_domain(hostname_of(url)) in self._domains
+        return True
+
+
+def _without_scheme(url: str) -> str:
+    return url[url.index("//") :]
+
+
+@lru_cache(maxsize=100_000)
+def _below_any(hostname: str, domains: tuple[str, ...]) -> bool:
+    return any(in_domain(hostname, domain) for domain in domains)
+
+
+def _domain(text: str) -> str:
+    """Read one of `allowed_domains` as people write it: case, IDN, or even a whole URL."""
+    url = parse(text if "://" in text else f"http://{text.removeprefix('.')}")
+    if url is None:
+        raise ValueError(f"allowed_domains: {text!r} is not a host name")
+    return hostname_of(url)

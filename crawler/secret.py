@@ -1,0 +1,50 @@
+"""Secrets: named in the code and the configuration, kept in the environment, shown nowhere.
+
+A `Secret` stands wherever a value of a request may stand: a header, a cookie, a form field. What is
+stored, logged and compared is its name; the value is read when the request goes on the wire.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from crawler.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The value of an environment variable, known by its name: `Secret("SITE_PASSWORD")`."""
+
+    name: str
+
+    def reveal(self) -> str:
+        """Give the value; ConfigError where the environment has none."""
+        value = os.environ.get(self.name)
+        if not value:
+            raise ConfigError(
+                f"the secret {self.name} is not in the environment; set it: export {self.name}=…"
+            )
+        return value
+
+
+def revealed(value: str | Secret) -> str:
+    """Give a text as it is, and a Secret's value."""
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def expanded(text: str) -> str:
+    """Put environment variables in: "http://me:$PROXY_PASSWORD@proxy.example:8080"."""
+    return _VARIABLE.sub(lambda found: Secret(found[1] or found[2]).reveal(), text)
+
+
+SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+"""Names of headers that are secrets whatever their value is."""
+
+
+def is_secret(name: str, value: object) -> bool:
+    """Tell whether a header must not follow to another host, nor be shown."""
+    return isinstance(value, Secret) or name.lower() in SECRET_HEADERS

@@ -1,0 +1,17 @@
+"""What every section of the configuration is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Positive = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+SomeSeconds = Annotated[float, Meta(gt=0)]
+RateText = Annotated[str, Meta(pattern=r"^[1-9][0-9]*/(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?[smh]?$")]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One closed table of the configuration."""

@@ -1,0 +1,167 @@
+"""aiohttp sessions: one for each cookie jar and way out, over shared connection pools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import aiohttp
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
+
+from crawler.coding import ACCEPT
+from crawler.config import Fetch
+from crawler.errors import ConfigError
+from crawler.guard import Guard, GuardedResolver
+from crawler.jars import Jars
+from crawler.tls import context_of
+from crawler.wire import Proxy, Tls
+
+_RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
+
+
+class Sessions:
+    """Opens sessions as they are asked for, and closes them all.
+
+    Sessions of one way out share one connector, so accounts do not multiply connections.
+    """
+
+    def __init__(
+        self,
+        settings: Fetch,
+        *,
+        agent: str,
+        guard: Guard,
+        connections: int,
+        tls: Tls,
+        proxy: Proxy,
+        jars: Jars,
+    ) -> None:
+        self._settings, self._tls, self._proxy, self._jars = settings, tls, proxy, jars
+        self._agent, self._guard = agent, guard
+        self._limit = _affordable(settings.pool_size or connections)
+        self.middlewares = [_loaded(name) for name in settings.middlewares]
+        self._connectors: dict[str, aiohttp.BaseConnector] = {}
+        self._open: dict[tuple[str, str], ClientSession] = {}
+        self._ssl = context_of(tls, verify=settings.verify_tls)
+        self.socks_errors: tuple[type[Exception], ...] = ()
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What a request may raise: a client's error, the network's, or a SOCKS proxy's."""
+        return (aiohttp.ClientError, OSError, ValueError, *self.socks_errors)
+
+    def get(self, name: str | None = None, socks: str = "") -> ClientSession:
+        """Give the session of a jar, through a SOCKS proxy where one is named."""
+        key = (name or "", socks)
+        session = self._open.get(key)
+        if session is None:
+            session = self._open[key] = self._opened(*key)
+        return session
+
+    def _opened(self, name: str, socks: str) -> ClientSession:
+        settings = self._settings
+        return ClientSession(
+            connector=self._connector(socks),
+            connector_owner=False,
+            timeout=self.timeout({}),
+            auto_decompress=False,
+            cookie_jar=self._jars[name],
+            trust_env=self._proxy.trust_env,
+            middlewares=self.middlewares,
+            max_line_size=settings.max_header,
+            max_field_size=settings.max_header,
+            max_headers=settings.max_headers,
+            headers={
+                "User-Agent": self._agent,
+                "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                "Accept-Encoding": ACCEPT,
+                **settings.headers,
+            },
+        )
+
+    def timeout(self, own: dict[str, float]) -> ClientTimeout:
+        """Give the time-outs of the settings, each replaced by a request's own."""
+        settings = self._settings
+        return ClientTimeout(
+            total=own.get("total", settings.total_timeout),
+            connect=own.get("pool", settings.pool_timeout),
+            sock_connect=own.get("connect", settings.connect_timeout),
+            sock_read=own.get("read", settings.read_timeout),
+        )
+
+    def _connector(self, socks: str) -> aiohttp.BaseConnector:
+        connector = self._connectors.get(socks)
+        if connector is None:
+            settings = self._settings
+            options: dict[str, Any] = {
+                "limit": self._limit,
+                "limit_per_host": settings.pool_per_host,
+                "ssl": self._ssl,
+            }
+            if settings.keep_alive:
+                options["keepalive_timeout"] = settings.keep_alive
+            else:
+                options["force_close"] = True
+            connector = self._socks(socks, options) if socks else self._direct(options)
+            self._connectors[socks] = connector
+        return connector
+
+    def _direct(self, options: dict[str, Any]) -> TCPConnector:
+        settings = self._settings
+        return TCPConnector(
+            resolver=GuardedResolver(self._guard, patience=settings.connect_timeout),
+            use_dns_cache=settings.dns_cache > 0,
+            ttl_dns_cache=settings.dns_cache or None,
+            **options,
+        )
+
+    def _socks(self, url: str, options: dict[str, Any]) -> aiohttp.BaseConnector:
+        """Give a connector through a SOCKS proxy, which also resolves the names."""
+        try:
+            from aiohttp_socks import ProxyConnector, ProxyError
+        except ImportError:
+            raise ConfigError(
+                "a SOCKS proxy needs aiohttp-socks; install it: pip install 'crawlkeep[socks]'"
+            ) from None
+        self.socks_errors = (ProxyError,)
+        plain = url.replace("socks5h://", "socks5://", 1)
+        connector: aiohttp.BaseConnector = ProxyConnector.from_url(plain, rdns=True, **options)
+        return connector
+
+    async def close(self) -> None:
+        """Close all sessions and connections."""
+        for session in self._open.values():
+            await session.close()
+        for connector in self._connectors.values():
+            await connector.close()
+        await asyncio.sleep(0)  # lets the transports say goodbye
+
+
+def _affordable(connections: int) -> int:
+    """Give how many connections the process may have open; requests wait for the others.
+
+    Without this a low `ulimit -n` would fail whatever opens a file next, the store included.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows knows no such limit
+        return connections
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        return connections
+    return max(1, min(connections, most - _RESERVED))
+
+
+def _loaded(name: str) -> Callable[..., Any]:
+    """Give the middleware that `module:function` names."""
+    module, colon, function = name.partition(":")
+    try:
+        found = getattr(import_module(module), function) if colon else None
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"fetch.middlewares: {name!r} does not load: {error}") from None
+    if not callable(found):
+        raise ConfigError(f"fetch.middlewares: {name!r} is no module:function")
+    middleware: Callable[..., Any] = found
+    return middleware

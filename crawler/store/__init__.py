@@ -1,0 +1,142 @@
+"""The durable state: what is to do, what is done, what was found.
+
+`Store` is the interface of every backend; `open_store` picks one by its address. The values that
+cross it are plain tuples, cheap to make by the thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from crawler.page import Visit
+from crawler.request import Candidate, Todo
+
+
+class HostRow(NamedTuple):
+    """A host as it is stored."""
+
+    host_id: int
+    name: str
+    pending: int = 0
+    next_at: float = 0.0
+    delay: float | None = None
+    failures: int = 0
+    pages: int = 0
+
+
+class RobotsRow(NamedTuple):
+    """A host's robots.txt as last fetched; `status` None: unreachable."""
+
+    host_id: int
+    fetched_at: float
+    status: int | None
+    body: bytes | None
+
+
+class CookieRow(NamedTuple):
+    """One cookie as it is stored; `cookie` None: it is gone."""
+
+    session: str
+    domain: str
+    path: str
+    name: str
+    cookie: str | None  # JSON: value, coded value, whether host-only, attributes
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one flush commits, all or nothing."""
+
+    visits: list[Visit] = field(default_factory=list)
+    seeds: list[Candidate] = field(default_factory=list)
+    hosts: list[HostRow] = field(default_factory=list)
+    robots: list[RobotsRow] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    cookies: Sequence[CookieRow] = ()
+    seeded: bool = False
+    scope: Sequence[str] = ()  # with `seeded`: seeds beyond `start_urls` that widen the scope
+
+    def __bool__(self) -> bool:
+        return bool(self.visits or self.seeds or self.hosts or self.robots or self.seeded)
+
+
+class Committed(NamedTuple):
+    """What a commit made: the rows of `todo` that are new or put back, and hosts newly met.
+
+    `hosts` has those whose id the store did not remember, as they were before the commit.
+    """
+
+    added: list[Todo]
+    hosts: dict[int, HostRow]
+    new: int  # requests never seen before
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a crawl stands when its store is opened."""
+
+    spider: str | None
+    seeded: bool
+    pending: int
+    pages: int
+    runs: int
+    scope: Sequence[str] = ()  # as the commit that seeded the crawl had it
+
+
+class Store(Protocol):
+    """A crawl's durable state. One writer; all calls but `close` come from the committer's task."""
+
+    async def open(self) -> State:
+        """Claim and open the store, migrating it where needed; StoreError says why not."""
+
+    async def begin_run(self, spider: str, settings: str) -> int:
+        """Record that a run starts, and give its id."""
+
+    async def end_run(self, state: str, reason: str | None, counts: dict[str, float]) -> None:
+        """Record how the run ended."""
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Store everything in `batch` in one transaction."""
+
+    async def hosts(self, after: int, limit: int) -> list[HostRow]:
+        """Give up to `limit` hosts with pending requests and an id above `after`, by id."""
+
+    async def queue(self, host_id: int, after: tuple[int, int], limit: int) -> list[Todo]:
+        """Give up to `limit` rows of one host's todo behind the key `after`, in order."""
+
+    async def host_pages(self) -> list[tuple[int, int]]:
+        """Give how many pages are stored of each host that has any."""
+
+    async def contents(self, limit: int) -> list[tuple[str, str]]:
+        """Give the content hashes of the last stored pages, and their URLs, the oldest first."""
+
+    async def seed_redirects(self) -> list[str]:
+        """Give the URLs to which seeds have redirected."""
+
+    async def cookies(self) -> list[CookieRow]:
+        """Give every stored cookie."""
+
+    async def robots(self, host_id: int) -> RobotsRow | None:
+        """Give a host's robots.txt, None where it was never fetched."""
+
+    async def close(self) -> None:
+        """Give up the claim; nothing is committed here."""
+
+
+Rows = Sequence[Sequence[Any]]
+
+
+def open_store(
+    address: str,
+    *,
+    durable: str = "normal",
+    bodies: bool = True,
+    links: bool = True,
+    versions: int = 1,
+) -> Store:
+    """Give the store behind an address: a file path, or a PostgreSQL DSN."""
+    from crawler.store.sqlite import SqliteStore
+
+    return SqliteStore(address, durable=durable, bodies=bodies, links=links, versions=versions)

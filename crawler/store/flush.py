@@ -1,0 +1,321 @@
+"""What one flush writes, inside the transaction that the store has begun."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import aiosqlite
+import msgspec
+
+from crawler.errors import StoreError
+from crawler.items import Record
+from crawler.page import Visit
+from crawler.request import Candidate, Todo
+from crawler.store import Batch, Committed, HostRow, cookies, revisits, texts
+from crawler.store.items import ItemTables
+from crawler.store.rows import (
+    BODY,
+    FILE_COLUMNS,
+    PAGE_COLUMNS,
+    body_of,
+    clean,
+    file_row,
+    iso,
+    page_row,
+    to_json,
+)
+
+_ITEM_TYPES = "SELECT name, columns, key, history FROM item_types"
+HOSTS = "SELECT host_id, name, pending, next_at, delay, failures, pages FROM hosts"
+_SLICE = 4000  # candidates that one statement takes: the loop stands still for about 8 ms
+_LARGE = 1 << 20  # bytes of bodies in a flush that take over 3 ms to compress
+_HOST_NAMES = 50_000  # names whose ids are remembered; 100 bytes each
+
+
+class Keep(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a page beside its row: its body, its links, how many versions."""
+
+    bodies: bool = True
+    links: bool = True
+    versions: int = 1
+
+
+class Flush:
+    """Writes batches, and remembers between them what numbers and names are in use.
+
+    `forget` must be called after a transaction that was rolled back.
+    """
+
+    def __init__(self, db: aiosqlite.Connection, keep: Keep) -> None:
+        self._db, self._keep = db, keep
+        self._again = False  # whether pages are visited again: then each visit is compared
+        self._items = ItemTables()
+        self._ids: dict[str, int] = {}
+        self._seq = self._page_id = 1
+        self.run_id = 0
+
+    async def load(self, values: dict[str, Any]) -> None:
+        """Take up where the file stands; `values` are the rows of `crawl`."""
+        names = [name for (name,) in await self._all("SELECT name FROM sqlite_master")]
+        self._items.load(await self._all(_ITEM_TYPES), names)
+        self._again = bool(values.get("revisits"))
+        self._seq = values.get("next_seq", 1)
+        self._page_id = values.get("next_page_id", 1)
+
+    @property
+    def known(self) -> int:
+        """How many requests were ever accepted, tries again counted."""
+        return self._seq
+
+    async def forget(self) -> None:
+        """Forget what was learned in a transaction that did not come to be."""
+        self._ids.clear()
+        self._items.load(await self._all(_ITEM_TYPES))
+
+    async def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        return list(await self._db.execute_fetchall(sql, values))
+
+    async def _many(
+        self, into: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], then: str = ""
+    ) -> None:
+        """Insert rows, if there are any."""
+        if rows:
+            marks = ", ".join("?" * len(columns))
+            sql = f"{into} ({', '.join(columns)}) VALUES ({marks}) {then}"
+            await self._db.executemany(sql, rows)
+
+    async def write(self, batch: Batch) -> Committed:
+        """Write everything in `batch`."""
+        ended = [visit for visit in batch.visits if visit.retry_at is None]
+        retried = [visit for visit in batch.visits if visit.retry_at is not None]
+        first = self._page_id
+        rows = list(enumerate(ended, start=first))
+        settled = None
+        if self._again:
+            settled = await revisits.settle(self._db, self.run_id, rows, self._keep.versions)
+            rows = settled.rows
+        candidates: list[tuple[Candidate, int | None]] = [(seed, None) for seed in batch.seeds]
+        for page_id, visit in rows:
+            candidates += [(candidate, page_id) for candidate in visit.candidates]
+            if len(visit.candidates) > _SLICE:
+                await asyncio.sleep(0)
+        hosts = await self._name_hosts(dict.fromkeys(c.host for c, _ in candidates))
+        added = []
+        for at in range(0, len(candidates), _SLICE):
+            added += await self._add_new(candidates[at : at + _SLICE])
+        new = len(added)
+        added += self._put_back(retried)
+        await self._remove([visit.todo for visit in batch.visits])
+        await self._insert_todo(added)
+        await self._insert_pages(rows, settled.replaced if settled else ())
+        if settled is not None:
+            await revisits.note_first(self._db, settled.first_at)
+        await self._insert_attempts(retried)
+        await self._update_hosts(batch, added, ended)
+        await self._many(
+            "INSERT OR REPLACE INTO robots",
+            ("host_id", "fetched_at", "status"),
+            [row[:3] for row in batch.robots],
+        )
+        for row in batch.robots:
+            await self._db.execute(
+                "UPDATE robots SET body = ? WHERE host_id = ?", (row.body, row.host_id)
+            )
+        if batch.cookies:
+            await cookies.write(self._db, batch.cookies)
+        await self._write_totals(batch, ended, new, settled.pages if settled else 0)
+        return Committed(added, hosts, new)
+
+    async def _name_hosts(self, names: Collection[str]) -> dict[int, HostRow]:
+        """Give ids to hosts not met yet in this process, and remember these."""
+        unknown = [name for name in names if name not in self._ids]
+        if not unknown:
+            return {}
+        if len(self._ids) > _HOST_NAMES:
+            self._ids.clear()
+            unknown = list(names)
+        text = to_json(unknown)
+        await self._db.execute(
+            "INSERT OR IGNORE INTO hosts (name) SELECT value FROM json_each(?)",
+            (text,),
+        )
+        found = await self._all(
+            f"{HOSTS} WHERE name IN (SELECT value FROM json_each(?))",
+            (text,),
+        )
+        self._ids.update((row[1], row[0]) for row in found)
+        return {row[0]: HostRow(*row) for row in found}
+
+    async def _add_new(self, candidates: list[tuple[Candidate, int | None]]) -> list[Todo]:
+        """Insert into `seen`; the insert itself says which candidates are new."""
+        ids = self._ids
+        keys = {(ids[candidate.host], candidate.url_hash) for candidate, _ in candidates}
+        if not keys:
+            return []
+        rows = await self._all(
+            "INSERT OR IGNORE INTO seen SELECT value ->> 0, value ->> 1 FROM json_each(?)"
+            " RETURNING host_id, url_hash",
+            (to_json(sorted(keys)),),
+        )
+        new = set(rows)
+        added = []
+        for candidate, parent_id in candidates:
+            key = (ids[candidate.host], candidate.url_hash)
+            if key in new or candidate.force:
+                new.discard(key)
+                added.append(self._todo(candidate, key[0], parent_id))
+        return added
+
+    def _todo(self, candidate: Candidate, host_id: int, parent_id: int | None) -> Todo:
+        seq = self._seq
+        self._seq += 1
+        _, url_hash, url, depth, rank, callback, extra, _ = candidate
+        return Todo(host_id, rank, seq, url_hash, url, depth, 0, 0.0, parent_id, callback, extra)
+
+    def _put_back(self, retried: Iterable[Visit]) -> list[Todo]:
+        """Make the rows of requests to be tried again: later, and behind what is queued."""
+        rows = []
+        for visit in retried:
+            todo: Todo = visit.todo
+            at = visit.retry_at or 0.0
+            rows.append(todo._replace(seq=self._seq, attempts=todo.attempts + 1, not_before=at))
+            self._seq += 1
+        return rows
+
+    async def _remove(self, todos: Iterable[Todo]) -> None:
+        keys = [todo[:3] for todo in todos]
+        if keys:
+            cursor = await self._db.executemany(
+                "DELETE FROM todo WHERE host_id = ? AND rank = ? AND seq = ?", keys
+            )
+            if cursor.rowcount != len(keys):  # whatever else it is, it must not be stored twice
+                raise StoreError(
+                    f"{len(keys)} visits, but {cursor.rowcount} of them were to do;"
+                    " this is a bug of Crawlkeep: nothing of it was stored, please report it"
+                )
+
+    async def _insert_todo(self, rows: list[Todo]) -> None:
+        in_order = sorted(rows)  # by host, rank and seq, as they lie in the table
+        for at in range(0, len(rows), _SLICE):
+            await self._many("INSERT INTO todo", Todo._fields, in_order[at : at + _SLICE])
+
+    async def _insert_pages(self, ended: list[tuple[int, Visit]], replaced: Iterable[int]) -> None:
+        rows = [page_row(page_id, self.run_id, visit) for page_id, visit in ended]
+        await self._many("INSERT INTO pages", PAGE_COLUMNS, rows)
+        if self._keep.links:
+            lists = [(page_id, to_json(visit.links)) for page_id, visit in ended if visit.links]
+            await self._many("INSERT INTO link_lists", ("page_id", "targets"), lists)
+        if self._keep.bodies:
+            await self._insert_bodies(ended)
+        await texts.insert(self._db, ended)
+        files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
+        await self._many("INSERT INTO files", FILE_COLUMNS, files)
+        records: list[tuple[Record, tuple[Any, ...]]] = []
+        problems = []
+        for page_id, visit in ended:
+            if visit.items or visit.problems:
+                origin = (page_id, visit.todo.url, self.run_id, iso(visit.at))
+                records += [(record, origin) for record in visit.items]
+                problems += [(*origin[:3], *map(clean, p)) for p in visit.problems]
+        statements, unfit = self._items.statements(records, replaced)
+        for sql, values in statements:
+            await self._db.execute(sql, () if values is None else (to_json(values),))
+        await self._many(
+            "INSERT INTO problems",
+            ("page_id", "page_url", "run_id", "item", "reason", "value"),
+            problems + unfit,
+        )
+
+    async def _insert_bodies(self, ended: list[tuple[int, Visit]]) -> None:
+        """Insert all bodies in one statement: one blob, and where each begins and ends in it."""
+        size = sum(len(visit.response.body) for _, visit in ended if visit.response is not None)
+        # Compressing lets go of the GIL; megabytes of it would hold up the event loop.
+        large = size >= _LARGE
+        blob, spans = await asyncio.to_thread(_packed, ended) if large else _packed(ended)
+        if spans:
+            await self._db.execute(BODY, (blob, to_json(spans)))
+
+    async def _insert_attempts(self, retried: list[Visit]) -> None:
+        rows = [
+            (
+                *(visit.todo.host_id, visit.todo.url_hash, visit.todo.url, visit.todo.attempts + 1),
+                *(iso(visit.at), visit.status, str(visit.outcome), clean(visit.error)),
+                iso(visit.retry_at or 0.0),
+                visit.elapsed if visit.response is None else round(visit.response.elapsed, 6),
+            )
+            for visit in retried
+        ]
+        columns = (
+            *("host_id", "url_hash", "url", "attempt", "at"),
+            *("status", "outcome", "error", "retry_at", "elapsed"),
+        )
+        await self._many("INSERT INTO attempts", columns, rows)
+
+    async def _update_hosts(self, batch: Batch, added: list[Todo], ended: list[Visit]) -> None:
+        """Bring each touched host's counts and times in line with this very commit."""
+        pending: dict[int, int] = {}
+        pages: dict[int, int] = {}
+        for todo in added:
+            pending[todo.host_id] = pending.get(todo.host_id, 0) + 1
+        for visit in batch.visits:
+            pending[visit.todo.host_id] = pending.get(visit.todo.host_id, 0) - 1
+        for visit in ended:
+            pages[visit.todo.host_id] = pages.get(visit.todo.host_id, 0) + visit.stored
+        if pending or pages:
+            rows = [(h, pending.get(h, 0), pages.get(h, 0)) for h in {**pending, **pages}]
+            await self._db.execute(
+                "UPDATE hosts SET pending = pending + d.a, pages = pages + d.b FROM (SELECT"
+                " value ->> 0 AS id, value ->> 1 AS a, value ->> 2 AS b FROM json_each(?)) AS d"
+                " WHERE host_id = d.id",
+                (to_json(rows),),
+            )
+        if batch.hosts:
+            times = [(h.host_id, h.next_at, h.delay, h.failures) for h in batch.hosts]
+            await self._db.execute(
+                "UPDATE hosts SET next_at = d.a, delay = d.b, failures = d.c FROM (SELECT"
+                " value ->> 0 AS id, value ->> 1 AS a, value ->> 2 AS b, value ->> 3 AS c"
+                " FROM json_each(?)) AS d WHERE host_id = d.id",
+                (to_json(times),),
+            )
+
+    async def _write_totals(self, batch: Batch, ended: list[Visit], new: int, counted: int) -> None:
+        counts = dict(batch.counts)
+        for visit in batch.visits:
+            name = (
+                f"outcome.{visit.outcome}" if visit.retry_at is None else f"retry.{visit.outcome}"
+            )
+            counts[name] = counts.get(name, 0) + 1
+            for reason, number in visit.refusals.items():
+                counts[f"refused.{reason}"] = counts.get(f"refused.{reason}", 0) + number
+        await self._many(
+            "INSERT INTO counters",
+            ("name", "value"),
+            list(counts.items()),
+            "ON CONFLICT DO UPDATE SET value = value + excluded.value",
+        )
+        self._page_id += len(ended)
+        stored = sum(visit.stored for visit in ended) - counted
+        values: list[tuple[str, Any]] = [("next_seq", self._seq), ("next_page_id", self._page_id)]
+        if batch.seeded:
+            values += [("seeded", 1), ("scope", to_json(list(batch.scope)))]
+        await self._many("INSERT OR REPLACE INTO crawl", ("key", "value"), values)
+        if stored:
+            await self._db.execute(
+                "INSERT INTO crawl VALUES ('pages', ?)"
+                " ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                (stored,),
+            )
+
+
+def _packed(ended: list[tuple[int, Visit]]) -> tuple[bytes, list[tuple[int, int, int]]]:
+    """Give all stored forms of bodies as one blob, and (page_id, begin, length) of each in it."""
+    packed, spans, start = [], [], 1
+    for page_id, visit in ended:
+        body = body_of(visit)
+        if body:
+            packed.append(body)
+            spans.append((page_id, start, len(body)))
+            start += len(body)
+    return b"".join(packed), spans

@@ -1,0 +1,300 @@
+-- The durable state of one crawl. docs/schema.md describes the tables that users query.
+
+-- Single values of the crawl: spider, seeded, next_seq, next_page_id, pages.
+CREATE TABLE crawl (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- Small dense ids keep the keys of seen and todo short.
+CREATE TABLE hosts (
+    host_id  INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL UNIQUE,          -- scheme://name:port
+    pending  INTEGER NOT NULL DEFAULT 0,    -- its rows in todo, kept in the same commit
+    pages    INTEGER NOT NULL DEFAULT 0,
+    next_at  REAL NOT NULL DEFAULT 0,       -- Unix time before which it is left alone
+    delay    REAL,                          -- seconds between starts, where it differs from the setting
+    failures INTEGER NOT NULL DEFAULT 0     -- slow-downs in a row
+);
+CREATE INDEX hosts_pending ON hosts (host_id) WHERE pending > 0;
+
+CREATE TABLE robots (
+    host_id    INTEGER PRIMARY KEY,
+    fetched_at REAL NOT NULL,
+    status     INTEGER,                     -- NULL: unreachable
+    body       BLOB
+);
+
+-- The cookie jars of the crawl, by session name; '' is the one shared by requests without one.
+CREATE TABLE cookies (
+    session TEXT NOT NULL,
+    domain  TEXT NOT NULL,
+    path    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    cookie  TEXT NOT NULL,                  -- JSON: value, coded value, host-only, attributes
+    PRIMARY KEY (session, domain, path, name)
+) WITHOUT ROWID;
+
+-- Every request ever accepted. Insert only: to dedupe is to insert.
+CREATE TABLE seen (
+    host_id  INTEGER NOT NULL,
+    url_hash INTEGER NOT NULL,
+    PRIMARY KEY (host_id, url_hash)
+) WITHOUT ROWID;
+
+-- Queued and in flight alike. Empty means finished.
+CREATE TABLE todo (
+    host_id    INTEGER NOT NULL,
+    rank       INTEGER NOT NULL,            -- lower is earlier
+    seq        INTEGER NOT NULL,            -- order of discovery
+    url_hash   INTEGER NOT NULL,
+    url        TEXT NOT NULL,
+    depth      INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    not_before REAL NOT NULL DEFAULT 0,     -- Unix time of a retry
+    parent_id  INTEGER,                     -- the page it was found on
+    callback   TEXT,
+    extra      TEXT,                        -- JSON: method, headers, meta …
+    PRIMARY KEY (host_id, rank, seq)
+) WITHOUT ROWID;
+
+-- One row for every request that ended, whatever its outcome.
+CREATE TABLE pages (
+    page_id       INTEGER PRIMARY KEY,
+    url           TEXT NOT NULL,
+    title         TEXT,
+    status        INTEGER,
+    outcome       TEXT NOT NULL,
+    depth         INTEGER NOT NULL,
+    fetched_at    TEXT NOT NULL,            -- ISO 8601, UTC
+    elapsed       REAL,                     -- seconds
+    content_type  TEXT,
+    encoding      TEXT,
+    size          INTEGER,                  -- bytes after content codings
+    content_hash  TEXT,                     -- XXH3-128 of the body
+    attempts      INTEGER NOT NULL,
+    redirect_to   TEXT,
+    requested_url TEXT,                     -- where a chain of redirects began
+    parent_id     INTEGER,
+    run_id        INTEGER NOT NULL,
+    host_id       INTEGER NOT NULL,
+    url_hash      INTEGER NOT NULL,
+    method        TEXT NOT NULL DEFAULT 'GET',
+    callback      TEXT,
+    request       TEXT,                     -- what else the request carried, as in todo.extra
+    headers       TEXT,                     -- JSON object
+    error         TEXT,
+    canonical     TEXT,                     -- rel=canonical, where it is another URL and noted
+    duplicate_of  TEXT,                     -- URL of the page with this content, where looked for
+    first_at      TEXT                      -- first visit, where this row tells of a later one
+);
+CREATE INDEX pages_url ON pages (url);
+CREATE INDEX pages_seed_redirects ON pages (page_id) WHERE redirect_to IS NOT NULL AND depth = 0;
+
+CREATE TABLE bodies (page_id INTEGER PRIMARY KEY, body BLOB NOT NULL);  -- zstd
+
+-- Downloaded files: one row for each Download that is done. docs/clients.md tells where they lie.
+CREATE TABLE files (
+    page_id      INTEGER PRIMARY KEY,       -- its row in pages
+    url          TEXT NOT NULL,
+    path         TEXT NOT NULL,             -- below the directory of files: the content address
+    sha256       TEXT NOT NULL,
+    size         INTEGER NOT NULL,
+    name         TEXT NOT NULL,             -- as the server names it, made safe
+    content_type TEXT,
+    run_id       INTEGER NOT NULL,
+    fetched_at   TEXT NOT NULL
+);
+CREATE INDEX files_sha256 ON files (sha256);
+
+-- The links of a page in one row: a JSON array of URLs. The view `links` spreads it.
+CREATE TABLE link_lists (page_id INTEGER PRIMARY KEY, targets TEXT NOT NULL);
+CREATE VIEW links AS
+    SELECT pages.url AS source, link.value AS target, link.key AS position, pages.page_id
+    FROM link_lists JOIN pages USING (page_id), json_each(link_lists.targets) AS link;
+
+-- Tries that were not the last one.
+CREATE TABLE attempts (
+    host_id  INTEGER NOT NULL,
+    url_hash INTEGER NOT NULL,
+    url      TEXT NOT NULL,
+    attempt  INTEGER NOT NULL,
+    at       TEXT NOT NULL,                 -- start of the try, UTC
+    status   INTEGER,
+    outcome  TEXT NOT NULL,
+    error    TEXT,
+    retry_at TEXT,
+    elapsed  REAL                           -- seconds
+);
+CREATE INDEX attempts_url ON attempts (url);
+
+-- Items that did not fit their type.
+CREATE TABLE problems (
+    problem_id INTEGER PRIMARY KEY,
+    page_id    INTEGER NOT NULL,
+    page_url   TEXT NOT NULL,
+    run_id     INTEGER NOT NULL,
+    item       TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    value      TEXT
+);
+
+-- Item types: their tables and how they are keyed.
+CREATE TABLE item_types (name TEXT PRIMARY KEY, columns TEXT NOT NULL, key TEXT NOT NULL, history INTEGER NOT NULL) WITHOUT ROWID;
+
+-- How often each outcome happened, and each reason for which a URL was not taken.
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE runs (
+    run_id     INTEGER PRIMARY KEY,
+    spider     TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at   TEXT,
+    state      TEXT NOT NULL,               -- running, finished, interrupted, failed
+    reason     TEXT,
+    pid        INTEGER NOT NULL,
+    version    TEXT NOT NULL,
+    pages      INTEGER NOT NULL DEFAULT 0,
+    errors     INTEGER NOT NULL DEFAULT 0,
+    seconds    REAL NOT NULL DEFAULT 0,
+    settings   TEXT                         -- JSON, secrets left out
+);
+
+-- ---------------------------------------------------------------- text and search
+
+-- The readable text of each page, where `store.text` is on. Snippets and Datasette read it.
+CREATE TABLE texts (
+    page_id INTEGER PRIMARY KEY REFERENCES pages (page_id),
+    url     TEXT NOT NULL,
+    title   TEXT,
+    text    TEXT NOT NULL
+);
+CREATE VIRTUAL TABLE search USING fts5 (
+    title, text, content="texts", content_rowid="page_id", tokenize="unicode61 remove_diacritics 2"
+);
+CREATE TRIGGER texts_added AFTER INSERT ON texts BEGIN
+    INSERT INTO search (rowid, title, text) VALUES (NEW.page_id, NEW.title, NEW.text);
+END;
+CREATE TRIGGER texts_removed AFTER DELETE ON texts BEGIN
+    INSERT INTO search (search, rowid, title, text)
+    VALUES ('delete', OLD.page_id, OLD.title, OLD.text);
+END;
+
+-- ---------------------------------------------------------------- visits after the first
+
+-- What a page was before a later visit changed it; bodies as far as `recrawl.versions` says.
+CREATE TABLE page_versions (
+    page_id      INTEGER NOT NULL,
+    version      INTEGER NOT NULL,          -- 1 is the oldest
+    run_id       INTEGER NOT NULL,
+    fetched_at   TEXT NOT NULL,
+    status       INTEGER,
+    outcome      TEXT NOT NULL,
+    title        TEXT,
+    content_hash TEXT,
+    size         INTEGER,
+    body         BLOB,                      -- zstd
+    PRIMARY KEY (page_id, version)
+);
+
+-- What a later visit found: one row for each page that is not as it was.
+CREATE TABLE changes (
+    change_id      INTEGER PRIMARY KEY,
+    page_id        INTEGER NOT NULL,
+    url            TEXT NOT NULL,
+    run_id         INTEGER NOT NULL,
+    at             TEXT NOT NULL,
+    kind           TEXT NOT NULL,           -- new, changed, touched, redirected, gone, back, failed
+    status_before  INTEGER,
+    status         INTEGER,
+    outcome_before TEXT,
+    outcome        TEXT NOT NULL,
+    title_before   TEXT,
+    title          TEXT,
+    hash_before    TEXT,
+    hash           TEXT,
+    redirect_to    TEXT
+);
+CREATE INDEX changes_at ON changes (at);
+
+-- When a page is worth another visit: sooner after a change, later after none.
+CREATE TABLE revisits (
+    page_id    INTEGER PRIMARY KEY,
+    checked_at TEXT NOT NULL,
+    every      REAL NOT NULL,               -- seconds
+    due_at     TEXT NOT NULL,
+    visits     INTEGER NOT NULL,
+    changes    INTEGER NOT NULL
+);
+CREATE INDEX revisits_due ON revisits (due_at);
+
+-- ---------------------------------------------------------------- views
+
+-- Requests that ended without a page, the web's or the spider's fault.
+CREATE VIEW errors AS
+    SELECT page_id, url, outcome, status, error, attempts, fetched_at, run_id, parent_id
+    FROM pages
+    WHERE outcome NOT IN (
+        'ok', 'not_modified', 'redirect', 'robots_denied', 'sitemap', 'noindex', 'duplicate',
+        'trapped'
+    );
+
+-- Links to what is not there, each with the page it stands on.
+CREATE VIEW broken_links AS
+    WITH broken AS MATERIALIZED (
+        SELECT url, outcome, status, error FROM pages
+        WHERE outcome IN (
+            'not_found', 'http_error', 'server_error', 'timeout', 'connect_error', 'dns_error',
+            'tls_error', 'protocol_error', 'bad_redirect', 'too_many_redirects'
+        )
+    )
+    SELECT referrer.url AS source, broken.url AS target, broken.outcome, broken.status, broken.error
+    FROM link_lists
+    CROSS JOIN json_each(link_lists.targets) AS link
+    CROSS JOIN broken ON broken.url = link.value
+    CROSS JOIN pages AS referrer ON referrer.page_id = link_lists.page_id;
+
+-- Redirects, and where each chain leads in one step.
+CREATE VIEW redirects AS
+    SELECT pages.url AS source, pages.redirect_to AS target, pages.status,
+           target.outcome AS target_outcome, target.status AS target_status, pages.page_id
+    FROM pages LEFT JOIN pages AS target ON target.url = pages.redirect_to
+    WHERE pages.redirect_to IS NOT NULL;
+
+-- Pages with the very same body, and how many there are of it.
+CREATE VIEW duplicates AS
+    SELECT content_hash, copies, first_url, url, title, page_id
+    FROM (
+        SELECT content_hash, url, title, page_id,
+               count(*) OVER (PARTITION BY content_hash) AS copies,
+               first_value(url) OVER (PARTITION BY content_hash ORDER BY page_id) AS first_url
+        FROM pages WHERE content_hash IS NOT NULL AND outcome = 'ok'
+    )
+    WHERE copies > 1;
+
+-- Pages whose answer took a second or more, the slowest first.
+CREATE VIEW slow_pages AS
+    SELECT url, elapsed, size, status, outcome, fetched_at, page_id FROM pages
+    WHERE elapsed >= 1 ORDER BY elapsed DESC;
+
+-- Stored pages that no other stored page links to.
+CREATE VIEW orphans AS
+    WITH linked AS MATERIALIZED (  -- GROUP BY sorts, which beats the tree that DISTINCT fills
+        SELECT link.value AS url
+        FROM link_lists CROSS JOIN json_each(link_lists.targets) AS link
+        GROUP BY link.value
+    )
+    SELECT pages.url, pages.title, pages.depth, pages.page_id
+    FROM pages LEFT JOIN linked ON linked.url = pages.url
+    WHERE pages.outcome = 'ok' AND linked.url IS NULL;
+
+-- How many links a page has, and how many pages link to it.
+CREATE VIEW link_counts AS
+    WITH inbound AS MATERIALIZED (
+        SELECT link.value AS url, count(*) AS number
+        FROM link_lists CROSS JOIN json_each(link_lists.targets) AS link
+        GROUP BY link.value
+    )
+    SELECT pages.url, coalesce(json_array_length(link_lists.targets), 0) AS links_out,
+           coalesce(inbound.number, 0) AS links_in, pages.page_id
+    FROM pages
+    LEFT JOIN link_lists USING (page_id)
+    LEFT JOIN inbound ON inbound.url = pages.url
+    WHERE pages.outcome = 'ok';

@@ -1,0 +1,135 @@
+"""How a Visit becomes the row of a page and a compressed body."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import xxhash
+import zstandard
+
+from crawler.bodies import shown
+from crawler.page import Visit
+
+PAGE_COLUMNS = (
+    *("page_id", "url", "title", "status", "outcome", "depth", "fetched_at", "elapsed"),
+    *("content_type", "encoding", "size", "content_hash", "attempts", "redirect_to"),
+    *("requested_url", "parent_id", "run_id", "host_id", "url_hash", "method", "callback"),
+    *("request", "headers", "error", "canonical", "duplicate_of"),
+)
+
+FILE_COLUMNS = (
+    *("page_id", "url", "path", "sha256", "size", "name", "content_type", "run_id", "fetched_at"),
+)
+
+BODY = (
+    "INSERT INTO bodies SELECT value ->> 0, substr(?1, value ->> 1, value ->> 2) FROM json_each(?2)"
+)
+
+
+class _Zstd(threading.local):
+    """A compressor and a decompressor for each thread: neither may be in use by two."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=1).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_zstd = _Zstd()
+
+
+def page_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
+    """Give the row of `pages` for a visit, in the order of PAGE_COLUMNS."""
+    todo, response = visit.todo, visit.response
+    extra = _said(todo.extra) if todo.extra else {}
+    wire: tuple[Any, ...] = (visit.elapsed, *(None,) * 4)
+    headers = None
+    if response is not None:
+        body = response.body
+        wire = (
+            round(response.elapsed, 6),
+            clean(response.content_type) or None,
+            visit.encoding,
+            visit.file.size if visit.file else len(body),
+            xxhash.xxh3_128_hexdigest(body) if body else None,
+        )
+        headers = to_json(_shown_headers(response.headers))
+    return (
+        *(page_id, todo.url, clean(visit.title), visit.status, str(visit.outcome), todo.depth),
+        *(iso(visit.at), *wire, todo.attempts + 1, visit.redirect_to, extra.get("origin")),
+        *(todo.parent_id, run_id, todo.host_id, todo.url_hash, extra.get("method", "GET")),
+        *(
+            todo.callback,
+            shown(todo.extra) if todo.extra and extra else None,
+            headers,
+            clean(visit.error),
+        ),
+        *(visit.canonical, visit.duplicate_of),
+    )
+
+
+def file_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
+    """Give the row of `files` for a download, in the order of FILE_COLUMNS."""
+    file = visit.file
+    assert file is not None
+    kind = clean(file.content_type) or None
+    known = (file.url, file.address, file.sha256, file.size, clean(file.name), kind)
+    return (page_id, *known, run_id, iso(visit.at))
+
+
+def _said(extra: str) -> dict[str, Any]:
+    """Give what a request carried; nothing where somebody has damaged the row."""
+    try:
+        said: dict[str, Any] = json.loads(extra)
+    except ValueError:
+        return {}
+    return said
+
+
+def _shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Give the headers without Set-Cookie: what opens an account is in the jar alone."""
+    if "Set-Cookie" not in headers:
+        return dict(headers)
+    return {name: value for name, value in headers.items() if name.lower() != "set-cookie"}
+
+
+def content_hash_of(visit: Visit) -> str | None:
+    """Give the XXH3-128 of a visit's body, None without one."""
+    body = visit.response.body if visit.response is not None else b""
+    return xxhash.xxh3_128_hexdigest(body) if body else None
+
+
+def body_of(visit: Visit) -> bytes | None:
+    """Give the stored form of a visit's body; only a stored page has one."""
+    if visit.response is None or not visit.stored or not visit.response.body:
+        return None
+    return _zstd.compress(visit.response.body)
+
+
+def unpack(stored: bytes) -> bytes:
+    """Give a body back from its stored form."""
+    return _zstd.decompress(stored)
+
+
+def to_json(value: Any) -> str:
+    """Write a value as JSON; a lone surrogate, which no database takes, becomes "?"."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+def clean(text: str | None) -> str | None:
+    """Give text that a database takes: a lone surrogate, as in a broken header, becomes "?"."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode()
+
+
+def iso(at: float) -> str:
+    """Write Unix time as ISO 8601 in UTC with milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,247 @@
+"""The store on one SQLite file.
+
+WAL, one writer connection, one transaction a flush. aiosqlite queues statements, not
+transactions, so exactly one task, the committer, may call `commit`. Each step of a flush is one
+call to the writer's thread over all its rows (docs/decisions/0003-flush.md has what was measured).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import msgspec
+
+from crawler.errors import StoreRefused
+from crawler.request import Todo
+from crawler.store import (
+    Batch,
+    Committed,
+    CookieRow,
+    HostRow,
+    RobotsRow,
+    State,
+    cookies,
+)
+from crawler.store.causes import named
+from crawler.store.claim import Claim
+from crawler.store.flush import HOSTS, Flush, Keep
+from crawler.store.rows import (
+    iso,
+)
+from crawler.store.schema import migrate
+from crawler.store.wal import Log
+from crawler.version import __version__
+
+_WAL_PAGES = 12_000  # 48 MB: what many flushes change is copied into the file once
+_CACHE = (16_000, 64_000)  # KB of the file in memory: at first, and with millions of URLs
+_PER_URL = 1 / 16  # KB: what seen and todo take for a URL is 150 bytes, and not all of it is busy
+
+
+# Its debug lines print the values of every statement: cookies, and the bodies of pages.
+logging.getLogger("aiosqlite").setLevel(logging.INFO)
+
+
+class SqliteStore:
+    """A crawl's durable state in one file (see `store.Store`)."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        durable: str = "normal",
+        bodies: bool = True,
+        links: bool = True,
+        versions: int = 1,
+    ) -> None:
+        self.path = Path(path)
+        self.durable = durable
+        self._keep = Keep(bodies=bodies, links=links, versions=versions)
+        self._claim = Claim(self.path)
+        self._log = Log(self.path)
+        self._cache = 0  # KB
+        self._db: aiosqlite.Connection
+        self._flush: Flush
+
+    async def open(self) -> State:
+        """Claim and open the file, migrating it where needed; StoreError says why not."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreRefused(f"{self.path}: {error.strerror}; choose another --store") from None
+        self._claim.take()
+        try:
+            with self._named_errors():
+                self._db = await aiosqlite.connect(self.path, isolation_level=None, timeout=60)
+                return await self._prepare()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _prepare(self) -> State:
+        db = self._db
+        await migrate(db, self.path)
+        await db.execute_fetchall(
+            f"PRAGMA synchronous = {'FULL' if self.durable == 'full' else 'NORMAL'}"
+        )
+        await db.execute_fetchall(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        await db.execute_fetchall("PRAGMA journal_size_limit = 67108864")
+        await db.execute_fetchall("PRAGMA temp_store = MEMORY")
+        values = dict(await self._all("SELECT key, value FROM crawl"))
+        self._flush = Flush(db, self._keep)
+        await self._flush.load(values)
+        await self._fit_cache()
+        [(pending,)] = await self._all(
+            "SELECT coalesce(sum(pending), 0) FROM hosts WHERE pending > 0"
+        )
+        [(runs,)] = await self._all("SELECT count(*) FROM runs")
+        return State(
+            values.get("spider"),
+            bool(values.get("seeded")),
+            pending,
+            values.get("pages", 0),
+            runs,
+            tuple(msgspec.json.decode(values.get("scope", "[]"))),
+        )
+
+    async def close(self) -> None:
+        """Close the file and give up the claim."""
+        try:
+            if hasattr(self, "_db"):
+                with self._named_errors():
+                    await self._db.close()
+        finally:
+            self._claim.release()
+
+    async def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._named_errors():
+            return list(await self._db.execute_fetchall(sql, values))
+
+    # ------------------------------------------------------------ runs
+
+    async def begin_run(self, spider: str, settings: str) -> int:
+        """Record that a run starts, close what a killed one left open, and give its id."""
+        with self._named_errors():
+            now = iso(time.time())
+            await self._db.execute(
+                "UPDATE runs SET state = 'killed', ended_at = ? WHERE state = 'running'", (now,)
+            )
+            await self._db.execute("INSERT OR IGNORE INTO crawl VALUES ('spider', ?)", (spider,))
+            cursor = await self._db.execute(
+                "INSERT INTO runs (spider, started_at, state, pid, version, settings)"
+                " VALUES (?, ?, 'running', ?, ?, ?)",
+                (spider, now, os.getpid(), __version__, settings),
+            )
+            self._flush.run_id = cursor.lastrowid or 0
+            return self._flush.run_id
+
+    async def end_run(self, state: str, reason: str | None, counts: dict[str, float]) -> None:
+        """Record how the run ended."""
+        with self._named_errors():
+            await self._db.execute(
+                "UPDATE runs SET ended_at = ?, state = ?, reason = ?, pages = ?, errors = ?,"
+                " seconds = ? WHERE run_id = ?",
+                (
+                    iso(time.time()),
+                    state,
+                    reason,
+                    int(counts.get("pages", 0)),
+                    int(counts.get("errors", 0)),
+                    counts.get("seconds", 0.0),
+                    self._flush.run_id,
+                ),
+            )
+
+    # ------------------------------------------------------------ the flush
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Store everything in `batch` in one transaction."""
+        with self._named_errors():
+            await self._db.execute("BEGIN IMMEDIATE")
+            try:
+                committed = await self._flush.write(batch)
+                await self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    await self._db.execute("ROLLBACK")
+                await self._flush.forget()
+                raise
+            await self._log.shrink(self._db)
+            await self._fit_cache()
+        return committed
+
+    async def _fit_cache(self) -> None:
+        """Let the cache grow with the URLs known: a flush touches their tables everywhere.
+
+        Not at once, because a cache fills up with whatever goes through it, and a crawl of bodies
+        would do no better for it.
+        """
+        least, most = _CACHE
+        fitting = int(min(max(least, self._flush.known * _PER_URL), most))
+        if fitting > 1.2 * self._cache:
+            self._cache = fitting
+            await self._db.execute_fetchall(f"PRAGMA cache_size = -{fitting}")
+
+    # ------------------------------------------------------------ reading back
+
+    async def hosts(self, after: int, limit: int) -> list[HostRow]:
+        """Give up to `limit` hosts with pending requests and an id above `after`, by id."""
+        rows = await self._all(
+            f"{HOSTS} WHERE pending > 0 AND host_id > ? ORDER BY host_id LIMIT ?",
+            (after, limit),
+        )
+        return [HostRow(*row) for row in rows]
+
+    async def queue(self, host_id: int, after: tuple[int, int], limit: int) -> list[Todo]:
+        """Give up to `limit` rows of one host's todo behind the key `after`, in order."""
+        rows = await self._all(
+            f"SELECT {', '.join(Todo._fields)} FROM todo WHERE host_id = ? AND (rank, seq) > (?, ?)"
+            " ORDER BY rank, seq LIMIT ?",
+            (host_id, *after, limit),
+        )
+        return [Todo(*row) for row in rows]
+
+    async def host_pages(self) -> list[tuple[int, int]]:
+        """Give how many pages are stored of each host that has any."""
+        return await self._all("SELECT host_id, pages FROM hosts WHERE pages > 0")
+
+    async def contents(self, limit: int) -> list[tuple[str, str]]:
+        """Give the content hashes of the last stored pages, and their URLs, the oldest first."""
+        rows = await self._all(
+            "SELECT content_hash, url FROM pages WHERE content_hash IS NOT NULL"
+            " AND outcome = 'ok' AND duplicate_of IS NULL ORDER BY page_id DESC LIMIT ?",
+            (limit,),
+        )
+        return rows[::-1]
+
+    async def seed_redirects(self) -> list[str]:
+        """Give the URLs to which seeds have redirected."""
+        sql = "SELECT redirect_to FROM pages WHERE redirect_to IS NOT NULL AND depth = 0"
+        return [url for (url,) in await self._all(sql)]
+
+    async def cookies(self) -> list[CookieRow]:
+        """Give every stored cookie."""
+        with self._named_errors():
+            return await cookies.read(self._db)
+
+    async def robots(self, host_id: int) -> RobotsRow | None:
+        """Give a host's robots.txt, None where it was never fetched."""
+        rows = await self._all(
+            "SELECT host_id, fetched_at, status, body FROM robots WHERE host_id = ?", (host_id,)
+        )
+        return RobotsRow(*rows[0]) if rows else None
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Turn what SQLite says into a StoreError that names the file and the way out."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise named(self.path, error) from error

@@ -1,0 +1,52 @@
+"""TLS: the context of a crawl, and what is different for single hosts."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import aiohttp
+
+from crawler.errors import ConfigError
+from crawler.wire import Tls
+
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+def context_of(settings: Tls, *, verify: bool) -> ssl.SSLContext | bool:
+    """Give the connector's `ssl`: True is aiohttp's own verified context, shared and ready."""
+    if settings == Tls(pins=settings.pins, unverified=settings.unverified):
+        return verify
+    try:
+        context = ssl.create_default_context()
+        if settings.ca_file:
+            context.load_verify_locations(settings.ca_file)
+        if settings.cert_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+    except (OSError, ssl.SSLError) as error:
+        files = ", ".join(
+            str(Path(name))
+            for name in (settings.ca_file, settings.cert_file, settings.key_file)
+            if name
+        )
+        raise ConfigError(f"[tls] {files}: cannot be used ({error}); give PEM files") from None
+    context.minimum_version = _VERSIONS[settings.minimum]
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def exceptions_of(settings: Tls) -> dict[str, aiohttp.Fingerprint | bool]:
+    """Give the hosts that are known by a fingerprint, or not verified, by name."""
+    found: dict[str, aiohttp.Fingerprint | bool] = dict.fromkeys(settings.unverified, False)
+    for host, pin in settings.pins.items():
+        try:
+            digest = bytes.fromhex(pin.lower().removeprefix("sha256:").replace(":", ""))
+            found[host] = aiohttp.Fingerprint(digest)
+        except ValueError:
+            raise ConfigError(
+                f"[tls] pins: {host!r} needs the SHA-256 of its certificate, 64 hex digits, not"
+                f" {pin!r}"
+            ) from None
+    return found

@@ -1,0 +1,109 @@
+"""A crawl in a process of its own, to be killed: `crawl_victim.py crawl|points URL STORE`.
+
+`crawl` says "go" and crawls. `points` kills a forked crawl before its first call to the database,
+another one before its second, and so on until one lives to its end; each is then resumed.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import aiosqlite
+
+from crawler import Crawler, Rule, ScrapedPage, Spider, Summary, item
+
+SETTINGS = {
+    "engine": {"workers": 4},
+    "politeness": {"delay": 0.0, "per_host": 4},
+    "store": {"flush_interval": 0.01, "flush_visits": 4, "text": True},
+}
+
+FEW_FLUSHES = {**SETTINGS, "store": {"flush_interval": 0.02, "text": True}}
+
+
+@item(table="seen_item")
+class Seen:
+    url: str
+    title: str | None
+
+
+@item(table="draft", key="url", history=True)
+class Draft:
+    url: str
+    version: int
+
+
+class Victim(Spider):
+    name = "victim"
+    rules = (Rule(),)
+
+    def parse(self, page: ScrapedPage):
+        yield Seen(page.url, page.title)
+        yield Draft(page.url, 1)
+        yield Draft(page.url, 2)
+
+
+async def crawl(url: str, store: Path, settings: dict | None = None) -> Summary:
+    spider = Victim()
+    spider.start_urls = [url]
+    async with Crawler(spider, store=store, settings=settings or SETTINGS) as crawler:
+        return await crawler.run()
+
+
+def before_call(number: int, act: Callable[[], None]) -> None:
+    """Let `act` happen before the `number`th call to the database of this process."""
+    execute, count = aiosqlite.Connection._execute, 0
+
+    async def counting(self, *args, **kwargs):
+        nonlocal count
+        count += 1
+        if count == number:
+            act()
+        return await execute(self, *args, **kwargs)
+
+    aiosqlite.Connection._execute = counting
+
+
+def forked(url: str, store: Path, die_at: int = 0) -> int:
+    """Crawl in a child, which dies as if killed before one of its calls, and give its status."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            if die_at:
+                before_call(die_at, lambda: os._exit(9))
+            summary = asyncio.run(crawl(url, store, FEW_FLUSHES))
+            status = 0 if summary.queued == 0 and summary.state == "finished" else 2
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def points(url: str, directory: Path) -> None:
+    number = 0
+    while True:
+        number += 1
+        store = directory / f"{number}.db"
+        status = forked(url, store, die_at=number)
+        if status == 0:
+            break
+        assert status == 9, f"call {number}: exit {status}"
+        status = forked(url, store)
+        assert status == 0, f"resumed after call {number}: exit {status}"
+    print(number - 1)
+
+
+def main() -> None:
+    mode, url, store = sys.argv[1:]
+    if mode == "points":
+        points(url, Path(store))
+    else:
+        print("go", flush=True)
+        summary = asyncio.run(crawl(url, Path(store)))
+        sys.exit(summary.state != "finished")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Spiders for the tests of parse processes, in a file of their own that these can import."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from crawler import Request, Rule, ScrapedPage, SiteSpider, Spider, item
+
+
+@item(key="url")
+class Sighting:
+    """What a callback saw of a page."""
+
+    url: str
+    title: str | None
+    heading: str | None
+    number_of_links: int
+    depth: int
+    header: str | None
+    process: int | None = None
+
+
+def seen(page: ScrapedPage, *, process: bool = False) -> Sighting:
+    heading = page.soup.find("h1") if page.response.is_html else None
+    return Sighting(
+        page.url,
+        page.title,
+        heading.get_text(" ", strip=True) if heading else None,
+        len(page.links),
+        page.depth,
+        page.headers.get("content-type"),
+        os.getpid() if process else None,
+    )
+
+
+class Everything(SiteSpider):
+    """Follow every link, and see every page."""
+
+    name = "everything"
+
+    def parse(self, page):
+        yield seen(page)
+
+
+class Told(Spider):
+    """Say in which process a callback runs, and what the spider knows there."""
+
+    name = "told"
+    rules = (Rule(),)
+    word = "default"
+
+    def parse(self, page):
+        print("a print in a callback goes nowhere near the answers")
+        assert sys.stdin.read() == ""
+        yield seen(page, process=True)
+        yield {"word": self.word, "set_later": getattr(self, "set_later", None)}
+
+
+class Waiting(Told):
+    """A callback that waits runs beside the crawl, on its event loop."""
+
+    name = "waiting"
+
+    async def parse(self, page):
+        await asyncio.sleep(0)
+        yield seen(page, process=True)
+
+
+class Weight(int):
+    """A number that MessagePack does not know."""
+
+
+@item
+class Odd:
+    """Values of subclasses, as soups give them."""
+
+    text: str
+    number: int
+    anything: object
+
+
+class Careless(Spider):
+    """Yield what is no item, break off in the middle, ask for things with baggage."""
+
+    name = "careless"
+
+    def parse(self, page):
+        first = page.soup.find("a").string
+        yield Odd(first, Weight(7), {"a set": {3, 1}, "an object": Path("x")})
+        yield Odd(None, "seven", None)
+        yield Request(page.urljoin("/right"), callback="right", meta={"from": page.url}, priority=3)
+        yield Request("http://elsewhere.test/")
+        raise ValueError(f"after {first} \ud800")
+
+    def right(self, page):
+        yield {"from": page.meta["from"], "priority": page.request.priority}
+        yield Request(page.urljoin("/unstorable"), meta={"thing": object()})
+
+
+class Trouble(SiteSpider):
+    """Hang on /hang, die on /die, and die on /once where the marker file is not there yet."""
+
+    name = "trouble"
+    marker = ""
+
+    def parse(self, page) -> Iterator[Sighting]:
+        path = page.url.rpartition("/")[2]
+        if path == "hang":
+            while True:
+                pass
+        if path == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if path == "once" and not Path(self.marker).exists():
+            Path(self.marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield seen(page)
+
+
+class Unmakeable(Spider):
+    """Made without trouble in the first process only."""
+
+    name = "unmakeable"
+    start_urls = ("http://127.0.0.1:1/",)
+
+    def __init__(self, **arguments: str) -> None:
+        super().__init__(**arguments)
+        if "crawler.parsers.worker" in sys.modules:
+            raise RuntimeError("not twice")

@@ -1,0 +1,152 @@
+"""A crawl that is killed, at any moment and however often, ends as if nothing had happened.
+
+`KILLS=100` (make kill-test) kills a hundred times; the quick suite a few.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiosqlite
+import crawl_victim
+import pytest
+from site_thread import site_on_a_thread
+
+from crawler.errors import StoreError, StoreFull
+from crawler.practice import PracticeSite
+
+KILLS = int(os.environ.get("KILLS", "6"))
+VICTIM = Path(crawl_victim.__file__)
+
+
+def build(site: PracticeSite, pages: int) -> str:
+    """Add a web with cross links, redirects and dead links."""
+    for number in range(pages):
+        near = [f"/k/{(number * step + 1) % pages}" for step in (2, 3, 5)]
+        odd = [f"/k/old/{number}", f"/k/gone/{number % 7}"] if number % 3 == 0 else []
+        site.add_links(
+            f"/k/{number}", [f"/k/{(number + 1) % pages}", *near, *odd], title=f"{number}"
+        )
+        site.add_redirect(f"/k/old/{number}", f"/k/{(number + 7) % pages}", status=301)
+    return site.at("/k/0")
+
+
+@pytest.fixture
+def swift_path() -> Iterator[Path]:
+    """A directory in memory where there is one: hundreds of stores are made in it."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as directory:
+        yield Path(directory)
+
+
+def outcome_of(store: Path) -> dict[str, object]:
+    """Everything that a crawl has left, in an order that does not depend on its course."""
+    with sqlite3.connect(store) as db:
+        queries = {
+            "pages": "SELECT url, status, outcome, title, content_hash FROM pages",
+            "links": "SELECT source, target, position FROM links",
+            "items": "SELECT url, title, page_url FROM seen_item",
+            "drafts": "SELECT url, version FROM draft",
+            "history": "SELECT url, version FROM draft_history",
+            "texts": "SELECT url, title, text FROM texts",
+            "search": "SELECT rowid IS NULL FROM search WHERE search MATCH 'k OR 1 OR 2 OR 3'",
+            "bodies": "SELECT url FROM bodies JOIN pages USING (page_id)",
+            "counters": "SELECT * FROM counters WHERE name LIKE 'outcome.%'",
+            "crawl": "SELECT * FROM crawl WHERE key IN ('seeded', 'pages')",
+            "hosts": "SELECT name, pending, pages FROM hosts",
+            "todo": "SELECT url FROM todo",
+        }
+        found = {name: sorted(db.execute(sql).fetchall()) for name, sql in queries.items()}
+        [(found["check"],)] = db.execute("PRAGMA integrity_check").fetchall()
+        [(seen,)] = db.execute("SELECT count(*) FROM seen").fetchall()
+    db.close()
+    assert seen == len(found["pages"]), "seen, but neither queued nor done"
+    urls = [row[0] for row in found["pages"]]
+    assert len(urls) == len(set(urls)), "a page twice"
+    assert found["check"] == "ok"
+    assert found["todo"] == []
+    return found
+
+
+def killed_again_and_again(url: str, store: Path, kills: int, seed: int) -> int:
+    """Start a crawl until it ends by itself, and kill it up to `kills` times; give how often."""
+    dice, done = random.Random(seed), 0
+    while True:
+        victim = subprocess.Popen(
+            [sys.executable, VICTIM, "crawl", url, store], stdout=subprocess.PIPE
+        )
+        with victim:
+            victim.stdout.readline()
+            if done == kills:
+                assert victim.wait(60) == 0
+                return done
+            try:
+                assert victim.wait(dice.uniform(0.0, 0.4)) == 0
+                return done
+            except subprocess.TimeoutExpired:
+                victim.send_signal(signal.SIGKILL)
+                done += 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_crawl_killed_at_random_moments_ends_like_an_undisturbed_one(tmp_path):
+    with site_on_a_thread(robots=False, latency=0.004) as site:
+        url = build(site, 200)
+        asyncio.run(crawl_victim.crawl(url, tmp_path / "undisturbed.db"))
+        expected = outcome_of(tmp_path / "undisturbed.db")
+        assert len(expected["pages"]) > 250
+        left, number = KILLS, 0
+        while left > 0:
+            number += 1
+            store = tmp_path / f"{number}.db"
+            left -= killed_again_and_again(url, store, min(left, 6), seed=number)
+            assert outcome_of(store) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_crawl_killed_before_any_of_its_calls_to_the_database_loses_nothing(swift_path):
+    with site_on_a_thread(robots=True) as site:
+        url = build(site, 4)
+        asyncio.run(crawl_victim.crawl(url, swift_path / "undisturbed.db"))
+        expected = outcome_of(swift_path / "undisturbed.db")
+        (swift_path / "points").mkdir()
+        command = [sys.executable, VICTIM, "points", url, swift_path / "points"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120)
+        tried = int(done.stdout)
+        assert tried > 30
+        for number in range(1, tried + 1):
+            assert outcome_of(swift_path / "points" / f"{number}.db") == expected, number
+
+
+def test_a_store_that_fails_at_any_call_stops_the_crawl_with_its_own_error(swift_path, monkeypatch):
+    """Whichever call meets the full disk, StoreFull is raised as it is; the crawl is resumed."""
+
+    def full():
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with site_on_a_thread(robots=False) as site:
+        url = build(site, 6)
+        asyncio.run(crawl_victim.crawl(url, swift_path / "undisturbed.db"))
+        expected = outcome_of(swift_path / "undisturbed.db")
+        for number in range(1, 200):
+            store = swift_path / f"{number}.db"
+            with monkeypatch.context() as patched:
+                patched.setattr(aiosqlite.Connection, "_execute", aiosqlite.Connection._execute)
+                crawl_victim.before_call(number, full)
+                try:
+                    asyncio.run(crawl_victim.crawl(url, store))
+                except StoreError as error:
+                    assert isinstance(error, StoreFull), (number, error)
+                    assert str(store) in str(error)
+                else:
+                    break
+            asyncio.run(crawl_victim.crawl(url, store))
+            assert outcome_of(store) == expected, number
+        assert number > 30
