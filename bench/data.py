@@ -59,7 +59,7 @@ def make(path: Path, pages: int, items: int, links: int, text: bool) -> None:
 def _fill(db: sqlite3.Connection, pages: int, links: int, text: bool) -> None:
     db.executemany(
         "INSERT INTO hosts (host_id, name, pages) VALUES (?, ?, ?)",
-        ((n + 1, f"https://host{n}.example.com:443", pages // HOSTS) for n in range(HOSTS)),
+        ((n + 1, f"https://host{n}.example.com", pages // HOSTS) for n in range(HOSTS)),
     )
     db.execute(
         "INSERT INTO runs (spider, started_at, state, pid, version, pages, seconds)"
