@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from crawler.cli.table import write_table
 from crawler.errors import QueryError
-from crawler.query import Reader
+from crawler.query import WORDS, Reader
 
 _HELP = "SQL ends with ;  .tables lists tables and views, .schema NAME columns, .quit leaves"
 
 
 def ask(reader: Reader) -> None:
     """Read queries until the end of input, and write each answer as a table."""
-    read = _reader(_words(reader))
+    read = _reader(reader.names())
     print(f"{reader.path}: {_HELP}", file=sys.stderr)
     pending = ""
     while True:
@@ -43,6 +45,8 @@ def _answer(reader: Reader, sql: str) -> None:
         write_table(reader.query(sql), sys.stdout)
     except QueryError as error:
         print(error, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
 
 
 def _dot(reader: Reader, words: list[str]) -> None:
@@ -55,40 +59,63 @@ def _dot(reader: Reader, words: list[str]) -> None:
         print(_HELP)
 
 
-def _words(reader: Reader) -> list[str]:
-    from crawler.query import WORDS
+def offers(names: dict[str, list[str]], text: str) -> list[str]:
+    """Give what the word at the end of `text` may become; `names` are the columns by table.
 
-    names = reader.names()
-    columns = {column for columns in names.values() for column in columns}
-    return sorted({*WORDS, *names, *columns})
+    Behind FROM and JOIN tables, behind `table.` its columns, else columns of the tables that the
+    text names, or of all, and the words of SQL.
+    """
+    word = _last(text)
+    table, dot, begin = word.rpartition(".")
+    before = re.findall(r"\w+", text[: len(text) - len(word)])
+    if dot:
+        fitting = names.get(table, [])
+    elif before and before[-1].upper() in ("FROM", "JOIN", "SCHEMA"):
+        fitting = list(names)
+    else:
+        named = [columns for name, columns in names.items() if name in before]
+        columns = {column for columns in named or names.values() for column in columns}
+        fitting = [*sorted(columns), *WORDS]
+    return [one for one in fitting if one.lower().startswith(begin.lower())]
 
 
-def _reader(words: Iterable[str]) -> Callable[[str], str]:
+def _last(text: str) -> str:
+    return re.split(r"[^\w.]", text)[-1]
+
+
+def _reader(names: dict[str, list[str]]) -> Callable[[str], str]:
     """Give what reads a line: prompt_toolkit where it is installed, else readline."""
     if not sys.stdin.isatty():
         return lambda prompt: input()
     try:
         from prompt_toolkit import PromptSession
-        from prompt_toolkit.completion import WordCompleter
+        from prompt_toolkit.completion import Completer, Completion
     except ImportError:
         print("for a better prompt: pip install 'crawlkeep[prompt]'", file=sys.stderr)
-        return _readline(list(words))
-    session: PromptSession[str] = PromptSession(
-        completer=WordCompleter(list(words), ignore_case=True), complete_while_typing=True
-    )
+        return _readline(names)
+
+    class Names(Completer):
+        def get_completions(self, document: Any, complete_event: Any) -> Iterator[Completion]:
+            text = document.text_before_cursor
+            begun = len(_last(text).rpartition(".")[2])
+            for word in offers(names, text) if begun or text.endswith((" ", ".")) else ():
+                yield Completion(word, -begun)
+
+    session: PromptSession[str] = PromptSession(completer=Names(), complete_while_typing=True)
     return session.prompt
 
 
-def _readline(words: list[str]) -> Callable[[str], str]:
+def _readline(names: dict[str, list[str]]) -> Callable[[str], str]:
     try:
         import readline
     except ImportError:  # Windows
         return input
 
     def complete(text: str, state: int) -> str | None:
-        found = [word for word in words if word.lower().startswith(text.lower())]
+        found = offers(names, readline.get_line_buffer()[: readline.get_endidx()])
         return found[state] if state < len(found) else None
 
+    readline.set_completer_delims(" \t\n,;()=<>.")
     readline.set_completer(complete)
     readline.parse_and_bind("tab: complete")
     return input
