@@ -10,6 +10,7 @@ import inspect
 import traceback
 from array import array
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from crawler import redirects, urls
@@ -26,6 +27,7 @@ T = TypeVar("T")
 
 _SLOTS = 1 << 20
 _SLICE = 500  # links that are resolved without letting others run: at most about 6 ms
+_FULL_SLICE = 200  # the same with their texts and relations
 
 
 class Recent:
@@ -137,7 +139,8 @@ class Collector:
         too_deep = self._max_depth is not None and depth > self._max_depth
         regions = Regions(page, self.following)
         found: dict[str, None] = {}
-        for part in _slices(document.links):
+        links = document.links()
+        while part := list(islice(links, _FULL_SLICE)):
             for pick in self.following.picks(page, part, regions):
                 target = pick.target
                 again = target.url in found

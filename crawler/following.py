@@ -110,19 +110,18 @@ class Following:
 
     # ------------------------------------------------------------ the full pass
 
-    async def read(self, page: ScrapedPage) -> parse.Document:
-        """Give the links of a page by the full pass; a large page is read on a thread."""
+    async def read(self, page: ScrapedPage) -> parse.Outline:
+        """Read a page by the full pass; a large one on a thread."""
         if len(page.body) >= _THREAD:
             return await asyncio.to_thread(self._read, page)
         return self._read(page)
 
-    def _read(self, page: ScrapedPage) -> parse.Document:
+    def _read(self, page: ScrapedPage) -> parse.Outline:
         from crawler import parse  # as above
 
-        text = page.html
-        return parse.document(text, page.url, tags=self._wanted, encoding=page.encoding)
+        return parse.outline(page.html, page.url, tags=self._wanted, encoding=page.encoding)
 
-    def canonical(self, page: ScrapedPage, document: parse.Document) -> str | None:
+    def canonical(self, page: ScrapedPage, document: parse.Outline) -> str | None:
         """Give the other URL that the page calls its canonical one, if that is to be noted."""
         if self._settings.canonical == "ignore":
             return None

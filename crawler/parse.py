@@ -151,17 +151,55 @@ def document(
     """Give links, base and refresh of a page in one pass; `encoding` is that of a `str`."""
     if isinstance(body, bytes):
         body, encoding = decode(body, content_type)
-    wanted = _wanted(tags)
-    raw, base, refreshes = _read(body, wanted)
+    found = outline(body, url, tags=tags, encoding=encoding)
+    return Document(found.base, list(found.links()), found.refresh)
+
+
+class Outline:
+    """The elements of a page with references that are not resolved yet.
+
+    200,000 links as values of their own are more than a crawl may hold at once; here they are
+    plain tuples of text, which the garbage collector soon passes over.
+    """
+
+    __slots__ = ("_raw", "_resolve", "base", "refresh")
+
+    def __init__(self, raw: list[_Raw], resolve: _Resolver, refresh: Refresh | None) -> None:
+        self._raw, self._resolve = raw, resolve
+        self.base, self.refresh = resolve.base, refresh
+
+    @property
+    def canonical(self) -> str | None:
+        """The URL that the page calls its canonical one; ask before `links`."""
+        named = (raw for raw in self._raw if raw[0] == "link" and "canonical" in raw[2].lower())
+        found = (
+            link.url
+            for raw in named
+            for link in _links(raw, self._resolve)
+            if "canonical" in link.rels
+        )
+        return next(found, None)
+
+    def links(self) -> Iterator[Link]:
+        """Yield the links in document order, once: what was read is let go on the way."""
+        self._raw.reverse()
+        while self._raw:
+            yield from _links(self._raw.pop(), self._resolve)
+
+
+def outline(
+    text: str,
+    url: str,
+    *,
+    tags: Iterable[str] | Mapping[str, Iterable[str]] = DEFAULT_TAGS,
+    encoding: str = "utf-8",
+) -> Outline:
+    """Read a page as `document` does, and leave its references to be resolved bit by bit."""
+    raw, base, refreshes = _read(text, _wanted(tags))
     joined = urls.join(url, base) if base is not None else url
     if joined is None or joined.startswith(("data:", "javascript:")):
         joined = url
-    resolve = _Resolver(joined, encoding)
-    found: list[Link] = []
-    raw.reverse()
-    while raw:  # freed one by one: at once, 200,000 of them would take long
-        found.extend(raw.pop().links(resolve))
-    return Document(joined, found, _first(refreshes, url, joined, encoding))
+    return Outline(raw, _Resolver(joined, encoding), _first(refreshes, url, joined, encoding))
 
 
 def _wanted(tags: Iterable[str] | Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
@@ -174,43 +212,34 @@ class _Resolver:
     """References of one page to canonical URLs; the same reference is joined once."""
 
     def __init__(self, base: str, encoding: str) -> None:
-        self._base, self._encoding = base, encoding
+        self.base, self._encoding = base, encoding
         self._known: dict[str, str | None] = {}
 
     def __call__(self, reference: str) -> str | None:
-        if reference not in self._known:
-            text = encode_query(reference, self._encoding)
-            self._known[reference] = urls.parse(text, self._base)
-        return self._known[reference]
+        known = self._known
+        if reference not in known:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[reference] = urls.parse(encode_query(reference, self._encoding), self.base)
+        return known[reference]
 
 
-@dataclass(slots=True)
-class _Raw:
-    """An element with references, before the base is known."""
+_REMEMBERED = 5_000  # references of a page: those that come back do so soon
 
-    tag: str
-    values: tuple[tuple[str, str], ...]
-    rel: str
-    hreflang: str
-    type: str
-    text: str
+# An element with references before the base is known: its tag, names and values of its attributes
+# in turn, rel, hreflang, type, and its text as written. A tuple of text only, see `Outline`.
+_Raw = tuple[str, tuple[str, ...], str, str, str, str]
 
-    def links(self, resolve: _Resolver) -> Iterator[Link]:
-        """Yield a link for each reference that leads to an http(s) URL."""
-        text = " ".join(unescape(self.text).split())
-        for attribute, value in self.values:
-            for reference in srcset(value) if attribute in _SETS else (value,):
-                url = resolve(reference)
-                if url is not None:
-                    yield Link(
-                        url,
-                        text,
-                        " ".join(self.rel.lower().split()),
-                        self.tag,
-                        attribute,
-                        self.hreflang,
-                        self.type,
-                    )
+
+def _links(raw: _Raw, resolve: _Resolver) -> Iterator[Link]:
+    """Yield a link for each reference that leads to an http(s) URL."""
+    tag, values, rel, hreflang, kind, text = raw
+    text, rel = " ".join(unescape(text).split()), " ".join(rel.lower().split())
+    for attribute, value in zip(values[::2], values[1::2], strict=True):
+        for reference in srcset(value) if attribute in _SETS else (value,):
+            url = resolve(reference)
+            if url is not None:
+                yield Link(url, text, rel, tag, attribute, hreflang, kind)
 
 
 def _read(
@@ -220,14 +249,14 @@ def _read(
     found: list[_Raw] = []
     base: str | None = None
     refreshes: list[str] = []
-    anchor: _Raw | None = None
+    anchor: int | None = None  # where the link stands that is open
     pieces: list[str] = []
     for tag in tags(text):
         name = tag.name
         if anchor is not None:
             pieces.append(tag.before)
             if name in ("a", ""):  # a second one closes the first
-                anchor.text = "".join(pieces)
+                found[anchor] = (*found[anchor][:5], "".join(pieces))
                 anchor = None
                 pieces.clear()
         if tag.ends:
@@ -235,8 +264,8 @@ def _read(
         if name in wanted:
             raw = _element(name, attributes_of(tag.attributes), wanted[name])
             if raw is not None:
+                anchor = len(found) if name == "a" else anchor
                 found.append(raw)
-                anchor = raw if name == "a" else anchor
         if name == "base" and base is None:
             base = attributes_of(tag.attributes).get("href")
         elif name == "meta":
@@ -248,17 +277,16 @@ def _read(
 
 def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> _Raw | None:
     """Give the element if it has a reference; an empty `src` or `action` is none."""
-    values = tuple(
-        (key, attributes[key])
-        for key in wanted
-        if key in attributes
-        and (attributes[key].strip() or (key not in _EMPTY_IS_NONE and name != "link"))
-    )
+    values: tuple[str, ...] = ()
+    for key in wanted:
+        value = attributes.get(key)
+        if value is not None and (value.strip() or (key not in _EMPTY_IS_NONE and name != "link")):
+            values += (key, value)
     if not values:
         return None
     alt = attributes.get("alt", "") if name in ("area", "img") else ""
     rel, hreflang, kind = (attributes.get(key, "") for key in ("rel", "hreflang", "type"))
-    return _Raw(name, values, rel, hreflang, kind, text=alt.replace("&", "&amp;"))
+    return name, values, rel, hreflang, kind, alt.replace("&", "&amp;")
 
 
 def _first(refreshes: list[str], url: str, base: str, encoding: str) -> Refresh | None:

@@ -176,6 +176,7 @@ class Linker:
             final = urls.canonicalize(url, self._steps) if self._steps else url
             target = self._by_url.get(final or "") or self._made(final or url, dropped=not final)
             self._by_url[url] = self._by_url[target.url] = target
+            self._spend()
         return target
 
     def _made(self, url: str, *, dropped: bool) -> Target:

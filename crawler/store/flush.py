@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import aiosqlite
@@ -96,15 +99,12 @@ class Flush:
         if self._again:
             settled = await revisits.settle(self._db, self.run_id, rows, self._keep.versions)
             rows = settled.rows
-        candidates: list[tuple[Candidate, int | None]] = [(seed, None) for seed in batch.seeds]
-        for page_id, visit in rows:
-            candidates += [(candidate, page_id) for candidate in visit.candidates]
-            if len(visit.candidates) > _SLICE:
-                await asyncio.sleep(0)
-        hosts = await self._name_hosts(dict.fromkeys(c.host for c, _ in candidates))
-        added = []
-        for at in range(0, len(candidates), _SLICE):
-            added += await self._add_new(candidates[at : at + _SLICE])
+        hosts: dict[int, HostRow] = {}
+        added: list[Todo] = []
+        candidates = _with_parents(batch.seeds, rows)
+        while part := list(islice(candidates, _SLICE)):
+            hosts |= await self._name_hosts(dict.fromkeys(c.host for c, _ in part))
+            added += await self._add_new(part)
         new = len(added)
         added += self._put_back(retried)
         await self._remove([visit.todo for visit in batch.visits])
@@ -197,9 +197,9 @@ class Flush:
                 )
 
     async def _insert_todo(self, rows: list[Todo]) -> None:
-        in_order = sorted(rows)  # by host, rank and seq, as they lie in the table
         for at in range(0, len(rows), _SLICE):
-            await self._many("INSERT INTO todo", Todo._fields, in_order[at : at + _SLICE])
+            in_order = sorted(rows[at : at + _SLICE])  # by host, rank and seq, as they lie there
+            await self._many("INSERT INTO todo", Todo._fields, in_order)
 
     async def _insert_pages(self, ended: list[tuple[int, Visit]], replaced: Iterable[int]) -> None:
         rows = [page_row(page_id, self.run_id, visit) for page_id, visit in ended]
@@ -255,10 +255,8 @@ class Flush:
 
     async def _update_hosts(self, batch: Batch, added: list[Todo], ended: list[Visit]) -> None:
         """Bring each touched host's counts and times in line with this very commit."""
-        pending: dict[int, int] = {}
+        pending: dict[int, int] = Counter(map(itemgetter(0), added))  # there may be 200,000
         pages: dict[int, int] = {}
-        for todo in added:
-            pending[todo.host_id] = pending.get(todo.host_id, 0) + 1
         for visit in batch.visits:
             pending[visit.todo.host_id] = pending.get(visit.todo.host_id, 0) - 1
         for visit in ended:
@@ -307,6 +305,17 @@ class Flush:
                 " ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 (stored,),
             )
+
+
+def _with_parents(
+    seeds: Iterable[Candidate], rows: Iterable[tuple[int, Visit]]
+) -> Iterator[tuple[Candidate, int | None]]:
+    """Give every candidate with the id of the page that it was found on."""
+    for seed in seeds:
+        yield seed, None
+    for page_id, visit in rows:
+        for candidate in visit.candidates:
+            yield candidate, page_id
 
 
 def _packed(ended: list[tuple[int, Visit]]) -> tuple[bytes, list[tuple[int, int, int]]]:
