@@ -19,7 +19,7 @@ FLOORS = [
         *("columns", "secret", "window", "simhash"),
     ],
     [
-        *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable"),
+        *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable", "soup"),
         *("robots", "sitemap_bytes", "sitemap", "weblinks", "filenames", "markdown"),
         *("canonical", "politeness"),
     ],
