@@ -204,8 +204,11 @@ class Committer:
         """Put a host on the workbench, at rest as long as an earlier run has left it."""
         host = self._frontier.admit(row.host_id, row.name)
         rate = host.pace.rate  # its window was forgotten: a whole period makes up for it
-        until = row.next_at + rate.period if rate and row.next_at else row.next_at
-        host.ready_at = self._frontier.now() + max(0.0, until - self._frontier.wall())
+        period = rate.period if rate and row.next_at else 0.0
+        frontier = self._frontier
+        rest = max(0.0, row.next_at + period - frontier.wall())
+        host.ready_at = frontier.now() + min(rest, frontier.longest + 2 * period)
+        host.answered = row.pages
         pace = host.pace
         delay = max(pace.delay, row.delay or 0.0)
         host.pace = replace(pace, failures=row.failures, delay=delay, floor=pace.least)

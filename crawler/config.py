@@ -84,6 +84,10 @@ class Politeness(Section, frozen=True, kw_only=True):
     Retry-After may ask for more, a Crawl-delay may not."""
     max_retry_after: Seconds = 3600.0
     """The longest Retry-After that is honoured in full, in seconds."""
+    give_up_after: Count = 30
+    """Failures in a row (no answer, 5xx, 429, 403) after which a host is given up for this run:
+    what is queued of it ends as host_given_up, to be queued again by `crawler retry`; 0: never.
+    Where it gave good answers, it takes a tenth as many errors (5xx, 429), or as many 403."""
 
 
 class Fetch(Section, frozen=True, kw_only=True):

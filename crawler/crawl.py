@@ -13,7 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from crawler import config as configuration
-from crawler import urls
+from crawler import retry, urls
 from crawler.assembly import Crawl, assembled
 from crawler.committer import Committer
 from crawler.config import Config
@@ -126,6 +126,7 @@ class Crawler:
             stored=self.state.pages,
             gated=politeness.robots,
             lane_of=_domain_of if politeness.limit_by == "domain" else None,
+            longest=max(retry.LONGEST, politeness.max_delay, politeness.max_retry_after),
         )
         self.frontier.pending = self.state.pending
         self._committer = Committer(

@@ -36,6 +36,7 @@ from crawler.rules import priority_of
 from crawler.sitemap_visits import LARGEST, SITEMAP, SitemapReader
 from crawler.workbench import HostQueue
 
+_LOOK_AGAIN = 60.0  # seconds
 _REFUSED = {
     Verdict.DENIED: Outcome.ROBOTS_DENIED,
     Verdict.UNREACHABLE: Outcome.ROBOTS_UNREACHABLE,
@@ -72,6 +73,7 @@ class Engine:
             politeness.adaptive,
             politeness.load,
         )
+        self._give_up_after = politeness.give_up_after
         self._by_address = politeness.limit_by == "address"
         self._quiet_hours = pace.spans_of(politeness.quiet_hours)
 
@@ -88,31 +90,24 @@ class Engine:
         quiet = pace.quiet_for(self._quiet_hours, datetime.now())
         if not quiet:
             return False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._frontier.stopping.wait(), quiet)
+        with contextlib.suppress(TimeoutError):  # looks again soon: the clock may be set anew
+            await asyncio.wait_for(self._frontier.stopping.wait(), min(quiet, _LOOK_AGAIN))
         return True
 
     async def crawl_one(self, todo: Todo) -> None:
         """Visit one request; whatever happens, it ends in an outcome or goes back as it was."""
         host = self._frontier.hosts[todo.host_id]
-        visit: Visit | None = None
-        reserved = False
-        began = time.time()
+        visit = self._barred(todo, host)
+        reserved = visit is None
+        began, clock = time.time(), time.perf_counter()
         try:
-            if self._by_address and host.lane is None:
-                self._frontier.join(host, await address_of(host.name))
+            if visit is None and not await self._lets_in(host):
                 return
-            if self._gate is not None and not await self._gate.knows(host):
-                await self._gate.ask(host)
-                return
-            visit = self._barred(todo)
-            reserved = visit is None
             try:
-                if visit is None:
-                    visit = await self.visit(todo, host)
+                visit = visit or await self.visit(todo, host)
             except FetchError as error:
                 visit = self._failed(todo, Outcome(error.outcome), str(error), final=error.final)
-                visit.at, visit.elapsed = began, round(time.time() - began, 6)
+                visit.at, visit.elapsed = began, round(time.perf_counter() - clock, 6)
                 await self._give_up(visit)
             except StoreError:  # the disk is full under a download
                 raise
@@ -130,8 +125,23 @@ class Engine:
             else:
                 self._frontier.release(todo, stored=visit.stored)
 
-    def _barred(self, todo: Todo) -> Visit | None:
-        """Give the end of a request whose host has given enough pages or whose space is endless."""
+    async def _lets_in(self, host: HostQueue) -> bool:
+        """Tell whether what must be known of a host is known; get it otherwise."""
+        if self._by_address and host.lane is None:
+            self._frontier.join(host, await address_of(host.name))
+            return False
+        if self._gate is not None and not await self._gate.knows(host):
+            await self._gate.ask(host)
+            return False
+        return True
+
+    def _barred(self, todo: Todo, host: HostQueue) -> Visit | None:
+        """Give the end of a request that is not to be sent any more.
+
+        Its host was given up or has given enough pages, or its space is endless.
+        """
+        if host.given_up is not None:
+            return Visit(todo, Outcome.HOST_GIVEN_UP, time.time(), error=host.given_up)
         reason = self._novelty.traps.bar(todo.host_id, todo.url)
         if reason is None:
             self._novelty.traps.stored(todo.host_id)
@@ -158,6 +168,16 @@ class Engine:
             response = await self._fetch(request)
             outcome = retry.outcome_of(response.status)
             visit = Visit(todo, outcome, response.started, response.status, response)
+        try:
+            await self._read(visit, request, response)
+        except StoreError:
+            raise
+        except Exception:  # what was found so far stays: it is remembered as queued
+            visit.outcome, visit.error = Outcome.INTERNAL_ERROR, traceback.format_exc()
+        return visit
+
+    async def _read(self, visit: Visit, request: Request, response: Response) -> None:
+        """Put what an answer leads to into its visit."""
         outcome = visit.outcome
         if outcome is Outcome.OK and request.kind == SITEMAP:
             await self._sitemaps.read(visit, request, response)
@@ -175,7 +195,6 @@ class Engine:
         elif outcome is not Outcome.NOT_MODIFIED:
             self._retry(visit, response)
             await self._give_up(visit)
-        return visit
 
     async def _fetch(self, request: Request) -> Response:
         """Give the response, over the crawl's own fetcher unless the request goes another way."""
@@ -240,6 +259,7 @@ class Engine:
 
     def _adapt(self, host: HostQueue, visit: Visit) -> None:
         """Let trouble slow the host down, and an answer without trouble speed it up a little."""
+        self._doubt(host, visit)
         response = visit.response
         if not retry.slows(visit.outcome, visit.status):
             if response is not None and response.status < 300:  # a fast error proves nothing
@@ -250,6 +270,23 @@ class Engine:
         )
         host.pace, rest = pace.slowed(host.pace, asked, self._limits)
         self._frontier.rest(host, self._frontier.now() + rest)
+
+    def _doubt(self, host: HostQueue, visit: Visit) -> None:
+        """Let a host rest that fails again and again, and in the end give it up."""
+        share = retry.share(visit.outcome, visit.status)
+        if share is None:
+            if visit.status is not None:
+                host.failed, host.answered = 0, host.answered + 1
+            return
+        host.failed += 1
+        pause = pace.pause(host.failed, self._limits)
+        if pause and visit.status != 403:  # which costs a server nothing
+            self._frontier.rest(host, self._frontier.now() + pause)
+        enough = max(self._give_up_after, share * host.answered)
+        if self._give_up_after and host.failed >= enough and host.given_up is None:
+            last = visit.error.strip().rpartition("\n")[2] if visit.error else visit.status
+            reason = f"{host.failed} failures in a row, the last: {visit.outcome}, {last}"
+            self._frontier.give_up(host, reason)
 
 
 def _text(page: ScrapedPage) -> str:

@@ -37,14 +37,16 @@ class Frontier:
         room: Room | None = None,
         wall: Callable[[], float] = time.time,
         lane_of: Callable[[str], str] | None = None,
+        longest: float = 3600.0,
     ) -> None:
         """Start empty.
 
         `stored` pages of `max_pages` are there already. `gated`: one request at a time for a host
         until its robots.txt is known. `wall` gives Unix time. `lane_of` gives what a host has in
-        common with those that it is limited together with.
+        common with those that it is limited together with. `longest` are the seconds that a stored
+        time may lie ahead: more means that the wall clock was set back since.
         """
-        self._room = room or Room()
+        self._room, self.longest = room or Room(), longest
         self._lane_of = lane_of
         self.gated = gated
         self.hosts: dict[int, HostQueue] = {}
@@ -58,7 +60,9 @@ class Frontier:
         self._pace, self._max_pages, self._stored, self.wall = pace, max_pages, stored, wall
         self._ready: deque[HostQueue] = deque()
         self._later: list[tuple[float, int, HostQueue]] = []
-        self._wanting: dict[int, HostQueue] = {}
+        self._bare: deque[HostQueue] = deque()  # to be loaded: those without work,
+        self._low: deque[HostQueue] = deque()  # and those that soon will be
+        self._given_up: dict[int, str] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._timer: tuple[float, asyncio.TimerHandle] | None = None
         self._ticks = 0
@@ -105,7 +109,7 @@ class Frontier:
         host.reserve(now)
         host.touched = True
         if host.lane is not None:
-            host.lane.start(now, host.pace.delay)
+            host.lane.start(now, host.pace.delay if host.given_up is None else 0.0)
         self._place(host, now)
         return todo
 
@@ -143,6 +147,12 @@ class Frontier:
         if host.lane is not None:
             host.lane.ready_at = max(host.lane.ready_at, until)
 
+    def give_up(self, host: HostQueue, reason: str) -> None:
+        """Leave a host alone for the rest of this run: its requests are given out to end unsent."""
+        self._given_up[host.host_id] = reason
+        host.give_up(reason)
+        self._place(host, self.now())
+
     def slow_to(self, host: HostQueue, delay: float) -> None:
         """Space a host's starts by at least `delay` seconds (its Crawl-delay)."""
         pace = host.pace
@@ -169,7 +179,7 @@ class Frontier:
     def _waits(self, host: HostQueue) -> bool:
         """Tell whether others of its lane keep a host from starting; it then waits for them."""
         lane = host.lane
-        if lane is None or lane.in_flight < host.pace.per_host:
+        if lane is None or lane.in_flight < host.pace.per_host or host.given_up is not None:
             return False
         lane.waiting[host.host_id] = host
         return True
@@ -194,6 +204,7 @@ class Frontier:
     def admit(self, host_id: int, name: str) -> HostQueue:
         """Put a host on the workbench, to be loaded from the store."""
         host = self.hosts[host_id] = HostQueue(host_id, name, self._pace)
+        host.given_up = self._given_up.get(host_id)
         if self._lane_of is not None:
             self.join(host, self._lane_of(name))
         self._want(host)
@@ -219,7 +230,7 @@ class Frontier:
                     host.complete = False
                     continue
                 host.reach = todo.key
-            host.push(todo, now, wall)
+            host.push(todo, now, min(todo.not_before - wall, self.longest))
             self.in_memory += 1
         for host in touched.values():
             if len(host.ready) > 2 * window:
@@ -251,15 +262,16 @@ class Frontier:
 
     def wanting(self, limit: int) -> list[HostQueue]:
         """Give up to `limit` hosts that should be loaded, those without work first."""
-        wanting = sorted(self._wanting.values(), key=lambda host: len(host.ready))[:limit]
-        for host in wanting:
-            del self._wanting[host.host_id]
-        return wanting
+        found: list[HostQueue] = []
+        for line in (self._bare, self._low):
+            while line and len(found) < limit:
+                found.append(line.popleft())
+        return found
 
     @property
     def hungry(self) -> bool:
         """Whether some host waits to be loaded from the store."""
-        return bool(self._wanting)
+        return bool(self._bare or self._low)
 
     def load(self, host: HostQueue, rows: list[Todo], *, asked: int) -> None:
         """Take what the store gave behind the host's reach."""
@@ -267,7 +279,7 @@ class Frontier:
         host.loading = False
         for todo in rows:
             if todo.key not in host.held:
-                host.push(todo, now, wall)
+                host.push(todo, now, min(todo.not_before - wall, self.longest))
                 self.in_memory += 1
         if rows:
             host.reach = rows[-1].key
@@ -324,7 +336,7 @@ class Frontier:
     def _want(self, host: HostQueue) -> None:
         if not host.loading:
             host.loading = True
-            self._wanting[host.host_id] = host
+            (self._low if host.ready else self._bare).append(host)
             self.starved()
 
     def _retire(self, host: HostQueue) -> None:

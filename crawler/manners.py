@@ -17,7 +17,8 @@ from crawler.query import Reader
 
 _SENT = (
     "SELECT host_id, {at} AS at, coalesce(elapsed, 0) FROM {table} WHERE outcome NOT IN"
-    " ('robots_denied', 'robots_unreachable', 'trapped', 'address_refused', 'internal_error')"
+    " ('robots_denied', 'robots_unreachable', 'host_given_up', 'trapped', 'address_refused',"
+    " 'internal_error')"
 )
 
 

@@ -51,6 +51,7 @@ class Limits:
 
 
 _LEAST_STEP = 0.25  # seconds: the delay of a host in trouble, where there is none at all
+_FEW, _LONGEST_PAUSE = 5, 10.0
 _RECOVERY = 0.9  # what an answer without trouble leaves of a delay that is too long
 
 
@@ -67,6 +68,16 @@ def slowed(pace: Pace, asked: float | None, limits: Limits) -> tuple[Pace, float
         return replace(pace, failures=failures, floor=pace.least), rest
     delay = min(max(limits.max_delay, pace.least), max(_LEAST_STEP, 2 * pace.delay))
     return replace(pace, failures=failures, floor=pace.least, delay=delay), rest
+
+
+def pause(failed: int, limits: Limits) -> float:
+    """Give the seconds that a host rests after the `failed`-th failure in a row, of any kind.
+
+    The first few may be those of a few pages: 1, 2, 4 … 10 seconds from the fifth on.
+    """
+    if failed < _FEW:
+        return 0.0
+    return min(_LONGEST_PAUSE, limits.max_delay, 2.0 ** min(failed - _FEW, 16))
 
 
 def recovered(pace: Pace, elapsed: float, limits: Limits) -> Pace:

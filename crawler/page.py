@@ -46,6 +46,7 @@ class Outcome(StrEnum):
     TOO_MANY_REDIRECTS = "too_many_redirects"
     ROBOTS_DENIED = "robots_denied"
     ROBOTS_UNREACHABLE = "robots_unreachable"
+    HOST_GIVEN_UP = "host_given_up"
     SITEMAP = "sitemap"
     NOINDEX = "noindex"
     DUPLICATE = "duplicate"

@@ -21,6 +21,12 @@ RETRIED = frozenset(
 SLOWING = frozenset({Outcome.TIMEOUT, Outcome.CONNECT_ERROR, Outcome.RATE_LIMITED})
 """Outcomes after which the whole host rests, and 503 with them (see `slows`)."""
 
+_MUTE = frozenset(
+    {
+        *(Outcome.TIMEOUT, Outcome.CONNECT_ERROR, Outcome.DNS_ERROR, Outcome.TLS_ERROR),
+        Outcome.PROTOCOL_ERROR,
+    }
+)
 _LASTING = frozenset({501, 505, 511})  # server errors that trying again does not mend
 
 
@@ -48,6 +54,24 @@ def slows(outcome: Outcome, status: int | None) -> bool:
     return outcome in SLOWING or status == 503
 
 
+def share(outcome: Outcome, status: int | None) -> float | None:
+    """Give how many failures in a row speak against a host for each good answer it has given.
+
+    0.0 where it gave no answer at all: what was before proves nothing. Errors weigh against the
+    answers, because the broken or closed part of a site is not the whole of it; 403 the least.
+    None where the outcome is no failure of the host.
+    """
+    if status == 403:
+        return 1.0
+    if outcome in (Outcome.SERVER_ERROR, Outcome.RATE_LIMITED) or status == 408:
+        return 0.1
+    return 0.0 if outcome in _MUTE else None
+
+
+LONGEST = 600.0
+"""Seconds until the next try at most, where the host does not ask for more."""
+
+
 def wait(
     outcome: Outcome,
     attempts: int,
@@ -60,12 +84,12 @@ def wait(
 ) -> float | None:
     """Give the seconds until the next try, None when this was the last one.
 
-    Doubles from `first` with each try, up to 10 minutes, half of it spread by `jitter` (0 to 1) so
+    Doubles from `first` with each try, up to `LONGEST`, half of it spread by `jitter` (0 to 1) so
     that failures together do not come back together; `asked` (Retry-After, seconds) wins.
     """
     if outcome not in RETRIED or attempts >= retries or status in _LASTING:
         return None
     if asked is not None:
         return asked
-    whole = min(600.0, first * 2.0**attempts)
+    whole = min(LONGEST, first * 2.0**attempts)
     return whole / 2 + whole / 2 * jitter

@@ -6,6 +6,7 @@ Plain state without I/O; the frontier moves it. Times are those of the event loo
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,13 +65,18 @@ class HostQueue:
     Invariant: every pending request of the host with a key up to `reach` is in memory. Beyond
     `reach` only those of `held` are: they are or were in flight, uncommitted or waiting for a
     retry. `complete` says that the store has nothing else beyond `reach`. `due` and `ticket` are
-    its one valid place in the frontier's line: when, and which entry.
+    its one valid place in the frontier's line: when, and which entry. `failed` counts failures in a
+    row, `answered` what was answered well. `given_up` says why it is left alone for this run: then
+    its requests, none of which is sent, may start at any time.
     """
 
     __slots__ = (
+        "answered",
         "complete",
         "delayed",
         "due",
+        "failed",
+        "given_up",
         "held",
         "host_id",
         "in_flight",
@@ -105,18 +111,26 @@ class HostQueue:
         self.touched = False
         self.robots: Standing | None = None
         self.lane: Lane | None = None
+        self.failed = self.answered = 0
+        self.given_up: str | None = None
 
-    def push(self, todo: Todo, now: float, wall: float) -> None:
-        """Take a request into memory, to wait for its retry time if that is not yet come."""
-        wait = todo.not_before - wall
-        if wait > 0:
+    def push(self, todo: Todo, now: float, wait: float) -> None:
+        """Take a request into memory, to start in `wait` seconds at the earliest."""
+        if wait > 0 and self.given_up is None:
             self.held.add(todo.key)
             heapq.heappush(self.delayed, (now + wait, todo.seq, todo))
         else:
             heapq.heappush(self.ready, (todo.rank, todo.seq, todo))
 
+    def give_up(self, reason: str) -> None:
+        """Let every request go at once, unsent."""
+        self.given_up = reason
+        self.promote(math.inf)
+
     def reserve(self, now: float) -> None:
         """Take a slot: the next start is a delay away, and as far as the rate asks for."""
+        if self.given_up is not None:
+            return
         self.ready_at = max(now, self.ready_at) + self.pace.delay
         if self.window is not None:
             self.window.note(now)
@@ -130,6 +144,8 @@ class HostQueue:
 
     def next_time(self) -> float | None:
         """Give the time from which a request can start, None when there is none in memory."""
+        if self.given_up is not None:
+            return 0.0 if self.ready else None
         rest = self.ready_at if self.lane is None else max(self.ready_at, self.lane.ready_at)
         if self.ready:
             return rest

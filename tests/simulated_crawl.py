@@ -30,6 +30,7 @@ class Page:
     backs: int = 0  # starts that are put back untried, as while robots.txt is fetched
     latency: float = 0.0
     rest: float = 0.0  # seconds for which its answer lets the host rest
+    hopeless: bool = False  # after its answer the host is given up
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class SimulatedCrawl:
         self.taken: set[tuple[int, int, int]] = set()
         self.resting: dict[int, float] = {}
         self.most_in_memory = 0
+        self.unsent = 0  # of hosts that were given up
 
     async def run(self) -> str | None:
         frontier = self.frontier
@@ -116,6 +118,10 @@ class SimulatedCrawl:
     async def _work(self) -> None:
         while (todo := await self.frontier.next()) is not None:
             page, host = self.web.page(todo.url), todo.host_id
+            if self.frontier.hosts[host].given_up is not None:
+                self.unsent += 1
+                await self._hand_over(Visit(todo, Outcome.HOST_GIVEN_UP, self.frontier.wall()))
+                continue
             self._check_start(todo)
             self.in_flight[host] += 1
             self.taken.add(todo[:3])
@@ -131,9 +137,14 @@ class SimulatedCrawl:
                 until = self.frontier.now() + page.rest
                 self.resting[host] = max(until, self.resting.get(host, 0.0))
                 self.frontier.rest(self.frontier.hosts[host], until)
-            await self.committer.put(visit)
+            if page.hopeless:
+                self.frontier.give_up(self.frontier.hosts[host], "hopeless")
             self._free(todo)
-            self.frontier.release(todo, stored=visit.stored)
+            await self._hand_over(visit)
+
+    async def _hand_over(self, visit: Visit) -> None:
+        await self.committer.put(visit)
+        self.frontier.release(visit.todo, stored=visit.stored)
 
     def _free(self, todo) -> None:
         self.in_flight[todo.host_id] -= 1

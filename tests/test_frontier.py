@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ TRIED = settings(
 
 
 @st.composite
-def webs(draw, *, failing: bool = True) -> Web:
+def webs(draw, *, failing: bool = True, hopeless: bool = False) -> Web:
     number = draw(st.integers(1, 30))
     numbers = st.integers(0, number - 1)
     pages = draw(
@@ -32,6 +33,7 @@ def webs(draw, *, failing: bool = True) -> Web:
                 backs=st.sampled_from([0, 0, 0, 1]),
                 latency=st.sampled_from([0.0, 0.0, 0.01, 0.3, 5.0]),
                 rest=st.sampled_from([0.0, 0.0, 0.0, 2.0]),
+                hopeless=st.sampled_from([False, False, False, hopeless]),
             ),
             min_size=number,
             max_size=number,
@@ -104,6 +106,45 @@ def test_nothing_is_lost_or_ended_twice_when_a_crawl_is_cut_off_and_resumed(web,
         return store
 
     assert each_once(run_virtually(story())) == web.reachable()
+
+
+@TRIED
+@given(webs(hopeless=True))
+def test_whatever_was_queued_of_a_host_that_is_given_up_ends_once_and_keeps_nobody_waiting(web):
+    run, store = crawl(web)
+    assert run.frontier.stopped == "finished"
+    assert len(each_once(store)) == len(store.seen)
+
+
+@TRIED
+@given(webs(hopeless=True), st.lists(st.floats(0.0, 5.0), min_size=1, max_size=3))
+def test_a_crawl_cut_off_while_hosts_are_given_up_loses_nothing_either(web, lives):
+    async def story():
+        store = ModelStore(web.latency)
+        for seconds in lives:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await SimulatedCrawl(web, store).run()
+        assert await SimulatedCrawl(web, store).run() == "finished"
+        assert len(each_once(store)) == len(store.seen)
+
+    run_virtually(story())
+
+
+def test_a_long_queue_of_a_host_that_is_given_up_ends_without_delays_and_window_by_window():
+    """Its retries too, which wait far ahead, and what another host leads to afterwards."""
+    queue = [Page(host=0, failures=9) for _ in range(20)] + [Page(host=0)] * 500
+    late = Page(host=1, latency=50.0, links=(522, 523))
+    web = Web(
+        (Page(host=0, hopeless=True, latency=10.0), late, *queue, Page(), Page()),
+        seeds=tuple(range(522)),
+        pace=Pace(1.0, 4),
+        room=Room(requests=8, least=4, most=8, hosts=2),
+    )
+    run, store = crawl(web)
+    assert len(each_once(store)) == len(store.seen) == 524
+    assert run.unsent > 500
+    assert max(at for starts in run.starts.values() for at in starts) < 1012.0
 
 
 @TRIED

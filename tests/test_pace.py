@@ -6,7 +6,9 @@ from datetime import datetime
 import pytest
 
 from crawler.errors import ConfigError
-from crawler.pace import Limits, Pace, quiet_for, recovered, slowed, spans_of
+from crawler.pace import Limits, Pace, pause, quiet_for, recovered, slowed, spans_of
+from crawler.page import Outcome
+from crawler.retry import share
 
 LIMITS = Limits(max_delay=60.0, max_retry_after=3600.0)
 
@@ -55,6 +57,30 @@ def test_trouble_doubles_the_delay_and_lets_the_host_rest_longer_each_time() -> 
         rests.append(rest)
     assert pace.delay == 4.0 and pace.failures == 4
     assert rests == sorted(rests) and rests[0] == 1.0 and rests[-1] >= 8.0
+
+
+def test_a_few_failures_in_a_row_cost_no_rest_and_many_cost_ten_seconds_each() -> None:
+    assert [pause(failed, LIMITS) for failed in (1, 4)] == [0.0, 0.0]
+    assert [pause(failed, LIMITS) for failed in (5, 6, 7, 8, 9, 10**6)] == [1, 2, 4, 8, 10, 10]
+    assert pause(99, replace(LIMITS, max_delay=0.5)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "expected"),
+    [
+        *((Outcome(name), None, 0.0) for name in ("timeout", "connect_error", "dns_error")),
+        *((Outcome(name), None, 0.0) for name in ("tls_error", "protocol_error")),
+        *((Outcome.SERVER_ERROR, status, 0.1) for status in (500, 501, 503)),
+        *((Outcome.RATE_LIMITED, 429, 0.1), (Outcome.TIMEOUT, 408, 0.1)),
+        (Outcome.HTTP_ERROR, 403, 1.0),
+        *((Outcome(name), 200, None) for name in ("ok", "spider_error", "internal_error")),
+        *((Outcome.NOT_FOUND, 404, None), (Outcome.HTTP_ERROR, 401, None)),
+        *((Outcome(name), None, None) for name in ("robots_denied", "trapped", "proxy_error")),
+        *((Outcome(name), None, None) for name in ("host_given_up", "too_large", "not_cached")),
+    ],
+)
+def test_only_what_a_host_does_wrong_speaks_against_it(outcome, status, expected) -> None:
+    assert share(outcome, status) == expected
 
 
 def test_what_the_host_asks_for_wins_up_to_its_cap() -> None:

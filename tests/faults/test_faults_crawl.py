@@ -35,16 +35,6 @@ async def test_a_host_that_flaps_gives_every_page_in_the_end(tmp_path: Path) -> 
         assert len(server.hits) == 60 + ended.summary.retries
 
 
-@plays("fault-076")
-async def test_a_host_of_errors_costs_its_tries_and_no_more(tmp_path: Path) -> None:
-    async with FaultServer() as server:
-        server.at("*", says(page(status=b"500 Broken"), keep=True))
-        urls = [server.url(f"/{number}") for number in range(20)]
-        ended = await crawl(urls, tmp_path / "a.db")
-        assert {ended.outcome(url) for url in urls} <= {"server_error"}
-        assert len(server.hits) <= 40
-
-
 @plays("fault-082", "fault-087", "fault-072")
 async def test_robots_txt_may_be_elsewhere_and_is_each_ports_own(tmp_path: Path) -> None:
     rules = page(b"User-agent: *\nDisallow: /page")
