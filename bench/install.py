@@ -54,17 +54,24 @@ def environment(name: str, requirements: tuple[str, ...]) -> Path:
 
 
 def build_colly(target: Path) -> str:
-    """Build the Colly crawler, whose modules Go fetches; give the reason when that fails."""
-    if target.exists():
+    """Build the Colly crawler, whose modules Go fetches; give the reason when that fails.
+
+    A program that is there already, and newer than its source here, is taken as it is.
+    """
+    crawler = HERE / "peers" / "colly"
+    if target.exists() and target.stat().st_mtime > (crawler / "main.go").stat().st_mtime:
         return ""
     if shutil.which("go") is None:
         return "go is not installed (Debian: golang-go)"
     source = WORK / "colly-source"
-    shutil.copytree(HERE / "peers" / "colly", source, dirs_exist_ok=True)
+    shutil.copytree(crawler, source, dirs_exist_ok=True)
     for command in (["go", "mod", "tidy"], ["go", "build", "-o", str(target), "."]):
-        step = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=300)
-        if step.returncode:
-            (WORK / "colly.log").write_text(step.stderr)
+        try:
+            subprocess.run(
+                command, cwd=source, capture_output=True, text=True, timeout=300, check=True
+            )
+        except subprocess.SubprocessError as error:
+            (WORK / "colly.log").write_text(str(getattr(error, "stderr", None) or error))
             return f"`{' '.join(command[:3])}` failed; see bench/.work/colly.log"
     return ""
 
@@ -81,4 +88,15 @@ def versions() -> dict[str, dict[str, str]]:
             run = [python_of(name), "-c", code, *packages]
             lines = subprocess.run(run, check=True, capture_output=True, text=True).stdout
             found[name] = dict(line.split() for line in lines.splitlines())
+    if (WORK / "colly").exists() and shutil.which("go"):
+        found["colly"] = modules_of(WORK / "colly")
     return found
+
+
+def modules_of(program: Path) -> dict[str, str]:
+    """Give the versions of Go and of the modules that a Go program says it was built of."""
+    command = ["go", "version", "-m", str(program)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    rows = [line.split() for line in lines[1:]]
+    found = {row[1]: row[2] for row in rows if row[0] == "dep"}
+    return {"go": lines[0].split()[-1].removeprefix("go"), **found}

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"log"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,11 +16,14 @@ import (
 	"github.com/gocolly/colly/v2"
 )
 
+const concurrency = 32
+
 type page struct {
-	URL   string   `json:"url"`
-	Title string   `json:"title"`
-	Body  string   `json:"body"`
-	Links []string `json:"links"`
+	URL    string   `json:"url"`
+	Status int      `json:"status"`
+	Title  string   `json:"title"`
+	Body   string   `json:"body"`
+	Links  []string `json:"links"`
 }
 
 func main() {
@@ -32,19 +36,23 @@ func main() {
 	buffer := bufio.NewWriter(file)
 	var lock sync.Mutex
 	lines := json.NewEncoder(buffer)
+	lines.SetEscapeHTML(false)
 
 	c := colly.NewCollector(colly.Async(true), colly.MaxBodySize(0))
-	if err := c.Limit(&colly.LimitRule{DomainGlob: "*", Parallelism: 32}); err != nil {
+	// Go keeps two idle connections to a host unless told otherwise: the other 30 would be
+	// opened anew for every page.
+	c.WithTransport(&http.Transport{MaxIdleConnsPerHost: concurrency})
+	if err := c.Limit(&colly.LimitRule{DomainGlob: "*", Parallelism: concurrency}); err != nil {
 		log.Fatal(err)
 	}
 	c.OnHTML("html", func(e *colly.HTMLElement) {
-		found := page{URL: e.Request.URL.String(), Title: e.DOM.Find("title").First().Text(),
-			Body: string(e.Response.Body)}
-		e.ForEach("a[href]", func(_ int, a *colly.HTMLElement) {
-			// Colly would fetch every #fragment as a page of its own.
-			link, _, _ := strings.Cut(e.Request.AbsoluteURL(a.Attr("href")), "#")
-			found.Links = append(found.Links, link)
-		})
+		found := page{
+			URL:    e.Request.URL.String(),
+			Status: e.Response.StatusCode,
+			Title:  e.DOM.Find("title").First().Text(),
+			Body:   string(e.Response.Body),
+			Links:  linksOf(e),
+		}
 		lock.Lock()
 		err := lines.Encode(found)
 		lock.Unlock()
@@ -57,6 +65,11 @@ func main() {
 			}
 		}
 	})
+	c.OnError(func(r *colly.Response, err error) {
+		if r.StatusCode == 0 { // no answer at all; a 404 is the site's own
+			log.Fatal(r.Request.URL, ": ", err)
+		}
+	})
 	if err := c.Visit(seed); err != nil {
 		log.Fatal(err)
 	}
@@ -64,4 +77,18 @@ func main() {
 	if err := buffer.Flush(); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// linksOf gives the links of a page once each, as the other systems do, and without fragments:
+// later versions of Colly fetch every #fragment as a page of its own.
+func linksOf(e *colly.HTMLElement) []string {
+	links, met := []string{}, map[string]bool{}
+	for _, href := range e.ChildAttrs("a[href]", "href") {
+		link, _, _ := strings.Cut(e.Request.AbsoluteURL(href), "#")
+		if link != "" && !met[link] {
+			met[link] = true
+			links = append(links, link)
+		}
+	}
+	return links
 }
