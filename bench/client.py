@@ -1,28 +1,40 @@
-"""What the fetcher costs beside bare aiohttp: CPU for 10,000 small GETs, one process each.
+"""What the client layer costs beside bare aiohttp: CPU for 10,000 small GETs, in turns.
 
-"bare" is a ClientSession as it comes; "same" is one with the fetcher's time-outs and headers.
+"bare" is a ClientSession as it comes, "same" one with our time-outs and headers; both read the
+body, "bare_json" parses it too, as ApiClient does.
 
-    python bench/client.py [--gets 10000] [--rounds 3]
+    python bench/client.py [--gets 10000] [--rounds 5]
 
-The server runs in a process of its own. Both sides keep 16 requests in flight on one session.
+The server runs in a process of its own. All sides keep 16 requests in flight, over connections that
+each turn opens anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
-import resource
 import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import uvloop
 
-BODY = b"<title>Small</title>" + b"x" * 1000
+from crawler.clients import ApiClient, Retries, fetch_all
+from crawler.coding import ACCEPT
+from crawler.config import Config, Fetch
+from crawler.fetcher import Fetcher
+from crawler.guard import Guard
+from crawler.request import Request
+
+BODY = json.dumps({"id": 1, "text": "x" * 1000}).encode()
 ANSWER = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nServer: bench\r\n"
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: bench\r\n"
     b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 )
 IN_FLIGHT = 16
@@ -44,90 +56,113 @@ async def serve() -> None:
     await server.serve_forever()
 
 
-async def same(url: str, number: int) -> None:
-    from crawler.coding import ACCEPT
+async def in_turn(one: Callable[[str], Awaitable[object]], urls: list[str]) -> None:
+    """Call `one` for every URL, 16 at a time."""
+    waiting = iter(urls)
 
-    timeout = aiohttp.ClientTimeout(total=60, sock_connect=10, sock_read=20)
-    headers = {"User-Agent": "bench/1", "Accept": "text/html,*/*;q=0.8", "Accept-Encoding": ACCEPT}
-    await bare(url, number, timeout=timeout, headers=headers)
+    async def work() -> None:
+        for url in waiting:
+            await one(url)
+
+    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
 
 
-async def bare(url: str, number: int, **settings: Any) -> None:
+async def bare(urls: list[str], **settings: Any) -> None:
     async with aiohttp.ClientSession(**settings) as session:
 
-        async def work(share: int) -> None:
-            for n in range(share):
-                async with session.get(f"{url}{n}") as answer:
-                    await answer.read()
+        async def one(url: str) -> None:
+            async with session.get(url) as answer:
+                await answer.read()
 
-        await asyncio.gather(*(work(number // IN_FLIGHT) for _ in range(IN_FLIGHT)))
+        await in_turn(one, urls)
 
 
-async def ours(url: str, number: int) -> None:
-    from crawler.config import Fetch
-    from crawler.fetcher import Fetcher
-    from crawler.guard import Guard
-    from crawler.request import Request
+async def same(urls: list[str]) -> None:
+    timeout = aiohttp.ClientTimeout(
+        total=Fetch().total_timeout,
+        sock_connect=Fetch().connect_timeout,
+        sock_read=Fetch().read_timeout,
+    )
+    headers = {"User-Agent": Config().agent, "Accept": "text/html", "Accept-Encoding": ACCEPT}
+    await bare(urls, timeout=timeout, headers=headers)
 
+
+async def bare_json(urls: list[str]) -> None:
+    async with aiohttp.ClientSession() as session:
+
+        async def one(url: str) -> None:
+            async with session.get(url) as answer:
+                json.loads(await answer.read())
+
+        await in_turn(one, urls)
+
+
+async def fetcher(urls: list[str]) -> None:
     guard = Guard(allow_private=True)
     async with Fetcher(Fetch(), agent="bench/1", guard=guard, connections=IN_FLIGHT) as fetcher:
-
-        async def work(share: int) -> None:
-            for n in range(share):
-                await fetcher.fetch(Request(f"{url}{n}"))
-
-        await asyncio.gather(*(work(number // IN_FLIGHT) for _ in range(IN_FLIGHT)))
+        await in_turn(lambda url: fetcher.fetch(Request(url)), urls)
 
 
-def cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+async def many(urls: list[str]) -> None:
+    found = await fetch_all(urls, concurrency=IN_FLIGHT)
+    assert all(result.ok for result in found)
 
 
-def measure(side: str, url: str, number: int) -> None:
-    """Print the CPU seconds of one side, after a warm-up."""
-    import uvloop
+async def api(urls: list[str]) -> None:
+    async with ApiClient(urls[0], retries=Retries(0)) as client:
+        await in_turn(client.get, urls)
 
-    run = {"bare": bare, "same": same, "ours": ours}[side]
 
-    async def story() -> float:
-        await run(url, 500)
-        before = cpu()
-        await run(url, number)
-        return cpu() - before
+SIDES = {
+    "bare": bare,
+    "bare_json": bare_json,
+    "same": same,
+    "Fetcher": fetcher,
+    "fetch_all": many,
+    "ApiClient": api,
+}
+BESIDE = {"same": "bare", "Fetcher": "bare", "fetch_all": "bare", "ApiClient": "bare_json"}
 
-    print(json.dumps(uvloop.run(story())))
+
+async def seconds(side: Callable[[list[str]], Awaitable[None]], urls: list[str]) -> float:
+    """Give the CPU seconds (user + system) that one side takes."""
+    gc.collect()
+    started = time.process_time()
+    await side(urls)
+    return time.process_time() - started
+
+
+async def measure(root: str, gets: int, rounds: int) -> None:
+    """Run all sides in turns, and print the median of each and what it is beside the bare one."""
+    urls = [f"{root}items?n={n}" for n in range(gets)]
+    found: dict[str, list[float]] = {name: [] for name in SIDES}
+    for side in SIDES.values():
+        await side(urls[:500])
+    for _ in range(rounds):
+        for name, side in SIDES.items():
+            found[name].append(await seconds(side, urls))
+    medians = {name: statistics.median(column) for name, column in found.items()}
+    for name, median in medians.items():
+        beside = f"  {median / medians[BESIDE[name]]:.2f} times" if name in BESIDE else ""
+        print(f"{name:10} {1e6 * median / gets:6.1f} µs of CPU per GET{beside}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gets", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--side", choices=["bare", "same", "ours", "serve"])
-    parser.add_argument("--url")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.side == "serve":
+    if options.serve:
         return asyncio.run(serve())
-    if options.side:
-        return measure(options.side, options.url, options.gets)
-    me = [sys.executable, __file__]
-    with subprocess.Popen([*me, "--side", "serve"], stdout=subprocess.PIPE, text=True) as server:
+    me = [sys.executable, __file__, "--serve"]
+    with subprocess.Popen(me, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}/"
-        seconds: dict[str, list[float]] = {"bare": [], "same": [], "ours": []}
+        root = f"http://127.0.0.1:{int(server.stdout.readline())}/"
         try:
-            for _ in range(options.rounds):
-                for side, found in seconds.items():
-                    arguments = ["--side", side, "--url", url, "--gets", str(options.gets)]
-                    found.append(json.loads(subprocess.check_output([*me, *arguments])))
+            uvloop.run(measure(root, options.gets, options.rounds))
         finally:
             server.terminate()
-    for side, found in seconds.items():
-        best = statistics.median(found)
-        print(f"{side}: {1000 * best / options.gets:.3f} ms CPU per GET (rounds: {found})")
-    for side in ("bare", "same"):
-        ratio = statistics.median(seconds["ours"]) / statistics.median(seconds[side])
-        print(f"ours / {side}: {ratio:.2f}")
     return None
 
 

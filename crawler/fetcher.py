@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import PurePath
 from typing import Any, Self
 
 import aiohttp
 
-from crawler import bodies, tls, urls
+from crawler import answers, bodies, tls, urls
 from crawler.auth import Keys
 from crawler.cache import Cache
-from crawler.coding import Decoder
 from crawler.config import Config, Fetch
-from crawler.errors import BodyTooLarge, FetchError
+from crawler.deadline import Deadline
+from crawler.errors import FetchError
 from crawler.failures import named
 from crawler.guard import Guard
 from crawler.jars import Jars
@@ -64,6 +64,7 @@ class Fetcher:
         self.jars = jars or Jars()
         self._cache = cache
         self._checked: set[str] = set()
+        self._deadline = Deadline(settings.total_timeout)
         self._sessions: Sessions
 
     async def __aenter__(self) -> Self:
@@ -90,6 +91,7 @@ class Fetcher:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._deadline.close()
         await self._sessions.close()
 
     async def fetch(
@@ -114,29 +116,23 @@ class Fetcher:
                 session, options, way = self._prepared(request, body)
             started, clock = time.time(), time.perf_counter()
             # One frame for the whole try, and no `async with`: each would cost at every resumption.
-            answer = await session.request(
-                request.method, urls.wire(url), allow_redirects=False, **options
-            )
-            try:
-                length = answer.content_length
-                coding = answer.headers.get("Content-Encoding")
-                if coding is None and keep is None and length is not None and length <= self._cap:
-                    data = await answer.content.read()  # no more than that can come
-                    size = len(data)
-                else:
-                    data, size = await self._read(answer, coding, keep)
-                elapsed = time.perf_counter() - clock
-                response = Response(
-                    url, answer.status, answer.headers, data, started, elapsed, size
+            with self._deadline if "timeout" not in options else nullcontext():
+                answer = await session.request(
+                    request.method, urls.wire(url), allow_redirects=False, **options
                 )
-            finally:
-                answer.release()
-                if options:
-                    await answer.wait_for_close()  # a body may still be on its way out
+                try:
+                    cap = self._cap if keep is None else keep
+                    data, size = await answers.read(answer, cap, cut=keep is not None)
+                    elapsed = time.perf_counter() - clock
+                finally:
+                    answer.release()
+                    if options:
+                        await answer.wait_for_close()  # a body may still be on its way out
         except FetchError:
             raise
         except self._sessions.errors as error:
             raise self._failure(error, way) from error
+        response = Response(url, answer.status, answer.headers, data, started, elapsed, size)
         return response if way is None else self._through(way, response)
 
     @asynccontextmanager
@@ -152,11 +148,8 @@ class Fetcher:
         way: Way | None = None
         try:
             session, options, way = self._prepared(request, body)
-            if unhurried:
-                own = options.get("timeout") or self._sessions.timeout({})
-                options["timeout"] = aiohttp.ClientTimeout(
-                    connect=own.connect, sock_connect=own.sock_connect, sock_read=own.sock_read
-                )
+            endless: dict[str, float | None] = {"total": None} if unhurried else {}
+            options["timeout"] = self._sessions.timeout(_times(request) | endless)
             answer = await session.request(
                 request.method, urls.wire(request.url), allow_redirects=False, **options
             )
@@ -217,10 +210,7 @@ class Fetcher:
         if request.cookies:
             options["cookies"] = {k: revealed(v) for k, v in request.cookies.items()}
         if request.timeout is not None:
-            own = request.timeout
-            options["timeout"] = self._sessions.timeout(
-                dict(own) if isinstance(own, Mapping) else {"total": own}
-            )
+            options["timeout"] = self._sessions.timeout(_times(request))
         if way is not None and not way.is_socks:
             options["proxy"] = way.url
         verdict = self._by_host.get(urls.hostname_of(request.url))
@@ -271,36 +261,6 @@ class Fetcher:
         self._proxies.worked(way)
         return response
 
-    # ------------------------------------------------------------ what comes back
-
-    async def _read(
-        self, answer: aiohttp.ClientResponse, coding: str | None, keep: int | None
-    ) -> tuple[bytes, int]:
-        """Give the decoded body and its size on the wire, never holding more than the cap."""
-        cap = keep if keep is not None else self._cap
-        length = answer.content_length
-        if keep is None and length is not None and length > cap and answer.method != "HEAD":
-            raise BodyTooLarge(f"Content-Length {length:,} is over the cap of {cap:,} bytes")
-        decoder = Decoder(coding, cap, cut=keep is not None) if coding else None
-        pieces: list[bytes] = []
-        wire = kept = 0
-        readany = answer.content.readany
-        while data := await readany():
-            wire += len(data)
-            if decoder is not None:
-                data = decoder.feed(data)
-            pieces.append(data)
-            kept += len(data)
-            if kept >= cap or wire > cap:
-                if keep is not None:
-                    answer.close()
-                    return b"".join(pieces)[:keep], wire
-                if kept > cap or wire > cap:
-                    raise BodyTooLarge(f"over the cap of {cap:,} bytes")
-        if decoder is not None:
-            decoder.finish()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces), wire
-
 
 def _says_only_url(request: Request) -> bool:
     """Tell whether a request is a GET that needs nothing but the session's own settings."""
@@ -315,6 +275,14 @@ def _says_only_url(request: Request) -> bool:
         and request.timeout is None
         and request.proxy is None
     )
+
+
+def _times(request: Request) -> dict[str, float | None]:
+    """Give the time-outs that a request has of its own."""
+    own = request.timeout
+    if own is None:
+        return {}
+    return dict(own) if isinstance(own, Mapping) else {"total": own}
 
 
 def _body(request: Request, headers: dict[str, str]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -65,7 +65,7 @@ class Sessions:
         return ClientSession(
             connector=self._connector(socks),
             connector_owner=False,
-            timeout=self.timeout({}),
+            timeout=self.timeout({"total": None}),  # the fetcher's Deadline stands for it
             auto_decompress=False,
             cookie_jar=self._jars[name],
             trust_env=self._proxy.trust_env,
@@ -81,7 +81,7 @@ class Sessions:
             },
         )
 
-    def timeout(self, own: dict[str, float]) -> ClientTimeout:
+    def timeout(self, own: Mapping[str, float | None]) -> ClientTimeout:
         """Give the time-outs of the settings, each replaced by a request's own."""
         settings = self._settings
         return ClientTimeout(

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "crawler"
 FLOORS = [
     [
         *("errors", "version", "section", "urls", "encodings", "charset"),
-        *("columns", "secret", "window", "simhash"),
+        *("columns", "secret", "window", "clock", "simhash"),
     ],
     [
         *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable", "soup"),
@@ -30,10 +30,10 @@ FLOORS = [
     ],
     [
         *("store", "failures", "auth", "tls", "guard", "address", "proxies"),
-        *("jars", "sessions", "cache", "fetcher"),
+        *("jars", "sessions", "cache", "deadline", "answers", "fetcher"),
     ],
     [
-        *("workbench", "frontier", "committer", "gate", "callbacks", "clients"),
+        *("workbench", "frontier", "committer", "gate", "calls", "callbacks", "clients"),
         *("parsers", "sitemap_visits", "engine", "seeding", "assembly", "crawl"),
     ],
     [

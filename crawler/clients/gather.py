@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+)
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from crawler.clients.caller import Caller
 from crawler.clients.retrying import Retries, persist
@@ -52,11 +60,17 @@ async def fetch_all(
 
     At most `concurrency` are in flight. Nothing that a URL or its server does is raised.
     """
-    each = fetch_each(
-        urls, concurrency=concurrency, retries=retries, headers=headers, config=config
-    )
-    async with aclosing(each):
-        found = [result async for result in each]
+    policy = retries if isinstance(retries, Retries) else Retries(retries)
+    waiting = enumerate(urls)
+    found: list[Fetched] = []
+    async with Caller(config, connections=concurrency) as caller:
+
+        async def work() -> None:
+            for place, url in waiting:
+                found.append(await _fetched(caller, place, url, policy, headers))
+
+        async with _at_work(work, concurrency) as workers:
+            await asyncio.gather(*workers)
     return sorted(found, key=lambda result: result.place)
 
 
@@ -76,36 +90,46 @@ async def fetch_each(
     waiting = enumerate(urls)
     done: asyncio.Queue[Fetched | None] = asyncio.Queue(concurrency)
     async with Caller(config, connections=concurrency) as caller:
-        # No TaskGroup: it would wrap the GeneratorExit of a reader who leaves early.
-        workers = [
-            asyncio.create_task(_work(caller, waiting, done, policy, headers or {}))
-            for _ in range(concurrency)
-        ]
-        closing = asyncio.create_task(_close(workers, done))
-        try:
-            while (result := await done.get()) is not None:
-                yield result
-            await asyncio.gather(*workers)  # raises what the iterable of URLs raised
-        finally:
-            for task in (*workers, closing):
-                task.cancel()
-            await asyncio.gather(*workers, closing, return_exceptions=True)
+
+        async def work() -> None:
+            for place, url in waiting:
+                await done.put(await _fetched(caller, place, url, policy, headers))
+
+        async with _at_work(work, concurrency) as workers:
+            closing = asyncio.create_task(_close(workers, done))
+            try:
+                while (result := await done.get()) is not None:
+                    yield result
+                await asyncio.gather(*workers)  # raises what the iterable of URLs raised
+            finally:
+                closing.cancel()
 
 
-async def _work(
-    caller: Caller,
-    waiting: Iterator[tuple[int, str]],
-    done: asyncio.Queue[Fetched | None],
-    retries: Retries,
-    headers: Mapping[str, str],
-) -> None:
-    for place, url in waiting:
-        fetch = partial(caller.fetch, "GET", url, headers=headers)
-        try:
-            result = Fetched(place, url, await persist(fetch, retries))
-        except (FetchError, BadUrl) as error:
-            result = Fetched(place, url, error=error)
-        await done.put(result)
+@asynccontextmanager
+async def _at_work(
+    work: Callable[[], Coroutine[Any, Any, None]], number: int
+) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Run workers, and end those that are left.
+
+    No TaskGroup: it would wrap what the URLs raise, and the GeneratorExit of who leaves early.
+    """
+    workers = [asyncio.create_task(work()) for _ in range(number)]
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def _fetched(
+    caller: Caller, place: int, url: str, retries: Retries, headers: Mapping[str, str] | None
+) -> Fetched:
+    fetch = partial(caller.fetch, "GET", url, headers=headers)
+    try:
+        return Fetched(place, url, await persist(fetch, retries))
+    except (FetchError, BadUrl) as error:
+        return Fetched(place, url, error=error)
 
 
 async def _close(workers: list[asyncio.Task[None]], done: asyncio.Queue[Fetched | None]) -> None:

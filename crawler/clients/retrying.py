@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from crawler import retry
+from crawler.clients.ratelimit import RateLimit
 from crawler.errors import FetchError
 from crawler.page import Outcome, Response
 from crawler.politeness import retry_after
@@ -53,11 +54,18 @@ class Retries:
         return None if seconds is None or seconds > self.longest else seconds
 
 
-async def persist(fetch: Callable[[], Awaitable[Response]], retries: Retries) -> Response:
-    """Give the answer of the first try that needs no other, else the last; FetchError if none."""
+async def persist(
+    fetch: Callable[[], Awaitable[Response]], retries: Retries, *, limit: RateLimit | None = None
+) -> Response:
+    """Give the answer of the first try that needs no other, else the last; FetchError if none.
+
+    Every try waits for the `limit`.
+    """
     attempts = 0
     while True:
         answer, error = None, None
+        if limit is not None:
+            await limit.acquire()
         try:
             answer = await fetch()
             if answer.status < 400:
