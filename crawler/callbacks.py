@@ -1,6 +1,6 @@
 """The spider's door: what a page's links and a spider's callbacks add to a Visit.
 
-The one place where user code is called. Whatever it raises becomes a traceback in the Visit.
+Whatever user code raises becomes a traceback in the Visit (`calls`).
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import asyncio
 import inspect
 import traceback
 from array import array
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 from crawler import redirects, urls
-from crawler.errors import FetchError, SpiderError
+from crawler.calls import Calls
+from crawler.errors import FetchError
 from crawler.following import Following, Regions, Wishes
-from crawler.items import InvalidItem, record_of
 from crawler.page import Outcome, ScrapedPage, Visit
 from crawler.request import Candidate, Request
 from crawler.rules import Linker, Rule, Target, rank_of
@@ -49,7 +49,7 @@ class Recent:
         return True
 
 
-class Collector:
+class Collector(Calls):
     """Collects what one request leads to into its Visit."""
 
     def __init__(
@@ -64,16 +64,14 @@ class Collector:
         following: Following | None = None,
         max_hops: int = 10,
     ) -> None:
-        self._spider, self._linker = spider, linker
+        super().__init__(spider, callback_timeout)
+        self._linker = linker
         self.following = following or Following(linker, spider.rules, Links())
         self._max_hops = max_hops
         self._order, self._max_depth = order, max_depth
-        self._timeout = callback_timeout
         self._keep_pages = keep_pages
         self._recent = Recent()
         self._follows = bool(spider.rules)
-        self._pipelines = list(spider.pipelines)
-        self._waiting: dict[int, list[Any]] = {}  # by visit: items that go through the pipelines
         self._turn = asyncio.Lock()  # of pages with thousands of links: a slice of one at a time
         self.on_seed_redirect: Callable[[str], None] = lambda url: None
 
@@ -259,92 +257,16 @@ class Collector:
 
     async def _call(self, visit: Visit, name: str, *arguments: object) -> str | None:
         """Call a method of the spider; give the traceback where it raises."""
-        try:
-            callback = getattr(self._spider, name, None)
-            if callback is None:
-                raise SpiderError(f"{self._spider.name} has no callback {name!r}")
-            results = callback(*arguments)
-            if results is None:
-                return None
-            if inspect.isawaitable(results) or isinstance(results, AsyncIterable):
-                async with asyncio.timeout(self._timeout):
-                    await self._await(visit, results)
-            else:
-                self._take(visit, results)
-            if id(visit) in self._waiting:
-                async with asyncio.timeout(self._timeout):
-                    await self._through(visit)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise  # the worker is cancelled; otherwise something of the spider's was
-            return traceback.format_exc()
-        except Exception as error:
-            _note_invalid(visit, error)
-            return traceback.format_exc()
-        finally:
-            self._waiting.pop(id(visit), None)
-        return None
+        rest = self.begin(visit, name, *arguments)
+        return rest if rest is None or isinstance(rest, str) else await rest
 
-    async def _through(self, visit: Visit) -> None:
-        """Send the items of this call through the spider's pipelines, each of them in order."""
-        for result in self._waiting[id(visit)]:
-            item: Any = result
-            for pipeline in self._pipelines:
-                item = pipeline(item)
-                if inspect.isawaitable(item):
-                    item = await item
-                if item is None:
-                    _refuse(visit, "item_dropped")
-                    break
-            else:
-                self._store(visit, item)
-
-    async def _await(self, visit: Visit, results: Any) -> None:
-        if isinstance(results, AsyncIterable):
-            async for result in results:
-                self._take_one(visit, result)
-        else:
-            self._take(visit, await results)
-
-    def _take(self, visit: Visit, results: Any) -> None:
-        if isinstance(results, Iterable) and not _is_item(results):
-            for result in results:
-                self._take_one(visit, result)
-        else:
-            self._take_one(visit, results)
-
-    def _take_one(self, visit: Visit, result: Any) -> None:
-        if result is None:
-            return
-        if isinstance(result, Request):
-            self._add(visit, result, visit.todo.depth + 1)
-        elif self._pipelines:
-            self._waiting.setdefault(id(visit), []).append(result)
-        else:
-            self._store(visit, result)
-
-    def _store(self, visit: Visit, result: Any) -> None:
-        try:
-            visit.items.append(record_of(result))
-        except InvalidItem as problem:
-            visit.problems.append((type(result).__name__, str(problem), repr(result)[:2000]))
+    def want(self, visit: Visit, request: Request) -> None:
+        """Make a Request that a callback gave a candidate, or count why not."""
+        self._add(visit, request, visit.todo.depth + 1)
 
 
 def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
     return (values[at : at + _SLICE] for at in range(0, len(values), _SLICE))
-
-
-def _is_item(results: Iterable[Any]) -> bool:
-    """Whether what can be iterated is one item: a dict, or a pydantic model."""
-    return isinstance(results, (Mapping, str, bytes)) or hasattr(type(results), "model_fields")
-
-
-def _note_invalid(visit: Visit, error: Exception) -> None:
-    """Keep a row of `problems` for a pydantic model that the callback could not even make."""
-    if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
-        name = str(getattr(error, "title", "item"))
-        visit.problems.append((name, str(error)[:2000], repr(error.errors())[:2000]))
 
 
 def _refuse(visit: Visit, reason: str, number: int = 1) -> None:

@@ -1,7 +1,6 @@
-"""What is done with a store after the crawl: ask, search, export, parse again, visit again."""
+"""What is done with a store after the crawl: ask, search, export, visit again."""
 
 import asyncio
-import functools
 import gzip
 import json
 import os
@@ -29,7 +28,6 @@ from crawler import (
     search,
     warc,
 )
-from crawler import reparse as again
 from crawler.errors import QueryError, SpiderError, StoreFull, UsageError
 from crawler.formats import Wish
 from crawler.markdown import markdown_of
@@ -54,13 +52,6 @@ class Heads(Spider):
 
     def parse(self, page: ScrapedPage) -> Any:
         yield Head(page.url, (page.title or "").upper())
-
-
-class LowHeads(Heads):
-    def parse(self, page: ScrapedPage) -> Any:
-        if page.title == "two":
-            raise ValueError("no")
-        yield Head(page.url, page.title or "")
 
 
 def heads(kind: type[Spider], url: str) -> Spider:
@@ -297,31 +288,6 @@ def test_a_page_becomes_markdown_under_a_safe_name() -> None:
     assert path_of("http://h:1/a/b.html") == Path("h_1/a/b.md")
     assert path_of("http://h/a/?x=1").name.startswith("index-")
     assert ".." not in path_of("http://h/%2e%2e/%2e%2e/etc").parts
-
-
-# ---------------------------------------------------------------- parse again
-
-
-def test_reparse_shows_the_difference_and_applies_it_page_by_page(
-    store: Path, tmp_path: Path
-) -> None:
-    copy = _copy(store, tmp_path)
-    with _writing(copy) as db:
-        db.execute("UPDATE bodies SET body = x'00' WHERE page_id = 3")
-    for _ in range(2):
-        diff, results = again.Diff(), []
-        with Reader(copy) as reader:
-            chosen = again.chosen(reader)
-            for chunk in again.parsed(copy, chosen, functools.partial(LowHeads), 1):
-                again.compare(reader, chunk, diff)
-                results.append(chunk)
-        with upkeep.claimed(copy) as db:
-            for chunk in results:
-                again.Writer(db).replace(chunk)
-    assert (diff.pages, diff.same, diff.changed, diff.errors) == (3, 1, 0, 2)
-    titles = [title for (title,) in rows(copy, "SELECT title FROM head ORDER BY page_id")]
-    assert sorted(titles) == ["THREE", "TWO", "one"]
-    assert rows(copy, "SELECT title FROM head_history") == [("ONE",)]
 
 
 # ---------------------------------------------------------------- visit again

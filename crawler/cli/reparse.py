@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import time
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,8 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.reparse import Diff
+    from crawler.reparse.diff import Diff
+    from crawler.reparse.writer import Writer
 
 
 def reparse(
@@ -34,45 +36,51 @@ def reparse(
 
     Example: crawler reparse quotes --where "depth > 0" --apply
     """
-    from crawler import reparse as again
     from crawler.cli import loading, stores
     from crawler.cli.screen import Screen
     from crawler.query import Reader
-    from crawler.store.upkeep import claimed
+    from crawler.reparse import pages, work
+    from crawler.reparse.diff import Diff
 
     given = arguments or []
-    name = loading.load(spider, given).name  # a mistake in it shows here, not in a child
-    path = stores.find(store or name)
-    load = functools.partial(loading.load, spider, given)
-    screen, diff, began = Screen(), again.Diff(), time.perf_counter()
-    with Reader(path) as reader:
-        pages = again.chosen(reader, where)
-        again.check(pages, path)
-        # To start a process costs as much as some thousand pages.
-        wanted = processes or min(os.cpu_count() or 1, 1 + len(pages) // 5000)
-        results = again.parsed(path, pages, load, wanted)
-        kept = []
-        for chunk in results:
-            again.compare(reader, chunk, diff)
-            kept.append(chunk if apply else [])
+    path = stores.find(store or loading.find(spider).name)
+    screen, diff, began = Screen(), Diff(), time.perf_counter()
+    with Reader(path) as reader:  # closed before the processes start: none may share it
+        chosen = pages.choose(reader, where)
+    todo = work.Work(path, chosen.chunks, functools.partial(loading.load, spider, given), apply)
+    with ExitStack() as stack:
+        stack.callback(screen.close)
+        results = stack.enter_context(work.results(todo, processes or work.processes_for(chosen)))
+        writer = _writer(path, stack) if apply else None
+        for result in results:
+            diff.add(result.diff)
+            if writer is not None:
+                writer.replace(result.parsed)
             if screen.live:
-                screen.show(f"{diff.pages:,} of {len(pages):,} pages")
-    screen.close()
-    if apply:
-        with claimed(path) as db:
-            writer = again.Writer(db)
-            for chunk in kept:
-                writer.replace(chunk)
+                screen.show(f"{diff.pages:,} of {chosen.pages:,} pages")
     _tell(diff, time.perf_counter() - began, apply)
 
 
+def _writer(path: Path, stack: ExitStack) -> Writer:
+    from crawler.reparse.writer import Writer
+    from crawler.store.upkeep import claimed
+
+    return Writer(stack.enter_context(claimed(path)))
+
+
 def _tell(diff: Diff, seconds: float, applied: bool) -> None:
-    for kind, table, url, shown in diff.examples:
-        print(f"{kind:8} {table}  {url}\n         {shown}")
-    print(
+    for kind, table, url, text in diff.examples:
+        print(f"{_SAID.get(kind, kind):8} {table or 'page'}  {url}\n         {text}")
+    parts = [
         f"{diff.pages:,} pages: {diff.same:,} items as before, {diff.added:,} added,"
-        f" {diff.changed:,} changed, {diff.removed:,} removed, {diff.errors:,} pages failed"
-        f" ({seconds:.1f} s)"
-    )
+        f" {diff.changed:,} changed, {diff.removed:,} removed, {diff.errors:,} pages failed",
+        f"{diff.damaged:,} pages damaged, which keep their items" if diff.damaged else "",
+        f"{diff.invalid:,} items did not fit their type" if diff.invalid else "",
+        f"{diff.requests:,} requests yielded, not followed" if diff.requests else "",
+    ]
+    print(f"{', '.join(filter(None, parts))} ({seconds:.1f} s)")
     if not applied and (diff.added or diff.changed or diff.removed):
         print("nothing is stored yet; store it with --apply", file=sys.stderr)
+
+
+_SAID = {"errors": "failed"}

@@ -1,0 +1,79 @@
+"""Which stored pages are parsed again, in chunks that are read, compared and stored together."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+from crawler.errors import QueryError
+from crawler.query import Reader
+from crawler.store.rows import to_json
+
+CHUNK, CHUNK_BYTES = 200, 4_000_000
+"""A chunk ends with so many pages or bytes of bodies; the processes hold one each."""
+
+_PAGES = (
+    "SELECT page_id, url, depth, status, headers, fetched_at, run_id, callback, request,"
+    " content_hash, body FROM pages JOIN bodies USING (page_id)"
+    " WHERE page_id IN (SELECT value FROM json_each(?)) ORDER BY page_id"
+)
+
+Pages: TypeAlias = "array[int]"
+"""The ids of the pages of a chunk, ascending: eight bytes each, so a million are nothing."""
+
+
+class Chosen(NamedTuple):
+    """The pages to parse, in chunks; their number and the bytes of their bodies."""
+
+    chunks: list[Pages]
+    pages: int
+    size: int
+
+
+class Stored(NamedTuple):
+    """A stored page as its row has it."""
+
+    page_id: int
+    url: str
+    depth: int
+    status: int
+    headers: str | None
+    fetched_at: str
+    run_id: int
+    callback: str | None
+    request: str | None
+    content_hash: str | None
+    body: bytes
+
+
+def choose(reader: Reader, where: str = "") -> Chosen:
+    """Give the stored pages that fulfil `where`, SQL over `pages`; QueryError where none does."""
+    rows = reader.query(
+        "SELECT page_id, coalesce(size, 0) FROM pages"
+        f" WHERE page_id IN (SELECT page_id FROM bodies) AND ({where or 'true'}) ORDER BY page_id"
+    ).rows
+    chosen = _cut(rows)
+    if not chosen.pages:
+        raise QueryError(
+            f"{reader.path}: no stored body fits; bodies are kept with store.bodies = true"
+            " (the default)"
+        )
+    return chosen
+
+
+def _cut(rows: Iterable[tuple[Any, ...]]) -> Chosen:
+    chunks: list[Pages] = []
+    pages = size = held = 0
+    for page_id, length in rows:
+        if not chunks or len(chunks[-1]) >= CHUNK or held >= CHUNK_BYTES:
+            chunks.append(array("q"))
+            held = 0
+        chunks[-1].append(page_id)
+        pages, size, held = pages + 1, size + length, held + length
+    return Chosen(chunks, pages, size)
+
+
+def read(reader: Reader, chunk: Pages) -> Iterator[Stored]:
+    """Yield the stored pages of a chunk; what is gone since it was chosen is passed over."""
+    return (Stored(*row) for row in reader.query(_PAGES, (to_json(chunk.tolist()),)).rows)

@@ -1,0 +1,101 @@
+"""Calling a spider's callbacks with stored pages, as the crawl did with fetched ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import xxhash
+import zstandard
+from multidict import CIMultiDict
+
+from crawler.calls import Calls
+from crawler.items import Record
+from crawler.page import Outcome, Response, ScrapedPage, Visit
+from crawler.query import Reader
+from crawler.reparse.pages import Pages, Stored, read
+from crawler.request import Request, Todo, from_todo
+from crawler.spider import Spider
+from crawler.store.rows import unpack
+
+if TYPE_CHECKING:
+    import asyncio
+
+_TIMEOUT = 60.0  # seconds for what a callback awaits, as engine.callback_timeout has it
+_DAMAGED = (zstandard.ZstdError, msgspec.MsgspecError, MemoryError, TypeError, ValueError)
+
+
+class Origin(NamedTuple):
+    """What the rows of a page's items say about where they are from."""
+
+    page_id: int
+    page_url: str
+    run_id: int
+    fetched_at: str
+
+
+class Parsed(NamedTuple):
+    """What the callback gave for one stored page; nothing of it counts where there is an error."""
+
+    origin: Origin
+    records: list[Record]
+    problems: list[tuple[str, str, str]]
+    requests: int = 0
+    error: str | None = None  # the traceback of the callback
+    damage: str | None = None  # why what is stored could not be read
+
+
+class Replay(Calls):
+    """Parses stored pages with one spider; close it when done."""
+
+    def __init__(self, spider: Spider) -> None:
+        super().__init__(spider, _TIMEOUT)
+        self._requests = 0
+        self._loop: asyncio.Runner | None = None
+
+    def close(self) -> None:
+        """End the event loop, where a callback needed one."""
+        if self._loop is not None:
+            self._loop.close()
+
+    def want(self, visit: Visit, request: Request) -> None:
+        """Count a Request: there is no network to follow it on."""
+        self._requests += 1
+
+    def parse(self, reader: Reader, chunk: Pages) -> Iterator[Parsed]:
+        """Yield what the callbacks give for the pages of a chunk, in their order."""
+        return map(self._parse, read(reader, chunk))
+
+    def _parse(self, stored: Stored) -> Parsed:
+        origin = Origin(stored.page_id, stored.url, stored.run_id, stored.fetched_at)
+        try:
+            page, visit = _revived(stored)
+        except _DAMAGED as error:
+            return Parsed(origin, [], [], damage=f"the stored page is damaged: {error}")
+        self._requests = 0
+        error_ = self.begin(visit, stored.callback or "parse", page)
+        if error_ is not None and not isinstance(error_, str):
+            error_ = self._runner().run(error_)
+        return Parsed(origin, visit.items, visit.problems, self._requests, error_)
+
+    def _runner(self) -> asyncio.Runner:
+        if self._loop is None:
+            import asyncio  # only where a callback or a pipeline has to be awaited
+
+            self._loop = asyncio.Runner()
+        return self._loop
+
+
+def _revived(stored: Stored) -> tuple[ScrapedPage, Visit]:
+    """Give the page as it was fetched, and a visit for what its callback gives."""
+    body = unpack(stored.body)
+    if stored.content_hash not in (None, xxhash.xxh3_128_hexdigest(body)):
+        raise ValueError("its content_hash is another")
+    started = datetime.fromisoformat(stored.fetched_at).timestamp()
+    headers = CIMultiDict(msgspec.json.decode(stored.headers or "{}"))
+    response = Response(stored.url, stored.status, headers, body, started, 0.0)
+    todo = Todo(1, 0, 0, 0, stored.url, stored.depth, 0, 0.0, None, stored.callback, stored.request)
+    visit = Visit(todo, Outcome.OK, started, stored.status, response)
+    return ScrapedPage(response, from_todo(todo, 0)), visit

@@ -1,0 +1,163 @@
+"""Parsing the chunks: here, or in several processes that each take every n-th chunk.
+
+What a process has found goes through its own pipe, and the pipes are read in turn. So the results
+come in the order of the pages, no process ever waits for another's, and one that is ahead waits
+with a single chunk in its hands: memory stays flat.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from crawler.errors import CrawlerError
+from crawler.query import Reader
+from crawler.reparse.diff import Diff, compare
+from crawler.reparse.pages import Chosen, Pages
+from crawler.reparse.replay import Parsed, Replay
+from crawler.spider import Spider
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+Make = Callable[[], Spider]
+"""Makes the spider, in each process its own; it must be picklable."""
+
+_WORTH_FORK = 3_000_000
+_WORTH_SPAWN = 30_000_000
+"""Bytes of bodies that take a process as long as it takes to start one more: 0.05 s and 0.5 s."""
+
+
+class Result(NamedTuple):
+    """What parsing a chunk gave: how it differs from what is stored, and, where asked for, it."""
+
+    diff: Diff
+    parsed: list[Parsed]
+
+
+class Work(NamedTuple):
+    """What there is to do: the store, its chunks, the spider, and whether to give what it finds."""
+
+    path: Path
+    chunks: list[Pages]
+    make: Make
+    keep: bool = False
+
+
+def processes_for(chosen: Chosen) -> int:
+    """Give the number of processes that are worth their start."""
+    worth = _WORTH_FORK if _can_fork() else _WORTH_SPAWN
+    return max(1, min(_processors(), len(chosen.chunks), chosen.size // worth))
+
+
+@contextmanager
+def results(work: Work, processes: int) -> Iterator[Iterator[Result]]:
+    """Give the results of all chunks in order, made in so many processes.
+
+    Raises what making the spider raises, or CrawlerError where a process died.
+    """
+    processes = min(processes, len(work.chunks))
+    if processes <= 1:
+        with closing(_each(work)) as found:
+            yield found
+        return
+    children = _start(work, processes)
+    try:
+        yield _in_turn(children, work.chunks)
+    finally:
+        for child, pipe in children:
+            pipe.close()
+            child.terminate()
+        for child, _ in children:
+            child.join()
+
+
+def _each(work: Work) -> Generator[Result, None, None]:
+    """Yield the results of the chunks, one by one."""
+    with Reader(work.path) as reader, closing(Replay(work.make())) as replay:
+        for chunk in work.chunks:
+            parsed = list(replay.parse(reader, chunk))
+            yield Result(compare(reader, parsed), parsed if work.keep else [])
+
+
+# ---------------------------------------------------------------- several processes
+
+
+def _start(work: Work, processes: int) -> list[tuple[BaseProcess, Connection]]:
+    import multiprocessing  # 10 ms that one process can do without
+
+    fork = _can_fork()
+    context: Any = multiprocessing.get_context("fork" if fork else "spawn")
+    children: list[tuple[BaseProcess, Connection]] = []
+    for number in range(processes):
+        own = work._replace(chunks=work.chunks[number::processes])
+        receiver, sender = context.Pipe(duplex=False)
+        # What a fork has besides: the other children's pipes, whose end it would keep open.
+        others = [pipe for _, pipe in children] if fork else []
+        child = context.Process(target=_child, args=(own, sender, [*others, receiver]), daemon=True)
+        child.start()
+        sender.close()  # so that the end of the child is the end of the pipe
+        children.append((child, receiver))
+    return children
+
+
+def _child(work: Work, pipe: Connection, others: list[Connection]) -> None:
+    """Send the results of all chunks of a process, or the error that ended it."""
+    for other in others:
+        other.close()
+    try:
+        for result in _each(work):
+            pipe.send(result)
+    except CrawlerError as error:
+        pipe.send(error)
+    except (BrokenPipeError, KeyboardInterrupt):
+        pass  # nobody reads on
+
+
+def _in_turn(
+    children: list[tuple[BaseProcess, Connection]], chunks: list[Pages]
+) -> Iterator[Result]:
+    for number, chunk in enumerate(chunks):
+        child, pipe = children[number % len(children)]
+        try:
+            result = pipe.recv()
+        except EOFError:
+            child.join()
+            raise CrawlerError(
+                f"a process ended with code {child.exitcode} while it parsed a page from"
+                f" page_id {chunk[0]} to {chunk[-1]}; what was stored before stays"
+            ) from None
+        if isinstance(result, CrawlerError):
+            raise result
+        yield result
+
+
+def _can_fork() -> bool:
+    """Tell whether a copy of this process is safe: Linux, one thread, no event loop running.
+
+    A fork has all that is imported for two milliseconds, where a new interpreter takes 150. But it
+    copies one thread only, and locks that others held stay locked in it for ever; threads that the
+    interpreter did not start, as of a numeric library, are among the tasks of the kernel.
+    """
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return False
+    loop = sys.modules.get("asyncio.events")
+    if loop is not None and loop._get_running_loop() is not None:
+        return False
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
+
+
+def _processors() -> int:
+    """Give the number of processors that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

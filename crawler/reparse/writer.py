@@ -1,0 +1,57 @@
+"""Storing what the callbacks gave, into a file that is claimed (`store.upkeep.claimed`)."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from crawler.reparse.replay import Parsed
+from crawler.store.items import ItemTables
+from crawler.store.rows import to_json
+
+_IDS = "(SELECT value FROM json_each(?))"
+
+
+class Writer:
+    """Replaces the items of pages, those of a chunk in one transaction.
+
+    So a reader, and whoever comes after a crash, finds of each page the old items or the new.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """Take a connection that is in a transaction, and will be in one again."""
+        self._db = db
+        self._tables = ItemTables()
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master")]
+        self._tables.load(db.execute("SELECT name, columns, key, history FROM item_types"), names)
+
+    def replace(self, results: list[Parsed]) -> None:
+        """Store a chunk. A page whose callback failed, or that is damaged, keeps its items."""
+        good = [result for result in results if result.error is None and result.damage is None]
+        ids = [result.origin.page_id for result in good]
+        statements, unfit = self._tables.statements(
+            [(record, result.origin) for result in good for record in result.records], ids
+        )
+        for sql, rows in statements:
+            self._db.execute(sql, () if rows is None else (to_json(rows),))
+        self._replace_problems(ids, [(*r.origin[:3], *p) for r in good for p in r.problems] + unfit)
+        self._note_outcomes(ids, [(r.error, r.origin.page_id) for r in results if r.error])
+        self._db.execute("COMMIT")
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def _replace_problems(self, ids: list[int], problems: list[tuple[object, ...]]) -> None:
+        self._db.execute(f"DELETE FROM problems WHERE page_id IN {_IDS}", (to_json(ids),))
+        self._db.executemany(
+            "INSERT INTO problems (page_id, page_url, run_id, item, reason, value)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            problems,
+        )
+
+    def _note_outcomes(self, ids: list[int], failed: list[tuple[str, int]]) -> None:
+        self._db.execute(
+            "UPDATE pages SET outcome = 'ok', error = NULL"
+            f" WHERE page_id IN {_IDS} AND (outcome <> 'ok' OR error IS NOT NULL)",
+            (to_json(ids),),
+        )
+        self._db.executemany(
+            "UPDATE pages SET outcome = 'spider_error', error = ? WHERE page_id = ?", failed
+        )
