@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import PurePath
 from typing import Any, Self
@@ -37,8 +37,6 @@ _NOTHING: dict[str, Any] = {}
 _CHECKED = 100_000  # host names whose address check is remembered
 _FORM = "application/x-www-form-urlencoded"
 _OF_PROXY = frozenset({407, 502, 504})  # what a proxy says in its own name (RFC 9110 section 15)
-
-Stream = AsyncIterable[bytes]
 
 
 class Fetcher:
@@ -95,12 +93,17 @@ class Fetcher:
         await self._sessions.close()
 
     async def fetch(
-        self, request: Request, *, keep: int | None = None, body: Stream | None = None
+        self,
+        request: Request,
+        *,
+        keep: int | None = None,
+        body: Any = None,
+        unhurried: bool = False,
     ) -> Response:
         """Give the response to one try; FetchError names the outcome otherwise.
 
         `keep` cuts the body off at that many bytes instead of failing at `fetch.max_body`. `body`
-        is streamed in place of the request's own.
+        is sent in place of the request's own; `unhurried` lifts the total time-out.
         """
         if self._cache is not None:
             stored = await self._cache.find(request)
@@ -112,8 +115,8 @@ class Fetcher:
         try:
             if urls.host_of(url) not in self._checked:
                 self._check_address(url)
-            if self._special or body is not None or not _says_only_url(request):
-                session, options, way = self._prepared(request, body)
+            if self._special or unhurried or body is not None or not _says_only_url(request):
+                session, options, way = self._prepared(request, body, unhurried)
             started, clock = time.time(), time.perf_counter()
             # One frame for the whole try, and no `async with`: each would cost at every resumption.
             with self._deadline if "timeout" not in options else nullcontext():
@@ -147,9 +150,8 @@ class Fetcher:
         """
         way: Way | None = None
         try:
-            session, options, way = self._prepared(request, body)
-            endless: dict[str, float | None] = {"total": None} if unhurried else {}
-            options["timeout"] = self._sessions.timeout(_times(request) | endless)
+            session, options, way = self._prepared(request, body, unhurried)
+            options.setdefault("timeout", self._sessions.timeout({}))
             answer = await session.request(
                 request.method, urls.wire(request.url), allow_redirects=False, **options
             )
@@ -167,7 +169,7 @@ class Fetcher:
         """Open a WebSocket (RFC 6455) where the request leads; `largest` caps one message."""
         way: Way | None = None
         try:
-            session, options, way = self._prepared(request, None)
+            session, options, way = self._prepared(request, None, False)
             for name in ("timeout", "middlewares", "cookies"):  # a handshake knows none of them
                 options.pop(name, None)
             async with asyncio.timeout(self._settings.connect_timeout):
@@ -181,13 +183,15 @@ class Fetcher:
             raise self._failure(error, way) from error
 
     def _prepared(
-        self, request: Request, body: Any
+        self, request: Request, body: Any, unhurried: bool
     ) -> tuple[aiohttp.ClientSession, dict[str, Any], Way | None]:
         """Give the session, what aiohttp is told, and the way out of one request."""
         if urls.host_of(request.url) not in self._checked:
             self._check_address(request.url)
         way = self._way(request)
         options = self._options(request, way, body)
+        if unhurried or request.timeout is not None:
+            options["timeout"] = self._sessions.timeout(_times(request, unhurried))
         session = self._sessions.get(request.session, way.url if way and way.is_socks else "")
         return session, options, way
 
@@ -200,7 +204,7 @@ class Fetcher:
 
     # ------------------------------------------------------------ what is sent
 
-    def _options(self, request: Request, way: Way | None, body: Stream | None) -> dict[str, Any]:
+    def _options(self, request: Request, way: Way | None, body: Any) -> dict[str, Any]:
         """Give what aiohttp is told beyond method and URL."""
         headers = {name: revealed(value) for name, value in (request.headers or {}).items()}
         options: dict[str, Any] = {"headers": headers}
@@ -209,8 +213,6 @@ class Fetcher:
             options["data"] = data
         if request.cookies:
             options["cookies"] = {k: revealed(v) for k, v in request.cookies.items()}
-        if request.timeout is not None:
-            options["timeout"] = self._sessions.timeout(_times(request))
         if way is not None and not way.is_socks:
             options["proxy"] = way.url
         verdict = self._by_host.get(urls.hostname_of(request.url))
@@ -277,12 +279,14 @@ def _says_only_url(request: Request) -> bool:
     )
 
 
-def _times(request: Request) -> dict[str, float | None]:
+def _times(request: Request, unhurried: bool) -> dict[str, float | None]:
     """Give the time-outs that a request has of its own."""
-    own = request.timeout
-    if own is None:
-        return {}
-    return dict(own) if isinstance(own, Mapping) else {"total": own}
+    own, times = request.timeout, dict[str, float | None]()
+    if own is not None:
+        times.update(own if isinstance(own, Mapping) else {"total": own})
+    if unhurried:
+        times["total"] = None
+    return times
 
 
 def _body(request: Request, headers: dict[str, str]) -> Any:

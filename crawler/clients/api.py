@@ -8,15 +8,14 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from yarl import URL
 
 from crawler import urls
 from crawler.bodies import with_params
-from crawler.clients.caller import Caller
+from crawler.clients.caller import Caller, Client
 from crawler.clients.paging import Ask, Paging, items_of
 from crawler.clients.ratelimit import RateLimit
 from crawler.clients.retrying import Retries, persist
@@ -60,7 +59,7 @@ class ApiResponse:
     url: str
 
 
-class ApiClient:
+class ApiClient(Client):
     """Calls a JSON API; use it as an async context manager.
 
         async with ApiClient("https://example.com/v1", api_key=key) as api:
@@ -102,18 +101,6 @@ class ApiClient:
             private=private,
             secrets=(api_key or "", token or ""),
         )
-
-    async def __aenter__(self) -> Self:
-        await self._caller.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._caller.__aexit__(kind, error, trace)
 
     def __repr__(self) -> str:
         return f"ApiClient({self.base_url!r})"

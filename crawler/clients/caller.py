@@ -6,10 +6,8 @@ middlewares, the address guard) they all can.
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -17,9 +15,8 @@ from aiohttp import ClientResponse
 from msgspec.structs import replace
 
 from crawler import redirects, urls
-from crawler.coding import Decoder
 from crawler.config import Config
-from crawler.errors import BodyTooLarge, FetchError
+from crawler.errors import FetchError
 from crawler.fetcher import Fetcher
 from crawler.guard import Guard
 from crawler.page import Outcome, Response
@@ -69,13 +66,8 @@ class Caller:
         await self._fetcher.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._fetcher.__aexit__(kind, error, trace)
+    async def __aexit__(self, *exc: object) -> None:
+        await self._fetcher.__aexit__(*exc)
 
     @asynccontextmanager
     async def open(
@@ -154,35 +146,23 @@ class Caller:
         unhurried: bool = False,
     ) -> Response:
         """Give the whole answer, decoded; its `url` is where the redirects ended."""
-        if callable(body) or unhurried:
-            return await self._fetch_open(method, url, headers, body)
         request = self._request(method, url, headers)
-        if body is not None:
+        if body is not None and not callable(body):
             request = request.replace(data=body)
         try:
             while True:
                 dressed = self._dressed(request) if self._private else request
-                answer = await self._fetcher.fetch(dressed)
+                sent = body() if callable(body) else None
+                answer = await self._fetcher.fetch(dressed, body=sent, unhurried=unhurried)
                 if answer.status not in _REDIRECTS:
                     return answer
                 following = self._following(request, answer.status, answer.headers)
                 if following is None:
                     return answer
+                body = body if following.method == request.method else None
                 request = following
         except FetchError as error:
             raise self._named(error) from None
-
-    async def _fetch_open(
-        self, method: str, url: str, headers: Mapping[str, str] | None, body: Body
-    ) -> Response:
-        """The same for a body that is streamed, however long that takes."""
-        started, clock = time.time(), time.perf_counter()
-        opened = self.open(method, url, headers=headers, body=body, unhurried=True)
-        async with opened as answer:
-            content, size = await read_body(answer, self.config.fetch.max_body)
-            elapsed = time.perf_counter() - clock
-            at = str(answer.url)
-            return Response(at, answer.status, answer.headers, content, started, elapsed, size)
 
     async def connect(
         self, url: str, *, headers: Mapping[str, str] | None = None, largest: int
@@ -205,6 +185,19 @@ class Caller:
         return error if text == str(error) else FetchError(text, error.outcome)
 
 
+class Client:
+    """What stands on a caller of its own; use it as an async context manager."""
+
+    _caller: Caller
+
+    async def __aenter__(self) -> Self:
+        await self._caller.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._caller.__aexit__(*exc)
+
+
 def _changed(
     config: Config,
     timeout: float | None,
@@ -220,25 +213,6 @@ def _changed(
         headers={**fetch.headers, **(headers or {})},
     )
     return replace(config, fetch=fetch)
-
-
-async def read_body(answer: ClientResponse, cap: int) -> tuple[bytes, int]:
-    """Give the decoded body and its size on the wire; BodyTooLarge past `cap` bytes of either."""
-    coding = answer.headers.get("Content-Encoding")
-    decoder = Decoder(coding, cap) if coding and answer.method != "HEAD" else None
-    pieces: list[bytes] = []
-    size = kept = 0
-    while data := await answer.content.readany():
-        size += len(data)
-        if decoder is not None:
-            data = decoder.feed(data)
-        kept += len(data)
-        if max(size, kept) > cap:
-            raise BodyTooLarge(f"over the cap of {cap:,} bytes")
-        pieces.append(data)
-    if decoder is not None and size:
-        decoder.finish()
-    return b"".join(pieces), size
 
 
 def http_url(url: str) -> str:

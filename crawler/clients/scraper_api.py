@@ -6,13 +6,12 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from yarl import URL
 
 from crawler import urls
-from crawler.clients.caller import Caller
+from crawler.clients.caller import Caller, Client
 from crawler.clients.retrying import Retries, persist
 from crawler.config import Config
 from crawler.errors import ConfigError, FetchError
@@ -47,7 +46,7 @@ class Rendering:
         return found
 
 
-class ScraperApi:
+class ScraperApi(Client):
     """Fetches through the service; use it as an async context manager.
 
         async with ScraperApi(render=True) as service:
@@ -85,18 +84,6 @@ class ScraperApi:
         self._caller = Caller(
             config, connections=concurrency, timeout=timeout, patience=timeout, secrets=(key,)
         )
-
-    async def __aenter__(self) -> Self:
-        await self._caller.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._caller.__aexit__(kind, error, trace)
 
     def __repr__(self) -> str:
         return f"ScraperApi({self._base!r}, {self.rendering!r})"

@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -115,19 +114,14 @@ class WebSocket:
         self._reader = asyncio.create_task(self._read(wire))
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         assert self._reader is not None
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
         if self._wire is not None:
             await _goodbye(self._wire)
         if self._caller is not None:
-            await self._caller.__aexit__(kind, error, trace)
+            await self._caller.__aexit__(*exc)
 
     @classmethod
     def over(cls, fetcher: Fetcher, request: Request, *, queue: int) -> Self:
