@@ -47,7 +47,7 @@ _VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>"'][^\s>]*+)"""
 _ATTRIBUTES = rf"""(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+{_VALUE}?+)?+|=)*+"""
 # What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag.
 _SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
-_HREF = r"""(?:[\s/]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+[\s/]++href="([^"&]++)\""""
+_HREF = r"""(?:[\s/]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+[\s/]++href="([^"&\0]++)\""""
 _TAG = re.compile(
     rf"""<(?=[a-zA-Z!?])(?:
       a{_HREF}{_SIMPLE}>                                    # 1: the href of nine links in ten
@@ -59,13 +59,13 @@ _TAG = re.compile(
     | [a-zA-Z](?!{_SIMPLE})[^\s/>]*+{_ATTRIBUTES}(?:>|\Z)   # any other with markup in its quotes
     | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))         # a comment
     | [!?][^>]*+(?:>|\Z))                                   # a doctype or bogus comment""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 # What is no attribute (1: None) is taken along too, so that no search starts again inside it.
 _ATTRIBUTE = re.compile(
     r"""[\s/]*+(?:(=?[^\s/>=]++)
         (?:\s*+=\s*+(?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\s>"'][^\s>]*+))?+)?+|[=>]|\Z)""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z][a-zA-Z0-9]*;?)(=?)")
 
@@ -173,17 +173,25 @@ def attribute(attributes: str, name: str) -> str | None:
     """Give the value of the first attribute of that name, references decoded; None without one."""
     for match in _ATTRIBUTE.finditer(attributes):
         if match[1] is not None and match[1].lower() == name:
-            return _decode(match[2] or match[3] or match[4] or "")
+            return decoded(match[2] or match[3] or match[4] or "")
     return None
 
 
-def _decode(value: str) -> str:
-    """Decode character references by the rule for attributes: `&copy=1` stays as it is."""
+def decoded(value: str) -> str:
+    """Decode character references by the rule for attributes: `&copy=1` stays as it is.
+
+    U+0000 becomes U+FFFD, as in the tokenizer.
+    """
+    if "\0" in value:
+        value = value.replace("\0", "\ufffd")
     return _REFERENCE.sub(_dereference, value) if "&" in value else value
 
 
 def _dereference(match: re.Match[str]) -> str:
     text = match[0]
-    if text[1] == "#" or ";" in text:
+    if text[1] == "#":
         return unescape(text)
-    return text if match[1] or text[1:] not in html5 else unescape(text)
+    name, rest = (text[1:-1], "=") if match[1] else (text[1:], "")
+    if name not in html5 or (rest and name[-1] != ";"):
+        return text
+    return html5[name] + rest

@@ -26,6 +26,8 @@ LIMIT = 50 * 1024 * 1024
 
 _MOST_CHILDREN = 10_000  # elements within one entry; more is an attack on memory
 _MARKUP = re.compile(rb"<(?:\?xml|!--|[a-z]+:?(?:urlset|sitemapindex|rss|rdf|feed)\b)", re.I)
+# What may stand before the first "<" in UTF-8 and UTF-16: byte order marks, white space.
+_BLANK = codecs.BOM_UTF8 + codecs.BOM_UTF16 + b" \t\r\n\0"
 _Events = Iterator[tuple[str, etree._Element]]
 _ADDRESSES = frozenset(("loc", "link", "guid"))
 _HTML = frozenset(("html", "head", "body"))
@@ -51,7 +53,7 @@ class Entry:
             text += "-01" if len(text) == 7 else "-01-01"
         for read in (datetime.fromisoformat, parsedate_to_datetime):
             try:
-                date = read(text)
+                date = read(text.upper())  # RFC 3339 5.6 lets "t" and "z" be small
             except (ValueError, TypeError, IndexError, OverflowError):
                 continue
             return date if date.tzinfo else date.replace(tzinfo=UTC)
@@ -67,8 +69,8 @@ def stream(body: bytes, url: str) -> Iterator[Entry]:
     """Give the entries one by one, as they are read: 64 KB of work between pauses."""
     chunks = limited(unpacked(body), LIMIT)
     first = next(chunks, b"")
-    start = first.lstrip(codecs.BOM_UTF8 + b" \t\r\n\0")
-    if start.startswith((b"<", b"\xff\xfe", b"\xfe\xff")) or _MARKUP.search(first):
+    start = first.lstrip(_BLANK)
+    if start.startswith(b"<") or _MARKUP.search(first):
         yield from _xml_entries(escaped(xml(first, chunks)), url)
     else:
         text, _ = decode(b"".join(chain((first,), chunks)), "text/plain")
@@ -206,7 +208,7 @@ def _item_entry(element: etree._Element, base: str) -> Iterator[Entry]:
     fields = _fields(element)
     link = fields.get("link")
     if link is None:
-        link = next(_links(element), None)
+        link = next(_links(element, base), None)
     if link is None:
         for child in element:
             if _name(child) == "guid" and child.get("isPermaLink", "true").lower() == "true":
@@ -217,19 +219,21 @@ def _item_entry(element: etree._Element, base: str) -> Iterator[Entry]:
 
 
 def _atom_entry(element: etree._Element, base: str) -> Iterator[Entry]:
-    link = next(_links(element), None)
+    """Read an `entry` of Atom 1.0, or 0.3 with its other names for the dates."""
+    link = next(_links(element, base), None)
     url = urls.parse(link, base) if link else None
     if url is not None:
         fields = _fields(element)
-        yield Entry(url, lastmod=fields.get("updated") or fields.get("published"))
+        dates = (fields.get(name) for name in ("updated", "modified", "published", "issued"))
+        yield Entry(url, lastmod=next(filter(None, dates), None))
 
 
-def _links(element: etree._Element) -> Iterator[str]:
-    """Give the `href` of each Atom link to the entry's own page (RFC 4287 4.2.7)."""
+def _links(element: etree._Element, base: str) -> Iterator[str]:
+    """Give where each Atom link to the entry's own page leads (RFC 4287 2 and 4.2.7)."""
     for child in element:
         href = child.get("href")
         if _name(child) == "link" and href and child.get("rel", "alternate") == "alternate":
-            yield href.strip()
+            yield urls.join(urls.join(base, child.base or "") or base, href) or ""
 
 
 def _priority(text: str) -> float | None:

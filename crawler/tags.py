@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
-from html.entities import html5
 from typing import NamedTuple
+
+from crawler.scan import decoded
 
 _WINDOW = 1 << 18  # characters that one search may take: about 5 ms
 _SPACE = r"[\t\n\f\r ]"
@@ -35,7 +35,6 @@ _ATTRIBUTE = re.compile(
         |[=>]|\Z)""",
     re.VERBOSE,
 )
-_REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z][a-zA-Z0-9]*;?)(=?)")
 RAW = frozenset(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"])
 """Elements whose content is text, whatever it looks like."""
 _ENDS = {name: re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in RAW}
@@ -146,18 +145,3 @@ def attributes_of(text: str) -> dict[str, str]:
         if name and name not in found:
             found[name] = decoded(double or single or bare)
     return found
-
-
-def decoded(value: str) -> str:
-    """Decode character references by the rule for attributes: `&copy=1` stays as it is."""
-    return _REFERENCE.sub(_dereference, value) if "&" in value else value
-
-
-def _dereference(match: re.Match[str]) -> str:
-    text = match[0]
-    if text[1] == "#":
-        return unescape(text)
-    name, rest = (text[1:-1], "=") if match[1] else (text[1:], "")
-    if name not in html5 or (rest and name[-1] != ";"):
-        return text
-    return html5[name] + rest

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import parse
+from crawler import parse, urls
 from crawler.practice.oddities import BROKEN
 from crawler.scan import scan
 
@@ -45,6 +45,36 @@ SETS = [
     ("a .5x", ["a 0.5x"]),
     ("a 1e2x", ["a 100.0x"]),
     ("a 1E-2x", ["a 0.01x"]),
+    ("a 1e+2x", ["a 100.0x"]),
+    ("a 0.5x", ["a 0.5x"]),
+    ("a -.5x, b", ["b"]),
+    ("a 1ex, b", ["b"]),
+    ("a 1.5.5x, b", ["b"]),
+    ("a 01w", ["a 1w"]),
+    ("a +1w, b", ["b"]),
+    ("a -1w, b", ["b"]),
+    ("a 1w 1h 1x, b", ["b"]),
+    ("a 1w 1h 1h, b", ["b"]),
+    ("a 1w 1.5h, b", ["b"]),
+    ("a 1w +1h, b", ["b"]),
+    ("a 1q, b", ["b"]),
+    ("a w, b", ["b"]),
+    ("a 1 x, b", ["b"]),
+    ("a 1x , b", ["a 1.0x", "b"]),
+    ("a 1x,, ,b", ["a 1.0x", "b"]),
+    ("a,, b", ["a", "b"]),
+    ("a,,,", ["a"]),
+    ("a( b), c", ["c"]),
+    ("a() 1x, b", ["a() 1.0x", "b"]),
+    ("a (()1x, b", ["b"]),
+    ("a (1x", []),
+    ("a 1x)", []),
+    ("a\u20031x", ["a\u20031x"]),
+    ("a\x0b1x", ["a\x0b1x"]),
+    (
+        "https://h/i,w_100,h_50.png 100w, https://h/i,w_200.png 200w",
+        ["https://h/i,w_100,h_50.png 100w", "https://h/i,w_200.png 200w"],
+    ),
     ("a 1e999x, b", ["b"]),
     ("a Infinityx, b", ["b"]),
     ("a NaNx, b", ["b"]),
@@ -102,6 +132,26 @@ REFRESHES = [
     ("1; u", (1, "http://example.org/dir/u")),
     ("1; 'url=a'", (1, "http://example.org/dir/url=a")),
     ("1;;url=a", (1, "http://example.org/dir/;url=a")),
+    ("1,;url=a", (1, "http://example.org/dir/;url=a")),
+    ("1 , url=a", (1, "http://example.org/dir/a")),
+    ("1\furl=a", (1, "http://example.org/dir/a")),
+    ("1\vurl=a", None),
+    ("...; url=a", (0, "http://example.org/dir/a")),
+    ("1.url=a", None),
+    ("1; url =a", (1, "http://example.org/dir/a")),
+    ("1; u rl=a", (1, "http://example.org/dir/u%20rl=a")),
+    ("1; urlx=a", (1, "http://example.org/dir/urlx=a")),
+    ("1; url='a' b", (1, "http://example.org/dir/a")),
+    ('1; url="a', (1, "http://example.org/dir/a")),
+    ("1; url= 'a'", (1, "http://example.org/dir/a")),
+    ("1; url=a'b'", (1, "http://example.org/dir/a'b'")),
+    ("1; url=a; b", (1, "http://example.org/dir/a;%20b")),
+    ("1; url=url=a", (1, "http://example.org/dir/url=a")),
+    ("1; url=a  ", (1, "http://example.org/dir/a")),
+    ("1; url=#x", (1, URL)),
+    ("1;\u00a0url=a", (1, "http://example.org/dir/%C2%A0url=a")),
+    ("e1; url=a", None),
+    ("1e1; url=a", None),
     ("1a; url=b", None),
     ("1url=a", None),
     ("1: url=a", None),
@@ -152,6 +202,46 @@ MARKUP = [
     ("<a href='  b  '>", "http://example.org/dir/b"),
     ("<a href='b\nc\td'>", "http://example.org/dir/bcd"),
     ("<a href='\\b'>", "http://example.org/b"),
+    ("<a href='a\0b'>", "http://example.org/dir/a%EF%BF%BDb"),
+    ("<a href='a&#0;b'>", "http://example.org/dir/a%EF%BF%BDb"),
+    ("<a href='a&#xD800;b'>", "http://example.org/dir/a%EF%BF%BDb"),
+    ("<a href='a&#x110000;b'>", "http://example.org/dir/a%EF%BF%BDb"),
+    ("<a href='&#128;'>", "http://example.org/dir/%E2%82%AC"),
+    ("<a href='a&#10;b'>", "http://example.org/dir/ab"),
+    ("<a href='\x01 b \x1f'>", "http://example.org/dir/b"),
+    ("<a href='java\nscript:x'>", None),
+    ("<a h\0ref=b>", None),
+    ("<a\0 href=b>", None),
+    ("<a\x0bhref=b>", None),
+    ("<a\u00a0href=b>", None),
+    ("<a href=b'c\"d>", "http://example.org/dir/b'c%22d"),
+    ("<a href='b'class=x>", "http://example.org/dir/b"),
+    ("<a href='b''c'>", "http://example.org/dir/b"),
+    ("<a href= >", "http://example.org/dir/page.html"),
+    ("<a href='b' title='x", "http://example.org/dir/b"),
+    ("<a href='?'>", "http://example.org/dir/page.html?"),
+    ("<a href='?a&#x26;b&#38c'>", "http://example.org/dir/page.html?a&b&c"),
+    ("<a href='?a&lt=1&gt;2'>", "http://example.org/dir/page.html?a&lt=1%3E2"),
+    ("<a href=http:x>", "http://example.org/dir/x"),
+    ("<a href=https:x>", "https://x/"),
+    ("<a href=///other.org/x>", "http://other.org/x"),
+    ("<a href=http://user:pw@other.org/x>", "http://other.org/x"),
+    ("<a href=http://h:65536/>", None),
+    ("<a href=../../../x>", "http://example.org/x"),
+    ("<a href=%7Ex>", "http://example.org/dir/~x"),
+    ("<a href=x%zz>", "http://example.org/dir/x%zz"),
+    ("<template><a href=b></template>", "http://example.org/dir/b"),
+    ("<math><a href=b>", "http://example.org/dir/b"),
+    ("<select><a href=b>", "http://example.org/dir/b"),
+    ("<table><a href=b>", "http://example.org/dir/b"),
+    ("<xmp><a href=b></xmp>", None),
+    ("<noembed><a href=b></noembed>", None),
+    ("<noframes><a href=b></noframes>", None),
+    ("<![CDATA[<a href=b>]]>", None),
+    ("<div data-x='<a href=b>'>", None),
+    ("<%<a href=b>%>", "http://example.org/dir/b"),
+    ("<a name=b>", None),
+    ("<a hreflang=b>", None),
     ("<a href='?q=&lt;&amp;&#65;&#x42;'>", "http://example.org/dir/page.html?q=%3C&AB"),
     ("<a href='?a&copy=1'>", "http://example.org/dir/page.html?a&copy=1"),
     ("<a href='?a&copyb'>", "http://example.org/dir/page.html?a&copyb"),
@@ -220,12 +310,25 @@ BASES = [
     ("<base href=javascript:0>", "http://example.org/dir/x"),
     ("<base href=http://[>", "http://example.org/dir/x"),
     ("<base href='?q#f'>", "http://example.org/dir/x"),
+    ("<base href='  /other/  '>", "http://example.org/other/x"),
+    ("<base href='/o\nther/'>", "http://example.org/other/x"),
+    ("<base href=../up/page>", "http://example.org/up/x"),
+    ("<base href=http://user:pw@b.org/a/>", "http://b.org/a/x"),
+    ("<!-- <base href=/no/> --><base href=/yes/>", "http://example.org/yes/x"),
+    ("<script><base href=/no/></script>", "http://example.org/dir/x"),
+    ("<BASE HREF=/other/>", "http://example.org/other/x"),
+    ("<body><p><base href=/other/>", "http://example.org/other/x"),
 ]
 
 
 @pytest.mark.parametrize(("base", "wanted"), BASES)
 def test_the_first_base_that_is_one_counts_for_all_links(base: str, wanted: str) -> None:
     assert [link.url for link in parse.links(f"<a href=x></a>{base}", URL)] == [wanted]
+
+
+def test_a_base_that_nothing_can_be_relative_to_leaves_only_absolute_links() -> None:
+    page = "<base href=mailto:a@b.org><a href=x><a href=http://c.org/>"
+    assert [link.url for link in parse.links(page, URL)] == ["http://c.org/"]
 
 
 TEXTS = [
@@ -275,6 +378,17 @@ def test_the_query_of_a_link_is_written_in_the_encoding_of_the_page() -> None:
     body = "<a href='/ä?q=ä'>ä</a>".encode("latin-1")
     [link] = parse.links(body, URL, "text/html; charset=iso-8859-1")
     assert (link.url, link.text) == ("http://example.org/%C3%A4?q=%E4", "ä")
+
+
+# Three differences are known: a script in a script, a vertical tab, links of SVG.
+_APART = ("<script><!--<script></script><a", "<a\x0b", "<svg>")
+
+
+@pytest.mark.parametrize("markup", [one for one, _ in MARKUP if not one.startswith(_APART)])
+def test_the_fast_pass_sees_the_links_of_the_full_pass(markup: str) -> None:
+    fast = [urls.parse(href, URL) for href in scan(markup).hrefs]
+    full = [link.url for link in parse.links(markup, URL, tags=("a", "area"))]
+    assert [url for url in fast if url] == full
 
 
 def test_the_fast_pass_and_the_full_pass_see_the_same_links() -> None:

@@ -62,6 +62,34 @@ def test_feeds_give_their_items():
     ]
 
 
+def test_an_atom_link_is_resolved_against_xml_base_and_old_names_of_dates_count():
+    atom = """<feed xml:base="http://b.org/x/"><entry xml:base="y/"><link href="1"/></entry>
+      <entry><link href="2" xml:base="/z/"/></entry><entry><link href="http://c.org/3"/></entry>
+      <entry><link rel="alternate" href="4"/><modified>2003-12-13</modified></entry>
+      <entry><link href="5"/><issued>2004</issued></entry></feed>"""
+    assert [(entry.url, entry.lastmod) for entry in parse(atom.encode(), URL)] == [
+        ("http://b.org/x/y/1", None), ("http://b.org/z/2", None), ("http://c.org/3", None),
+        ("http://b.org/x/4", "2003-12-13"), ("http://b.org/x/5", "2004"),
+    ]  # fmt: skip
+    relative = '<feed xml:base="../z/"><entry><link href="1"/></entry></feed>'
+    assert found(relative) == ["https://example.com/z/1"]
+
+
+TEXTS = [
+    (b"http://a.org/1\rhttp://a.org/2\r\n\nhttp://a.org/3", "1 2 3"),
+    (b"  http://a.org/1  \n# no URL\nftp://a.org/2\nwww.a.org/3", "1"),
+    (b"http://a.org/<x>\nhttp://a.org/a&b", "%3Cx%3E a&b"),
+    ("http://a.org/1\nhttp://a.org/é".encode("utf-16"), "1 %C3%A9"),
+    (b"\xfe\xff" + "http://a.org/1".encode("utf-16-be"), "1"),
+    (gzip.compress(b"\xef\xbb\xbfhttp://a.org/1\n"), "1"),
+]
+
+
+@pytest.mark.parametrize(("body", "paths"), TEXTS)
+def test_a_text_sitemap_is_read_in_any_wrapping(body, paths):
+    assert found(body) == [f"http://a.org/{path}" for path in paths.split()]
+
+
 def test_text_gives_a_url_a_line():
     body = "\ufeffhttps://example.com/a\r\n\nhttps://example.com/é\nno url\n/relative\n"
     assert found(body) == ["https://example.com/a", "https://example.com/%C3%A9"]
@@ -159,7 +187,19 @@ DATES = [
     ("2024", datetime(2024, 1, 1, tzinfo=UTC)), ("2024-05", datetime(2024, 5, 1, tzinfo=UTC)),
     ("2024-05-06T07:08Z", datetime(2024, 5, 6, 7, 8, tzinfo=UTC)),
     ("2024-05-06T07:08:09.5+02:00", datetime(2024, 5, 6, 5, 8, 9, 500_000, tzinfo=UTC)),
+    # the six precisions of W3C-DTF, https://www.w3.org/TR/NOTE-datetime, are examples of its text
+    ("1997", datetime(1997, 1, 1, tzinfo=UTC)), ("1997-07", datetime(1997, 7, 1, tzinfo=UTC)),
+    ("1997-07-16", datetime(1997, 7, 16, tzinfo=UTC)),
+    ("1997-07-16T19:20+01:00", datetime(1997, 7, 16, 18, 20, tzinfo=UTC)),
+    ("1997-07-16T19:20:30+01:00", datetime(1997, 7, 16, 18, 20, 30, tzinfo=UTC)),
+    ("1997-07-16T19:20:30.45+01:00", datetime(1997, 7, 16, 18, 20, 30, 450_000, tzinfo=UTC)),
+    ("1997-07-16t18:20:30z", datetime(1997, 7, 16, 18, 20, 30, tzinfo=UTC)),
+    ("1997-07-16T18:20:30", datetime(1997, 7, 16, 18, 20, 30, tzinfo=UTC)),
+    ("1997-07-16 18:20:30", datetime(1997, 7, 16, 18, 20, 30, tzinfo=UTC)),
+    ("Wed, 16 Jul 1997 20:20:30 +0200", datetime(1997, 7, 16, 18, 20, 30, tzinfo=UTC)),
     ("", None), ("yesterday", None), ("2024-13-01", None), (None, None),
+    ("0000", None), ("1997-7-16", None), ("1997-02-30", None), ("1997-07-16T25:00Z", None),
+    ("97", None), ("16 Jul", None), ("\u0661\u0669\u0669\u0667", None),
 ]  # fmt: skip
 
 
