@@ -233,8 +233,7 @@ class Engine:
 
     def _retry(self, visit: Visit, response: Response | None) -> None:
         """Give the visit a later time, if its outcome may be otherwise then."""
-        now = time.time()
-        asked = retry_after(response.headers.get("Retry-After", ""), now) if response else None
+        asked = _asked(response)
         if asked is not None:
             asked = min(asked, self._limits.max_retry_after)
         settings = self._config.fetch
@@ -247,7 +246,7 @@ class Engine:
             first=settings.retry_delay,
             jitter=random.random(),
         )
-        visit.retry_at = None if seconds is None else now + seconds
+        visit.retry_at = None if seconds is None else self._frontier.wall() + seconds
 
     async def _give_up(self, visit: Visit) -> None:
         """Tell the spider of a request that ended without a page."""
@@ -265,10 +264,7 @@ class Engine:
             if response is not None and response.status < 300:  # a fast error proves nothing
                 host.pace = pace.recovered(host.pace, response.elapsed, self._limits)
             return
-        asked = (
-            retry_after(response.headers.get("Retry-After", ""), time.time()) if response else None
-        )
-        host.pace, rest = pace.slowed(host.pace, asked, self._limits)
+        host.pace, rest = pace.slowed(host.pace, _asked(response), self._limits)
         self._frontier.rest(host, self._frontier.now() + rest)
 
     def _doubt(self, host: HostQueue, visit: Visit) -> None:
@@ -287,6 +283,11 @@ class Engine:
             last = visit.error.strip().rpartition("\n")[2] if visit.error else visit.status
             reason = f"{host.failed} failures in a row, the last: {visit.outcome}, {last}"
             self._frontier.give_up(host, reason)
+
+
+def _asked(response: Response | None) -> float | None:
+    """Give the seconds that an answer asks us to wait, None where there is none or it does not."""
+    return retry_after(response.headers.get("Retry-After"), time.time()) if response else None
 
 
 def _text(page: ScrapedPage) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
+from crawler.clock import NeverBack
 from crawler.pace import Pace
 from crawler.request import Todo
 from crawler.workbench import HostQueue, Lane, Room
@@ -35,16 +35,16 @@ class Frontier:
         stored: int = 0,
         gated: bool = False,
         room: Room | None = None,
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float] | None = None,
         lane_of: Callable[[str], str] | None = None,
         longest: float = 3600.0,
     ) -> None:
         """Start empty.
 
         `stored` pages of `max_pages` are there already. `gated`: one request at a time for a host
-        until its robots.txt is known. `wall` gives Unix time. `lane_of` gives what a host has in
-        common with those that it is limited together with. `longest` are the seconds that a stored
-        time may lie ahead: more means that the wall clock was set back since.
+        until its robots.txt is known. `wall` gives Unix time, and never goes back. `lane_of` gives
+        what a host has in common with those that it is limited together with. `longest` are the
+        seconds that a stored time may lie ahead: more means that the clock was set back since.
         """
         self._room, self.longest = room or Room(), longest
         self._lane_of = lane_of
@@ -57,7 +57,8 @@ class Frontier:
         self.stopped: str | None = None
         self.stopping = asyncio.Event()
         self.starved: Callable[[], None] = lambda: None
-        self._pace, self._max_pages, self._stored, self.wall = pace, max_pages, stored, wall
+        self._pace, self._max_pages, self._stored = pace, max_pages, stored
+        self.wall = wall or NeverBack()
         self._ready: deque[HostQueue] = deque()
         self._later: list[tuple[float, int, HostQueue]] = []
         self._bare: deque[HostQueue] = deque()  # to be loaded: those without work,

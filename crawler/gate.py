@@ -7,7 +7,6 @@ pass; 5xx, 429, time-outs and unreachable hosts are asked again a few times and 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -43,7 +42,7 @@ class Standing:
     """A host's robots.txt in force; `rules` None means that it could not be had."""
 
     rules: Robots | None
-    expires: float  # Unix time
+    expires: float  # by the clock of the event loop
     failure: FetchError | None = None  # why nothing of this host can be had
 
 
@@ -72,32 +71,35 @@ class Gate:
     async def knows(self, host: HostQueue) -> bool:
         """Tell whether the host's robots.txt is known and fresh, from memory or the store."""
         standing = host.robots
-        if isinstance(standing, Standing) and standing.expires > time.time():
+        if isinstance(standing, Standing) and standing.expires > self._frontier.now():
             return True
         if host.name in self._overrides:
             own = Robots.parse(self._overrides[host.name])
             self._stand(host, Standing(own, math.inf))
             return True
         row = await self._store.robots(host.host_id) if standing is None else None
-        if row is None or row.status is None or row.fetched_at + DAY <= time.time():
+        if row is None or row.status is None:
             return False
-        self._stand(host, Standing(_rules(row.status, row.body or b""), row.fetched_at + DAY))
-        return True
+        left = min(DAY, row.fetched_at + DAY - self._frontier.wall())
+        if left > 0:
+            rules = _rules(row.status, row.body or b"")
+            self._stand(host, Standing(rules, self._frontier.now() + left))
+        return left > 0
 
     async def ask(self, host: HostQueue) -> None:
         """Fetch the host's robots.txt; afterwards it is known, or the host rests."""
-        now = time.time()
         try:
             response = await self._follow(host.name + "/robots.txt")
         except FetchError as error:
             if error.final or error.outcome in _LASTING:
-                host.robots = Standing(None, now + _SHUT_FOR, error)
+                host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, error)
                 return None
-            return self._again(host, now)
+            return self._again(host)
         if response.status >= 500 or response.status == 429:
-            return self._again(host, now)
+            return self._again(host)
         body = response.body[:LIMIT] if response.status < 300 else b""
-        return self._keep(host, RobotsRow(host.host_id, now, response.status, body))
+        at = self._frontier.wall()
+        return self._keep(host, RobotsRow(host.host_id, at, response.status, body))
 
     async def _follow(self, url: str) -> Response:
         """Give the answer at the end of at most five redirects, across hosts too."""
@@ -117,9 +119,8 @@ class Gate:
         self._tries.pop(host.host_id, None)
         if self.announce is not None and row.body:
             self.announce(Robots.parse(row.body).sitemaps, host.name + "/robots.txt")
-        self._stand(
-            host, Standing(_rules(row.status or 404, row.body or b""), row.fetched_at + DAY)
-        )
+        rules = _rules(row.status or 404, row.body or b"")
+        self._stand(host, Standing(rules, self._frontier.now() + DAY))
 
     def _stand(self, host: HostQueue, standing: Standing) -> None:
         host.robots = standing
@@ -127,7 +128,7 @@ class Gate:
         if delay is not None:
             self._frontier.slow_to(host, min(delay, self._max_delay))
 
-    def _again(self, host: HostQueue, now: float) -> None:
+    def _again(self, host: HostQueue) -> None:
         """Let the host rest and be asked again, or shut it for a while."""
         tries = self._tries.get(host.host_id, 0) + 1
         if tries <= self._retries:
@@ -135,8 +136,8 @@ class Gate:
             self._frontier.rest(host, self._frontier.now() + 2.0 ** (tries - 1))
             return
         self._tries.pop(host.host_id, None)
-        self._committer.put_robots(RobotsRow(host.host_id, now, None, None))
-        host.robots = Standing(None, now + _SHUT_FOR)
+        self._committer.put_robots(RobotsRow(host.host_id, self._frontier.wall(), None, None))
+        host.robots = Standing(None, self._frontier.now() + _SHUT_FOR)
 
     def verdict(self, host: HostQueue, url: str) -> Verdict:
         """Say whether a URL of a known host may be fetched.

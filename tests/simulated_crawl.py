@@ -5,6 +5,7 @@ The simulated workers do what `Engine.crawl_one` does, and at every start check 
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from model_store import ModelStore
@@ -67,7 +68,14 @@ class Web:
 class SimulatedCrawl:
     """One run over `store`; what a run before it has left is resumed."""
 
-    def __init__(self, web: Web, store: ModelStore, *, max_pages: int | None = None) -> None:
+    def __init__(
+        self,
+        web: Web,
+        store: ModelStore,
+        *,
+        max_pages: int | None = None,
+        wall: Callable[[], float] | None = None,
+    ) -> None:
         stored = sum(outcome == Outcome.OK for _, outcome in store.ended)
         loop = asyncio.get_running_loop()
         self.web, self.store = web, store
@@ -76,9 +84,10 @@ class SimulatedCrawl:
             max_pages=max_pages,
             stored=stored,
             room=web.room,
-            wall=lambda: EPOCH + loop.time(),
+            wall=wall or (lambda: EPOCH + loop.time()),
         )
         self.frontier.pending = store.pending
+        self.began = self.frontier.wall()
         self.committer = Committer(store, self.frontier, interval=0.25, size=web.flush)
         self.starts: dict[int, list[float]] = defaultdict(list)
         self.started: list[str] = []
@@ -167,7 +176,8 @@ class SimulatedCrawl:
         assert self.in_flight[host] < pace.per_host, "per host"
         assert now >= self.resting.get(host, 0.0) - 1e-6, "rest"
         assert todo[:3] not in self.taken, "started twice"
-        assert todo.not_before <= frontier.wall() + 1e-6, "retry before its time"
+        not_before = min(todo.not_before, self.began + frontier.longest)
+        assert not_before <= frontier.wall() + 1e-6, "retry before its time"
         earlier.append(now)
         self.started.append(todo.url)
         if not any(page.failures for page in self.web.pages):

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import test_faults_breaker
+import test_faults_clock
 import test_faults_crawl
 import test_faults_hosts
 import test_faults_names
@@ -14,7 +15,13 @@ from fault_story import PLAYED
 TESTS = Path(__file__).parent.parent
 PAGE = (TESTS.parent / "docs" / "faults.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| (fault-\d+) \| (.*) \|$", PAGE, re.MULTILINE))
-STORIES = (test_faults_breaker, test_faults_hosts, test_faults_names, test_faults_crawl)
+STORIES = (
+    test_faults_breaker,
+    test_faults_clock,
+    test_faults_hosts,
+    test_faults_names,
+    test_faults_crawl,
+)
 
 
 def test_every_fault_has_a_row() -> None:
