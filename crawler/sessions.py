@@ -120,12 +120,17 @@ class Sessions:
     def _socks(self, url: str, options: dict[str, Any]) -> aiohttp.BaseConnector:
         """Give a connector through a SOCKS proxy, which also resolves the names."""
         try:
-            from aiohttp_socks import ProxyConnector, ProxyError
+            from aiohttp_socks import (
+                ProxyConnectionError,
+                ProxyConnector,
+                ProxyError,
+                ProxyTimeoutError,
+            )
         except ImportError:
             raise ConfigError(
                 "a SOCKS proxy needs aiohttp-socks; install it: pip install 'crawlkeep[socks]'"
             ) from None
-        self.socks_errors = (ProxyError,)
+        self.socks_errors = (ProxyError, ProxyConnectionError, ProxyTimeoutError)
         plain = url.replace("socks5h://", "socks5://", 1)
         connector: aiohttp.BaseConnector = ProxyConnector.from_url(plain, rdns=True, **options)
         return connector
