@@ -3,13 +3,16 @@
     python bench/data.py make FILE --pages 1000000 --items 5
     python bench/data.py measure FILE
 
-`make` writes pages, hosts, links, texts and items of two types; the same every time.
-`measure` times what the promises are about: opening, status, search, export, the views.
+`make` writes pages, hosts, links, texts, items, and requests still queued for a host on loopback;
+the same every time. `measure` times what the promises are about: opening and resuming up to the
+first request, status, search, export, the views.
 """
 
 import argparse
 import json
+import os
 import random
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,14 +20,19 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from crawler.items import item, table_of  # noqa: E402
+from crawler.request import url_hash  # noqa: E402
+from crawler.store.items import create  # noqa: E402
 from crawler.store.schema import APPLICATION_ID, MIGRATIONS  # noqa: E402
 
 HOSTS = 1000
+QUEUED, PORT = 1000, 8497
 STEMS = [a + b + c for a in ("ba", "ke", "lo", "ni", "su") for b in ("dr", "m", "sh", "t") for c in
          ("an", "el", "ix", "on", "um", "a", "o", "er", "ing", "ly")]  # fmt: skip
 WORDS = [f"{stem}{number}" for number in range(100) for stem in STEMS]  # 20,000, after Zipf
@@ -49,6 +57,7 @@ def make(path: Path, pages: int, items: int, links: int, text: bool) -> None:
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     db.execute("BEGIN")
     _fill(db, pages, links, text)
+    _queue(db, pages)
     if items:
         _items(db, pages, items)
     db.execute("COMMIT")
@@ -113,13 +122,32 @@ def _page(n: int) -> tuple[Any, ...]:
     )
 
 
-def _items(db: sqlite3.Connection, pages: int, each: int) -> None:
-    columns = {"name": "TEXT", "price": "REAL", "stock": "INTEGER", "tags": "JSON"}
-    own = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    db.execute(
-        f"CREATE TABLE product (item_id INTEGER PRIMARY KEY, {own}, page_id INTEGER NOT NULL,"
-        " page_url TEXT NOT NULL, run_id INTEGER NOT NULL, fetched_at TIMESTAMP NOT NULL)"
+def _queue(db: sqlite3.Connection, pages: int) -> None:
+    """Leave requests for a host on loopback, as an interrupted crawl does."""
+    host, name = HOSTS + 1, f"http://127.0.0.1:{PORT}"
+    db.execute("INSERT INTO hosts (host_id, name, pending) VALUES (?, ?, ?)", (host, name, QUEUED))
+    rows = [(host, 1, pages + n, url_hash(f"{name}/{n}"), f"{name}/{n}") for n in range(QUEUED)]
+    db.executemany(
+        "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth) VALUES (?, ?, ?, ?, ?, 1)",
+        rows,
     )
+    db.executemany("INSERT INTO seen VALUES (?, ?)", [(row[0], row[3]) for row in rows])
+    db.execute("UPDATE crawl SET value = value + ? WHERE key = 'next_seq'", (QUEUED,))
+
+
+@item(table="product")
+class Product:
+    name: str
+    price: float
+    stock: int
+    tags: list[str]
+
+
+def _items(db: sqlite3.Connection, pages: int, each: int) -> None:
+    table = table_of(Product)
+    for sql in create(table):
+        db.execute(sql)
+    columns = {"name": "TEXT", "price": "REAL", "stock": "INTEGER", "tags": "JSON"}
     db.execute("INSERT INTO item_types VALUES ('product', ?, '[]', 0)", (json.dumps(columns),))
     db.executemany(
         "INSERT INTO product (name, price, stock, tags, page_id, page_url, run_id, fetched_at)"
@@ -130,7 +158,6 @@ def _items(db: sqlite3.Connection, pages: int, each: int) -> None:
             for k in range(each)
         ),
     )
-    db.execute("CREATE INDEX product_page ON product (page_id)")
 
 
 # ---------------------------------------------------------------- measuring
@@ -153,6 +180,8 @@ VIEWS = ("errors", "broken_links", "redirects", "duplicates", "slow_pages", "orp
 def measure(path: Path) -> Iterator[tuple[str, str]]:
     """Yield what was measured and the figure."""
     out = path.with_suffix(".out")
+    first = [resumed(path) for _ in range(3)]
+    yield "resume, up to the first request", ", ".join(f"{seconds:.2f} s" for seconds in first)
     for name, words in COMMANDS.items():
         argv = [word.format(file=path, out=out) for word in words]
         seconds, peak = _run([sys.executable, "-m", "crawler", *argv])
@@ -163,6 +192,34 @@ def measure(path: Path) -> Iterator[tuple[str, str]]:
         yield f"view {view}, all of it", f"{seconds:.2f} s"
     for file in path.parent.glob(f"{out.name}*"):
         file.unlink()
+
+
+SPIDER = """
+from crawler import Spider
+
+class Made(Spider):
+    name = "made"
+    start_urls = ["http://127.0.0.1:{port}/"]
+"""
+
+
+def resumed(path: Path) -> float:
+    """Give the seconds from the start of `crawler run` to its first request; it is killed then."""
+    with socket.create_server(("127.0.0.1", PORT)) as server, TemporaryDirectory() as folder:
+        file = Path(folder) / "made.py"
+        file.write_text(SPIDER.format(port=PORT))
+        argv = [sys.executable, "-m", "crawler", "run", str(file), "--store", str(path.absolute())]
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            [*argv, "--quiet"], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        try:
+            server.settimeout(60)
+            server.accept()[0].close()
+            return time.perf_counter() - begun
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _run(argv: list[str]) -> tuple[float, float]:

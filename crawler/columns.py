@@ -11,9 +11,9 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, Literal
@@ -30,10 +30,12 @@ _KINDS: dict[Any, Kind] = {
     bool: "boolean",
     datetime: "timestamp",
     date: "timestamp",
+    time: "text",
+    timedelta: "real",
     Decimal: "text",
     UUID: "text",
 }
-_SPELLED = (Decimal, UUID, PurePath)
+_SPELLED = (Decimal, UUID, PurePath, time)
 
 
 class Unfit(ValueError):
@@ -55,8 +57,10 @@ Encode = Callable[[Any], Any]
 def kind_of(hint: Any) -> tuple[Kind, bool, Any]:
     """Give the kind of a type hint, whether None is refused, and the hint without None."""
     required = True
-    if typing.get_origin(hint) is typing.Annotated:
+    if typing.get_origin(hint) in (typing.Annotated, typing.Final):
         return kind_of(typing.get_args(hint)[0])
+    if isinstance(hint, typing.NewType):
+        return kind_of(hint.__supertype__)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         arms = typing.get_args(hint)
         rest = tuple(arm for arm in arms if arm is not type(None))
@@ -94,7 +98,25 @@ def encoder(kind: Kind, hint: Any = None) -> Encode:
     """
     if kind == "json":
         return _json_encoder(hint)
-    return _ENCODERS[kind]
+    encode = _ENCODERS[kind]
+    if typing.get_origin(hint) is Literal:
+        return _one_of(typing.get_args(hint), encode)
+    if isinstance(hint, type) and issubclass(hint, enum.Enum) and not issubclass(hint, enum.Flag):
+        return _one_of([member.value for member in hint], encode)
+    return encode
+
+
+def _one_of(values: typing.Iterable[Any], encode: Encode) -> Encode:
+    """Give an encoder that takes these values alone, as a Literal or an Enum does."""
+    allowed = [encode(value) for value in values]
+
+    def checked(value: Any) -> Any:
+        stored = encode(value)
+        if stored not in allowed:
+            raise Unfit(f"takes one of {allowed!r:.80}, got {_shown(value)}")
+        return stored
+
+    return checked
 
 
 def _text(value: Any) -> str:
@@ -121,11 +143,17 @@ def _integer(value: Any) -> int:
 
 
 def _real(value: Any) -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise Unfit(f"takes real, got {_shown(value)}")
-    if not math.isfinite(value):
+    try:
+        made = float(value)
+    except OverflowError:
+        raise Unfit("is beyond what a real holds") from None
+    if not math.isfinite(made):
         raise Unfit(f"takes a finite number, got {value!r}")
-    return float(value)
+    return made
 
 
 def _boolean(value: Any) -> int:
@@ -138,7 +166,10 @@ def _timestamp(value: Any) -> str:
     if not isinstance(value, date):  # a datetime is a date
         raise Unfit(f"takes timestamp, got {_shown(value)}")
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        try:
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        except OverflowError:
+            raise Unfit(f"is no time of the years 1 to 9999 in UTC: {value}") from None
     return value.isoformat()
 
 
@@ -157,6 +188,8 @@ def _json_encoder(hint: Any) -> Encode:
     if hint not in (None, Any):
         try:
             check = msgspec.json.Decoder(hint, strict=True).decode
+            if "CustomType(" in repr(msgspec.inspect.type_info(hint)):
+                check = None
         except (TypeError, msgspec.ValidationError):
             check = None  # a type of the user's own: written as it says, not checked
 
@@ -181,7 +214,8 @@ def _as_json(value: Any) -> bytes:
         data = _write(value)
     except (UnicodeEncodeError, TypeError, OverflowError):
         try:
-            text = json.dumps(value, ensure_ascii=False, default=_jsonable, allow_nan=False)
+            plain = msgspec.to_builtins(value, enc_hook=_jsonable, order="deterministic")
+            text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise Unfit(f"cannot be written as JSON: {error}") from None
         data = text.encode("utf-8", "replace")
@@ -195,9 +229,15 @@ def _jsonable(value: Any) -> Any:
         return value.model_dump(mode="json")
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=str)
-    if isinstance(value, (date, UUID, Decimal, PurePath)) or hasattr(value, "__str__"):
-        return str(value)
-    raise TypeError(f"no JSON for {type(value).__name__}")
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):  # such as a deque
+        return list(value)
+    if (
+        type(value).__str__ is vars(object)["__str__"]
+    ):  # it says no more than where it lies in memory
+        raise TypeError(f"no JSON for {type(value).__name__}")
+    return str(value)
 
 
 def _shown(value: Any) -> str:

@@ -25,6 +25,10 @@ RESERVED = ("item_id", "page_id", "page_url", "run_id", "fetched_at", "replaced_
 """Columns that every item table or its history has beside its own."""
 
 
+MOST_COLUMNS = 1000
+"""Fields that a type may have. SQLite takes 2000 columns in a table, PostgreSQL 1600."""
+
+
 class InvalidItem(ValueError):
     """A yielded object does not fit its type; kept as a row of `problems`, not as an item."""
 
@@ -142,7 +146,13 @@ def _codec(cls: type) -> tuple[Table, tuple[_Field, ...]]:
 def _fields(cls: type) -> list[tuple[str, Any, Kind | None]]:
     """Give each field's name and type; the kind too where only pydantic's schema knows it."""
     if dataclasses.is_dataclass(cls):
-        hints = typing.get_type_hints(cls)
+        try:
+            hints = typing.get_type_hints(cls, include_extras=True)
+        except (NameError, TypeError) as error:
+            raise SpiderError(
+                f"item {cls.__name__}: a type of its fields cannot be found ({error});"
+                " define or import it at the top of the file"
+            ) from None
         return [(field.name, hints[field.name], None) for field in dataclasses.fields(cls)]
     if hasattr(cls, "model_fields"):
         schema = cls.model_json_schema(mode="serialization")["properties"]  # type: ignore[attr-defined]
@@ -170,7 +180,7 @@ def _field(table: str, name: str, hint: Any, known: Kind | None) -> _Field:
 
 
 def _clash(columns: Iterable[Column]) -> str:
-    """Say which column's name cannot be: reserved, or there twice but for its case."""
+    """Say which column's name cannot be: reserved, there twice but for its case, one too many."""
     seen: set[str] = set()
     for column in columns:
         name = column.name.lower()
@@ -179,6 +189,8 @@ def _clash(columns: Iterable[Column]) -> str:
         if name in seen:
             return f"two fields are named {column.name!r} but for their case; rename one"
         seen.add(name)
+    if len(seen) > MOST_COLUMNS:
+        return f"it has {len(seen):,} fields, of which a table takes {MOST_COLUMNS:,}; nest them"
     return ""
 
 

@@ -2,10 +2,13 @@
 
 import re
 import sqlite3
+from dataclasses import make_dataclass
 from pathlib import Path
 
 import pytest
 
+from crawler.items import table_of
+from crawler.store.items import create
 from crawler.store.schema import MIGRATIONS
 
 DOC = Path(__file__).parent.parent / "docs" / "schema.md"
@@ -84,3 +87,24 @@ def test_the_index_follows_the_text(db: sqlite3.Connection) -> None:
     assert found("titulo naive") == [(1,)]
     db.execute("DELETE FROM texts WHERE page_id = 1")
     assert found("naive") == []
+
+
+def test_datasette_finds_the_search_and_the_titles(db: sqlite3.Connection) -> None:
+    """It looks for an FTS table by its `content`, and shows `title` or `name` behind a key."""
+    [(sql,)] = db.execute("SELECT sql FROM sqlite_master WHERE name = 'search'")
+    assert 'content="texts"' in sql
+    for statement in create(table_of(make_dataclass("Thing", [("name", str)]))):
+        db.execute(statement)
+    tables = ("pages", "bodies", "link_lists", "files", "texts", "problems", "page_versions")
+    leads = {
+        (table, target)
+        for table in (*tables, "revisits", "thing")
+        for target in db.execute(f"SELECT [table] FROM pragma_foreign_key_list('{table}')")
+    }
+    assert {table for table, target in leads if target == ("pages",)} == {
+        *tables[1:],
+        "revisits",
+        "thing",
+    }
+    assert {("pages", ("hosts",)), ("pages", ("runs",)), ("thing", ("runs",))} <= leads
+    assert db.execute("PRAGMA foreign_keys").fetchone() == (0,)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from crawler.errors import StoreRefused
-from crawler.items import Column, Record, Table
+from crawler.items import MOST_COLUMNS, Column, Record, Table
+from crawler.store.rows import to_json
 
 _TYPES = {
     "text": "TEXT",
@@ -55,7 +57,7 @@ class ItemTables:
             for name, columns, key, history in rows
         }
         if names is not None:
-            own = {name.lower() for known in self._known for name in (known, f"{known}_history")}
+            own = set().union(*(_derived(known) for known in self._known))
             self._taken = {name.lower() for name in names} - own
 
     def statements(
@@ -74,6 +76,10 @@ class ItemTables:
         found = list(self._cleared(ids, groups.values())) if ids else []
         problems: list[tuple[Any, ...]] = []
         for table, rows in groups.values():
+            table = self._respelt(table)
+            if table.loose and self._too_wide(table):
+                problems += _misfits(table, rows, _TOO_WIDE)
+                continue
             found += self._shape(table)
             if table.loose:
                 rows = self._fitting(table, rows, problems)
@@ -96,7 +102,7 @@ class ItemTables:
             if not new and (table.loose or known.history == table.history):
                 return
             yield from map(Statement, widen(table.name, {n: columns[n] for n in new}, known))
-            known = known._replace(columns={**known.columns, **columns} if new else known.columns)
+            known = known._replace(columns={**columns, **known.columns} if new else known.columns)
         if table.history:
             yield from map(Statement, history(table.name, known.columns))
         elif known.history and not table.loose:
@@ -104,9 +110,24 @@ class ItemTables:
         known = self._known[table.name] = known._replace(history=table.history)
         yield Statement(_remember(table, known.columns))
 
+    def _respelt(self, table: Table) -> Table:
+        """Give the table with its columns spelt as in the file, where case does not count."""
+        known = self._known.get(table.name)
+        spelt = {name.lower(): name for name in known.columns} if known is not None else {}
+        names = {c.name: spelt.get(c.name.lower(), c.name) for c in table.columns}
+        if all(name == now for name, now in names.items()):
+            return table
+        columns = tuple(replace(column, name=names[column.name]) for column in table.columns)
+        return replace(table, columns=columns, key=tuple(names[name] for name in table.key))
+
+    def _too_wide(self, table: Table) -> bool:
+        known = self._known.get(table.name)
+        columns = {column.name for column in table.columns}
+        return known is not None and len(columns | known.columns.keys()) > MOST_COLUMNS
+
     def _refuse_taken(self, table: Table) -> None:
-        names = {table.name, f"{table.name}_history"} if table.history else {table.name}
-        if {name.lower() for name in names} & self._taken or table.name.startswith("sqlite_"):
+        taken = self._taken.union(*(_derived(name) for name in self._known))
+        if _derived(table.name) & taken or table.name.lower().startswith("sqlite_"):
             raise StoreRefused(
                 f"item {table.name}: the name is taken by a table of the crawl;"
                 " give another: @item(table=...)"
@@ -122,19 +143,16 @@ class ItemTables:
             if was == now or (was, now) == ("REAL", "INTEGER"):
                 continue
             if was == "JSON":
+                kind = bool if column.kind == "boolean" else lambda value: value
                 rows = [
-                    (*row[:place], json.dumps(row[place], ensure_ascii=False), *row[place + 1 :])
-                    for row in rows
+                    (*row[:place], to_json(kind(row[place])), *row[place + 1 :]) for row in rows
                 ]
                 continue
             reason = (
                 f"item.{column.name} was {was.lower()} and is now {now.lower()};"
                 " yield one kind, or declare the type with @item"
             )
-            page = len(table.columns)
-            problems += [
-                (*row[page : page + 3], "dict", reason, repr(row[:page])[:2000]) for row in rows
-            ]
+            problems += _misfits(table, rows, reason)
             return []
         return rows
 
@@ -156,6 +174,24 @@ class ItemTables:
                 f"{sql} AND ({_names(known.key)}) NOT IN (SELECT {keys} FROM json_each(?))",
                 [tuple(row[place] for place in places) for row in rows],
             )
+
+
+_TOO_WIDE = (
+    f"with its new fields the table item would have over {MOST_COLUMNS:,} columns;"
+    " nest what varies in one field"
+)
+
+
+def _misfits(table: Table, rows: list[tuple[Any, ...]], reason: str) -> list[tuple[Any, ...]]:
+    """Give the rows of `problems` for dicts that cannot be stored."""
+    page = len(table.columns)
+    return [(*row[page : page + 3], "dict", reason, repr(row[:page])[:2000]) for row in rows]
+
+
+def _derived(name: str) -> set[str]:
+    """Give the names of all that an item type may need in the file, in lower case."""
+    endings = ("", "_history", "_history_item", "_page", "_key", "_changed", "_removed")
+    return {name.lower() + ending for ending in endings}
 
 
 def _refuse_changed(table: Table, known: _Known, columns: dict[str, str]) -> None:
@@ -180,8 +216,8 @@ def create(table: Table) -> Iterator[str]:
     comma = ", " if own else ""
     yield (
         f'CREATE TABLE "{table.name}" (item_id INTEGER PRIMARY KEY, {own}{comma}'
-        "page_id INTEGER NOT NULL, page_url TEXT NOT NULL, run_id INTEGER NOT NULL,"
-        " fetched_at TIMESTAMP NOT NULL)"
+        "page_id INTEGER NOT NULL REFERENCES pages (page_id), page_url TEXT NOT NULL,"
+        " run_id INTEGER NOT NULL REFERENCES runs (run_id), fetched_at TIMESTAMP NOT NULL)"
     )
     yield f'CREATE INDEX "{table.name}_page" ON "{table.name}" (page_id)'
     if table.key:
@@ -191,14 +227,14 @@ def create(table: Table) -> Iterator[str]:
 def widen(name: str, new: dict[str, str], known: _Known) -> Iterator[str]:
     """Yield the DDL that adds columns to a table, and to its history where it has one."""
     for column, kind in new.items():
-        yield f'ALTER TABLE "{name}" ADD COLUMN "{column}" {kind}'
+        yield f'ALTER TABLE "{name}" ADD COLUMN {_declared(column, kind)}'
         if known.history:
-            yield f'ALTER TABLE "{name}_history" ADD COLUMN "{column}" {kind}'
+            yield f'ALTER TABLE "{name}_history" ADD COLUMN {_declared(column, kind)}'
 
 
 def history(name: str, columns: dict[str, str]) -> Iterator[str]:
     """Yield the DDL of the history: triggers that write down what an item was before."""
-    own = "".join(f'"{column}" {kind}, ' for column, kind in columns.items())
+    own = "".join(f"{_declared(column, kind)}, " for column, kind in columns.items())
     yield (
         f'CREATE TABLE IF NOT EXISTS "{name}_history" (item_id INTEGER NOT NULL, {own}'
         "page_id INTEGER NOT NULL, page_url TEXT NOT NULL, run_id INTEGER NOT NULL,"
@@ -241,7 +277,12 @@ def insert(table: Table) -> str:
 
 def _column(column: Column, table: Table) -> str:
     not_null = " NOT NULL" if column.name in table.key else ""
-    return f'"{column.name}" {_TYPES[column.kind]}{not_null}'
+    return f"{_declared(column.name, _TYPES[column.kind])}{not_null}"
+
+
+def _declared(name: str, kind: str) -> str:
+    """Give a column's definition. JSON alone would be numeric to SQLite: 2**70 became 1.18e21."""
+    return f'"{name}" {"JSON TEXT" if kind == "JSON" else kind}'
 
 
 def _names(names: Iterable[str]) -> str:

@@ -55,7 +55,8 @@ CREATE TABLE todo (
     PRIMARY KEY (host_id, rank, seq)
 ) WITHOUT ROWID;
 
--- One row for every request that ended, whatever its outcome.
+-- One row for every request that ended, whatever its outcome. Here and below REFERENCES is for
+-- tools that follow it, as Datasette does; nothing asks SQLite to enforce it.
 CREATE TABLE pages (
     page_id       INTEGER PRIMARY KEY,
     url           TEXT NOT NULL,
@@ -73,8 +74,8 @@ CREATE TABLE pages (
     redirect_to   TEXT,
     requested_url TEXT,                     -- where a chain of redirects began
     parent_id     INTEGER,
-    run_id        INTEGER NOT NULL,
-    host_id       INTEGER NOT NULL,
+    run_id        INTEGER NOT NULL REFERENCES runs (run_id),
+    host_id       INTEGER NOT NULL REFERENCES hosts (host_id),
     url_hash      INTEGER NOT NULL,
     method        TEXT NOT NULL DEFAULT 'GET',
     callback      TEXT,
@@ -88,11 +89,11 @@ CREATE TABLE pages (
 CREATE INDEX pages_url ON pages (url);
 CREATE INDEX pages_seed_redirects ON pages (page_id) WHERE redirect_to IS NOT NULL AND depth = 0;
 
-CREATE TABLE bodies (page_id INTEGER PRIMARY KEY, body BLOB NOT NULL);  -- zstd
+CREATE TABLE bodies (page_id INTEGER PRIMARY KEY REFERENCES pages (page_id), body BLOB NOT NULL);  -- zstd
 
 -- Downloaded files: one row for each Download that is done. docs/clients.md tells where they lie.
 CREATE TABLE files (
-    page_id      INTEGER PRIMARY KEY,       -- its row in pages
+    page_id      INTEGER PRIMARY KEY REFERENCES pages (page_id),
     url          TEXT NOT NULL,
     path         TEXT NOT NULL,             -- below the directory of files: the content address
     sha256       TEXT NOT NULL,
@@ -105,7 +106,9 @@ CREATE TABLE files (
 CREATE INDEX files_sha256 ON files (sha256);
 
 -- The links of a page in one row: a JSON array of URLs. The view `links` spreads it.
-CREATE TABLE link_lists (page_id INTEGER PRIMARY KEY, targets TEXT NOT NULL);
+CREATE TABLE link_lists (
+    page_id INTEGER PRIMARY KEY REFERENCES pages (page_id), targets TEXT NOT NULL
+);
 CREATE VIEW links AS
     SELECT pages.url AS source, link.value AS target, link.key AS position, pages.page_id
     FROM link_lists JOIN pages USING (page_id), json_each(link_lists.targets) AS link;
@@ -128,7 +131,7 @@ CREATE INDEX attempts_url ON attempts (url);
 -- Items that did not fit their type.
 CREATE TABLE problems (
     problem_id INTEGER PRIMARY KEY,
-    page_id    INTEGER NOT NULL,
+    page_id    INTEGER NOT NULL REFERENCES pages (page_id),
     page_url   TEXT NOT NULL,
     run_id     INTEGER NOT NULL,
     item       TEXT NOT NULL,
@@ -181,7 +184,7 @@ END;
 
 -- What a page was before a later visit changed it; bodies as far as `recrawl.versions` says.
 CREATE TABLE page_versions (
-    page_id      INTEGER NOT NULL,
+    page_id      INTEGER NOT NULL REFERENCES pages (page_id),
     version      INTEGER NOT NULL,          -- 1 is the oldest
     run_id       INTEGER NOT NULL,
     fetched_at   TEXT NOT NULL,
@@ -216,7 +219,7 @@ CREATE INDEX changes_at ON changes (at);
 
 -- When a page is worth another visit: sooner after a change, later after none.
 CREATE TABLE revisits (
-    page_id    INTEGER PRIMARY KEY,
+    page_id    INTEGER PRIMARY KEY REFERENCES pages (page_id),
     checked_at TEXT NOT NULL,
     every      REAL NOT NULL,               -- seconds
     due_at     TEXT NOT NULL,
