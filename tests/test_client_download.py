@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from client_story import Naps, Served, on_site
 
 from crawler.clients import Retries, download
 from crawler.config import Config, Fetch
-from crawler.errors import BadFile, BodyTooLarge, FetchError, UsageError
+from crawler.errors import BadFile, BodyTooLarge, FetchError, StoreRefused, UsageError
 from crawler.practice import PracticeSite
 from crawler.practice.files import large_bytes
 
@@ -202,3 +203,73 @@ async def test_an_existing_file_is_replaced_only_when_the_new_one_is_whole(
     assert (tmp_path / "f").read_text() == "old"
     await download(site.at("/files/large.bin"), tmp_path / "f", retries=NEVER)
     assert (tmp_path / "f").stat().st_size == 1_000_000
+
+
+# ---------------------------------------------------------------- disks and memory
+
+CHILD = """
+import asyncio, resource, sys
+from pathlib import Path
+from crawler.clients import download
+from crawler.errors import CrawlerError
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+async def main(url, target, limit):
+    await download(url + "?size=1000", target.with_name("small"))  # everything is imported
+    before = peak()
+    if limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        found = await download(url + sys.argv[4], target)
+    except CrawlerError as error:
+        print(type(error).__name__, error)
+    else:
+        print(found.size, peak() - before)
+
+asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
+"""
+
+
+async def in_a_child(url: str, target: Path, limit: int, query: str) -> str:
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", CHILD, url, str(target), str(limit), query),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await child.communicate()
+    assert child.returncode == 0
+    return out.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+@on_site()
+async def test_a_full_disk_is_named_and_the_rest_is_fetched_once_there_is_room(
+    site: PracticeSite, tmp_path: Path
+) -> None:
+    """No file may grow over the limit: the system's word for it is one of a full disk's."""
+    url, target = site.at("/files/large.bin"), tmp_path / "large.bin"
+    said = await in_a_child(url, target, 2_000_000, f"?size={SIZE}")
+    assert said.startswith("StoreFull ") and "free some space" in said
+    assert listed(tmp_path) == ["large.bin.part", "large.bin.part.json", "small"]
+    found = await download(f"{url}?size={SIZE}", target)
+    assert found.sha256 == DIGEST and found.resumed == 2_000_000
+    assert listed(tmp_path) == ["large.bin", "small"]
+
+
+@on_site()
+async def test_a_place_that_cannot_be_written_is_named(site: PracticeSite, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no directory")
+    with pytest.raises(StoreRefused, match=r"file.*cannot be written"):
+        await download(site.at("/files/tides.csv"), tmp_path / "file" / "f")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="reads the peak of a process")
+@on_site()
+async def test_a_large_file_takes_no_more_memory_than_a_small_one(
+    site: PracticeSite, tmp_path: Path
+) -> None:
+    size = 200_000_000
+    said = await in_a_child(site.at("/files/large.bin"), tmp_path / "f", 0, f"?size={size}")
+    assert int(said.split()[0]) == size
+    assert int(said.split()[1]) < 60  # MB

@@ -54,7 +54,7 @@ async def download(
     A file is never overwritten under a name that the server chose. What a broken or killed
     download has fetched stays in a `.part` beside it, and the next one asks for the rest alone.
     `digest` is `algorithm:hex` (any of hashlib's). FetchError after the last try; BadFile for
-    another digest or length.
+    another digest or length; StoreFull where the disk is full, StoreRefused where it is closed.
     """
     expected = Digest.parse(digest) if digest else None
     policy = retries if isinstance(retries, Retries) else Retries(retries)

@@ -9,7 +9,6 @@ and commits the row without asking the site again.
 
 from __future__ import annotations
 
-import errno
 import hmac
 import shutil
 import time
@@ -23,9 +22,9 @@ from aiohttp import ClientResponse
 
 from crawler import retry
 from crawler.callbacks import Collector
-from crawler.clients.part import Part, note_of, remove
+from crawler.clients.part import Part, note_of, on_disk, remove
 from crawler.clients.pull import Pulled, pull
-from crawler.errors import BadFile, StoreFull
+from crawler.errors import BadFile
 from crawler.fetcher import Fetcher
 from crawler.filenames import name_for
 from crawler.kinds import StoredFile, address_of, is_download
@@ -33,7 +32,6 @@ from crawler.page import Outcome, Response, Visit
 from crawler.request import Request, Todo
 
 _KEPT = ("Content-Type", "Content-Disposition", "ETag", "Last-Modified")
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Keeper:
@@ -46,16 +44,10 @@ class Keeper:
         self._fetcher, self._collector, self._largest = fetcher, collector, largest
 
     async def visit(self, todo: Todo, request: Request) -> Visit:
-        """Download one file; FetchError where the try failed, StoreFull where the disk is full."""
+        """Download one file; FetchError where the try failed, StoreError where the disk did."""
         started, clock = time.time(), time.perf_counter()
         part = Part(self._path_of(todo), request.url)
-        try:
-            pulled = self._found(part) or await self._pull(part, request)
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            text = f"{self._directory}: {error.strerror}; free some space and run it again"
-            raise StoreFull(text) from None
+        pulled = self._found(part) or await self._pull(part, request)
         elapsed = time.perf_counter() - clock
         response = Response(
             request.url, pulled.status, pulled.headers, b"", started, elapsed, part.size
@@ -79,8 +71,9 @@ class Keeper:
         place = self._directory / address_of(note["sha256"])
         for path in (place, part.path):  # killed after the move, or just before it
             if path.is_file() and path.stat().st_size == note["size"]:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(place)
+                with on_disk(place):
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    path.replace(place)
                 part.note, part.size = note, note["size"]
                 return Pulled(200, note["headers"], part.url, True)
         return None

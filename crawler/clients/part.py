@@ -6,14 +6,33 @@ Two files: `<name>.part` holds the bytes, `<name>.part.json` what they are the b
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
+from crawler.errors import StoreFull, StoreRefused
+
 _BLOCK = 1 << 20
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """Name what a disk says: StoreFull where it is full, StoreRefused where it may not be written.
+
+    What is in the part already stays there, to be taken up again.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            text = f"{path}: {error.strerror}; free some space and run it again"
+            raise StoreFull(text) from None
+        raise StoreRefused(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 class Part:
@@ -32,28 +51,26 @@ class Part:
         self._file: IO[bytes]
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("ab")
+        with on_disk(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("ab")
         self.size = self._file.tell()
         self.note = note_of(self.path)
         if self.note.get("url") != self.url:
             self.restart({})
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
+    def __exit__(self, *exc: object) -> None:
+        with on_disk(self.path):  # what is still in the buffer may not fit
+            self._file.close()
 
     def mark(self, **facts: Any) -> None:
         """Add facts to the note, at once and whole."""
         self.note |= facts
         fresh = self._note_path.with_name(self._note_path.name + ".new")
-        fresh.write_text(json.dumps(self.note), encoding="utf-8")
-        fresh.replace(self._note_path)
+        with on_disk(self._note_path):
+            fresh.write_text(json.dumps(self.note), encoding="utf-8")
+            fresh.replace(self._note_path)
 
     def restart(self, headers: Mapping[str, str]) -> None:
         """Forget the bytes; what follows is the beginning of the answer with these headers."""
@@ -83,15 +100,17 @@ class Part:
 
     def write(self, data: bytes) -> None:
         """Append some bytes."""
-        self._file.write(data)
+        with on_disk(self.path):
+            self._file.write(data)
         self.digest.update(data)
         self.size += len(data)
 
     def finish(self, target: Path) -> None:
         """Give the file its final name, in one step; what had that name before is replaced."""
-        self._file.close()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.path.replace(target)
+        with on_disk(target):
+            self._file.close()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.path.replace(target)
 
     def forget(self) -> None:
         """Remove what is left of it."""
