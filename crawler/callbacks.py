@@ -170,8 +170,18 @@ class Collector(Calls):
     def redirect(self, visit: Visit, following: Request, *, again: bool) -> None:
         """Make the target of a redirect a candidate, at the same depth and rank.
 
-        `again`: also where it was fetched before, because a cookie may change the answer.
+        `again`: also where it was fetched before, because a cookie may change the answer. A step
+        of `links.canonicalize` that would lead back to where the redirect came from is not taken:
+        the server has its reasons, and nothing else would ever be seen of it.
         """
+        settled = following if again else self.settle(following)
+        if settled is None:
+            _refuse(visit, "dropped")
+            return
+        if settled.url not in (visit.todo.url, following.origin):
+            if visit.redirect_to == following.url:
+                visit.redirect_to = settled.url
+            following = settled
         if following.depth == 0:
             self.on_seed_redirect(following.url)
         if again:
@@ -208,6 +218,19 @@ class Collector(Calls):
             request.extra(),
             request.dont_filter,
         )
+
+    def settle(self, request: Request) -> Request | None:
+        """Give the Request after the steps of `links.canonicalize`; None where one drops it.
+
+        As they are stay those with `dont_filter`, with another method than GET, and downloads and
+        the like, whose URLs may be signed.
+        """
+        if request.dont_filter or request.method != "GET" or request.kind:
+            return request
+        url = self._linker.settled(request.url)
+        if url is None or url == request.url:
+            return request if url else None
+        return request.replace(url=url)
 
     def target(self, url: str) -> Target:
         """Give the target of a canonical URL, after the steps of `links.canonicalize`."""
@@ -262,7 +285,11 @@ class Collector(Calls):
 
     def want(self, visit: Visit, request: Request) -> None:
         """Make a Request that a callback gave a candidate, or count why not."""
-        self._add(visit, request, visit.todo.depth + 1)
+        settled = self.settle(request)
+        if settled is None:
+            _refuse(visit, "dropped")
+        else:
+            self._add(visit, settled, visit.todo.depth + 1)
 
 
 def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:

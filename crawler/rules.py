@@ -118,7 +118,7 @@ class Linker:
         traps: Traps | None = None,
         steps: Iterable[urls.Step] = (),
     ) -> None:
-        """`steps` are taken with the URL of each link after the default canonicalization."""
+        """`steps` are taken with each URL after the default canonicalization."""
         self._scope = scope
         self._rules = tuple(rules)
         self._room = self._left = room
@@ -173,11 +173,15 @@ class Linker:
         """Give the target of a canonical URL."""
         target = self._by_url.get(url)
         if target is None:
-            final = urls.canonicalize(url, self._steps) if self._steps else url
+            final = self.settled(url)
             target = self._by_url.get(final or "") or self._made(final or url, dropped=not final)
             self._by_url[url] = self._by_url[target.url] = target
             self._spend()
         return target
+
+    def settled(self, url: str) -> str | None:
+        """Give the URL that `url` is visited as, after all steps; None where one drops it."""
+        return urls.canonicalize(url, self._steps) if self._steps else url
 
     def _made(self, url: str, *, dropped: bool) -> Target:
         general = "dropped" if dropped else self.refusal_of(url)

@@ -29,7 +29,7 @@ class Links(Section, frozen=True, kw_only=True):
     sitemaps: bool = False
     """Also visit what the sitemaps say that robots.txt names."""
     canonicalize: tuple[str, ...] = ()
-    """More steps for the URLs of links: sort_query, drop_tracking, drop_session_ids, or
+    """More steps for URLs, after the standard ones: sort_query, drop_tracking, drop_session_ids, or
     module:function for one of your own (a URL in, a URL or None out)."""
 
 
