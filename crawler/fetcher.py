@@ -7,6 +7,7 @@ robots.txt, dedupe, politeness and the address guard hold for them as for any re
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
@@ -20,7 +21,7 @@ from crawler.auth import Keys
 from crawler.cache import Cache
 from crawler.config import Config, Fetch
 from crawler.deadline import Deadline
-from crawler.errors import FetchError
+from crawler.errors import FetchError, UsageError
 from crawler.failures import named
 from crawler.guard import Guard
 from crawler.jars import Jars
@@ -189,7 +190,10 @@ class Fetcher:
         if urls.host_of(request.url) not in self._checked:
             self._check_address(request.url)
         way = self._way(request)
-        options = self._options(request, way, body)
+        try:
+            options = self._options(request, way, body)
+        except UsageError as error:  # a file that cannot be read, a secret that is not set
+            raise FetchError(str(error), Outcome.SPIDER_ERROR, final=True) from error
         if unhurried or request.timeout is not None:
             options["timeout"] = self._sessions.timeout(_times(request, unhurried))
         session = self._sessions.get(request.session, way.url if way and way.is_socks else "")
@@ -313,6 +317,8 @@ def _multipart(request: Request) -> aiohttp.FormData:
     form = aiohttp.FormData(default_to_multipart=True)
     for name, value in bodies.pairs(request.data):
         form.add_field(name, revealed(value))
-    for name, path in (request.files or {}).items():
-        form.add_field(name, bodies.opened(path), filename=PurePath(path).name)
+    for field, path in (request.files or {}).items():
+        name = PurePath(path).name
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        form.add_field(field, bodies.opened(path), filename=name, content_type=kind)
     return form

@@ -80,8 +80,8 @@ class Form:
         pairs: list[tuple[str, Any]] = []
         files: dict[str, PurePath | str] = {}
         for field, value in self._filled(wanted):
-            if isinstance(value, PurePath):
-                files[field.name] = value
+            if isinstance(value, PurePath) or (field.kind == "file" and value is not None):
+                files[field.name] = _file(field, value, wanted)
             elif value is not None:
                 pairs.append((field.name, value))
         pressed = self._button(button)
@@ -230,6 +230,14 @@ def _newlines(text: str) -> str:
     """Drop the first line feed, as the parser of HTML does, and write CRLF, as forms are sent."""
     text = text.removeprefix("\n")
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+
+
+def _file(field: Field, value: Any, wanted: Mapping[str, Any]) -> PurePath | str:
+    """Give the path that a file field sends; UsageError for several, or what is no path."""
+    if len(_values(wanted[field.name])) > 1 or isinstance(value, Secret):
+        raise UsageError(f"the field {field.name!r} sends one file; give its Path")
+    path: PurePath | str = value
+    return path
 
 
 def _values(value: Any) -> list[Any]:

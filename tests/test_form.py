@@ -92,6 +92,9 @@ def test_a_file_or_its_encoding_makes_the_form_multipart() -> None:
     form = page(f"<form method=post enctype=multipart/form-data>{controls}</form>").form()
     assert (form.fill().files, form.fill().data) == ({}, [("a", "1")])
     assert form.fill(f=Path("x.png")).files == {"f": Path("x.png")}
+    assert form.fill(f="x.png").files == {"f": "x.png"}
+    with pytest.raises(UsageError, match="'f' sends one file"):
+        form.fill(f=[Path("x.png"), Path("y.png")])
 
 
 def test_controls_outside_belong_to_the_form_they_name() -> None:

@@ -3,14 +3,18 @@
 import asyncio
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crawler import Crawler, ScrapedPage, Spider
 from crawler.config import Config, Fetch
 from crawler.errors import FetchError
 from crawler.fetcher import Fetcher
@@ -217,3 +221,36 @@ def test_statuses_and_conditions_are_given_as_they_are(httpbin: str) -> None:
         assert (await fetcher.fetch(tagged)).status == 304
 
     run(story, httpbin)
+
+
+class Members(Spider):
+    """Reads what only members may, from page to page."""
+
+    name = "members"
+
+    def parse(self, page: ScrapedPage) -> Any:
+        yield {"user": page.json()["user"], "in": page.json()["authenticated"]}
+        if page.depth == 0:
+            yield page.follow(page.url + "/SHA-256")
+
+
+def test_a_crawl_logs_in_by_digest(
+    httpbin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIN_PASSWORD", "p4ss-digest")
+    members, store = f"{httpbin}/digest-auth/auth/me/p4ss-digest", tmp_path / "m.db"
+    settings = {
+        "politeness": {"delay": 0.0},
+        "auth": {members: {"kind": "digest", "user": "me", "env": "BIN_PASSWORD"}},
+    }
+    spider = Members()
+    spider.start_urls = [members]
+
+    async def story() -> None:
+        async with Crawler(spider, store=store, settings=settings) as crawler:
+            assert (await crawler.run()).outcomes == {"ok": 2}
+
+    asyncio.run(story())
+    with closing(sqlite3.connect(store)) as db:
+        assert db.execute('SELECT user, "in" FROM item').fetchall() == [("me", 1), ("me", 1)]
+        assert not [line for line in db.iterdump() if "response=" in line]  # no answered challenge

@@ -87,8 +87,8 @@ def test_a_grep_for_the_secret_finds_nothing(
             error for (error,) in db.execute("SELECT error FROM pages WHERE error IS NOT NULL")
         ]
     assert sorted(outcomes.values()).count("bad_redirect") == 1
-    assert sorted(outcomes.values()).count("spider_error") == 1  # `broken`, and no other callback
-    assert outcomes[f"{Careful.site.at('/echo')}?4GET"] == "internal_error"
+    assert sorted(outcomes.values()).count("spider_error") == 2  # `broken`, and this one:
+    assert outcomes[f"{Careful.site.at('/echo')}?4GET"] == "spider_error"
     assert any("CAREFUL_NOT_SET is not in the environment" in trace for trace in traces)
     shown = capfd.readouterr()
     for text in (dump, caplog.text, shown.out, shown.err, *traces):
