@@ -7,7 +7,6 @@ leads there. A host that a seed names is allowed, as is everything under `fetch.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -15,10 +14,11 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
+from crawler.address import addresses
 from crawler.errors import AddressRefused
 
+_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -81,27 +81,26 @@ class GuardedResolver(AbstractResolver):
     def __init__(self, guard: Guard, *, patience: float = 10.0) -> None:
         """Wait `patience` seconds for an answer: the system's resolver knows no end."""
         self._guard, self._patience = guard, patience
-        self._resolver = ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Give the addresses of `host`; AddressRefused when none of them is allowed."""
-        try:
-            async with asyncio.timeout(self._patience):
-                found = await self._resolver.resolve(host, port, family)
-        except TimeoutError:
-            raise OSError(socket.EAI_AGAIN, f"no answer in {self._patience:g} s") from None
+        found = [
+            ResolveResult(
+                hostname=host, host=text, port=port, family=kind, proto=protocol, flags=_NUMERIC
+            )
+            for kind, protocol, text in await addresses(host, family, patience=self._patience)
+        ]
         if self._guard.resolves(host):
             return found
         allowed = [entry for entry in found if is_public(entry["host"])]
-        if found and not allowed:
+        if not allowed:
             raise AddressRefused(_refusal(host, found[0]["host"]))
         return allowed
 
     async def close(self) -> None:
-        """Close the resolver."""
-        await self._resolver.close()
+        """Do nothing: nothing is open."""
 
 
 def _refusal(host: str, address: str) -> str:

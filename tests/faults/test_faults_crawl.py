@@ -54,31 +54,6 @@ async def test_robots_txt_may_be_elsewhere_and_is_each_ports_own(tmp_path: Path)
         assert [ended.outcome(url) for url in urls] == ["robots_denied", "ok", "ok"]
 
 
-@plays("fault-079")
-async def test_many_hosts_on_one_address_share_the_workers(tmp_path: Path) -> None:
-    """Hosts are told apart by port here; what bounds them together is `engine.workers`."""
-    open_now = most = 0
-
-    async def counted(wire: Wire) -> None:
-        nonlocal open_now, most
-        open_now += 1
-        most = max(most, open_now)
-        await asyncio.sleep(0.02)
-        open_now -= 1
-        await wire.send(page())
-
-    servers = [FaultServer() for _ in range(15)]
-    for server in servers:
-        await server.__aenter__()
-    try:
-        urls = [server.at("/", counted) for server in servers]
-        ended = await crawl(urls, tmp_path / "a.db", engine={"workers": 4})
-        assert {ended.outcome(url) for url in urls} == {"ok"} and most <= 4
-    finally:
-        for server in servers:
-            await server.__aexit__()
-
-
 class Repeating(Visitor):
     """Yields one URL over and over, the last time when nothing else is left."""
 

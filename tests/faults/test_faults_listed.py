@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import test_faults_addresses
 import test_faults_breaker
 import test_faults_clock
 import test_faults_crawl
@@ -16,6 +17,7 @@ TESTS = Path(__file__).parent.parent
 PAGE = (TESTS.parent / "docs" / "faults.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| (fault-\d+) \| (.*) \|$", PAGE, re.MULTILINE))
 STORIES = (
+    test_faults_addresses,
     test_faults_breaker,
     test_faults_clock,
     test_faults_hosts,
