@@ -1,16 +1,24 @@
 """Grow a crawl to millions of URLs without a network, and say what a page and a URL cost.
 
     .venv/bin/python bench/scale.py                         # 10,000 to 1,000,000 URLs
-    .venv/bin/python bench/scale.py --most 10000000 --save  # minutes; docs/benchmarks-scale.json
+    .venv/bin/python bench/scale.py --most 10000000 --save  # half an hour
+    .venv/bin/python bench/scale.py --most 10000000 --directory KEPT
+    .venv/bin/python bench/scale.py --pairs KEPT            # 100,000 and 10,000,000 URLs by turns
 
 The frontier, the committer, the store and the link rules are the crawler's own, fed with the
 pages of `synthetic.Web` (5,000 hosts, 50 links a page of which nine in ten are known). At each
 power of ten the store is closed, and another process opens it and asks for its first request.
+
+The first and the last mark of a long run are half an hour apart, and the machine may have changed
+its mind in between. `--directory` keeps the store of each mark, and `--pairs` lets those of 100,000
+and the most URLs crawl a few thousand pages more by turns, each time from a fresh copy.
 """
 
 import argparse
 import asyncio
 import json
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -38,6 +46,7 @@ HEADER = (
     "| disk B/URL | resume s | resume MB |\n|---|---|---|---|---|---|---|---|---|"
 )
 WINDOW = 0.2  # the share of the way to each mark, at its end, over which the costs are taken
+WARM, PAGES, ROUNDS = 6_000, 6_000, 5  # of `--pairs`: pages before, pages measured, turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +98,8 @@ class Crawl:
         self.store = open_store(str(path), bodies=False, links=False)
         self.pages = 0
 
-    async def run_to(self, urls: int) -> Mark:
-        """Crawl until `urls` URLs are known; give what it cost."""
+    async def run_to(self, urls: int, warm: int | None = None) -> Mark:
+        """Crawl until `urls` URLs are known; give what it cost since `warm` of them were."""
         state = await self.store.open()
         self.frontier = Frontier(Pace(0.0, 1 << 30))
         self.frontier.pending = state.pending
@@ -98,7 +107,7 @@ class Crawl:
         await self.store.begin_run("scale", "{}")
         writing = asyncio.create_task(self.committer.run())
         await self._seed(state.seeded)
-        await self._grow_to(int(urls * (1 - WINDOW)))
+        await self._grow_to(int(urls * (1 - WINDOW)) if warm is None else warm)
         rest, links, pages = self.meter.rest(), self.meter.links, self.pages
         await self._grow_to(urls)
         await self.committer.flush()
@@ -174,11 +183,68 @@ def resumed(path: Path) -> tuple[float, float]:
     return at - start, rss
 
 
+# ---------------------------------------------------------------- two stores by turns
+
+
+def further(kept: Path, spread: str, hosts: int) -> Mark:
+    """Crawl on from a copy of a kept store, and give what a page costs there."""
+    web = Web(hosts=hosts, spread=SPREADS[spread], **json.loads(web_of(kept).read_text()))
+    collector = Collector(SiteSpider(), Linker(Scope("any"), SiteSpider.rules))
+    with tempfile.TemporaryDirectory(dir=kept.parent) as directory:
+        path = Path(directory, "scale.db")
+        shutil.copyfile(kept, path)
+        first = web.known
+        crawl = Crawl(path, web, Meter(), collector)
+        warm = first + WARM * web.new
+        return asyncio.run(crawl.run_to(warm + PAGES * web.new, warm))
+
+
+def pairs(directory: Path, spread: str, hosts: int) -> int:
+    """Print what a page costs with few URLs known and with many, by turns; 1 if over 1.5 times."""
+    kept = sorted(directory.glob("*.db"), key=lambda path: path.stat().st_size)
+    few, many = Path(directory, "100000.db"), kept[-1]
+    print(
+        f"| known | µs a page, links and store | the two by turns, {ROUNDS} rounds |\n|---|---|---|"
+    )
+    costs: dict[Path, list[float]] = {few: [], many: []}
+    for _ in range(ROUNDS):
+        for path, found in costs.items():
+            command = [sys.executable, __file__, "--further", str(path), "--spread", spread]
+            command += ["--hosts", str(hosts)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            found.append(float(done.stdout))
+    for path, found in costs.items():
+        shown = ", ".join(f"{cost:.0f}" for cost in found)
+        print(f"| {int(path.stem):,} | {statistics.median(found):.0f} | {shown} |")
+    ratio = statistics.median(
+        one / other for one, other in zip(costs[many], costs[few], strict=True)
+    )
+    print(f"\n{ratio:.2f} times")
+    return 0 if ratio <= 1.5 else 1
+
+
+def web_of(kept: Path) -> Path:
+    return kept.with_suffix(".json")
+
+
+def keep(path: Path, directory: Path, web: Web) -> None:
+    """Keep a closed store, and where its web stands, under the number of its URLs."""
+    kept = Path(directory, f"{web.known}.db")
+    shutil.copyfile(path, kept)
+    web_of(kept).write_text(json.dumps({"known": web.known, "drawn": web.drawn}))
+
+
 def main() -> int:
     options = arguments()
     if options.resume:
         asyncio.run(resume(options.resume))
         return 0
+    if options.further:
+        mark = further(options.further, options.spread, options.hosts)
+        print(mark.us_links_per_page + mark.us_store_per_page)
+        return 0
+    if options.pairs:
+        return pairs(options.pairs, options.spread, options.hosts)
     web = Web(hosts=options.hosts, spread=SPREADS[options.spread])
     collector = Collector(SiteSpider(), Linker(Scope("any"), SiteSpider.rules))
     print(HEADER)
@@ -190,6 +256,8 @@ def main() -> int:
             seconds, rss = resumed(path)
             marks.append(asdict(mark) | {"resume_seconds": seconds, "resume_rss_mb": rss})
             print(row(Mark(**marks[-1])), flush=True)
+            if options.directory:
+                keep(path, options.directory, web)
     if options.save:
         record = {"hosts": web.hosts, "spread": options.spread, "marks": marks}
         (DOCS / "benchmarks-scale.json").write_text(json.dumps(record, indent=1) + "\n")
@@ -201,9 +269,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--most", type=int, default=1_000_000, help="URLs at the last mark")
     parser.add_argument("--hosts", type=int, default=5_000)
     parser.add_argument("--spread", choices=list(SPREADS), default="zipf")
-    parser.add_argument("--directory", type=Path, help="where to put the store; a temporary one")
+    parser.add_argument("--directory", type=Path, help="keep the store of each mark here")
+    parser.add_argument("--pairs", type=Path, help="compare the stores kept there")
     parser.add_argument("--save", action="store_true")
     parser.add_argument("--resume", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--further", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
