@@ -49,7 +49,10 @@ class Keys:
 
     def __init__(self, settings: Auth) -> None:
         """Read the secrets; ConfigError for a prefix that is no URL, or a secret that is unset."""
-        keys = [Key(_prefix(text), credential) for text, credential in settings.at.items()]
+        at = {
+            _prefix(text): credential for text, credential in settings.at.items()
+        }  # the last wins
+        keys = [Key(prefix, credential) for prefix, credential in at.items()]
         self._keys = sorted(keys, key=lambda key: -len(key.prefix))
 
     def __bool__(self) -> bool:

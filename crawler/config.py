@@ -1,7 +1,7 @@
 """The configuration: closed, typed sections, and the layers that fill them.
 
 Layers, the later wins: defaults, `config.toml`, the spider's `settings`,
-`CRAWLER_SECTION__KEY` in the environment, `--set section.key=value`.
+`CRAWLER_SECTION__KEY` in the environment, `--set section.key=value`. Tables are joined.
 An unknown key is a ConfigError that names the nearest known one. msgspec and not pydantic-settings
 checks the values: it costs a tenth of the start-up time (docs/decisions/0004-configuration.md).
 """
@@ -211,8 +211,16 @@ def load(
         layer = _lifted(layer)
         _check(source, layer)
         for section, values in layer.items():
-            merged.setdefault(section, {}).update(values)
+            known = merged.setdefault(section, {})
+            known.update({key: _joined(known.get(key), value) for key, value in values.items()})
     return msgspec.convert(merged, Config)
+
+
+def _joined(before: Any, value: Any) -> Any:
+    """Give a later layer's value; a table joins the one before, an empty one empties it."""
+    if isinstance(before, Mapping) and isinstance(value, Mapping) and value:
+        return {**before, **value}
+    return value
 
 
 def _file_layer(path: Path | None) -> tuple[str, Layer]:

@@ -129,3 +129,18 @@ class Unmakeable(Spider):
         super().__init__(**arguments)
         if "crawler.parsers.worker" in sys.modules:
             raise RuntimeError("not twice")
+
+
+class Baker(Spider):
+    """Use the cookie jars where they are, and where they are not."""
+
+    name = "baker"
+
+    def start(self):
+        for url in self.start_urls:
+            self.cookies[None].set("from", "start", url=url)
+            yield Request(url)
+
+    def parse(self, page):
+        yield {"method": page.json()["method"]}
+        self.cookies[None].set("from", "parse", url=page.url)

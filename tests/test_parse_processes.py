@@ -371,3 +371,23 @@ def test_headers_that_are_no_utf8_reach_the_callback_as_they_are():
     visit = type("Visit", (), {"todo": (1, 0, 1, 1, request.url, 0, 0, 0.0, None, None, None)})
     task = processes._task(visit, response, request, call=True)  # type: ignore[arg-type]
     assert task.headers == [("X-Odd", b"caf\xe9")]
+
+
+def test_cookie_jars_are_there_at_the_start_and_their_absence_in_a_callback_is_named(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "s.db"
+
+    async def story() -> None:
+        async with PracticeSite() as site:
+            spider = parse_spiders.Baker()
+            spider.start_urls = [site.at("/echo")]
+            await crawled(spider, store, 1)
+            [hit] = [hit for hit in site.hits if hit.path == "/echo"]
+            assert hit.headers["Cookie"] == "from=start"
+
+    asyncio.run(story())
+    [(outcome, error)] = rows(store, "SELECT outcome, error FROM pages")
+    assert outcome == "spider_error"
+    assert "self.cookies: the jars are not in a parse process" in error
+    assert rows(store, "SELECT count(*) FROM item") == [(1,)]

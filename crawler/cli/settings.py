@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 _HEAD = """\
 # The configuration of Crawlkeep: every key, at its default. Take the "#" off what you change.
 # Of two layers the later wins: this file, a spider's `settings`, the environment
-# (CRAWLER_SECTION__KEY), the command line (--set section.key=value).
+# (CRAWLER_SECTION__KEY), the command line (--set section.key=value). Tables (headers, hosts, pins,
+# keys) are joined, entry by entry; an empty one ({}) forgets what earlier layers said.
 """
 _MARKDOWN_HEAD = """\
 # Configuration
 
 Layers, the later wins: the defaults, `config.toml` in the working directory (or `--config FILE`), \
 a spider's `settings`, the environment (`CRAWLER_SECTION__KEY`), `--set section.key=value`. \
+Tables (`fetch.headers`, `proxy.hosts`, `tls.pins`, `[auth]` …) are joined, entry by entry; \
+an empty one (`{}`) forgets what earlier layers said. \
 An unknown key is an error that names the nearest known one. \
 `crawler config` prints a `config.toml` with every key at its default; \
 this page is made from the same source by `crawler config --format markdown`.

@@ -57,7 +57,21 @@ def spider_of(recipe: Recipe) -> Spider:
     spider: Spider = found(*recipe.positional, **recipe.named)
     for name, value in recipe.attributes.items():
         setattr(spider, name, value)
+    spider.cookies = _NoJars()  # type: ignore[assignment]
     return spider
+
+
+class _NoJars:
+    """Stands where the cookie jars would be: only the crawl's own process has them."""
+
+    def __getitem__(self, session: str | None) -> Any:
+        raise SpiderError(
+            "self.cookies: the jars are not in a parse process, where callbacks run; use them in"
+            " start(), give the request its `cookies`, or set engine.parse_processes to 0"
+        )
+
+    def __iter__(self) -> Any:
+        return self[None]
 
 
 def _module(name: str, file: str) -> ModuleType:
