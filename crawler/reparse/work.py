@@ -93,6 +93,8 @@ def _start(work: Work, processes: int) -> list[tuple[BaseProcess, Connection]]:
     import multiprocessing  # 10 ms that one process can do without
 
     fork = _can_fork()
+    if fork:
+        import parsel  # noqa: F401  # nearly every spider does, and a child each would
     context: Any = multiprocessing.get_context("fork" if fork else "spawn")
     children: list[tuple[BaseProcess, Connection]] = []
     for number in range(processes):
