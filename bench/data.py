@@ -48,7 +48,7 @@ def make(path: Path, pages: int, items: int, links: int, text: bool) -> None:
     path.unlink(missing_ok=True)
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA page_size = 8192")
-    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA journal_mode = OFF")
     db.execute("PRAGMA synchronous = OFF")
     db.execute("PRAGMA cache_size = -400000")
     for file in MIGRATIONS:
@@ -61,7 +61,7 @@ def make(path: Path, pages: int, items: int, links: int, text: bool) -> None:
     if items:
         _items(db, pages, items)
     db.execute("COMMIT")
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.execute("PRAGMA journal_mode = WAL")
     db.close()
 
 

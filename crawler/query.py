@@ -78,7 +78,8 @@ class Reader:
             raise _named(error, self.path) from None
 
     def _open(self) -> sqlite3.Connection:
-        uri = self.path.absolute().as_uri() + "?mode=ro"
+        # Not mode=ro: that leaves an empty log and its index behind when it is the last to close.
+        uri = self.path.absolute().as_uri() + "?mode=rw"
         try:
             return _connect(uri)
         except sqlite3.OperationalError as error:
@@ -86,7 +87,7 @@ class Reader:
                 raise _named(error, self.path) from None
             # In a directory that cannot be written SQLite cannot make the -shm file that WAL needs.
             try:
-                return _connect(uri + "&immutable=1")
+                return _connect(uri.replace("=rw", "=ro&immutable=1"))
             except sqlite3.Error as error:
                 raise _named(error, self.path) from None
         except sqlite3.DatabaseError as error:
@@ -109,7 +110,7 @@ _PRAGMAS = {
 
 
 def _allowed(action: int, first: str | None, second: str | None, *place: str | None) -> int:
-    """Refuse what `mode=ro` and `query_only` do not: other files, and settings of the connection.
+    """Refuse what `query_only` does not: other files, and settings of the connection.
 
     Nothing more: virtual tables such as the index describe themselves with a CREATE TABLE.
     """

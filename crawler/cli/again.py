@@ -13,7 +13,11 @@ from crawler.cli import options
 from crawler.cli.options import LogLevel
 
 if TYPE_CHECKING:
+    from crawler.config import Config
+    from crawler.sitemap import Entry
     from crawler.spider import Spider
+
+_SITEMAPS = 1000  # of an index that are read
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -45,8 +49,11 @@ def recrawl(
     where: Annotated[str, typer.Option(help="SQL over pages: only these.")] = "",
     all_: Annotated[bool, typer.Option("--all", help="Also pages that are not due yet.")] = False,
     sitemap: Annotated[
-        list[Path] | None,
-        typer.Option(help="A sitemap or feed file: what it says changed is due now."),
+        list[str] | None,
+        typer.Option(
+            metavar="URL|FILE",
+            help="A sitemap or feed: what it says changed is due now, what is new is queued.",
+        ),
     ] = None,
     arguments: Annotated[
         list[str] | None, typer.Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
@@ -65,15 +72,21 @@ def recrawl(
 
     Example: crawler recrawl --store quotes --where "depth <= 1"
     """
+    from crawler import config as configuration
     from crawler.cli import running, stores
     from crawler.store import upkeep
     from crawler.store.rows import iso
 
     path = stores.find(store if store or not spider else spider)
+    settings = configuration.load(config, overrides=set_ or ())
     now = iso(datetime.now(UTC).timestamp())
-    for file in sitemap or ():
-        upkeep.bring_forward(path, _changed(file), now)
-    number = upkeep.recrawl(path, now, where, all_=all_)
+    number = 0
+    for source in sitemap or ():
+        entries = _entries(source, settings)
+        changed = [(e.url, iso(e.modified.timestamp())) for e in entries if e.modified is not None]
+        upkeep.bring_forward(path, changed, now)
+        number += upkeep.add_new(path, [entry.url for entry in entries])
+    number += upkeep.recrawl(path, now, where, all_=all_)
     if not number:
         print(f"{path}: no page is due; --all visits every page", file=sys.stderr)
         return
@@ -106,11 +119,43 @@ def _spider(name: str | None, path: Path, arguments: list[str]) -> Spider:
         return SiteSpider(*[url for (url,) in seeds])
 
 
-def _changed(file: Path) -> list[tuple[str, str]]:
+def _entries(source: str, settings: Config) -> list[Entry]:
+    """Read a sitemap or feed, and the sitemaps that an index names; UsageError where there is none.
+
+    Of an index only sitemaps of its own host are read.
+    """
+    from crawler import urls
+    from crawler.errors import UsageError
     from crawler.sitemap import parse
 
-    found = parse(file.read_bytes(), f"file://{file}")
-    return [(entry.url, entry.lastmod) for entry in found if entry.lastmod]
+    if "://" not in source:
+        try:
+            entries = parse(Path(source).read_bytes(), Path(source).absolute().as_uri())
+        except OSError as error:
+            raise UsageError(f"--sitemap {source}: {error.strerror}") from None
+        return [entry for entry in entries if entry.kind == "page"]
+    found: list[Entry] = []
+    named = [urls.from_cli(source)]
+    for url in named:  # which grows
+        for entry in parse(_fetched(url, settings), url):
+            if entry.kind == "page":
+                found.append(entry)
+            elif urls.host_of(entry.url) == urls.host_of(named[0]) and len(named) < _SITEMAPS:
+                named += [entry.url] * (entry.url not in named)
+    return found
+
+
+def _fetched(url: str, settings: Config) -> bytes:
+    import asyncio
+
+    from crawler.clients import fetch_all
+    from crawler.errors import UsageError
+
+    [found] = asyncio.run(fetch_all([url], config=settings))
+    if found.response is None or not found.ok:
+        why = found.error or f"status {found.response.status if found.response else '-'}"
+        raise UsageError(f"--sitemap {url}: {why}")
+    return found.response.body
 
 
 def changes(

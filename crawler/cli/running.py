@@ -46,6 +46,7 @@ class Wish:
 def run(spider: Spider, wish: Wish) -> int:
     """Crawl to the end or to a signal, tell how it went, and give the exit code."""
     config = configuration.load(wish.config, spider=spider.settings, overrides=wish.overrides)
+    _read_gates(spider)
     screen = Screen(quiet=wish.quiet)
     start_logging(screen, "warning" if wish.quiet else wish.log_level)
     if wish.fresh:
@@ -61,6 +62,15 @@ def run(spider: Spider, wish: Wish) -> int:
     if not summary.total_pages:
         return NO_PAGE
     return _gates(spider, wish)
+
+
+def _read_gates(spider: Spider) -> None:
+    """Tell of an expectation that cannot be read before the crawl, not after it."""
+    if spider.expect and not isinstance(spider.expect, str):  # of a text the crawl itself tells
+        from crawler import gates
+
+        for text in spider.expect:
+            gates.gate(text)
 
 
 def _gates(spider: Spider, wish: Wish) -> int:

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from crawler import urls
 from crawler.errors import QueryError, StoreRefused
+from crawler.request import url_hash
 from crawler.store.causes import named
 from crawler.store.claim import Claim
 
@@ -94,6 +96,29 @@ def bring_forward(path: Path, changed: Iterable[tuple[str, str]], now: str) -> i
     return number
 
 
+def add_new(path: Path, found: Iterable[str]) -> int:
+    """Queue canonical URLs never seen, of hosts that pages are stored of; give their number."""
+    with claimed(path) as db:
+        hosts = dict(db.execute("SELECT name, host_id FROM hosts WHERE pages > 0"))
+        seq = int(dict(db.execute("SELECT key, value FROM crawl")).get("next_seq", 1))
+        new: dict[tuple[int, int], str] = {}
+        for url in found:
+            host_id = hosts.get(urls.host_of(url))
+            key = (host_id or 0, url_hash(url))
+            if host_id and db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount:
+                new[key] = url
+        for (host_id, digest), url in new.items():
+            db.execute(
+                "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth)"
+                " VALUES (?, 1, ?, ?, ?, 1)",
+                (host_id, seq, digest, url),
+            )
+            db.execute("UPDATE hosts SET pending = pending + 1 WHERE host_id = ?", (host_id,))
+            seq += 1
+        db.execute("INSERT OR REPLACE INTO crawl (key, value) VALUES ('next_seq', ?)", (seq,))
+    return len(new)
+
+
 def _chosen(db: sqlite3.Connection, where: str) -> list[tuple[Any, ...]]:
     try:
         return db.execute(
@@ -113,7 +138,7 @@ def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: 
     seq = int(values.get("next_seq", 1))
     pending: dict[int, int] = {}
     todo = {}
-    for _, host_id, url_hash, url, depth, parent, callback, request, headers, outcome, _ in rows:
+    for _, host_id, digest, url, depth, parent, callback, request, headers, outcome, _ in rows:
         extra = json.loads(request) if request else {}
         extra.pop("hops", None)
         old = {k: v for k, v in (extra.pop("headers", None) or {}).items()
@@ -122,11 +147,11 @@ def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: 
             old |= _validators(headers)
         if old:
             extra["headers"] = old
-        key = (host_id, url_hash)
+        key = (host_id, digest)
         if key not in todo:
             pending[host_id] = pending.get(host_id, 0) + 1
             text = json.dumps(extra) if extra else None
-            todo[key] = (host_id, depth, seq, url_hash, url, depth, parent, callback, text)
+            todo[key] = (host_id, depth, seq, digest, url, depth, parent, callback, text)
             seq += 1
     db.executemany(
         "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth, parent_id, callback, extra)"
