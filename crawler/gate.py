@@ -88,6 +88,8 @@ class Gate:
 
     async def ask(self, host: HostQueue) -> None:
         """Fetch the host's robots.txt; afterwards it is known, or the host rests."""
+        # It starts later than its slot was reserved by as long as the store took to be asked.
+        self._frontier.rest(host, self._frontier.now() + host.pace.delay)
         try:
             response = await self._follow(host.name + "/robots.txt")
         except FetchError as error:
@@ -98,8 +100,8 @@ class Gate:
         if response.status >= 500 or response.status == 429:
             return self._again(host)
         body = response.body[:LIMIT] if response.status < 300 else b""
-        at = self._frontier.wall()
-        return self._keep(host, RobotsRow(host.host_id, at, response.status, body))
+        row = RobotsRow(host.host_id, response.started, response.status, body)
+        return self._keep(host, row)
 
     async def _follow(self, url: str) -> Response:
         """Give the answer at the end of at most five redirects, across hosts too."""

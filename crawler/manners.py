@@ -1,7 +1,7 @@
 """How polite a crawl was, proven from its store: starts, spacing and requests in flight per host.
 
-Every try is a row of `pages` or `attempts` with its start and its seconds. Requests for robots.txt
-are not among them; a host gets one a day.
+Every try is a row of `pages` or `attempts` with its start and its seconds. The last fetch of each
+robots.txt counts as a start, too; earlier ones, a day or more before, left no row.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ _SENT = (
     "SELECT host_id, {at} AS at, coalesce(elapsed, 0) FROM {table} WHERE outcome NOT IN"
     " ('robots_denied', 'robots_unreachable', 'host_given_up', 'trapped', 'address_refused',"
     " 'internal_error')"
+)
+_ROBOTS = (
+    "SELECT host_id, strftime('%Y-%m-%dT%H:%M:%fZ', fetched_at, 'unixepoch'), 0 FROM robots"
+    " WHERE status IS NOT NULL"
 )
 
 
@@ -54,7 +58,7 @@ def manners(reader: Reader) -> list[Manners]:
     names = dict(reader.query("SELECT host_id, name FROM hosts").rows)
     sent = reader.query(
         f"{_SENT.format(at='fetched_at', table='pages')}"
-        f" UNION ALL {_SENT.format(at='at', table='attempts')} ORDER BY 1, 2"
+        f" UNION ALL {_SENT.format(at='at', table='attempts')} UNION ALL {_ROBOTS} ORDER BY 1, 2"
     ).rows
     found = []
     for host_id, rows in groupby(sent, key=lambda row: row[0]):
