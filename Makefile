@@ -15,11 +15,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test check fmt clean setup docs bench bench-scale bench-sites profile conformance
+.PHONY: help crawl test kill-test check fmt clean setup docs bench bench-scale bench-flat bench-start bench-sites profile conformance
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test setup fmt docs bench bench-scale bench-sites profile conformance clean'
+	@echo 'also: kill-test setup fmt docs bench bench-scale bench-flat bench-start bench-sites profile conformance clean'
 
 # ---------------------------------------------------------------- use
 
@@ -75,6 +75,14 @@ bench: $(DEV)
 
 bench-scale: $(DEV)
 	$(BIN)/python bench/scale.py $(ARGS)
+
+# What stays small: the stalls of the event loop, and memory over 100,000 pages.
+bench-flat: $(DEV)
+	$(BIN)/python bench/stall.py
+	$(BIN)/python bench/flat.py $(ARGS)
+
+bench-start: $(DEV)
+	$(BIN)/python bench/start.py $(ARGS)
 
 profile: $(DEV)
 	$(BIN)/python bench/stages.py $(ARGS)
