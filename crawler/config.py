@@ -158,6 +158,17 @@ class Store(Section, frozen=True, kw_only=True):
     """Finished visits that are committed at once."""
 
 
+class Revisit(Section, frozen=True, kw_only=True):
+    """When `crawler recrawl` visits a page again."""
+
+    first: SomeSeconds = 86400.0
+    """Seconds to the second visit. A change halves the time, none makes it half as long again."""
+    least: SomeSeconds = 3600.0
+    """Seconds between two visits of a page that changes all the time."""
+    most: SomeSeconds = 5184000.0
+    """Seconds between two visits of a page that never changes."""
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every section; see each for its keys."""
 
@@ -165,6 +176,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     politeness: Politeness = Politeness()
     fetch: Fetch = Fetch()
     store: Store = Store()
+    revisit: Revisit = Revisit()
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
     auth: Auth = Auth()

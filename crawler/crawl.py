@@ -98,6 +98,7 @@ class Crawler:
             bodies=settings.bodies,
             links=settings.links,
             versions=settings.versions,
+            revisit=self.config.revisit,
         )
         self.state = await self._store.open()
         try:

@@ -28,6 +28,7 @@ from crawler import (
     search,
     warc,
 )
+from crawler.config import Revisit
 from crawler.errors import QueryError, SpiderError, StoreFull, UsageError
 from crawler.formats import Wish
 from crawler.markdown import markdown_of
@@ -35,7 +36,7 @@ from crawler.markdown_files import path_of
 from crawler.query import Reader
 from crawler.readable import text_of
 from crawler.store import open_store, upkeep
-from crawler.store.revisits import LEAST, MOST, interval
+from crawler.store.revisits import interval
 
 LATER = "2999-01-01T00:00:00.000Z"
 
@@ -364,9 +365,10 @@ def test_a_later_visit_tells_what_is_new_changed_and_gone(tmp_path: Path) -> Non
 
 
 def test_a_page_is_visited_sooner_after_a_change_and_later_after_none() -> None:
-    assert interval(86400, True) < 86400 < interval(86400, False)
-    assert interval(LEAST, True) == LEAST
-    assert interval(MOST, False) == MOST
+    bounds = Revisit(least=10, most=1000)
+    assert interval(100, True, bounds) < 100 < interval(100, False, bounds)
+    assert interval(10, True, bounds) == 10
+    assert interval(1000, False, bounds) == 1000
 
 
 # ---------------------------------------------------------------- health, reports

@@ -78,7 +78,8 @@ def recrawl(
     from crawler.store.rows import iso
 
     path = stores.find(store if store or not spider else spider)
-    settings = configuration.load(config, overrides=set_ or ())
+    made = _spider(spider, path, arguments or [])
+    settings = configuration.load(config, spider=made.settings, overrides=set_ or ())
     now = iso(datetime.now(UTC).timestamp())
     number = 0
     for source in sitemap or ():
@@ -86,11 +87,10 @@ def recrawl(
         changed = [(e.url, iso(e.modified.timestamp())) for e in entries if e.modified is not None]
         upkeep.bring_forward(path, changed, now)
         number += upkeep.add_new(path, [entry.url for entry in entries])
-    number += upkeep.recrawl(path, now, where, all_=all_)
+    number += upkeep.recrawl(path, now, where, every=settings.revisit.first, all_=all_)
     if not number:
         print(f"{path}: no page is due; --all visits every page", file=sys.stderr)
         return
-    made = _spider(spider, path, arguments or [])
     wish = running.Wish(
         store=path,
         config=config,

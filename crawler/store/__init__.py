@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from crawler.config import Revisit
 from crawler.page import Visit
 from crawler.request import Candidate, Todo
+
+_REVISIT = Revisit()
 
 
 class HostRow(NamedTuple):
@@ -71,6 +74,16 @@ class Committed(NamedTuple):
     added: list[Todo]
     hosts: dict[int, HostRow]
     new: int  # requests never seen before
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What is kept of a page beside its row, and when it is due again."""
+
+    bodies: bool = True
+    links: bool = True
+    versions: int = 1
+    revisit: Revisit = _REVISIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +148,10 @@ def open_store(
     bodies: bool = True,
     links: bool = True,
     versions: int = 1,
+    revisit: Revisit = _REVISIT,
 ) -> Store:
     """Give the store behind an address: a file path, or a PostgreSQL DSN."""
     from crawler.store.sqlite import SqliteStore
 
-    return SqliteStore(address, durable=durable, bodies=bodies, links=links, versions=versions)
+    keep = Keep(bodies=bodies, links=links, versions=versions, revisit=revisit)
+    return SqliteStore(address, durable=durable, keep=keep)

@@ -10,13 +10,12 @@ from operator import itemgetter
 from typing import Any
 
 import aiosqlite
-import msgspec
 
 from crawler.errors import StoreError
 from crawler.items import Record
 from crawler.page import Visit
 from crawler.request import Candidate, Todo
-from crawler.store import Batch, Committed, HostRow, cookies, revisits, texts
+from crawler.store import Batch, Committed, HostRow, Keep, cookies, revisits, texts
 from crawler.store.items import ItemTables
 from crawler.store.rows import (
     BODY,
@@ -35,14 +34,6 @@ HOSTS = "SELECT host_id, name, pending, next_at, delay, failures, pages FROM hos
 _SLICE = 4000  # candidates that one statement takes: the loop stands still for about 8 ms
 _LARGE = 1 << 20  # bytes of bodies in a flush that take over 3 ms to compress
 _HOST_NAMES = 50_000  # names whose ids are remembered; 100 bytes each
-
-
-class Keep(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a page beside its row: its body, its links, how many versions."""
-
-    bodies: bool = True
-    links: bool = True
-    versions: int = 1
 
 
 class Flush:
@@ -97,7 +88,7 @@ class Flush:
         rows = list(enumerate(ended, start=first))
         settled = None
         if self._again:
-            settled = await revisits.settle(self._db, self.run_id, rows, self._keep.versions)
+            settled = await revisits.settle(self._db, self.run_id, rows, self._keep)
             rows = settled.rows
         hosts: dict[int, HostRow] = {}
         added: list[Todo] = []

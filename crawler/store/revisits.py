@@ -15,12 +15,11 @@ import aiosqlite
 import zstandard
 
 from crawler.charset import decode
+from crawler.config import Revisit
 from crawler.page import Outcome, Visit
 from crawler.readable import text_of
+from crawler.store import Keep
 from crawler.store.rows import content_hash_of, iso, to_json, unpack
-
-HOUR, DAY = 3600.0, 86400.0
-FIRST, LEAST, MOST = DAY, HOUR, 60 * DAY
 
 _GONE = frozenset({Outcome.NOT_FOUND})
 _ANSWERS = frozenset({Outcome.OK, Outcome.REDIRECT, Outcome.NOT_FOUND, Outcome.SPIDER_ERROR})
@@ -52,16 +51,16 @@ class Settled(NamedTuple):
     pages: int  # stored pages that were counted before
 
 
-def interval(every: float, changed: bool) -> float:
+def interval(every: float, changed: bool, bounds: Revisit) -> float:
     """Give the seconds until the next visit: half after a change, half as much again after none."""
-    return min(MOST, max(LEAST, every / 2 if changed else every * 1.5))
+    return min(bounds.most, max(bounds.least, every / 2 if changed else every * 1.5))
 
 
 async def settle(
     db: aiosqlite.Connection,
     run_id: int,
     pairs: Sequence[tuple[int, Visit]],
-    versions: int = 1,
+    keep: Keep,
 ) -> Settled:
     """Write down what changed since the visits before; called inside the commit's transaction."""
     known = await _known(db, [visit.todo.url for _, visit in pairs])
@@ -82,13 +81,13 @@ async def settle(
             await _touch(db, was, run_id, visit)
         elif kind != "failed":
             counted += was.outcome in _PRESENT
-            await _replace(db, was, kind, versions)
+            await _replace(db, was, kind, keep.versions)
             settled.rows.append((was.page_id, visit))
             settled.first_at[was.page_id] = was.first_at or was.fetched_at
             if visit.stored:
                 settled.replaced.append(was.page_id)
     await _insert_changes(db, changes)
-    await _insert_checks(db, checks)
+    await _insert_checks(db, checks, keep.revisit)
     return settled._replace(pages=counted)
 
 
@@ -187,7 +186,9 @@ async def _insert_changes(db: aiosqlite.Connection, changes: list[tuple[Any, ...
     )
 
 
-async def _insert_checks(db: aiosqlite.Connection, checks: list[tuple[int, str, bool]]) -> None:
+async def _insert_checks(
+    db: aiosqlite.Connection, checks: list[tuple[int, str, bool]], bounds: Revisit
+) -> None:
     """Write when each page is due again."""
     ids = to_json([page_id for page_id, _, _ in checks])
     found = await db.execute_fetchall(
@@ -199,7 +200,7 @@ async def _insert_checks(db: aiosqlite.Connection, checks: list[tuple[int, str, 
     now = time.time()
     rows = []
     for page_id, at, changed in checks:
-        every, visits, changes = known.get(page_id, (FIRST, 1, 0))
-        every = interval(every, changed)
+        every, visits, changes = known.get(page_id, (bounds.first, 1, 0))
+        every = interval(every, changed, bounds)
         rows.append((page_id, at, every, iso(now + every), visits + 1, changes + changed))
     await db.executemany("INSERT OR REPLACE INTO revisits VALUES (?, ?, ?, ?, ?, ?)", rows)

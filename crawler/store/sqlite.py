@@ -26,13 +26,14 @@ from crawler.store import (
     Committed,
     CookieRow,
     HostRow,
+    Keep,
     RobotsRow,
     State,
     cookies,
 )
 from crawler.store.causes import named
 from crawler.store.claim import Claim
-from crawler.store.flush import HOSTS, Flush, Keep
+from crawler.store.flush import HOSTS, Flush
 from crawler.store.rows import (
     iso,
 )
@@ -56,14 +57,12 @@ class SqliteStore:
         self,
         path: str | Path,
         *,
-        durable: str = "normal",
-        bodies: bool = True,
-        links: bool = True,
-        versions: int = 1,
+        durable: str,
+        keep: Keep,
     ) -> None:
         self.path = Path(path)
         self.durable = durable
-        self._keep = Keep(bodies=bodies, links=links, versions=versions)
+        self._keep = keep
         self._claim = Claim(self.path)
         self._log = Log(self.path)
         self._cache = 0  # KB
