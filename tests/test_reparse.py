@@ -134,9 +134,27 @@ class Patient(Spider):
     pipelines = (lambda item: item, _drop)
 
 
-def test_callbacks_and_pipelines_that_are_awaited_run_as_in_a_crawl(tmp_path: Path) -> None:
+class Wrapped(Patient):
+    """A plain function that gives a coroutine, as a decorator leaves it."""
+
+    def parse(self, page: ScrapedPage) -> Any:
+        return super().parse(page)
+
+
+class Streaming(Patient):
+    """An asynchronous generator."""
+
+    async def parse(self, page: ScrapedPage) -> Any:
+        for result in await super().parse(page):
+            yield result
+
+
+@pytest.mark.parametrize("kind", [Patient, Wrapped, Streaming])
+def test_callbacks_and_pipelines_that_are_awaited_run_as_in_a_crawl(
+    tmp_path: Path, kind: type[Spider]
+) -> None:
     path = made(tmp_path / "a.db", 3)
-    diff = reparse(path, Patient)
+    diff = reparse(path, kind)
     assert (diff.added, diff.requests, diff.errors) == (3, 3, 0)
     assert rows(path, "SELECT title FROM head ORDER BY page_id") == [("1",), ("2",), ("3",)]
 

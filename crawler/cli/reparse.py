@@ -32,7 +32,8 @@ def reparse(
 ) -> None:
     """Run callbacks again over stored pages.
 
-    Without the network. Shows what would change; --apply replaces the items of each page.
+    Without the network. Shows what would change; --apply replaces the items of each page, and can
+    be stopped at any moment. Requests that callbacks yield are counted, not followed.
 
     Example: crawler reparse quotes --where "depth > 0" --apply
     """
