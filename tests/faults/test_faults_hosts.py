@@ -105,17 +105,6 @@ async def test_bytes_behind_an_answer_are_never_the_next_answer(tmp_path: Path) 
             assert {ended.page(url).body for url in nexts} == {b"<p>mine"}
 
 
-@plays("fault-016")
-async def test_chunks_win_over_a_length(tmp_path: Path) -> None:
-    """RFC 9112 section 6.3; that both are there may also be called an error."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\n"
-    both = head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-    async with FaultServer() as server:
-        url = server.at("/both", both)
-        ended = await crawl([url], tmp_path / "a.db")
-        assert ended.outcome(url) == "protocol_error" or ended.page(url).body == b"hello"
-
-
 # ---------------------------------------------------------------- redirects
 
 
