@@ -182,6 +182,12 @@ async def _novelty(crawl: Crawl, traps: Traps) -> Novelty:
     if novelty.contents is not None:
         for digest, url in await crawl.store.contents(_CONTENTS):
             novelty.contents.load(digest, url)
+    if novelty.contents is not None and limits.near:
+        for number, url in await crawl.store.simhashes(_CONTENTS):
+            novelty.contents.load_near(number, url)
+    if limits.endless_after:
+        for pattern in await crawl.store.endless():
+            traps.close(pattern)
     return novelty
 
 

@@ -44,7 +44,8 @@ class Novelty:
 
     def _look(self, visit: Visit, page: ScrapedPage, suspected: bool) -> None:
         if suspected:
-            self.traps.compare(page.url, page.html)
+            visit.endless = self.traps.compare(page.url, page.html)
         if self.contents is not None and page.body:
             html = page.html if self._near and page.response.is_html else None
-            visit.duplicate_of = self.contents.original(page.body, html, page.url)
+            found = self.contents.original(page.body, html, page.url)
+            visit.duplicate_of, visit.simhash = found

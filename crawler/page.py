@@ -345,6 +345,8 @@ class Visit:
     redirect_to: str | None = None
     canonical: str | None = None
     duplicate_of: str | None = None
+    simhash: int | None = None  # of a text that is new, where near ones are looked for
+    endless: str | None = None  # the pattern of URLs that this page closed
     elapsed: float | None = None  # seconds that a try without a response took
     file: StoredFile | None = None  # what a Download stored
     text: str | None = None

@@ -86,7 +86,10 @@ class _Pattern:
 
 
 class Traps:
-    """What one run knows about endless spaces; all of it bounded."""
+    """What is known about endless spaces; all of it bounded.
+
+    A pattern that was closed stays so over runs; what is counted on the way there starts anew.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -149,8 +152,15 @@ class Traps:
         pattern.pages += 1
         return pattern.pages > self._settings.endless_after
 
-    def compare(self, url: str, html: str) -> None:
-        """Close the pattern of a page when its text, like many before it, says nothing new."""
+    def close(self, pattern: str) -> None:
+        """Refuse the URLs of a pattern that an earlier run found endless."""
+        self._closed.add(pattern)
+
+    def compare(self, url: str, html: str) -> str | None:
+        """Close the pattern of a page when its text, like many before it, says nothing new.
+
+        Give the pattern where this page closed it.
+        """
         name = pattern_of(url)
         pattern = self._patterns[name]
         text = xxhash.xxh3_64_intdigest(
@@ -159,8 +169,10 @@ class Traps:
         pattern.repeats = pattern.repeats + 1 if text in pattern.texts else 0
         if len(pattern.texts) < _TEXTS:
             pattern.texts.add(text)
-        if pattern.repeats >= self._settings.endless_repeats:
-            self._closed.add(name)
+        if pattern.repeats < self._settings.endless_repeats or name in self._closed:
+            return None
+        self._closed.add(name)
+        return name
 
     def _remembered(self, memory: OrderedDict[str, V], key: str, default: V) -> V:
         value = memory.setdefault(key, default)
@@ -192,8 +204,17 @@ class Contents:
         """Remember a body that an earlier run stored, by its XXH3-128."""
         self._remember(bytes.fromhex(digest), url)
 
-    def original(self, body: bytes, html: str | None, url: str) -> str | None:
-        """Give the URL of the page whose content this is; where it is new, remember it."""
+    def load_near(self, number: int, url: str) -> None:
+        """Remember the simhash of a text that an earlier run stored."""
+        if self._near is not None:
+            self._near.add(number, url)
+
+    def original(self, body: bytes, html: str | None, url: str) -> tuple[str | None, int | None]:
+        """Give the URL of the page whose content this is; where it is new, remember it.
+
+        The other value is the simhash of a text that was remembered.
+        """
+        remembered: int | None = None
         digest = xxhash.xxh3_128_digest(body)
         found = self._exact.get(digest)
         if found is None and self._near is not None and html is not None:
@@ -203,9 +224,10 @@ class Contents:
             found = self._near.find(number)
             if found is None:
                 self._near.add(number, url)
+                remembered = number
         if found is None:
             self._remember(digest, url)
-        return None if found == url else found
+        return None if found == url else found, remembered
 
     def _remember(self, digest: bytes, url: str) -> None:
         self._exact[digest] = url

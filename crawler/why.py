@@ -21,9 +21,10 @@ from crawler.query import Reader
 from crawler.robots import Robots
 from crawler.rules import Linker, Rule
 from crawler.scope import Scope
-from crawler.traps import Traps
+from crawler.traps import Traps, pattern_of
 
-_CHAIN = 1000  # parents that are told at most
+_CHAIN = 1000  # parents that are looked up at most
+_NEAREST, _FIRST = 10, 2  # of a long chain of parents, these are told
 _SOURCES = 5  # pages that link to it that are named
 
 
@@ -40,6 +41,8 @@ class Laws(NamedTuple):
     config: Config
     rules: tuple[Rule, ...]
     scope: Scope
+    endless: frozenset[str] = frozenset()
+    """The patterns of URLs that are closed."""
 
     @property
     def agent(self) -> str:
@@ -71,7 +74,20 @@ def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> La
         " UNION SELECT url FROM todo WHERE depth = 0 LIMIT 10000"
     )
     seeds = tuple(seed for (seed,) in reader.query(sql).rows)
-    return Laws(config, tuple(rules), Scope(config.engine.scope, seeds, tuple(domains)))
+    scope = Scope(config.engine.scope, seeds, tuple(domains))
+    return Laws(
+        config, tuple(rules), scope, _endless(reader) if config.traps.endless_after else _NO
+    )
+
+
+_NO: frozenset[str] = frozenset()
+
+
+def _endless(reader: Reader) -> frozenset[str]:
+    """Give the closed patterns; none in a store that was made before they were kept."""
+    if not list(reader.query("SELECT 1 FROM sqlite_master WHERE name = 'endless'").rows):
+        return _NO
+    return frozenset(pattern for (pattern,) in reader.query("SELECT pattern FROM endless").rows)
 
 
 # ---------------------------------------------------------------- what happened
@@ -81,13 +97,14 @@ def _life(reader: Reader, url: str) -> Iterator[Line]:
     pages = _rows(
         reader,
         "SELECT page_id, parent_id, depth, fetched_at, status, outcome, elapsed, attempts, error,"
-        " redirect_to, requested_url, canonical, duplicate_of, callback, method, title FROM pages"
+        " redirect_to, requested_url, canonical, duplicate_of, callback, method, title,"
+        " request AS said FROM pages"
         " WHERE url = ? ORDER BY page_id",
         url,
     )
     queued = _rows(
         reader,
-        "SELECT parent_id, depth, attempts, rank, callback,"
+        "SELECT parent_id, depth, attempts, rank, callback, extra AS said,"
         " strftime('%Y-%m-%dT%H:%M:%SZ', not_before, 'unixepoch') AS later, not_before"
         " FROM todo WHERE url = ?",
         url,
@@ -110,15 +127,27 @@ def _life(reader: Reader, url: str) -> Iterator[Line]:
 def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
     """Tell the chain of pages that led to a request, from the nearest to the seed."""
     parent = row["parent_id"]
-    yield Line("depth", str(row["depth"]) + ("" if parent is not None else ", a start URL"))
-    for _ in range(_CHAIN):
-        if parent is None:
-            return
+    yield Line("depth", str(row["depth"]) + ("" if parent is not None else _origin(row)))
+    chain: list[Line] = []
+    while parent is not None and len(chain) < _CHAIN:
         above = _rows(reader, "SELECT url, depth, parent_id FROM pages WHERE page_id = ?", parent)
         if not above:
-            return
-        yield Line("found on", f"{above[0]['url']} (depth {above[0]['depth']})")
+            break
+        chain.append(Line("found on", f"{above[0]['url']} (depth {above[0]['depth']})"))
         parent = above[0]["parent_id"]
+    left_out = len(chain) - _NEAREST - _FIRST
+    if left_out > 1:
+        chain[_NEAREST:-_FIRST] = [Line("found on", f"… {left_out} pages between …")]
+    yield from chain
+
+
+def _origin(row: dict[str, Any]) -> str:
+    """Tell where a request comes from that no page led to."""
+    if row["depth"]:
+        return ", from a sitemap of over 50,000 entries"
+    if '"kind": "sitemap"' in (row["said"] or "").replace('":"', '": "'):
+        return ", a sitemap that the spider or robots.txt names"
+    return ", a start URL"
 
 
 def _attempts(reader: Reader, url: str) -> Iterator[Line]:
@@ -188,12 +217,15 @@ def judged(url: str, laws: Laws) -> Iterator[Line]:
         yield Line("canonical", "a step of links.canonicalize drops it")
         return
     if changed != url:
-        yield Line("canonical", f"a link to it is visited as {changed}")
+        yield Line("canonical", f"it is visited as {changed}")
     inside = "in scope" if scope.allows(changed) else "out of scope (out_of_scope)"
     bounds = ", ".join(scope.allowed_domains) or ", ".join(scope.seeds[:3]) or "no seed"
     yield Line("scope", f"{inside}: {scope.kind} of {bounds}")
     linker = Linker(scope, laws.rules, traps=Traps(config.traps))
+    pattern = pattern_of(changed)
     refusal = linker.traps.shape(changed)
+    if refusal is None and pattern in laws.endless:
+        refusal = f"endless, like all of {pattern}"
     yield Line("traps", f"refused: {refusal}" if refusal else "its shape is fine")
     for number, rule in enumerate(laws.rules, 1):
         verdict = _verdict(rule, changed)

@@ -125,6 +125,12 @@ class Store(Protocol):
     async def contents(self, limit: int) -> list[tuple[str, str]]:
         """Give the content hashes of the last stored pages, and their URLs, the oldest first."""
 
+    async def simhashes(self, limit: int) -> list[tuple[int, str]]:
+        """Give the simhashes of the last texts that were new, and their URLs, the oldest first."""
+
+    async def endless(self) -> list[str]:
+        """Give the patterns of URLs that were found endless."""
+
     async def seed_redirects(self) -> list[str]:
         """Give the URLs to which seeds have redirected."""
 

@@ -15,7 +15,7 @@ from crawler.errors import StoreError
 from crawler.items import Record
 from crawler.page import Visit
 from crawler.request import Candidate, Todo
-from crawler.store import Batch, Committed, HostRow, Keep, cookies, revisits, texts
+from crawler.store import Batch, Committed, HostRow, Keep, cookies, novelties, revisits, texts
 from crawler.store.items import ItemTables
 from crawler.store.rows import (
     BODY,
@@ -201,6 +201,7 @@ class Flush:
         if self._keep.bodies:
             await self._insert_bodies(ended)
         await texts.insert(self._db, ended)
+        await novelties.insert(self._db, ended)
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
         records: list[tuple[Record, tuple[Any, ...]]] = []

@@ -30,6 +30,7 @@ from crawler.store import (
     RobotsRow,
     State,
     cookies,
+    novelties,
 )
 from crawler.store.causes import named
 from crawler.store.claim import Claim
@@ -219,6 +220,16 @@ class SqliteStore:
             (limit,),
         )
         return rows[::-1]
+
+    async def simhashes(self, limit: int) -> list[tuple[int, str]]:
+        """Give the simhashes of the last texts that were new, and their URLs, the oldest first."""
+        with self._named_errors():
+            return await novelties.simhashes(self._db, limit)
+
+    async def endless(self) -> list[str]:
+        """Give the patterns of URLs that were found endless."""
+        with self._named_errors():
+            return await novelties.endless(self._db)
 
     async def seed_redirects(self) -> list[str]:
         """Give the URLs to which seeds have redirected."""
