@@ -128,10 +128,11 @@ class Fetcher:
                     cap = self._cap if keep is None else keep
                     data, size = await answers.read(answer, cap, cut=keep is not None)
                     elapsed = time.perf_counter() - clock
-                finally:
-                    answer.release()
                     if options:
                         await answer.wait_for_close()  # a body may still be on its way out
+                except BaseException:
+                    answer.close()
+                    raise
         except FetchError:
             raise
         except self._sessions.errors as error:

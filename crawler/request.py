@@ -92,8 +92,10 @@ class Request(Struct, frozen=True):
         if self.params is not None:
             url = urls.parse(bodies.with_params(url, self.params)) or url
             force_setattr(self, "params", None)
-        force_setattr(self, "url", url)
-        force_setattr(self, "method", self.method.upper())
+        if url is not self.url:
+            force_setattr(self, "url", url)
+        if self.method != "GET":
+            force_setattr(self, "method", self.method.upper())
         if callable(self.callback):
             force_setattr(self, "callback", self.callback.__name__)
         if not -_HIGHEST <= self.priority <= _HIGHEST:

@@ -180,13 +180,17 @@ def directory(url: str) -> str:
 def wire(url: str) -> URL:
     """Give the yarl URL whose request target on the wire is that of `url`, byte for byte.
 
-    yarl forgets an empty query ("/a?"); a path that ends in "?" carries it.
+    yarl forgets an empty query ("/a?"); a path that ends in "?" carries it. Made of its parts, as
+    yarl's own parser takes twice as long.
     """
-    if url[-1] == "?":
-        host, target = split(url)
-        scheme, _, authority = host.partition("://")
-        return URL.build(scheme=scheme, authority=authority, path=target, encoded=True)
-    return URL(url, encoded=True)
+    cut = url.index("/", 8)
+    path, mark, query = url[cut:].partition("?")
+    scheme, _, authority = url[:cut].partition("://")
+    if mark and not query:
+        path += "?"
+    return URL.build(
+        scheme=scheme, authority=authority, path=path, query_string=query, encoded=True
+    )
 
 
 # ---------------------------------------------------------------- steps of canonicalization

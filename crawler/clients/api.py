@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from yarl import URL
 
 from crawler import urls
@@ -45,8 +45,7 @@ _KINDS: dict[int, type[ApiStatus]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ApiResponse:
+class ApiResponse(Struct, frozen=True):
     """What an API answered: `data` is the parsed JSON, None for an empty body.
 
     `timestamp` is when the answer's request was sent, in UTC; `url` where redirects ended.

@@ -12,9 +12,10 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from crawler.clients.caller import Caller
 from crawler.clients.retrying import Retries, persist
@@ -23,8 +24,7 @@ from crawler.errors import BadUrl, CrawlerError, FetchError
 from crawler.page import Response
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """What became of one URL: a response (of any status) or an error, never both.
 
     `place` is its index in the input. `outcome` is None where there is a response.

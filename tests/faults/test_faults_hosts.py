@@ -45,12 +45,12 @@ async def test_a_black_hole_costs_the_connect_time_out_and_not_the_total(tmp_pat
             fillers.append(filler)
         url = f"http://127.0.0.1:{hole.getsockname()[1]}/"
         started = time.monotonic()
-        fetch = {"connect_timeout": 0.2, "total_timeout": 5.0, "retries": 0}
+        fetch = {"connect_timeout": 0.2, "total_timeout": 30.0, "retries": 0}
         ended = await crawl([url], tmp_path / "a.db", fetch=fetch)
         for filler in fillers:
             filler.close()
         assert ended.outcome(url) == "timeout"
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 15
 
 
 @plays("fault-007")
@@ -64,7 +64,7 @@ async def test_a_silent_server_does_not_hold_up_the_end(tmp_path: Path) -> None:
             started = time.monotonic()
             summary = await crawler.run()
         assert (summary.state, summary.queued) == ("interrupted", 1)  # it can be resumed
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 15
 
 
 @plays("fault-003", "fault-012")

@@ -354,7 +354,7 @@ def test_ends_in_its_outcome_while_the_crawl_goes_on(case: Case, tmp_path: Path)
             url = server.at("/fault", case.script)
             started = time.monotonic()
             ended = await crawl([url], tmp_path / "a.db")
-            assert time.monotonic() - started < 3
+            assert time.monotonic() - started < 20  # no hang, however busy the machine is
             assert ended.outcome(url) == case.outcome, ended.error(url)
             if case.tries is not None:
                 assert ended.tries(url) == case.tries
