@@ -1,7 +1,8 @@
 """Stores made without a crawl, spiders to parse them again, and a `--apply` that is killed.
 
 Run as `reparse_story.py STORE FOLDER` it applies the changed spider to copies of the store, in a
-process that dies before its first statement, before its second … until one lives to its end.
+process that dies before its first statement, before its second … until one lives to its end. Run as
+`reparse_story.py STORE` it is killed while two processes have results for it.
 """
 
 import os
@@ -68,6 +69,12 @@ class Asking(Parts):
         yield Request("http://elsewhere.example/")
         yield from super().parse(page)
         yield page.follow("/more")
+
+
+class Heavy(Parts):
+    """Items too large for the buffer of a pipe."""
+
+    version = "x" * 200_000
 
 
 def made(path: Path, number: int, html: Callable[[int], str] | None = None) -> Path:
@@ -148,5 +155,14 @@ def main(store: Path, folder: Path) -> None:
             sys.exit(status)
 
 
+def orphan(store: Path) -> None:
+    pages.CHUNK = 4
+    with Reader(store) as reader:
+        chunks = pages.choose(reader).chunks
+    with work.results(work.Work(store, chunks, Heavy, keep=True), 2) as results:
+        next(results)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    (main if len(sys.argv) > 2 else orphan)(*map(Path, sys.argv[1:]))

@@ -1,5 +1,6 @@
 """Callbacks over stored pages: the difference, what is stored of it, and what goes wrong."""
 
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -272,6 +273,12 @@ def test_a_process_that_dies_is_named_and_what_was_stored_stays(store: Path) -> 
         reparse(store, Fragile, processes=2)
     changed = {page_id for page_id, versions in items(store).items() if versions == ["new"] * 3}
     assert changed == set(range(1, 25))
+
+
+def test_no_process_outlives_the_one_that_started_it(store: Path) -> None:
+    # Each of them has its standard output: it ends when the last of them does.
+    done = subprocess.run([sys.executable, STORY, store], stdout=subprocess.PIPE, timeout=60)
+    assert done.returncode == -signal.SIGKILL
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -100,18 +100,18 @@ def _start(work: Work, processes: int) -> list[tuple[BaseProcess, Connection]]:
     for number in range(processes):
         own = work._replace(chunks=work.chunks[number::processes])
         receiver, sender = context.Pipe(duplex=False)
-        # What a fork has besides: the other children's pipes, whose end it would keep open.
-        others = [pipe for _, pipe in children] if fork else []
-        child = context.Process(target=_child, args=(own, sender, [*others, receiver]), daemon=True)
+        # A fork has these ends too, and as long as it does, no child hears that this process died.
+        inherited = [*(pipe for _, pipe in children), receiver] if fork else []
+        child = context.Process(target=_child, args=(own, sender, inherited), daemon=True)
         child.start()
         sender.close()  # so that the end of the child is the end of the pipe
         children.append((child, receiver))
     return children
 
 
-def _child(work: Work, pipe: Connection, others: list[Connection]) -> None:
+def _child(work: Work, pipe: Connection, inherited: list[Connection]) -> None:
     """Send the results of all chunks of a process, or the error that ended it."""
-    for other in others:
+    for other in inherited:
         other.close()
     try:
         for result in _each(work):
