@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from crawler import formats
 from crawler.errors import QueryError, StoreFull, UsageError
 from crawler.formats import Wish
 from crawler.query import Reader, Rows
+from crawler.store.rows import iso
 
 PAGES = (
     "SELECT url, title, status, outcome, depth, fetched_at, elapsed, content_type, encoding, size,"
@@ -30,7 +35,8 @@ _ENDINGS = {
     "ndjson": "jsonl",
     "pq": "parquet",
 }
-_DISK_FULL = 28  # ENOSPC
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_OVERLAP = 300.0  # seconds between the begin of a visit and its commit, at the most
 
 
 def format_of(output: Path, asked: str | None) -> str:
@@ -43,35 +49,81 @@ def format_of(output: Path, asked: str | None) -> str:
 
 
 def select(
-    reader: Reader, what: str, *, run: int | None = None, after: int = 0
+    reader: Reader, what: str, *, run: int | None = None, since: Mark | None = None
 ) -> tuple[Rows, Wish]:
     """Give the rows of pages, links, an item type, or any SELECT, and how they are typed.
 
-    `run` takes the rows of one run, `after` those behind a page's or an item's id.
+    `run` takes the rows of one run, `since` those that came or changed since an earlier export.
     QueryError names what there is, when `what` is none of it.
     """
     if " " in what.strip():
         return reader.query(what), Wish(table="rows")
     conditions = [] if run is None else [f"run_id = {int(run)}"]
-    if what in ("pages", "links"):
-        sql = PAGES if what == "pages" else LINKS
-        if what == "links":
-            conditions = [f"page_id IN (SELECT page_id FROM pages WHERE {c})" for c in conditions]
-        conditions += [f"page_id > {int(after)}"] if after else []
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        order = " ORDER BY page_id" if what == "pages" else ""  # links come in that order anyway
-        return reader.query(sql + where + order), Wish(table=what)
+    if since is not None:
+        conditions.append(since.condition("page_id" if what in ("pages", "links") else "item_id"))
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    if what == "pages":
+        return reader.query(f"{PAGES}{where} ORDER BY page_id"), Wish(table=what)
+    if what == "links":
+        # Those of a page stand together, in the order of the pages, without being sorted.
+        pages = f" WHERE page_id IN (SELECT page_id FROM pages{where})" if where else ""
+        return reader.query(LINKS + pages), Wish(table=what)
     types = item_types(reader)
     if what not in types:
         known = ", ".join(["pages", "links", *sorted(types)])
         raise QueryError(
             f"{reader.path} holds no {what!r} to export; it holds: {known}; or give a SELECT"
         )
-    conditions += [f"item_id > {int(after)}"] if after else []
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     quoted = what.replace('"', '""')
     rows = reader.query(f'SELECT * FROM "{quoted}"{where} ORDER BY item_id')
     return rows, Wish(kinds=types[what], table=what)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far an export went: the last id, the last run, and until when that one had come.
+
+    `until` is None where the run had ended. A visit is stored some time after it began, so that of
+    a run that went on the last minutes are given once more: nothing is missed, some rows come
+    twice.
+    """
+
+    what: str
+    last: int = 0
+    run: int = 0
+    until: str | None = None
+
+    def condition(self, id_column: str) -> str:
+        """Give the rows, in SQL, that are new or were written again since."""
+        found = [f"{id_column} > {int(self.last)}", f"run_id > {int(self.run)}"]
+        if self.until is not None:
+            at = datetime.fromisoformat(self.until).timestamp() - _OVERLAP
+            found.append(f"(run_id = {int(self.run)} AND fetched_at > '{iso(at)}')")
+        return f"({' OR '.join(found)})"
+
+    @classmethod
+    def now(cls, reader: Reader, what: str) -> Self:
+        """Give the mark of an export that begins now; `last` is not known yet."""
+        rows = reader.query("SELECT run_id, state FROM runs ORDER BY run_id DESC LIMIT 1").rows
+        run, state = next(iter(rows), (0, "finished"))
+        return cls(what, 0, run, iso(time.time()) if state == "running" else None)
+
+    @classmethod
+    def of(cls, path: Path) -> Self | None:
+        """Read the mark beside an exported file, None where there is none."""
+        file = _mark_of(path)
+        if not path.exists() or not file.exists():
+            return None
+        try:
+            return cls(**json.loads(file.read_text()))
+        except (ValueError, TypeError):
+            raise UsageError(
+                f"{file}: no mark of an export; remove it to write {path} anew"
+            ) from None
+
+
+def _mark_of(path: Path) -> Path:
+    return path.with_name(path.name + ".export")
 
 
 def item_types(reader: Reader) -> dict[str, dict[str, str]]:
@@ -80,20 +132,22 @@ def item_types(reader: Reader) -> dict[str, dict[str, str]]:
     return {name: dict(json.loads(columns)) for name, columns in rows}
 
 
-def to_file(path: Path, write: Callable[[Path], int]) -> int:
+def to_file(path: Path, write: Callable[[Path], int], *, sync: bool = True) -> int:
     """Let `write` fill a temporary neighbour, which becomes `path` only when it is complete.
 
-    StoreFull when the disk is full: then neither is left.
+    `sync` brings it to the disk first. StoreFull when the disk is full: then neither is left.
     """
     part = path.with_name(path.name + ".part")
     try:
         number = write(part)
-        _sync(part)
+        if sync:
+            _sync(part)
         part.replace(path)
     except OSError as error:
-        if error.errno == _DISK_FULL or "disk is full" in str(error):
+        if error.errno in _FULL or "disk is full" in str(error):
+            why = "no file may grow that far" if error.errno == errno.EFBIG else "the disk is full"
             raise StoreFull(
-                f"{path}: the disk is full; nothing was written, free some space and try again"
+                f"{path}: {why}; nothing of it was kept, make room and try again"
             ) from None
         raise
     finally:
@@ -123,18 +177,20 @@ def write(rows: Rows, kind: str, path: Path, wish: Wish) -> int:
 
 
 def go_on(reader: Reader, what: str, kind: str, path: Path, wish: Wish) -> int:
-    """Add to a file what came since it was written; the first time it is written whole.
+    """Add to a file what came or changed since it was written; the first time it is written whole.
 
-    Beside the file `<file>.export` keeps how far it goes. JSON lines and CSV only.
+    A row that was written again since, as an item whose key came again or a page visited again,
+    is added once more under the same id: the last one counts. Beside the file `<file>.export`
+    keeps how far it goes. JSON lines and CSV only.
     """
     if kind not in ("jsonl", "csv") or " " in what.strip():
         raise UsageError("--continue goes with pages, links or an item type as jsonl or csv")
-    mark = path.with_name(path.name + ".export")
-    known = json.loads(mark.read_text()) if path.exists() and mark.exists() else {}
-    if known and known.get("what") != what:
-        raise UsageError(f"{path} holds {known.get('what')}, not {what}; choose another file")
-    rows, typed = select(reader, what, after=known.get("last", 0))
-    last = known.get("last", 0)
+    known = Mark.of(path)
+    if known and known.what != what:
+        raise UsageError(f"{path} holds {known.what}, not {what}; choose another file")
+    mark = Mark.now(reader, what)
+    rows, typed = select(reader, what, since=known)
+    last = known.last if known else 0
     place = rows.columns.index("page_id" if what in ("pages", "links") else "item_id")
 
     def watched() -> Iterator[tuple[Any, ...]]:
@@ -145,6 +201,7 @@ def go_on(reader: Reader, what: str, kind: str, path: Path, wish: Wish) -> int:
 
     def fill(part: Path) -> int:
         if known:
+            _refuse_other_columns(path, kind, rows.columns)
             shutil.copyfile(path, part)
         with part.open("ab" if known else "wb") as out:
             fresh = Rows(rows.columns, watched())
@@ -152,8 +209,21 @@ def go_on(reader: Reader, what: str, kind: str, path: Path, wish: Wish) -> int:
             return stream(fresh, kind, out, settings)
 
     number = to_file(path, fill)
-    mark.write_text(json.dumps({"what": what, "last": last}))
+    _mark_of(path).write_text(json.dumps(asdict(replace(mark, last=last))))
     return number
+
+
+def _refuse_other_columns(path: Path, kind: str, columns: Sequence[str]) -> None:
+    """Refuse to add rows of other columns below a CSV header."""
+    if kind != "csv":
+        return
+    with path.open(encoding="utf-8", newline="") as file:
+        head = next(csv.reader(file), [])
+    if head != list(columns):
+        raise UsageError(
+            f"{path} has other columns ({', '.join(head)}) than there are now"
+            f" ({', '.join(columns)}); write it anew"
+        )
 
 
 def _sync(path: Path) -> None:

@@ -11,9 +11,11 @@ import zstandard
 
 from crawler import urls
 from crawler.charset import decode
+from crawler.export import to_file
 from crawler.filenames import safe_name
 from crawler.markdown import markdown_of
 from crawler.query import Reader
+from crawler.search import header
 from crawler.store.rows import unpack
 
 _PAGES = (
@@ -22,24 +24,28 @@ _PAGES = (
 )
 
 
-def write_pages(reader: Reader, folder: Path, tick: Callable[[int], None]) -> int:
+def write_pages(
+    reader: Reader,
+    folder: Path,
+    tick: Callable[[int], None] = lambda number: None,
+    damaged: Callable[[str], None] = lambda url: None,
+) -> int:
     """Write every stored HTML page as `folder/host/path.md` with front matter; give their number.
 
-    A damaged body is passed over.
+    A page whose stored body is damaged is left out; `damaged` hears its URL.
     """
     number = 0
     for url, title, fetched_at, headers, stored in reader.query(_PAGES).rows:
         try:
             body = unpack(stored)
         except zstandard.ZstdError:
+            damaged(url)
             continue
-        kind = json.loads(headers or "{}").get("Content-Type")
-        text = markdown_of(decode(body, kind)[0], url)
+        text = markdown_of(decode(body, header(headers, "content-type"))[0], url)
         file = folder / path_of(url)
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(file.name + ".part")
-        part.write_text(f"{front_matter(url, title, fetched_at)}\n{text}", encoding="utf-8")
-        part.replace(file)
+        whole = f"{front_matter(url, title, fetched_at)}\n{text}"
+        to_file(file, lambda part, whole=whole: part.write_text(whole, "utf-8"), sync=False)  # type: ignore[misc]
         number += 1
         tick(number)
     return number

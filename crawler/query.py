@@ -73,7 +73,8 @@ class Reader:
 
     def _rows(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
         try:
-            yield from cursor
+            for row in cursor:  # noqa: UP028  # else it is closed with this, after its connection
+                yield row
         except sqlite3.Error as error:
             raise _named(error, self.path) from None
 

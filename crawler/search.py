@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,15 @@ def _quoted(words: str) -> str:
     return " ".join('"' + word.replace('"', '""') + '"' for word in words.split()) or '""'
 
 
-def index(path: Path, tick: Any = lambda number: None) -> int:
+def index(
+    path: Path,
+    tick: Callable[[int], None] = lambda number: None,
+    damaged: Callable[[str], None] = lambda url: None,
+) -> int:
     """Index the stored bodies that are not indexed yet, and give their number.
 
-    StoreClaimed while a crawl is running into the file. A damaged body is passed over.
+    A page whose stored body is damaged is passed over; `damaged` hears its URL. StoreClaimed while
+    a crawl is running into the file.
     """
     if not path.is_file():
         raise StoreRefused(f"{path}: there is no such store")
@@ -108,7 +114,7 @@ def index(path: Path, tick: Any = lambda number: None) -> int:
             " AND page_id NOT IN (SELECT page_id FROM texts) ORDER BY page_id LIMIT ?",
             (last, _BATCH),
         ).fetchall():
-            rows = [row for row in map(_text_row, batch) if row is not None]
+            rows = [made for row in batch if (made := _text_row(row, damaged)) is not None]
             db.execute("BEGIN IMMEDIATE")
             db.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", rows)
             db.execute("COMMIT")
@@ -120,11 +126,12 @@ def index(path: Path, tick: Any = lambda number: None) -> int:
     return number
 
 
-def _text_row(row: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> tuple[Any, ...] | None:
     page_id, url, title, body, headers = row
     try:
         html, _ = decode(unpack(body), header(headers, "content-type"))
     except zstandard.ZstdError:
+        damaged(url)
         return None
     return page_id, url, title, text_of(html)
 

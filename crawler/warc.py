@@ -30,10 +30,16 @@ _PAGES = (
 _DROPPED = {"content-encoding", "transfer-encoding", "content-length"}
 
 
-def write_warc(reader: Reader, path: Path, tick: Callable[[int], None] = lambda n: None) -> int:
+def write_warc(
+    reader: Reader,
+    path: Path,
+    tick: Callable[[int], None] = lambda number: None,
+    damaged: Callable[[str], None] = lambda url: None,
+) -> int:
     """Write every answered request to a WARC file, and give their number.
 
-    UsageError without warcio. A damaged body is left out, its record says so by its length.
+    A page whose stored body is damaged is left out; `damaged` hears its URL. UsageError without
+    warcio.
     """
     warcio = _warcio()
     number = 0
@@ -41,17 +47,22 @@ def write_warc(reader: Reader, path: Path, tick: Callable[[int], None] = lambda 
         writer = warcio(out, gzip=True, warc_version="1.1")
         info = {"software": f"crawlkeep/{__version__}", "format": "WARC File Format 1.1"}
         writer.write_record(writer.create_warcinfo_record(path.name.removesuffix(".part"), info))
-        for number, row in enumerate(reader.query(_PAGES).rows, start=1):
-            _write_page(writer, row)
+        for *row, stored in reader.query(_PAGES).rows:
+            try:
+                body = unpack(stored) if stored else b""
+            except zstandard.ZstdError:
+                damaged(row[0])
+                continue
+            _write_page(writer, row, body)
+            number += 1
             tick(number)
     return number
 
 
-def _write_page(writer: Any, row: tuple[Any, ...]) -> None:
+def _write_page(writer: Any, row: list[Any], body: bytes) -> None:
     from warcio.statusandheaders import StatusAndHeaders
 
-    url, status, method, fetched_at, headers, request, stored = row
-    body = _body(stored)
+    url, status, method, fetched_at, headers, request = row
     fields = [(k, v) for k, v in _fields(headers) if k.lower() not in _DROPPED]
     fields.append(("Content-Length", str(len(body))))
     date = {"WARC-Date": fetched_at}
@@ -75,13 +86,6 @@ def _write_page(writer: Any, row: tuple[Any, ...]) -> None:
         warc_headers_dict=date,
     )
     writer.write_request_response_pair(sent, response)
-
-
-def _body(stored: bytes | None) -> bytes:
-    try:
-        return unpack(stored) if stored else b""
-    except zstandard.ZstdError:
-        return b""
 
 
 def _status_line(status: int) -> str:

@@ -80,15 +80,21 @@ def _archive(
     reader: Reader, kind: str, what: str, output: Path, tick: Callable[[int], None]
 ) -> int:
     """Write stored bodies: as WARC records, or as one Markdown file a page."""
+    from crawler.cli.screen import tell_damaged
     from crawler.errors import UsageError
     from crawler.export import to_file
 
     if what != "pages":
         raise UsageError(f"{kind} holds pages: crawler export pages -f {kind}")
+    damaged: list[str] = []
     if kind == "warc":
         from crawler.warc import write_warc
 
-        return to_file(output, lambda part: write_warc(reader, part, tick))
+        number = to_file(output, lambda part: write_warc(reader, part, tick, damaged.append))
+        tell_damaged(damaged)
+        return number
     from crawler.markdown_files import write_pages
 
-    return write_pages(reader, output, tick)
+    number = write_pages(reader, output, tick, damaged.append)
+    tell_damaged(damaged)
+    return number

@@ -62,3 +62,14 @@ def start_logging(screen: Screen, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for library in _TALKATIVE:
         logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def tell_damaged(urls: list[str]) -> None:
+    """Say which pages were left out because their stored bodies are damaged."""
+    if urls:
+        more = f" and {len(urls) - 1:,} more" if len(urls) > 1 else ""
+        print(
+            f"left out, because the stored body is damaged: {urls[0]}{more};"
+            " only a fresh crawl brings it back",
+            file=sys.stderr,
+        )

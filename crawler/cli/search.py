@@ -30,17 +30,21 @@ def search(
     """
     from crawler import search as searching
     from crawler.cli import stores
-    from crawler.cli.screen import Screen
+    from crawler.cli.screen import Screen, tell_damaged
     from crawler.errors import UsageError
     from crawler.query import Reader
 
     path = stores.find(store)
     if index:
         screen = Screen()
+        damaged: list[str] = []
         number = searching.index(
-            path, lambda done: screen.show(f"{done:,} pages") if screen.live else None
+            path,
+            lambda done: screen.show(f"{done:,} pages") if screen.live else None,
+            damaged.append,
         )
         screen.close()
+        tell_damaged(damaged)
         print(f"{number:,} pages indexed in {path}", file=sys.stderr)
     if not words:
         if index:

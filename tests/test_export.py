@@ -1,0 +1,190 @@
+"""Exports: continued without missing a change, and never half a file under the final name."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_story import SmallWeb, crawl, on_web, page, rows
+
+from crawler import SiteSpider, Spider, export, item, markdown_files, search, warc
+from crawler.cli import run as command
+from crawler.errors import StoreFull, UsageError
+from crawler.formats import Wish
+from crawler.query import Reader
+from crawler.store import upkeep
+
+LATER = "2999-01-01T00:00:00.000Z"
+
+
+@item(key="url")
+class Head:
+    url: str
+    title: str
+
+
+class Heads(Spider):
+    name = "heads"
+    rules = SiteSpider.rules
+
+    def parse(self, page: Any) -> Any:
+        yield Head(page.url, page.title)
+
+
+def heads(url: str) -> Spider:
+    spider = Heads()
+    spider.start_urls = [url + "/"]
+    return spider
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "a.db"
+
+    async def tell(web: SmallWeb) -> None:
+        web.add("/", page("one", "/two", "/three", text="apples"))
+        web.add("/two", page("two"))
+        web.add("/three", page("three"))
+        await crawl(path, heads(web.url))
+
+    on_web(tell)
+    return path
+
+
+# ---------------------------------------------------------------- continued
+
+
+def go_on(path: Path, what: str, out: Path) -> int:
+    with Reader(path) as reader:
+        return export.go_on(reader, what, out.suffix[1:], out, Wish())
+
+
+def test_a_continued_export_also_gives_what_was_written_again(tmp_path: Path) -> None:
+    path, out = tmp_path / "a.db", tmp_path / "out"
+    out.mkdir()
+
+    async def tell(web: SmallWeb) -> None:
+        web.add("/", page("home", "/two"), ETag='"1"')
+        web.add("/two", page("two"))
+        await crawl(path, heads(web.url))
+        assert [go_on(path, what, out / f"{what}.jsonl") for what in ("head", "pages")] == [2, 2]
+        assert [go_on(path, what, out / f"{what}.jsonl") for what in ("head", "pages")] == [0, 0]
+        web.add("/two", page("TWO", "/new"))
+        web.add("/new", page("new"))
+        upkeep.recrawl(path, LATER)
+        await crawl(path, heads(web.url))
+        assert go_on(path, "head", out / "head.jsonl") == 2
+        # Home was asked for and had not changed, which its row tells too.
+        assert go_on(path, "pages", out / "pages.jsonl") == 3
+        for what, key in (("head", "item_id"), ("pages", "page_id")):
+            lines = (out / f"{what}.jsonl").read_text().splitlines()
+            last = {line[key]: line["title"] for line in map(json.loads, lines)}
+            assert sorted(last.items()) == rows(path, f"SELECT {key}, title FROM {what}")
+
+    on_web(tell)
+
+
+def test_while_a_run_goes_on_what_it_changes_again_is_not_missed(
+    store: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "head.jsonl"
+    with upkeep.claimed(store) as db:
+        db.execute("UPDATE runs SET state = 'running'")
+    assert go_on(store, "head", out) == 3
+    with upkeep.claimed(store) as db:
+        db.execute("UPDATE head SET title = 'changed', fetched_at = ? WHERE item_id = 2", (LATER,))
+        db.execute("UPDATE head SET fetched_at = '2020-01-01T00:00:00.000Z' WHERE item_id <> 2")
+    assert go_on(store, "head", out) == 1
+    assert json.loads(out.read_text().splitlines()[-1])["title"] == "changed"
+
+
+def test_a_csv_whose_columns_changed_is_not_continued(store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "head.csv"
+    assert go_on(store, "head", out) == 3
+    before = out.read_bytes()
+    with upkeep.claimed(store) as db:
+        db.execute("ALTER TABLE head ADD COLUMN colour TEXT")
+        db.execute("UPDATE head SET run_id = 2")
+    with pytest.raises(UsageError, match="other columns"):
+        go_on(store, "head", out)
+    assert out.read_bytes() == before
+    with pytest.raises(UsageError, match="holds head"):
+        go_on(store, "pages", out)
+    (tmp_path / "head.csv.export").write_text("odd")
+    with pytest.raises(UsageError, match="no mark"):
+        go_on(store, "head", out)
+
+
+# ---------------------------------------------------------------- a full disk
+
+
+@contextlib.contextmanager
+def full_disk(folder: Path) -> Iterator[Path]:
+    """A file system of 64 KB; skips where it cannot be mounted."""
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    try:
+        done = subprocess.run(["mount", *options], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if done.returncode:
+        pytest.skip("a file system cannot be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="mounts a file system")
+def test_an_export_on_a_full_disk_leaves_nothing_and_says_so(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyarrow")
+    many = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+        " SELECT i, hex(randomblob(20)) AS noise FROM n"
+    )
+    with full_disk(tmp_path / "full") as folder:
+        for ending in ("jsonl", "json", "csv", "parquet", "sqlite"):
+            out = folder / f"a.{ending}"
+            assert command(["export", many, "-o", str(out), "--store", str(store)]) == 2
+            assert "the disk is full" in capsys.readouterr().err
+            assert list(folder.iterdir()) == []
+        (folder / "filler").write_bytes(bytes(16 * 4096 - 8192))
+        with contextlib.suppress(OSError), (folder / "filler2").open("wb") as file:
+            file.write(bytes(8192))
+        before = sorted(folder.iterdir())
+        with Reader(store) as reader, pytest.raises((StoreFull, OSError)):
+            markdown_files.write_pages(reader, folder)
+        assert sorted(file for file in folder.rglob("*") if file.is_file()) == before
+
+
+# ---------------------------------------------------------------- damaged bodies
+
+
+def test_a_damaged_body_is_left_out_and_told_of(store: Path, tmp_path: Path) -> None:
+    [(url,)] = rows(store, "SELECT url FROM pages WHERE page_id = 2")
+    with upkeep.claimed(store) as db:
+        db.execute("UPDATE bodies SET body = x'00' WHERE page_id = 2")
+    told: list[str] = []
+    with Reader(store) as reader:
+        assert warc.write_warc(reader, tmp_path / "a.warc.gz", damaged=told.append) == 2
+        assert markdown_files.write_pages(reader, tmp_path / "md", damaged=told.append) == 2
+    assert search.index(store, damaged=told.append) == 2
+    assert told == [url] * 3
+
+
+def test_the_command_names_a_page_that_was_left_out(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with upkeep.claimed(store) as db:
+        db.execute("UPDATE bodies SET body = x'00' WHERE page_id > 1")
+    arguments = ["export", "pages", "-f", "markdown", "-o", str(tmp_path / "md")]
+    assert command([*arguments, "--store", str(store)]) == 0
+    told = capsys.readouterr().err
+    assert "damaged: http" in told and "and 1 more" in told
