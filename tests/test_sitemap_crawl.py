@@ -10,8 +10,10 @@ import pytest
 from calm import busy
 from following_story import counters, crawled, rows
 
-from crawler import Crawler, Rule, SitemapSpider, Spider, Summary
+from crawler import Crawler, Rule, SitemapSpider, Spider, Summary, sitemap_visits
 from crawler.practice import PracticeSite
+from crawler.query import Reader
+from crawler.why import why
 
 HEAD = '<?xml version="1.0"?>'
 
@@ -187,3 +189,21 @@ def test_a_large_sitemap_is_read_whole_while_the_loop_stays_awake(tmp_path: Path
         gc.enable()
         gc.unfreeze()
     assert min(stalls) < 0.2 or busy(), stalls
+
+
+def test_why_tells_where_an_entry_was_found_as_far_as_the_store_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = {"/map.xml": urlset(("/one", ""), ("/two", "")), "/one": "x", "/two": "x"}
+    for limit, store in ((50_000, tmp_path / "a.db"), (1, tmp_path / "b.db")):
+        monkeypatch.setattr(sitemap_visits, "_AT_ONCE", limit)
+        crawl_of(pages, store)
+        [site] = rows(store, "SELECT name FROM hosts")
+        with Reader(store) as reader:
+            entry = dict(why(reader, f"{site}/two", ()))
+            named = dict(why(reader, f"{site}/map.xml", ()))
+        assert named["depth"] == "0, a sitemap that the spider or robots.txt names"
+        if limit > 1:
+            assert entry["found on"] == f"{site}/map.xml (depth 0)" and entry["depth"] == "1"
+        else:
+            assert entry["depth"] == "1, from a sitemap of over 50,000 entries"
