@@ -63,7 +63,10 @@ class Streams:
             if not batch.messages and not batch.finished:
                 return None  # stopped: the row stays in todo as it is
             visit = Visit(todo, Outcome.OK, started, 101)
-            finished = await self._take(visit, request, batch, options)
+            try:
+                finished = await self._take(visit, request, batch, options)
+            except FetchError as error:  # what the messages before it gave stays
+                visit.outcome, visit.error, finished = Outcome(error.outcome), str(error), True
             if not finished:
                 visit.candidates.append(_onward(todo, request, options))
                 if batch.end is None:

@@ -92,7 +92,8 @@ class Flush:
             rows = settled.rows
         hosts: dict[int, HostRow] = {}
         added: list[Todo] = []
-        candidates = _with_parents(batch.seeds, rows)
+        found = [*rows, *settled.kept] if settled else rows
+        candidates = _with_parents(batch.seeds, found)
         while part := list(islice(candidates, _SLICE)):
             hosts |= await self._name_hosts(dict.fromkeys(c.host for c, _ in part))
             added += await self._add_new(part)

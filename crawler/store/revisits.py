@@ -49,6 +49,7 @@ class Settled(NamedTuple):
     replaced: list[int]  # pages whose earlier items go
     first_at: dict[int, str]
     pages: int  # stored pages that were counted before
+    kept: list[tuple[int, Visit]]  # visits that leave the row of their page as it is
 
 
 def interval(every: float, changed: bool, bounds: Revisit) -> float:
@@ -64,7 +65,7 @@ async def settle(
 ) -> Settled:
     """Write down what changed since the visits before; called inside the commit's transaction."""
     known = await _known(db, [visit.todo.url for _, visit in pairs])
-    settled = Settled([], [], {}, 0)
+    settled = Settled([], [], {}, 0, [])
     changes, checks, counted = [], [], 0
     for page_id, visit in pairs:
         was = known.pop((visit.todo.host_id, visit.todo.url_hash), None)
@@ -86,6 +87,8 @@ async def settle(
             settled.first_at[was.page_id] = was.first_at or was.fetched_at
             if visit.stored:
                 settled.replaced.append(was.page_id)
+            continue
+        settled.kept.append((was.page_id, visit))
     await _insert_changes(db, changes)
     await _insert_checks(db, checks, keep.revisit)
     return settled._replace(pages=counted)
