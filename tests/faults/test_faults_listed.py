@@ -11,6 +11,7 @@ import test_faults_crawl
 import test_faults_hosts
 import test_faults_names
 import test_faults_proxies
+import test_faults_queue
 import test_faults_tls
 import test_faults_wire
 from fault_story import PLAYED
@@ -25,6 +26,7 @@ STORIES = (
     test_faults_hosts,
     test_faults_names,
     test_faults_proxies,
+    test_faults_queue,
     test_faults_tls,
     test_faults_crawl,
 )
