@@ -157,7 +157,7 @@ async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncI
         fetcher,
         collector,
         files=Path(place),
-        stopping=crawl.frontier.stopping,
+        ready=crawl.frontier.unpark,
     )
     if crawl.state.runs == 0:
         doors.clear()

@@ -33,6 +33,8 @@ class Engine(Section, frozen=True, kw_only=True):
 
     workers: Positive = 32
     """Requests in flight at the same time, over all hosts."""
+    streams: Positive = 100
+    """Streams (WebSockets) open at the same time, beside the workers; more wait for their turn."""
     max_pages: Positive | None = None
     """Stop when this many pages are stored, counted over all runs of the crawl; unset: no limit."""
     max_depth: Count | None = None

@@ -98,7 +98,7 @@ class Engine:
         """Visit one request; whatever happens, it ends in an outcome or goes back as it was."""
         host = self._frontier.hosts[todo.host_id]
         visit = self._barred(todo, host)
-        reserved = visit is None
+        reserved, back = visit is None, self._frontier.put_back
         began, clock = time.time(), time.perf_counter()
         try:
             if visit is None and not await self._lets_in(host):
@@ -114,6 +114,7 @@ class Engine:
             except Exception:
                 visit = self._failed(todo, Outcome.INTERNAL_ERROR, traceback.format_exc())
             if visit is None:
+                back = self._frontier.park
                 return
             self._adapt(host, visit)
             await self._committer.put(visit)
@@ -121,7 +122,7 @@ class Engine:
             if reserved and not (visit is not None and visit.stored):
                 self._novelty.traps.stored(todo.host_id, -1)
             if visit is None:
-                self._frontier.put_back(todo)
+                back(todo)
             else:
                 self._frontier.release(todo, stored=visit.stored)
 
@@ -151,7 +152,7 @@ class Engine:
     async def visit(self, todo: Todo, host: HostQueue) -> Visit | None:
         """Give everything that one request leads to; FetchError where it leads to nothing.
 
-        None where it was not tried: the crawl was stopped before a stream had a message.
+        None for a stream that waits for a message.
         """
         if self._gate is not None:
             verdict = self._gate.verdict(host, todo.url)  # FetchError: the host cannot be had

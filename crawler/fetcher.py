@@ -171,7 +171,9 @@ class Fetcher:
         """Open a WebSocket (RFC 6455) where the request leads; `largest` caps one message."""
         way: Way | None = None
         try:
-            session, options, way = self._prepared(request, None, False)
+            _, options, way = self._prepared(request, None, False)
+            socks = way.url if way and way.is_socks else ""
+            session = self._sessions.get(request.session, socks, sockets=True)
             for name in ("timeout", "middlewares", "cookies"):  # a handshake knows none of them
                 options.pop(name, None)
             async with asyncio.timeout(self._settings.connect_timeout):

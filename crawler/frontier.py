@@ -131,15 +131,28 @@ class Frontier:
 
     def put_back(self, todo: Todo) -> None:
         """Return a request that was not tried, for example while its robots.txt was fetched."""
+        self._push_back(todo)
+        self.park(todo)
+
+    def park(self, todo: Todo) -> None:
+        """Free the slot of a request that waits for its site alone, until `unpark`."""
         host = self.hosts[todo.host_id]
         host.in_flight -= 1
         self.in_flight -= 1
-        self.in_memory += 1
-        heapq.heappush(host.ready, (todo.rank, todo.seq, todo))  # still held: see `_spill`
         self._leave(host)
         self._place(host, self.now())
         if self._max_pages is not None:
             self._wake()
+
+    def unpark(self, todo: Todo) -> None:
+        """Let a request that was parked start again."""
+        self._push_back(todo)
+        self._place(self.hosts[todo.host_id], self.now())
+
+    def _push_back(self, todo: Todo) -> None:
+        self.in_memory += 1
+        ready = self.hosts[todo.host_id].ready
+        heapq.heappush(ready, (todo.rank, todo.seq, todo))  # still held: see `_spill`
 
     def rest(self, host: HostQueue, until: float) -> None:
         """Leave a host alone until a time of the loop's clock."""

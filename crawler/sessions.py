@@ -42,8 +42,8 @@ class Sessions:
         self._agent, self._guard = agent, guard
         self._limit = _affordable(settings.pool_size or connections)
         self.middlewares = [_loaded(name) for name in settings.middlewares]
-        self._connectors: dict[str, aiohttp.BaseConnector] = {}
-        self._open: dict[tuple[str, str], ClientSession] = {}
+        self._connectors: dict[tuple[str, bool], aiohttp.BaseConnector] = {}
+        self._open: dict[tuple[str, str, bool], ClientSession] = {}
         self._ssl = context_of(tls, verify=settings.verify_tls)
         self.socks_errors: tuple[type[Exception], ...] = ()
 
@@ -52,18 +52,23 @@ class Sessions:
         """What a request may raise: a client's error, the network's, or a SOCKS proxy's."""
         return (aiohttp.ClientError, OSError, ValueError, *self.socks_errors)
 
-    def get(self, name: str | None = None, socks: str = "") -> ClientSession:
-        """Give the session of a jar, through a SOCKS proxy where one is named."""
-        key = (name or "", socks)
+    def get(
+        self, name: str | None = None, socks: str = "", *, sockets: bool = False
+    ) -> ClientSession:
+        """Give the session of a jar, through a SOCKS proxy where one is named.
+
+        `sockets` have connections of their own: they stay open, and would use up the pool.
+        """
+        key = (name or "", socks, sockets)
         session = self._open.get(key)
         if session is None:
             session = self._open[key] = self._opened(*key)
         return session
 
-    def _opened(self, name: str, socks: str) -> ClientSession:
+    def _opened(self, name: str, socks: str, sockets: bool) -> ClientSession:
         settings = self._settings
         return ClientSession(
-            connector=self._connector(socks),
+            connector=self._connector(socks, sockets),
             connector_owner=False,
             timeout=self.timeout({"total": None}),  # the fetcher's Deadline stands for it
             auto_decompress=False,
@@ -91,13 +96,13 @@ class Sessions:
             sock_read=own.get("read", settings.read_timeout),
         )
 
-    def _connector(self, socks: str) -> aiohttp.BaseConnector:
-        connector = self._connectors.get(socks)
+    def _connector(self, socks: str, sockets: bool) -> aiohttp.BaseConnector:
+        connector = self._connectors.get((socks, sockets))
         if connector is None:
             settings = self._settings
             options: dict[str, Any] = {
-                "limit": self._limit,
-                "limit_per_host": settings.pool_per_host,
+                "limit": 0 if sockets else self._limit,
+                "limit_per_host": 0 if sockets else settings.pool_per_host,
                 "ssl": self._ssl,
             }
             if settings.keep_alive:
@@ -105,7 +110,7 @@ class Sessions:
             else:
                 options["force_close"] = True
             connector = self._socks(socks, options) if socks else self._direct(options)
-            self._connectors[socks] = connector
+            self._connectors[socks, sockets] = connector
         return connector
 
     def _direct(self, options: dict[str, Any]) -> TCPConnector:

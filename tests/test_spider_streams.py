@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from aiohttp import web
 from client_story import Served, on_site, run_killed, until
 
-from crawler import Crawler, Spider, Stream
+from crawler import Crawler, Request, Spider, Stream
 from crawler.practice import PracticeSite
 
 FAST = {"politeness": {"delay": 0.0, "robots": False}, "fetch": {"retry_delay": 0.0}}
@@ -174,9 +174,46 @@ async def test_stopped_while_it_waits_it_stays_queued(site: PracticeSite, tmp_pa
     assert rows(store, "SELECT count(*) FROM pages") == [(0,)]
 
 
+@on_site()
+async def test_waiting_streams_hold_up_neither_workers_nor_their_host(
+    site: PracticeSite, tmp_path: Path
+) -> None:
+    class Both(Ticks):
+        def parse(self, page: Any) -> Any:
+            yield {"page": page.url}
+
+    store = tmp_path / "c.db"
+    silent = [ws(site, f"/ws/ticker?until=3&interval=60000&n={n}") for n in range(5)]
+    pages = [Request(site.at(f"/status/200?{n}")) for n in range(6)]
+    spider = Both(*(Stream(url, callback="tick") for url in silent), *pages)
+    settings = {"engine": {"workers": 2}, "politeness": {"per_host": 1}}
+    async with Crawler(spider, store=store, settings=settings) as crawler:
+        run = asyncio.create_task(crawler.run())
+        await until(lambda: site.count("/status/200") == 6 and site.count("/ws/ticker") == 5)
+        crawler.stop()
+        summary = await run
+    assert (summary.outcomes, summary.queued) == ({"ok": 6}, 5)
+
+
+@on_site()
+async def test_no_more_streams_are_open_than_the_settings_allow(
+    site: PracticeSite, tmp_path: Path
+) -> None:
+    store = tmp_path / "c.db"
+    urls = [ws(site, f"/ws/ticker?until=5&n={n}") for n in range(4)]
+    streams = [Stream(url, callback="tick", batch=2) for url in urls]
+    summary = await crawl(store, *streams, engine={"streams": 1})
+    assert summary.state == "finished" and sorted(numbers(store)) == sorted([1, 2, 3, 4, 5] * 4)
+    assert rows(
+        store,
+        "SELECT count(*) FROM (SELECT url, min(page_id) AS a, max(page_id) AS b FROM pages"
+        " GROUP BY url) AS x JOIN pages AS p ON p.page_id BETWEEN a AND b AND p.url <> x.url",
+    ) == [(0,)]  # one after the other
+
+
 CHILD = """
     import asyncio, sys
-    from crawler import Crawler, Spider, Stream
+    from crawler import Crawler, Request, Spider, Stream
 
     class Ticks(Spider):
         name = "ticks"

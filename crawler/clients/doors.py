@@ -7,6 +7,7 @@ request first asks for it: most crawls never do.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -35,10 +36,10 @@ class Doors:
         collector: Collector,
         *,
         files: Path,
-        stopping: asyncio.Event,
+        ready: Callable[[Todo], None],
     ) -> None:
         self._config, self._fetcher, self._collector = config, fetcher, collector
-        self._files, self._stopping = files, stopping
+        self._files, self._ready = files, ready
         self._stack = AsyncExitStack()
         self._keeper: Keeper | None = None
         self._streams: Streams | None = None
@@ -55,7 +56,7 @@ class Doors:
         await self._stack.aclose()
 
     async def visit(self, todo: Todo, request: Request) -> Visit | None:
-        """Give everything that a request of another kind leads to, None where nothing happened."""
+        """Give everything that a request of another kind leads to, None for a stream that waits."""
         if request.kind == DOWNLOAD:
             return await self._downloads().visit(todo, request)
         if request.kind == STREAM:
@@ -97,7 +98,8 @@ class Doors:
         if self._streams is None:
             from crawler.clients.streams import Streams
 
-            self._streams = Streams(self._fetcher, self._collector, self._stopping)
+            most = self._config.engine.streams
+            self._streams = Streams(self._fetcher, self._collector, self._ready, most=most)
             self._stack.push_async_callback(self._streams.close)
         return self._streams
 

@@ -1,15 +1,17 @@
 """Streams: the messages of a WebSocket, committed in batches like the items of pages.
 
 A batch is a visit. It ends its row of `todo`, and a new row takes its place in the same commit: the
-same request, with the cursor and the count of messages so far. Between two batches the open socket
-is parked here, its queue bounded; after a restart it is opened anew, from the committed cursor.
+same request, with the cursor and the count of messages so far. Meanwhile the socket stays open and
+gathers the next batch, its queue bounded; after a restart it is opened anew, from the committed
+cursor.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,108 +35,105 @@ class Batch:
     messages: list[Message]
     end: SocketClosed | None = None
     finished: bool = False
-    stopped: bool = False
+
+
+@dataclass(slots=True)
+class Feed:
+    """A socket and the batch that it gathers; before it is open there is no socket."""
+
+    gathering: asyncio.Task[Batch]
+    socket: WebSocket | None = None
 
 
 class Streams:
-    """The open sockets of a crawl, by request."""
+    """The open sockets of a crawl, by request; at most `most`, the others stand in line.
+
+    While it waits, a stream holds neither a worker nor a slot of its host: its row is parked, and
+    `ready` is called with it once there is something to take.
+    """
 
     def __init__(
-        self, fetcher: Fetcher, collector: Collector, stopping: asyncio.Event, *, queue: int = 1000
+        self,
+        fetcher: Fetcher,
+        collector: Collector,
+        ready: Callable[[Todo], None],
+        *,
+        most: int,
+        queue: int = 1000,
     ) -> None:
-        self._fetcher, self._collector, self._stopping = fetcher, collector, stopping
-        self._queue = queue
-        self._parked: dict[tuple[int, int], WebSocket] = {}
+        self._fetcher, self._collector, self._ready = fetcher, collector, ready
+        self._most, self._queue = most, queue
+        self._feeds: dict[tuple[int, int], Feed] = {}
+        self._line: deque[Todo] = deque()
 
     async def visit(self, todo: Todo, request: Request) -> Visit | None:
-        """Give the next batch of a stream, None when the crawl was stopped before one came.
+        """Give the next batch of a stream; None while there is none: `ready` will tell.
 
         FetchError where the socket does not open, or breaks before its first message.
         """
         key = (todo.host_id, todo.url_hash)
         options = dict(request.options or {})
-        started = time.time()
-        socket = self._parked.pop(key, None) or await self._open(request, options)
-        parked = False
+        feed = self._feeds.get(key)
+        if feed is None:
+            if len(self._feeds) >= self._most:
+                self._line.append(todo)
+                return None
+            feed = self._feeds[key] = Feed(asyncio.create_task(self._open(key, request, options)))
+        if not feed.gathering.done():
+            feed.gathering.add_done_callback(lambda _: self._ready(todo))
+            return None
+        goes_on = False
         try:
-            batch = await self._receive(socket, options)
+            batch = feed.gathering.result()
             if not batch.messages and batch.end is not None:
                 raise FetchError(str(batch.end), Outcome.CONNECT_ERROR)
-            if not batch.messages and not batch.finished:
-                return None  # stopped: the row stays in todo as it is
-            visit = Visit(todo, Outcome.OK, started, 101)
+            visit = Visit(todo, Outcome.OK, time.time(), 101)
             try:
                 finished = await self._take(visit, request, batch, options)
             except FetchError as error:  # what the messages before it gave stays
                 visit.outcome, visit.error, finished = Outcome(error.outcome), str(error), True
             if not finished:
                 visit.candidates.append(_onward(todo, request, options))
-                if batch.end is None:
-                    self._parked[key], parked = socket, True
+                if batch.end is None and feed.socket is not None:
+                    feed.gathering = asyncio.create_task(_receive(feed.socket, options))
+                    goes_on = True
             return visit
         finally:
-            if not parked:
-                await socket.__aexit__(None, None, None)
+            if not goes_on:
+                await self._end(key)
+
+    async def _end(self, key: tuple[int, int]) -> None:
+        """Close a socket, and let the next stream in line have its place."""
+        feed = self._feeds.pop(key)
+        feed.gathering.cancel()
+        await asyncio.gather(feed.gathering, return_exceptions=True)
+        if feed.socket is not None:
+            await feed.socket.__aexit__(None, None, None)
+        if self._line:
+            self._ready(self._line.popleft())
 
     async def close(self) -> None:
-        """Close every parked socket."""
-        while self._parked:
-            await self._parked.popitem()[1].__aexit__(None, None, None)
+        """Close every socket; what it has gathered comes again after the committed cursor."""
+        self._line.clear()
+        for key in list(self._feeds):
+            await self._end(key)
 
-    async def _open(self, request: Request, options: Mapping[str, Any]) -> WebSocket:
+    async def _open(
+        self, key: tuple[int, int], request: Request, options: Mapping[str, Any]
+    ) -> Batch:
+        """Open a socket at the cursor, and gather its first batch."""
         at, param = options.get("at"), options.get("resume")
         if param and at is not None:
             known = URL(request.url, encoded=True).update_query({param: str(at)})
             request = request.replace(url=str(known))
         socket = WebSocket.over(self._fetcher, request, queue=self._queue)
         await socket.__aenter__()
+        self._feeds[key].socket = socket
         if options.get("opened"):
             greeting = await self._collector.ask(options["opened"], at)
             if greeting is not None:
                 await socket.send_json(greeting)
-        return socket
-
-    async def _receive(self, socket: WebSocket, options: Mapping[str, Any]) -> Batch:
-        """Wait for a message, take what comes soon after it, and note how it ended."""
-        batch = Batch([])
-        most = options.get("batch", 500)
-        if "until" in options:
-            most = min(most, options["until"] - options.get("seen", 0))
-        left = options["until_at"] - time.time() if "until_at" in options else None
-        deadline: float | None = None if left is None else max(left, 0.0)
-        try:
-            while len(batch.messages) < most:
-                message = await self._next(socket, deadline)
-                if message is _NOTHING:
-                    batch.finished = left is not None and time.time() >= options["until_at"]
-                    return batch
-                if message is None:
-                    batch.finished = True
-                    return batch
-                batch.messages.append(message)  # type: ignore[arg-type]
-                deadline = _TOGETHER
-        except SocketClosed as end:
-            batch.end = end
-            batch.finished = end.code in FINISHED
-        return batch
-
-    async def _next(self, socket: WebSocket, seconds: float | None) -> Message | object | None:
-        """Give a message, None at the end of all, _NOTHING when time is up or the crawl stops."""
-        if socket.waiting:
-            return await socket.receive()
-        receiving = asyncio.ensure_future(socket.receive())
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait(
-                (receiving, stopping), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-            if receiving.done():
-                return receiving.result()
-            return _NOTHING
-        finally:
-            for task in (receiving, stopping):
-                task.cancel()
-            await asyncio.gather(receiving, stopping, return_exceptions=True)
+        return await _receive(socket, options)
 
     async def _take(
         self, visit: Visit, request: Request, batch: Batch, options: dict[str, Any]
@@ -152,6 +151,48 @@ class Streams:
         if "until" in options and options["seen"] >= options["until"]:
             return True
         return batch.finished
+
+
+async def _receive(socket: WebSocket, options: Mapping[str, Any]) -> Batch:
+    """Wait for a message, take what comes soon after it, and note how it ended."""
+    batch = Batch([])
+    most = options.get("batch", 500)
+    if "until" in options:
+        most = min(most, options["until"] - options.get("seen", 0))
+    until_at: float | None = options.get("until_at")
+    deadline = None if until_at is None else max(until_at - time.time(), 0.0)
+    try:
+        while len(batch.messages) < most:
+            message = await _next(socket, deadline)
+            if message is _NOTHING:
+                batch.finished = not batch.messages or _is_over(until_at)
+                return batch
+            if message is None:
+                batch.finished = True
+                return batch
+            batch.messages.append(message)  # type: ignore[arg-type]
+            deadline = _TOGETHER
+    except SocketClosed as end:
+        batch.end = end
+        batch.finished = end.code in FINISHED
+    return batch
+
+
+def _is_over(until_at: float | None) -> bool:
+    return until_at is not None and time.time() >= until_at
+
+
+async def _next(socket: WebSocket, seconds: float | None) -> Message | object | None:
+    """Give a message, None at the end of all, _NOTHING when time is up."""
+    if socket.waiting:
+        return await socket.receive()
+    receiving = asyncio.ensure_future(socket.receive())
+    try:
+        await asyncio.wait((receiving,), timeout=seconds)
+        return receiving.result() if receiving.done() else _NOTHING
+    finally:
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
 
 
 _NOTHING = object()
