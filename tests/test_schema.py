@@ -41,6 +41,7 @@ def db() -> sqlite3.Connection:
         """INSERT INTO link_lists VALUES (1, '["http://h/2","http://h/3","http://h/4"]')"""
     )
     made.execute("""INSERT INTO link_lists VALUES (2, '["http://h/1"]')""")
+    made.execute("""INSERT INTO link_lists VALUES (5, '["http://h/5"]')""")
     return made
 
 
@@ -69,7 +70,7 @@ def test_every_table_and_view_is_documented(db: sqlite3.Connection) -> None:
         ("SELECT url FROM errors", [("http://h/3",)]),
         (
             "SELECT page_id, links_out, links_in FROM link_counts",
-            [(1, 3, 1), (2, 1, 1), (5, 0, 0)],
+            [(1, 3, 1), (2, 1, 1), (5, 1, 1)],
         ),
     ],
 )

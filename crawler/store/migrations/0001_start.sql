@@ -281,7 +281,8 @@ CREATE VIEW slow_pages AS
 CREATE VIEW orphans AS
     WITH linked AS MATERIALIZED (  -- GROUP BY sorts, which beats the tree that DISTINCT fills
         SELECT link.value AS url
-        FROM link_lists CROSS JOIN json_each(link_lists.targets) AS link
+        FROM link_lists CROSS JOIN pages AS source ON source.page_id = link_lists.page_id
+        CROSS JOIN json_each(link_lists.targets) AS link ON link.value <> source.url
         GROUP BY link.value
     )
     SELECT pages.url, pages.title, pages.depth, pages.page_id
