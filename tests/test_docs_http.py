@@ -2,17 +2,20 @@
 
 import asyncio
 import re
+import sys
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
+from test_client_ways import Authority
+from test_proxies import proxy
 
 from crawler.practice import PracticeSite
 from crawler.wire import Auth, Cache, Proxy, Tls
 
 PAGE = (Path(__file__).parent.parent / "docs" / "http.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(
-    r"^## (.+?)\n(?:(?!^## ).)*?```python\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE
+    r"^## ([^\n]+)\n(?:(?!^## ).)*?```python\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE
 )
 
 
@@ -28,19 +31,34 @@ def test_an_example_runs(
     monkeypatch.setenv("PRACTICE_PASSWORD", "lighthouse")
     (tmp_path / "config.toml").write_text("[politeness]\ndelay = 0.0\n")
 
-    async def story() -> None:
-        async with PracticeSite() as site:
-            address = site.url.removeprefix("http://").rstrip("/")
-            names: dict[str, Any] = {"__name__": "example"}
-            exec(compile(code.replace("127.0.0.1:8000", address), title, "exec"), names)
-            await asyncio.wait_for(names["main"](), 20)
+    known = Authority(tmp_path, asks=True)
+    (tmp_path / "ca.pem").rename(tmp_path / "our-ca.pem")
+    (tmp_path / "mine.pem").rename(tmp_path / "our-own.pem")
 
-    asyncio.run(story())
+    async def story(port: int) -> None:
+        async with PracticeSite() as site, PracticeSite(tls=known.context) as safe:
+            text = code.replace("127.0.0.1:8000", address(site))
+            text = text.replace("127.0.0.1:8443", address(safe))
+            text = text.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+            example = ModuleType(f"example_{title.lower()}")
+            monkeypatch.setitem(sys.modules, example.__name__, example)
+            exec(compile(text, title, "exec"), example.__dict__)
+            await asyncio.wait_for(example.main(), 20)
+
+    with proxy() as running:
+        asyncio.run(story(running.port))
     assert capsys.readouterr().out.strip()
 
 
+def address(site: PracticeSite) -> str:
+    return site.url.partition("//")[2].rstrip("/")
+
+
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 4
+    assert [title for title, _ in EXAMPLES] == [
+        *("Requests", "Sessions", "Cookies", "Forms", "Keys"),
+        *("TLS", "Proxies", "Middlewares", "Cache"),
+    ]
 
 
 def test_every_key_of_the_way_to_a_site_is_on_the_page() -> None:
