@@ -26,11 +26,13 @@ def _whole(html: str) -> str:
         from markdownify import MarkdownConverter
     except ImportError:
         raise UsageError(_EXTRA) from None
-    from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
+    from bs4 import XMLParsedAsHTMLWarning
+
+    from crawler.soup import soup_of
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
-        soup = BeautifulSoup(html, "lxml")
+        soup = soup_of(html)
     for tag in soup(["script", "style", "template", "head"]):
         tag.decompose()
     text: str = MarkdownConverter(heading_style="ATX", bullets="-").convert_soup(soup)
