@@ -42,6 +42,8 @@ _REFUSED = {
     Verdict.UNREACHABLE: Outcome.ROBOTS_UNREACHABLE,
 }
 
+_UNSENT = (Outcome.ROBOTS_DENIED, Outcome.TRAPPED)
+
 
 class Engine:
     """The workers and what they share."""
@@ -116,6 +118,8 @@ class Engine:
             if visit is None:
                 back = self._frontier.park
                 return
+            if visit.outcome in _UNSENT:
+                host.give_back()
             self._adapt(host, visit)
             await self._committer.put(visit)
         finally:

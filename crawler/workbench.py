@@ -87,6 +87,7 @@ class HostQueue:
         "reach",
         "ready",
         "ready_at",
+        "reserved",
         "robots",
         "ticket",
         "touched",
@@ -102,6 +103,7 @@ class HostQueue:
         self.held: set[tuple[int, int]] = set()
         self.in_flight = 0
         self.ready_at = 0.0
+        self.reserved = (0.0, -1.0)  # by the last start: `ready_at` before and after it
         self.window = Window(pace.rate) if pace.rate is not None else None
         self.reach = (-(1 << 62), 0)
         self.complete = False
@@ -131,10 +133,18 @@ class HostQueue:
         """Take a slot: the next start is a delay away, and as far as the rate asks for."""
         if self.given_up is not None:
             return
-        self.ready_at = max(now, self.ready_at) + self.pace.delay
+        before = self.ready_at
+        self.ready_at = max(now, before) + self.pace.delay
         if self.window is not None:
             self.window.note(now)
             self.ready_at = max(self.ready_at, self.window.next_at(now))
+        elif self.lane is None:
+            self.reserved = before, self.ready_at
+
+    def give_back(self) -> None:
+        """Give the slot back that was just reserved: nothing was sent."""
+        if self.reserved[1] == self.ready_at:
+            self.ready_at = self.reserved[0]
 
     def promote(self, now: float) -> None:
         """Move requests whose retry time has come to the ready ones."""

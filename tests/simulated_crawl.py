@@ -32,6 +32,7 @@ class Page:
     latency: float = 0.0
     rest: float = 0.0  # seconds for which its answer lets the host rest
     hopeless: bool = False  # after its answer the host is given up
+    denied: bool = False  # robots.txt does not let it be sent
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class SimulatedCrawl:
         self.taken: set[tuple[int, int, int]] = set()
         self.resting: dict[int, float] = {}
         self.most_in_memory = 0
-        self.unsent = 0  # of hosts that were given up
+        self.unsent = 0  # denied, or of hosts that were given up
 
     async def run(self) -> str | None:
         frontier = self.frontier
@@ -128,8 +129,11 @@ class SimulatedCrawl:
         while (todo := await self.frontier.next()) is not None:
             page, host = self.web.page(todo.url), todo.host_id
             if self.frontier.hosts[host].given_up is not None:
-                self.unsent += 1
-                await self._hand_over(Visit(todo, Outcome.HOST_GIVEN_UP, self.frontier.wall()))
+                await self._leave(todo, Outcome.HOST_GIVEN_UP)
+                continue
+            if page.denied:
+                self.frontier.hosts[host].give_back()
+                await self._leave(todo, Outcome.ROBOTS_DENIED)
                 continue
             self._check_start(todo)
             self.in_flight[host] += 1
@@ -150,6 +154,10 @@ class SimulatedCrawl:
                 self.frontier.give_up(self.frontier.hosts[host], "hopeless")
             self._free(todo)
             await self._hand_over(visit)
+
+    async def _leave(self, todo, outcome: Outcome) -> None:
+        self.unsent += 1
+        await self._hand_over(Visit(todo, outcome, self.frontier.wall()))
 
     async def _hand_over(self, visit: Visit) -> None:
         await self.committer.put(visit)

@@ -123,3 +123,19 @@ async def test_a_rest_that_a_host_asked_for_outlives_the_process(site, path):
     assert len(site.hits) == 1
     await crawl(Follow, path / "s.db", *urls, **settings)
     assert site.spacing()[0] >= 1.0 - EPSILON
+
+
+@story(robots="User-agent: *\nDisallow: /no/\n")
+async def test_what_is_not_sent_takes_no_turn_of_its_host(site, path):
+    """Thirty URLs that robots.txt denies lie between every two that it allows."""
+    delay = 0.2
+    links = []
+    for group in range(5):
+        links += [f"/no/{group}-{number}" for number in range(30)] + [f"/yes/{group}"]
+        site.add_page(f"/yes/{group}", "<title>Yes</title>")
+    site.add_links("/f", links)
+    settings = {"politeness__delay": delay, "politeness__adaptive": False}
+    summary = await crawl(site.at("/f"), path / "s.db", **settings)
+    assert summary.outcomes == {"ok": 6, "robots_denied": 150}
+    assert min(site.spacing()) >= delay - EPSILON
+    assert summary.seconds < 15  # 150 turns would take 30

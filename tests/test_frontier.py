@@ -34,6 +34,7 @@ def webs(draw, *, failing: bool = True, hopeless: bool = False) -> Web:
                 latency=st.sampled_from([0.0, 0.0, 0.01, 0.3, 5.0]),
                 rest=st.sampled_from([0.0, 0.0, 0.0, 2.0]),
                 hopeless=st.sampled_from([False, False, False, hopeless]),
+                denied=st.sampled_from([False, False, hopeless]),
             ),
             min_size=number,
             max_size=number,
@@ -110,7 +111,8 @@ def test_nothing_is_lost_or_ended_twice_when_a_crawl_is_cut_off_and_resumed(web,
 
 @TRIED
 @given(webs(hopeless=True))
-def test_whatever_was_queued_of_a_host_that_is_given_up_ends_once_and_keeps_nobody_waiting(web):
+def test_what_is_not_sent_ends_once_and_costs_nobody_a_turn_or_a_promise(web):
+    """Pages that are denied, and whatever was queued of a host when it was given up."""
     run, store = crawl(web)
     assert run.frontier.stopped == "finished"
     assert len(each_once(store)) == len(store.seen)
