@@ -1,5 +1,6 @@
 """`crawler fetch` of many URLs and `crawler download`, as commands."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,18 @@ def test_many_urls_are_told_of_in_a_table(site: ServedSite, desk: Desk) -> None:
     assert refused.split()[1] == "connect_error"
     fine = desk.run("fetch", site.url, f"{site.url}shop/")
     assert fine.code == 0, fine.err
+
+
+def test_rows_of_urls_are_written_for_programs(site: ServedSite, desk: Desk) -> None:
+    urls = (f"{site.url}status/404", "mailto:nobody")
+    done = desk.run("fetch", *urls, "--format", "json")
+    missing, refused = json.loads(done.out)
+    assert done.code == 1
+    assert (missing["url"], missing["status"], missing["outcome"]) == (urls[0], 404, "not_found")
+    assert missing["bytes"] > 0 and missing["elapsed"] > 0 and missing["error"] is None
+    assert (refused["status"], refused["outcome"]) == (None, "bad_url") and refused["error"]
+    alone = desk.run("fetch", site.url, "--format", "csv")
+    assert alone.code == 0 and alone.out.startswith("url,status,outcome,")
 
 
 def test_a_download_says_what_it_stored(site: ServedSite, desk: Desk) -> None:

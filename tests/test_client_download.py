@@ -178,6 +178,7 @@ async def test_a_status_that_is_no_file_is_an_error(site: PracticeSite, tmp_path
     assert caught.value.outcome == "not_found"
     assert not (tmp_path / "f").exists()
     assert site.count("/status/404") == 1
+    assert listed(tmp_path) == []
 
 
 @on_site()

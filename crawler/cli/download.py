@@ -70,6 +70,13 @@ def _one(url: str, output: Path, digest: str | None, screen: Screen, config: Con
     meter = Meter(screen)
     try:
         return asyncio.run(fetch(target, output, digest=digest, progress=meter.show, config=config))
+    except KeyboardInterrupt:
+        screen.close()
+        print(
+            f"crawler: stopped at {meter.done:,} bytes; the same command goes on from there",
+            file=sys.stderr,
+        )
+        raise typer.Exit(130) from None
     finally:
         screen.close()
 
@@ -86,10 +93,11 @@ class Meter:
         self._screen = screen
         self._first: tuple[float, int] | None = None
         self._drawn = 0.0
+        self.done = 0
 
     def show(self, done: int, total: int | None) -> None:
         """Hear of more bytes."""
-        now = time.monotonic()
+        self.done, now = done, time.monotonic()
         self._first = self._first or (now, done)
         if not self._screen.live or (now - self._drawn < _EVERY and done != total):
             return

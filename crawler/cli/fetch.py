@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +12,18 @@ from crawler.cli import options
 
 if TYPE_CHECKING:
     from crawler.cli.looking import Hop, Look
+    from crawler.clients import Fetched
     from crawler.config import Config
     from crawler.page import ScrapedPage
+
+
+class Format(StrEnum):
+    """How the rows of many URLs are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
 
 
 def fetch(
@@ -23,6 +34,10 @@ def fetch(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also tell what a crawl would make of it.")
     ] = False,
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="Print a row for each URL, written like this."),
+    ] = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
 ) -> None:
@@ -36,8 +51,9 @@ def fetch(
     from crawler import config as configuration
 
     settings = configuration.load(config, overrides=set_ or ())
-    if len(urls) > 1:
-        raise typer.Exit(0 if _tabled(urls, settings) else 1)
+    if len(urls) > 1 or format is not None:
+        fine = _tabled(urls, settings, format or Format.TABLE)
+        raise typer.Exit(0 if fine else 1)
     found = looked(urls[0], settings)
     if body:
         if found.page is not None:
@@ -58,24 +74,43 @@ def _explain(found: Look, config: Config) -> None:
         print(f"{about:8} {text}")
 
 
-def _tabled(urls: list[str], config: Config) -> bool:
-    """Print a table of many URLs; tell whether all were fetched."""
+def _tabled(urls: list[str], config: Config, format: Format) -> bool:
+    """Print what became of many URLs; tell whether all were fetched."""
     import asyncio
 
+    from crawler import formats
     from crawler.cli.table import write_table
-    from crawler.clients import Fetched, fetch_all
+    from crawler.clients import fetch_all
     from crawler.query import Rows
 
-    def row(found: Fetched) -> tuple[str, str, str, str, str]:
-        if found.response is None:
-            return (found.url, str(found.outcome), "", "", str(found.error))
-        answer = found.response
-        elapsed, size = f"{answer.elapsed * 1000:.0f} ms", f"{len(answer.body):,}"
-        return (found.url, str(answer.status), elapsed, size, answer.content_type or "-")
-
     results = asyncio.run(fetch_all(map(_meant, urls), config=config))
-    write_table(Rows(("url", "status", "time", "bytes", "type"), map(row, results)), sys.stdout)
+    if format is Format.TABLE:
+        head: tuple[str, ...] = ("url", "status", "time", "bytes", "type")
+        write_table(Rows(head, map(_row, results)), sys.stdout)
+    else:
+        head = ("url", "status", "outcome", "elapsed", "bytes", "type", "error")
+        write = {"json": formats.json, "jsonl": formats.jsonl, "csv": formats.write_csv}[format]
+        write(Rows(head, map(_values, results)), sys.stdout.buffer, formats.Wish())
     return all(result.ok for result in results)
+
+
+def _row(found: Fetched) -> tuple[str, str, str, str, str]:
+    """Give a line of the table; what went wrong stands in its last column."""
+    answer = found.response
+    if answer is None:
+        return (found.url, str(found.outcome), "", "", str(found.error))
+    elapsed, size = f"{answer.elapsed * 1000:.0f} ms", f"{len(answer.body):,}"
+    return (found.url, str(answer.status), elapsed, size, answer.content_type or "-")
+
+
+def _values(found: Fetched) -> tuple[object, ...]:
+    from crawler.retry import outcome_of
+
+    answer = found.response
+    if answer is None:
+        return (found.url, None, str(found.outcome), None, None, None, str(found.error))
+    said = (str(outcome_of(answer.status)), answer.elapsed, len(answer.body), answer.content_type)
+    return (found.url, answer.status, *said, None)
 
 
 def _meant(url: str) -> str:

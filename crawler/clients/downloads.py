@@ -16,7 +16,7 @@ from aiohttp import ClientResponse
 
 from crawler import retry
 from crawler.clients.caller import Caller
-from crawler.clients.part import Part
+from crawler.clients.part import Part, remove
 from crawler.clients.pull import Progress, Pulled, pull
 from crawler.clients.retrying import Retries
 from crawler.config import Config
@@ -111,7 +111,9 @@ async def _persist(
         answer = _bare(pulled) if pulled else None
         seconds = retries.wait(outcome, attempts, answer)
         if seconds is None:
-            raise error or FetchError(f"{part.url}: {pulled.status if pulled else ''}", outcome)
+            if not part.size:
+                remove(part.path)  # nothing that a later try could take up
+            raise error or FetchError(f"the answer is {pulled.status if pulled else ''}", outcome)
         await retries.sleep(seconds)
         attempts += 1
 
