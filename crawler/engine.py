@@ -136,7 +136,10 @@ class Engine:
             self._frontier.join(host, await address_of(host.name))
             return False
         if self._gate is not None and not await self._gate.knows(host):
+            failed = host.failed
             await self._gate.ask(host)
+            if host.failed > failed:
+                self._weigh(host, 0.0, "robots.txt cannot be had")
             return False
         return True
 
@@ -283,10 +286,14 @@ class Engine:
         pause = pace.pause(host.failed, self._limits)
         if pause and visit.status != 403:  # which costs a server nothing
             self._frontier.rest(host, self._frontier.now() + pause)
+        last = visit.error.strip().rpartition("\n")[2] if visit.error else visit.status
+        self._weigh(host, share, f"{visit.outcome}, {last}")
+
+    def _weigh(self, host: HostQueue, share: float, last: str) -> None:
+        """Give a host up whose failures in a row outweigh what it has answered before."""
         enough = max(self._give_up_after, share * host.answered)
         if self._give_up_after and host.failed >= enough and host.given_up is None:
-            last = visit.error.strip().rpartition("\n")[2] if visit.error else visit.status
-            reason = f"{host.failed} failures in a row, the last: {visit.outcome}, {last}"
+            reason = f"{host.failed} failures in a row, the last: {last}"
             self._frontier.give_up(host, reason)
 
 

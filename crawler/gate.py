@@ -132,6 +132,7 @@ class Gate:
 
     def _again(self, host: HostQueue) -> None:
         """Let the host rest and be asked again, or shut it for a while."""
+        host.failed += 1
         tries = self._tries.get(host.host_id, 0) + 1
         if tries <= self._retries:
             self._tries[host.host_id] = tries

@@ -167,3 +167,17 @@ async def test_a_host_is_given_up_in_a_lane_with_others_too(tmp_path: Path) -> N
             settings = merged(GIVES_UP, {"politeness": {"limit_by": kind}})
             ended = await crawl(urls, tmp_path / f"{kind}.db", **settings)
             assert ended.summary.outcomes["host_given_up"] >= 200 - LIMIT - IN_FLIGHT
+
+
+@plays("fault-076", "fault-080")
+async def test_a_host_whose_robots_txt_is_never_had_is_given_up_as_well(tmp_path: Path) -> None:
+    """Its tries count like those of pages; until then what its turn comes for is denied."""
+    async with FaultServer() as server:
+        server.at("/robots.txt", says(page(status=b"503 Busy"), keep=True))
+        server.at("*", says(page(), keep=True))
+        urls = [server.url(f"/{number}") for number in range(100)]
+        for limit, outcome in ((2, "host_given_up"), (3, "robots_unreachable")):
+            politeness = {"robots": True, "give_up_after": limit}
+            ended = await crawl(urls, tmp_path / f"{limit}.db", politeness=politeness)
+            assert {ended.outcome(url) for url in urls} == {outcome}
+        assert len(server.hits) == server.count("/robots.txt") == 4
