@@ -1,5 +1,6 @@
 """What the benchmark reports, checked on figures small enough to work out by hand."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
 from measure import Cost, RunError, run
 from results import Sample, figures, markdown, means
 from run import pages_among
-from stopwatch import Stopwatch
+from stopwatch import STAGES, Stopwatch
 from synthetic import SPREADS, Web, number_of
 
 
@@ -74,6 +75,14 @@ def test_the_synthetic_web_is_the_same_every_time_and_mostly_known(spread: str) 
 
 def test_an_address_of_the_synthetic_web_leads_back_to_its_number() -> None:
     assert number_of(Web().url(1_234_567)) == 1_234_567
+
+
+def test_every_stage_of_the_profile_names_a_function_that_there_is() -> None:
+    for module, name, _ in STAGES["crawler"]:
+        owner: object = importlib.import_module(module)
+        for part in name.split("."):
+            assert hasattr(owner, part), (module, name)
+            owner = getattr(owner, part)
 
 
 def test_nested_stages_do_not_count_twice() -> None:
