@@ -27,10 +27,12 @@ from systems import HERE, OURS, OURS_COMMAND, OURS_FLAGS, SYSTEMS, WORK, python_
 
 SCRAPY = "scrapy"
 SPIDER = str(HERE / "peers" / "heads_spider.py")
+FLOOR = str(HERE / "peers" / "lxml_floor.py")
 NAMES = {
     SCRAPY: "Scrapy, from its HTTP cache",
     "diff": "crawler reparse",
     "apply": "crawler reparse --apply",
+    "floor": "lxml alone, one process",
 }
 Items = dict[str, tuple[str, list[str], int]]
 """Title, headings and number of links of each page, by its URL."""
@@ -124,6 +126,7 @@ def replay(case: Case, port: int) -> tuple[dict[str, Cost], int, bool]:
         SCRAPY: run(scrapy(case, port, "offline"), folder / "log"),
         "diff": run(ours, folder / "log"),
         "apply": run([*ours, "--apply"], folder / "log"),
+        "floor": run([str(python_of(OURS)), FLOOR, str(store)], folder / "log"),
     }
     with closing(sqlite3.connect(store)) as db:
         rows = db.execute("SELECT url, title, headings, links FROM head")
@@ -133,10 +136,11 @@ def replay(case: Case, port: int) -> tuple[dict[str, Cost], int, bool]:
 
 
 def scraped(feed: Path) -> Iterator[tuple[str, tuple[str, list[str], int]]]:
+    """Yield what Scrapy found, but the one page that no browser would ask for (see README.md)."""
     with feed.open() as lines:
-        for line in lines:
-            item = json.loads(line)
-            yield item["url"], (item["title"], item["headings"], item["links"])
+        for item in map(json.loads, lines):
+            if not item["url"].endswith("//"):
+                yield item["url"], (item["title"], item["headings"], item["links"])
 
 
 def agree(mine: Items, theirs: Items) -> bool:

@@ -7,6 +7,7 @@ with a single chunk in its hands: memory stays flat.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -95,6 +96,8 @@ def _start(work: Work, processes: int) -> list[tuple[BaseProcess, Connection]]:
     fork = _can_fork()
     if fork:
         import parsel  # noqa: F401  # nearly every spider does, and a child each would
+
+        gc.freeze()  # or each child's collector would copy the pages of memory that it looks at
     context: Any = multiprocessing.get_context("fork" if fork else "spawn")
     children: list[tuple[BaseProcess, Connection]] = []
     for number in range(processes):
@@ -106,6 +109,7 @@ def _start(work: Work, processes: int) -> list[tuple[BaseProcess, Connection]]:
         child.start()
         sender.close()  # so that the end of the child is the end of the pipe
         children.append((child, receiver))
+    gc.unfreeze()
     return children
 
 
