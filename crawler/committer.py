@@ -7,8 +7,9 @@ shown to the outside before `store.commit` has returned.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from crawler import urls
 from crawler.frontier import Frontier
@@ -146,6 +147,7 @@ class Committer:
         frontier.check()
         for listener in self.on_commit:
             listener(batch.visits, committed)
+        await _let_go([committed.added, *(visit.candidates for visit in batch.visits)])
 
     def _add(self, added: list[Todo], hosts: dict[int, HostRow]) -> None:
         """Show the frontier new requests together with their hosts: an idle one may be gone."""
@@ -232,3 +234,11 @@ class Committer:
         frontier = self._frontier
         if self._batch or frontier.hungry or (self._unloaded and frontier.vacant):
             self._due.set()
+
+
+async def _let_go(lists: Iterable[list[Any]]) -> None:
+    """Empty long lists bit by bit: to free 200,000 values at once takes 40 ms."""
+    for values in lists:
+        while len(values) > _SLICE:
+            del values[-_SLICE:]
+            await asyncio.sleep(0)

@@ -158,20 +158,22 @@ def document(
 class Outline:
     """The elements of a page with references that are not resolved yet.
 
-    200,000 links as values of their own are more than a crawl may hold at once; here they are
-    plain tuples of text, which the garbage collector soon passes over.
+    200,000 links as values of their own are more than a crawl may hold at once, and more than the
+    garbage collector may look through; here each is one string.
     """
 
     __slots__ = ("_raw", "_resolve", "base", "refresh")
 
-    def __init__(self, raw: list[_Raw], resolve: _Resolver, refresh: Refresh | None) -> None:
+    def __init__(self, raw: list[str], resolve: _Resolver, refresh: Refresh | None) -> None:
         self._raw, self._resolve = raw, resolve
         self.base, self.refresh = resolve.base, refresh
 
     @property
     def canonical(self) -> str | None:
         """The URL that the page calls its canonical one; ask before `links`."""
-        named = (raw for raw in self._raw if raw[0] == "link" and "canonical" in raw[2].lower())
+        named = (
+            raw for raw in self._raw if raw.startswith("link\0") and "canonical" in raw.lower()
+        )
         found = (
             link.url
             for raw in named
@@ -226,14 +228,10 @@ class _Resolver:
 
 _REMEMBERED = 5_000  # references of a page: those that come back do so soon
 
-# An element with references before the base is known: its tag, names and values of its attributes
-# in turn, rel, hreflang, type, and its text as written. A tuple of text only, see `Outline`.
-_Raw = tuple[str, tuple[str, ...], str, str, str, str]
 
-
-def _links(raw: _Raw, resolve: _Resolver) -> Iterator[Link]:
-    """Yield a link for each reference that leads to an http(s) URL."""
-    tag, values, rel, hreflang, kind, text = raw
+def _links(raw: str, resolve: _Resolver) -> Iterator[Link]:
+    """Yield a link for each reference of an element that leads to an http(s) URL."""
+    tag, rel, hreflang, kind, *values, text = raw.split("\0")
     text, rel = " ".join(unescape(text).split()), " ".join(rel.lower().split())
     for attribute, value in zip(values[::2], values[1::2], strict=True):
         for reference in srcset(value) if attribute in _SETS else (value,):
@@ -244,9 +242,9 @@ def _links(raw: _Raw, resolve: _Resolver) -> Iterator[Link]:
 
 def _read(
     text: str, wanted: Mapping[str, tuple[str, ...]]
-) -> tuple[list[_Raw], str | None, list[str]]:
+) -> tuple[list[str], str | None, list[str]]:
     """Give the elements with references, the first `<base href>` and the meta refreshes."""
-    found: list[_Raw] = []
+    found: list[str] = []
     base: str | None = None
     refreshes: list[str] = []
     anchor: int | None = None  # where the link stands that is open
@@ -256,7 +254,7 @@ def _read(
         if anchor is not None:
             pieces.append(tag.before)
             if name in ("a", ""):  # a second one closes the first
-                found[anchor] = (*found[anchor][:5], "".join(pieces))
+                found[anchor] += "".join(pieces).replace("\0", "")
                 anchor = None
                 pieces.clear()
         if tag.ends:
@@ -275,9 +273,13 @@ def _read(
     return found, base, refreshes
 
 
-def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> _Raw | None:
-    """Give the element if it has a reference; an empty `src` or `action` is none."""
-    values: tuple[str, ...] = ()
+def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> str | None:
+    """Give the element if it has a reference; an empty `src` or `action` is none.
+
+    One string of its tag, rel, hreflang, type, the names and values of its references in turn, and
+    its text, which of a link is yet to come. What joins them is in no attribute (see `decoded`).
+    """
+    values: list[str] = []
     for key in wanted:
         value = attributes.get(key)
         if value is not None and (value.strip() or (key not in _EMPTY_IS_NONE and name != "link")):
@@ -285,8 +287,8 @@ def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> 
     if not values:
         return None
     alt = attributes.get("alt", "") if name in ("area", "img") else ""
-    rel, hreflang, kind = (attributes.get(key, "") for key in ("rel", "hreflang", "type"))
-    return name, values, rel, hreflang, kind, alt.replace("&", "&amp;")
+    about = (attributes.get(key, "") for key in ("rel", "hreflang", "type"))
+    return "\0".join((name, *about, *values, alt.replace("&", "&amp;")))
 
 
 def _first(refreshes: list[str], url: str, base: str, encoding: str) -> Refresh | None:

@@ -67,7 +67,7 @@ def test_a_hostile_page_neither_stalls_the_loop_nor_fills_the_memory(
     assert found["todo"] == 0 or name == "links", found
 
 
-# 200,000 links as values with text and relation take longer to let go than a stall may.
+# The full pass over 200,000 links works twice as long, and is disturbed as much more.
 @pytest.mark.parametrize(("name", "stall"), [("one tag", DISTURBED), ("links", 2 * DISTURBED)])
 def test_the_full_pass_over_a_hostile_page_does_not_stall_the_loop(
     tmp_path: Path, name: str, stall: float

@@ -362,6 +362,7 @@ def test_relations_languages_and_types_are_told() -> None:
     assert x.rel == "nofollow ugc" and x.nofollow
     document = parse.document(page, URL)
     assert document.canonical == "http://example.org/dir/c"
+    assert parse.outline(page.upper(), URL).canonical == "http://example.org/dir/C"
     assert document.related("alternate") == [german]
 
 
