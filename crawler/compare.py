@@ -48,6 +48,7 @@ def runs(path: Path, a: int, b: int) -> Iterator[Difference]:
             before = None if values[1] is None else _told(values[0], values[1], values[2], None)
             yield Difference(kind, "page", url, before, _told(*values[3:7]))
         yield from _history(reader, a, b)
+        yield from _new_items(reader, a, b)
 
 
 def _told(status: Any, outcome: str, title: str | None, redirect: str | None) -> str:
@@ -97,35 +98,97 @@ def _merged(
             was, now = next(old, None), next(new, None)
 
 
+_TYPES = "SELECT name, columns, key FROM item_types ORDER BY name"
+
+
+class _Type(NamedTuple):
+    """An item type as a store has it."""
+
+    columns: list[str]
+    key: list[str]
+
+
+def _types(reader: Reader) -> dict[str, _Type]:
+    return {
+        name: _Type(list(json.loads(columns)), json.loads(key))
+        for name, columns, key in reader.query(_TYPES).rows
+    }
+
+
 def _items(old: Reader, new: Reader) -> Iterator[Difference]:
-    """Yield the differences of item types that both stores have under one key."""
-    sql = "SELECT name, columns, key FROM item_types ORDER BY name"
-    ours = {name: (list(json.loads(c)), json.loads(k)) for name, c, k in new.query(sql).rows}
-    for name, columns, key_text in old.query(sql).rows:
-        key = json.loads(key_text)
-        if name not in ours or not key or ours[name][1] != key:
+    """Yield the differences of items: by their key where both stores have the same one.
+
+    Those without are compared as a whole, page by page: one that changed is gone, and another is
+    added. The columns compared are those that both stores have.
+    """
+    before, after = _types(old), _types(new)
+    for name in sorted(before | after):
+        was, now = before.get(name), after.get(name)
+        if was is None or now is None:
+            kind, reader = ("gone", old) if was else ("added", new)
+            [(number,)] = reader.query(f'SELECT count(*) FROM "{name}"').rows
+            yield Difference(kind, name, f"{number:,} items, the whole type", None, None)
             continue
-        shared = [column for column in json.loads(columns) if column in ours[name][0]]
-        yield from _table(old, new, name, key, shared)
+        columns = [column for column in was.columns if column in now.columns]
+        yield from _table(old, new, name, was.key if was.key == now.key else [], columns)
 
 
 def _table(
     old: Reader, new: Reader, name: str, key: list[str], columns: list[str]
 ) -> Iterator[Difference]:
-    keys = ", ".join(f'"{column}"' for column in key)
-    names = ", ".join(f'"{column}"' for column in columns)
-    shown = f"json_array({keys})"
-    sql = f'SELECT {shown} AS k, {names} FROM "{name}" ORDER BY k'
-    for text, was, now in _merged(iter(old.query(sql).rows), iter(new.query(sql).rows)):
-        label = ", ".join(map(str, json.loads(text)))
+    # A page may give the very same item twice: then one of them has its equal, and one has not.
+    label = key or ["page_url"]
+    keys = ", ".join(f'"{column}"' for column in label + ([] if key else columns))
+    names = ", ".join(f'"{column}"' for column in [*label, *columns])
+    sql = f'SELECT json_array({keys}) AS k, {names} FROM "{name}" ORDER BY k'
+    for _, was, now in _merged(iter(old.query(sql).rows), iter(new.query(sql).rows)):
+        row = was or now
+        assert row is not None
+        shown = ", ".join(map(str, row[1 : len(label) + 1]))
         if was is None or now is None:
-            yield Difference("added" if was is None else "gone", name, label, None, None)
+            kind = "added" if was is None else "gone"
+            yield Difference(kind, name, shown, _values(was, columns), _values(now, columns))
             continue
-        fields = [at for at, column in enumerate(columns, 1) if was[at] != now[at]]
+        fields = [at for at in range(-len(columns), 0) if was[at] != now[at]]
         if fields:
-            before = ", ".join(f"{columns[at - 1]}={was[at]}" for at in fields)
-            after = ", ".join(f"{columns[at - 1]}={now[at]}" for at in fields)
-            yield Difference("changed", name, label, before, after)
+            before = ", ".join(f"{columns[at]}={was[at]}" for at in fields)
+            after = ", ".join(f"{columns[at]}={now[at]}" for at in fields)
+            yield Difference("changed", name, shown, before, after)
+
+
+def _values(row: tuple[Any, ...] | None, columns: list[str]) -> str | None:
+    if row is None:
+        return None
+    values = zip(columns, row[len(row) - len(columns) :], strict=True)
+    return ", ".join(f"{name}={value}" for name, value in values if value is not None)
+
+
+def _new_items(reader: Reader, a: int, b: int) -> Iterator[Difference]:
+    """Yield the items that the runs behind `a` up to `b` were the first to give.
+
+    Of a type without a key that cannot be told: a page visited again gives all its items anew.
+    They are counted.
+    """
+    marks = dict(reader.query("SELECT run_id, items FROM runs ORDER BY run_id").rows)
+    first, last = (next((marks[run] for run in marks if run > n), None) for n in (a, b))
+    if first is None:  # no such run, or one of an older version, which did not note it
+        return
+    lowest: dict[str, int] = json.loads(first)
+    highest: dict[str, int] | None = json.loads(last) if last is not None else None
+    for name, (columns, key) in _types(reader).items():
+        if not key:
+            sql = f'SELECT count(*) FROM "{name}" WHERE run_id > ? AND run_id <= ?'
+            [(number,)] = reader.query(sql, (a, b)).rows
+            if number:
+                told = "not compared: without a key none is known to be another"
+                yield Difference("stored", name, f"{number:,} items", None, told)
+            continue
+        names = ", ".join(f'"{column}"' for column in [*key, *columns])
+        sql = f'SELECT {names} FROM "{name}" WHERE item_id > ? AND item_id <= ? ORDER BY item_id'
+        until = highest.get(name, 0) if highest is not None else (1 << 63) - 1
+        for row in reader.query(sql, (lowest.get(name, 0), until)).rows:
+            shown = ", ".join(map(str, row[: len(key)]))
+            yield Difference("added", name, shown, None, _values(row, columns))
 
 
 def _history(reader: Reader, a: int, b: int) -> Iterator[Difference]:

@@ -58,6 +58,13 @@ class Flush:
         self._seq = values.get("next_seq", 1)
         self._page_id = values.get("next_page_id", 1)
 
+    async def highest_items(self) -> str:
+        """Give the highest item_id of each item type, as a JSON object."""
+        found = {}
+        for (name,) in await self._all("SELECT name FROM item_types"):
+            [(found[name],)] = await self._all(f'SELECT coalesce(max(item_id), 0) FROM "{name}"')
+        return to_json(found)
+
     @property
     def known(self) -> int:
         """How many requests were ever accepted, tries again counted."""

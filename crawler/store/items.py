@@ -211,11 +211,14 @@ def _refuse_changed(table: Table, known: _Known, columns: dict[str, str]) -> Non
 
 
 def create(table: Table) -> Iterator[str]:
-    """Yield the DDL of an item type's table."""
+    """Yield the DDL of an item type's table.
+
+    AUTOINCREMENT: an id is never given twice, so that history and exports can go by it.
+    """
     own = ", ".join(_column(column, table) for column in table.columns)
     comma = ", " if own else ""
     yield (
-        f'CREATE TABLE "{table.name}" (item_id INTEGER PRIMARY KEY, {own}{comma}'
+        f'CREATE TABLE "{table.name}" (item_id INTEGER PRIMARY KEY AUTOINCREMENT, {own}{comma}'
         "page_id INTEGER NOT NULL REFERENCES pages (page_id), page_url TEXT NOT NULL,"
         " run_id INTEGER NOT NULL REFERENCES runs (run_id), fetched_at TIMESTAMP NOT NULL)"
     )

@@ -134,10 +134,11 @@ class SqliteStore:
                 "UPDATE runs SET state = 'killed', ended_at = ? WHERE state = 'running'", (now,)
             )
             await self._db.execute("INSERT OR IGNORE INTO crawl VALUES ('spider', ?)", (spider,))
+            items = await self._flush.highest_items()
             cursor = await self._db.execute(
-                "INSERT INTO runs (spider, started_at, state, pid, version, settings)"
-                " VALUES (?, ?, 'running', ?, ?, ?)",
-                (spider, now, os.getpid(), __version__, settings),
+                "INSERT INTO runs (spider, started_at, state, pid, version, settings, items)"
+                " VALUES (?, ?, 'running', ?, ?, ?, ?)",
+                (spider, now, os.getpid(), __version__, settings, items),
             )
             self._flush.run_id = cursor.lastrowid or 0
             return self._flush.run_id
