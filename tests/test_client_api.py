@@ -1,6 +1,7 @@
 """ApiClient over real HTTP: methods, retries, errors, paging, keys."""
 
 import asyncio
+import json
 import traceback
 
 import pytest
@@ -25,6 +26,7 @@ from crawler.errors import (
     ApiUnreachable,
     BadJson,
     PagingLoop,
+    UsageError,
 )
 from crawler.practice import PracticeSite
 
@@ -262,3 +264,33 @@ def test_leaves_no_socket_open_when_it_is_cancelled() -> None:
             assert site.count("/slow/") == 1
 
     story()
+
+
+@on_site()
+async def test_a_client_that_is_not_open_says_so(site: PracticeSite) -> None:
+    client = ApiClient(site.at("/api"))
+    with pytest.raises(UsageError, match="async with"):
+        await client.get("quotes")
+    async with client:
+        await client.get("quotes")
+    with pytest.raises(UsageError, match="async with"):
+        await client.get("quotes")
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a": ', b"\xff\xfe", b"1" * 5000])
+@on_site()
+async def test_json_that_nobody_could_read_is_named(site: PracticeSite, body: bytes) -> None:
+    url = site.add_page("/odd", body, headers={"Content-Type": "application/json"})
+    async with ApiClient(site.url) as client:
+        with pytest.raises(BadJson, match="no JSON"):
+            await client.get(url)
+
+
+@on_site()
+async def test_json_is_read_as_python_reads_it(site: PracticeSite) -> None:
+    texts = ["NaN", "1e999", '"\\ud800"', str(2**80), " \n", '{"a": 1, "a": 2}', "-0.0"]
+    async with ApiClient(site.url) as client:
+        for number, text in enumerate(texts):
+            url = site.add_page(f"/json/{number}", text.encode(), headers={"Content-Type": "a/b"})
+            found = (await client.get(url)).data
+            assert repr(found) == repr(json.loads(text) if text.strip() else None)

@@ -4,11 +4,14 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import aclosing
+from typing import Any
 
+import pytest
 from calm import busy
 from client_story import Naps, on_site
 
 from crawler.clients import Retries, fetch_all, fetch_each
+from crawler.errors import UsageError
 from crawler.practice import PracticeSite
 
 
@@ -100,3 +103,9 @@ async def test_reads_an_endless_input_only_as_far_as_it_is_asked_for(site: Pract
 @on_site()
 async def test_no_url_is_no_result(site: PracticeSite) -> None:
     assert await fetch_all([]) == []
+
+
+@pytest.mark.parametrize(("urls", "concurrency"), [("http://a.example/", 20), ([], 0)])
+def test_what_would_fetch_nothing_is_refused(urls: Any, concurrency: int) -> None:
+    with pytest.raises(UsageError, match="give"):
+        asyncio.run(fetch_all(urls, concurrency=concurrency))

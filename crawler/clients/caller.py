@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from crawler import redirects, urls
 from crawler.config import Config
-from crawler.errors import FetchError
+from crawler.errors import FetchError, UsageError
 from crawler.fetcher import Fetcher
 from crawler.guard import Guard
 from crawler.page import Outcome, Response
@@ -53,6 +53,7 @@ class Caller:
         self._home, self._private = home, dict(private or {})
         self._secrets = tuple(secret for secret in secrets if secret)
         self._trusted: set[str] = set()
+        self._is_open = False
         self._guard = Guard(allow_private=self.config.fetch.allow_private)
         self._fetcher = Fetcher(
             self.config.fetch,
@@ -64,9 +65,11 @@ class Caller:
 
     async def __aenter__(self) -> Self:
         await self._fetcher.__aenter__()
+        self._is_open = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._is_open = False
         await self._fetcher.__aexit__(*exc)
 
     @asynccontextmanager
@@ -98,6 +101,8 @@ class Caller:
             raise self._named(error) from None
 
     def _request(self, method: str, url: str, headers: Mapping[str, str] | None) -> Request:
+        if not self._is_open:
+            raise UsageError("the client is not open; use it inside `async with`")
         request = Request(url, method, headers=headers or None)
         host = urls.host_of(request.url)
         if host not in self._trusted:

@@ -9,6 +9,7 @@ from collections.abc import (
     Callable,
     Coroutine,
     Iterable,
+    Iterator,
     Mapping,
 )
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from msgspec import Struct
 from crawler.clients.caller import Caller
 from crawler.clients.retrying import Retries, persist
 from crawler.config import Config
-from crawler.errors import BadUrl, CrawlerError, FetchError
+from crawler.errors import BadUrl, CrawlerError, FetchError, UsageError
 from crawler.page import Response
 
 
@@ -58,10 +59,11 @@ async def fetch_all(
 ) -> list[Fetched]:
     """Fetch every URL and give the results in the order of the input; redirects are followed.
 
-    At most `concurrency` are in flight. Nothing that a URL or its server does is raised.
+    At most `concurrency` are in flight. Nothing that a URL or its server does is raised;
+    UsageError for a single text in place of several, or a concurrency below 1.
     """
     policy = retries if isinstance(retries, Retries) else Retries(retries)
-    waiting = enumerate(urls)
+    waiting = _waiting(urls, concurrency)
     found: list[Fetched] = []
     async with Caller(config, connections=concurrency) as caller:
 
@@ -87,7 +89,7 @@ async def fetch_each(
     `urls` may be endless: it is read as workers get free, and they wait for slow readers.
     """
     policy = retries if isinstance(retries, Retries) else Retries(retries)
-    waiting = enumerate(urls)
+    waiting = _waiting(urls, concurrency)
     done: asyncio.Queue[Fetched | None] = asyncio.Queue(concurrency)
     async with Caller(config, connections=concurrency) as caller:
 
@@ -103,6 +105,15 @@ async def fetch_each(
                 await asyncio.gather(*workers)  # raises what the iterable of URLs raised
             finally:
                 closing.cancel()
+
+
+def _waiting(urls: Iterable[str], concurrency: int) -> Iterator[tuple[int, str]]:
+    """Give the URLs with their places; UsageError for what would fetch nothing, or letters."""
+    if isinstance(urls, str):
+        raise UsageError(f"give a list of URLs; of one it is [{urls!r:.80}]")
+    if concurrency < 1:
+        raise UsageError(f"a concurrency of {concurrency} fetches nothing; give 1 or more")
+    return enumerate(urls)
 
 
 @asynccontextmanager
