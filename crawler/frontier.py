@@ -202,7 +202,8 @@ class Frontier:
         """Give out nothing more; every waiting worker gets None."""
         self.stopped = self.stopped or reason
         self.stopping.set()
-        self._wake_all()
+        while self._waiters:
+            self._wake()
 
     def check(self) -> None:
         """Stop when nothing is queued, in flight or uncommitted, and no seed is still to come."""
@@ -397,7 +398,3 @@ class Frontier:
             if not waiter.done():
                 waiter.set_result(None)
                 return
-
-    def _wake_all(self) -> None:
-        while self._waiters:
-            self._wake()
