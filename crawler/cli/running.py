@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crawler import config as configuration
-from crawler import progress
+from crawler import progress, urls
 from crawler.cli import GATE, INTERRUPTED, NO_PAGE
 from crawler.cli.screen import Screen, start_logging
 from crawler.cli.signals import Interrupts
@@ -106,7 +106,7 @@ async def _crawl(spider: Spider, config: Config, store: Path, screen: Screen) ->
                 "resuming %s: %d pages stored, %d queued",
                 *(store, crawler.state.pages, crawler.state.pending),
             )
-        crawler.on_commit(_log_failures)
+        crawler.on_commit(_failure_log())
         run = asyncio.create_task(crawler.run())
         watch = asyncio.create_task(_watch(crawler, screen))
         with Interrupts(crawler.stop, run.cancel, log.warning):
@@ -129,17 +129,31 @@ async def _watch(crawler: Crawler, screen: Screen) -> None:
     await progress.watch(crawler, show, _LIVE if screen.live else _PLAIN)
 
 
-def _log_failures(visits: list[Visit], committed: Committed) -> None:
+def _failure_log() -> Callable[[list[Visit], Committed], None]:
+    """Give what logs what went wrong; a host that is given up is told of once."""
+    given_up: set[int] = set()
+
+    def note(visits: list[Visit], committed: Committed) -> None:
+        for visit in visits:
+            host_id = visit.todo.host_id
+            if visit.outcome is Outcome.HOST_GIVEN_UP and host_id not in given_up:
+                given_up.add(host_id)
+                log.warning("given up: %s: %s", urls.host_of(visit.todo.url), visit.error)
+            _log_failure(visit)
+
+    return note
+
+
+def _log_failure(visit: Visit) -> None:
     """Log what went wrong: a spider's own errors loudly, the web's on request."""
-    for visit in visits:
-        if visit.outcome is Outcome.SPIDER_ERROR:
-            last = (visit.error or "").strip().rpartition("\n")[2]
-            log.warning("spider error on %s: %s", visit.todo.url, last)
-        elif log.isEnabledFor(logging.DEBUG):
-            again = " (to be tried again)" if visit.retry_at is not None else ""
-            log.debug("%s %s %s%s", visit.outcome, visit.status or "-", visit.todo.url, again)
-        for _, reason, _ in visit.problems:
-            log.warning("item not stored, on %s: %s", visit.todo.url, reason)
+    if visit.outcome is Outcome.SPIDER_ERROR:
+        last = (visit.error or "").strip().rpartition("\n")[2]
+        log.warning("spider error on %s: %s", visit.todo.url, last)
+    elif log.isEnabledFor(logging.DEBUG):
+        again = " (to be tried again)" if visit.retry_at is not None else ""
+        log.debug("%s %s %s%s", visit.outcome, visit.status or "-", visit.todo.url, again)
+    for _, reason, _ in visit.problems:
+        log.warning("item not stored, on %s: %s", visit.todo.url, reason)
 
 
 # ---------------------------------------------------------------- the end
