@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from crawler.errors import UsageError
 from crawler.secret import Secret, is_secret, revealed
@@ -19,15 +20,21 @@ from crawler.secret import Secret, is_secret, revealed
 KEPT = (str, bytes, PurePath, Mapping, list, tuple)  # forms of data that can be read twice
 RAW = (str, bytes, PurePath)  # forms of data that are no form fields
 _SECRET = "$secret"
+_PLAIN = re.compile(r"[A-Za-z0-9_.~\-]*").fullmatch
 _PASSWORDS = ("pass", "pwd", "secret", "token")
 
 
 def with_params(url: str, params: Mapping[str, Any] | Iterable[tuple[str, str]]) -> str:
     """Add query parameters to a canonical URL; a list value gives one for each of its members."""
-    query = urlencode(list(pairs(params)))
+    query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in pairs(params)])
     if not query:
         return url
     return f"{url}{'' if url[-1] in '?&' else '&' if '?' in url else '?'}{query}"
+
+
+def _quoted(text: Any) -> str:
+    """Write a name or value as urlencode does; most have nothing to escape, which is soon seen."""
+    return text if isinstance(text, str) and _PLAIN(text) else quote_plus(str(text))
 
 
 def pairs(data: Any) -> Iterator[tuple[str, Any]]:
@@ -35,7 +42,9 @@ def pairs(data: Any) -> Iterator[tuple[str, Any]]:
     if data is None or isinstance(data, RAW):
         return
     for name, value in data.items() if isinstance(data, Mapping) else data:
-        if isinstance(value, (list, tuple)):
+        if isinstance(value, str):
+            yield name, value
+        elif isinstance(value, (list, tuple)):
             for member in value:
                 yield name, _text(member)
         elif value is not None:

@@ -188,7 +188,7 @@ class ApiClient(Client):
             return url
         if "?" in url:  # replaces those of the same name
             return str(URL(url).update_query(_texts(params)))
-        return with_params(url, _texts(params))
+        return with_params(url, params)
 
     def _read(self, method: str, answer: Response, expect: type | None) -> ApiResponse:
         """Give the typed answer, or raise the typed error that it stands for."""
