@@ -48,7 +48,7 @@ class Sidestepping(Spider):
     name = "sidestepping"
 
     def on_error(self, request: Request, outcome: Any, status: int | None) -> Any:
-        return Request(request.url.replace("/page", "/elsewhere"))
+        return [Request(request.url.replace("/page", "/elsewhere")), {"missed": request.url}]
 
 
 @story()
@@ -63,6 +63,7 @@ async def test_what_on_error_asks_for_is_crawled_where_a_known_page_fails_as_wel
     assert recrawl(store, "2999-01-01", all_=True) == 1
     await crawl(Sidestepping, store, seed, fetch__retries=0)
     assert stored(store, site) == ["/page", "/elsewhere"]
+    assert read(store, "SELECT missed FROM item") == [seed]
 
 
 class Counting(Spider):

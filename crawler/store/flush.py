@@ -108,7 +108,8 @@ class Flush:
         added += self._put_back(retried)
         await self._remove([visit.todo for visit in batch.visits])
         await self._insert_todo(added)
-        await self._insert_pages(rows, settled.replaced if settled else ())
+        await self._insert_pages(rows)
+        await self._insert_items(found, settled.replaced if settled else ())
         if settled is not None:
             await revisits.note_first(self._db, settled.first_at)
         await self._insert_attempts(retried)
@@ -200,7 +201,7 @@ class Flush:
             in_order = sorted(rows[at : at + _SLICE])  # by host, rank and seq, as they lie there
             await self._many("INSERT INTO todo", Todo._fields, in_order)
 
-    async def _insert_pages(self, ended: list[tuple[int, Visit]], replaced: Iterable[int]) -> None:
+    async def _insert_pages(self, ended: list[tuple[int, Visit]]) -> None:
         rows = [page_row(page_id, self.run_id, visit) for page_id, visit in ended]
         await self._many("INSERT INTO pages", PAGE_COLUMNS, rows)
         if self._keep.links:
@@ -212,6 +213,9 @@ class Flush:
         await novelties.insert(self._db, ended)
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
+
+    async def _insert_items(self, ended: list[tuple[int, Visit]], replaced: Iterable[int]) -> None:
+        """Insert items in place of those that earlier visits to the pages `replaced` gave."""
         records: list[tuple[Record, tuple[Any, ...]]] = []
         problems = []
         for page_id, visit in ended:
