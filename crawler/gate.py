@@ -91,7 +91,7 @@ class Gate:
         # It starts later than its slot was reserved by as long as the store took to be asked.
         self._frontier.rest(host, self._frontier.now() + host.pace.delay)
         try:
-            response = await self._follow(host.name + "/robots.txt")
+            response = await robots_of(host.name, self._fetcher)
         except FetchError as error:
             if error.final or error.outcome in _LASTING:
                 host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, error)
@@ -102,19 +102,6 @@ class Gate:
         body = response.body[:LIMIT] if response.status < 300 else b""
         row = RobotsRow(host.host_id, response.started, response.status, body)
         return self._keep(host, row)
-
-    async def _follow(self, url: str) -> Response:
-        """Give the answer at the end of at most five redirects, across hosts too."""
-        response = await self._fetcher.fetch(Request(url), keep=LIMIT)
-        for _ in range(_HOPS):
-            location = response.headers.get("Location")
-            if not (300 <= response.status < 400 and location):
-                break
-            target = urls.parse(location, response.url)
-            if target is None:
-                break
-            response = await self._fetcher.fetch(Request(target), keep=LIMIT)
-        return response
 
     def _keep(self, host: HostQueue, row: RobotsRow) -> None:
         self._committer.put_robots(row)
@@ -156,6 +143,20 @@ class Gate:
         if standing.rules is None:
             return Verdict.UNREACHABLE
         return Verdict.PASS if standing.rules.allows(url, self._agent) else Verdict.DENIED
+
+
+async def robots_of(host: str, fetcher: Fetcher) -> Response:
+    """Fetch a host's robots.txt, at the end of at most five redirects, across hosts too."""
+    response = await fetcher.fetch(Request(host + "/robots.txt"), keep=LIMIT)
+    for _ in range(_HOPS):
+        location = response.headers.get("Location")
+        if not (300 <= response.status < 400 and location):
+            break
+        target = urls.parse(location, response.url)
+        if target is None:
+            break
+        response = await fetcher.fetch(Request(target), keep=LIMIT)
+    return response
 
 
 def overrides_of(files: Mapping[str, str]) -> dict[str, bytes]:

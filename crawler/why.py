@@ -15,6 +15,7 @@ import msgspec
 
 from crawler import parse, urls
 from crawler.config import Config
+from crawler.errors import ConfigError
 from crawler.following import Following, Wishes, steps_of
 from crawler.page import ScrapedPage
 from crawler.query import Reader
@@ -258,6 +259,7 @@ def _told(rule: Rule) -> str:
 def _robots(reader: Reader, url: str, laws: Laws) -> Iterator[Line]:
     """Tell the line of the stored robots.txt that decides over a URL, and how its host stands."""
     host = urls.host_of(url)
+    own = _own(host, laws.config) if laws.config.politeness.robots_override else None
     rows = _rows(
         reader,
         "SELECT hosts.host_id, pages, pending, delay, failures, robots.fetched_at, robots.status,"
@@ -278,6 +280,9 @@ def _robots(reader: Reader, url: str, laws: Laws) -> Iterator[Line]:
     )
     if not laws.config.politeness.robots:
         yield Line("robots", "not asked (politeness.robots = false)")
+    elif own is not None:
+        verdict = verdict_of(Robots.parse(own), url, laws.agent)
+        yield Line("robots", f"{verdict} (politeness.robots_override)")
     elif row["fetched_at"] is None:
         yield Line("robots", "robots.txt not fetched yet")
     elif row["status"] is None:
@@ -287,14 +292,29 @@ def _robots(reader: Reader, url: str, laws: Laws) -> Iterator[Line]:
         yield Line("robots", verdict_of(Robots.parse(body or b""), url, laws.agent))
 
 
+def _own(host: str, config: Config) -> bytes | None:
+    """Give what stands in for the robots.txt of a host; nothing where its file is gone."""
+    from crawler.gate import overrides_of  # with aiohttp, 0.1 s
+
+    try:
+        return overrides_of(config.politeness.robots_override).get(host)
+    except ConfigError:
+        return None
+
+
 def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Line]:
     """Tell what a crawl that starts at `url` would make of it, and of the page it leads to."""
+    from crawler.seeding import widened  # as above
+
     scope = Scope(config.engine.scope, (url,))
+    if page is not None:  # a start URL may redirect within its domain
+        scope = widened(scope, page.url)
     rules = (Rule(),)
     yield from judged(url, Laws(config, rules, scope))
     if page is None or not page.response.is_html:
         return
-    linker = Linker(scope, rules, traps=Traps(config.traps))
+    steps = steps_of(config.links.canonicalize)
+    linker = Linker(scope, rules, traps=Traps(config.traps), steps=steps)
     following = Following(linker, rules, config.links, agent=config.politeness.user_agent)
     wishes = following.wishes(page) or Wishes()
     if wishes.nofollow:

@@ -215,3 +215,48 @@ def test_one_url_is_explained_without_a_crawl(capsys: pytest.CaptureFixture[str]
     assert "canonical http://" in out
     assert "refresh  leads to http://" in out and "(de)" in out
     assert "links to " in out and "followed" in out
+
+
+def test_a_robots_txt_that_redirects_or_stands_in_for_one_is_heeded_without_a_crawl(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("User-agent: *\nDisallow: /yes")
+
+    async def story() -> str:
+        async with PracticeSite(robots=False) as site:
+            site.add_page("/robots.txt", "", status=301, headers={"Location": "/moved.txt"})
+            site.add_page("/moved.txt", "User-agent: *\nDisallow: /no")
+            site.add_page("/no", "x")
+            site.add_page("/yes", "x")
+            instead = f'politeness.robots_override={{"{site.url.rstrip("/")}"="{own}"}}'
+            for path, more in (("/no", []), ("/no", [instead]), ("/yes", [instead])):
+                command = ["fetch", site.at(path), "--explain"]
+                command += [part for setting in more for part in ("--set", setting)]
+                assert await asyncio.to_thread(run, command) == 0
+            spider = SiteSpider(site.at("/yes"))
+            polite = {"robots_override": {site.url: str(own)}}
+            await crawled(spider, tmp_path / "o.db", politeness=polite)
+            return site.at("/yes")
+
+    url = asyncio.run(story())
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("robots ")]
+    assert "denied" in said[0] and "line 2: Disallow: /no" in said[0]
+    assert "allowed" in said[1] and "denied" in said[2] and "Disallow: /yes" in said[2]
+    assert told(tmp_path / "o.db", url)["robots"] == [
+        "denied by line 2: Disallow: /yes (politeness.robots_override)"
+    ]
+
+
+def test_a_long_way_is_told_by_its_ends(tmp_path: Path) -> None:
+    async def story() -> str:
+        async with PracticeSite(robots=False) as site:
+            for number in range(30):
+                site.add_links(f"/{number}", [f"/{number + 1}"])
+            await crawled(SiteSpider(site.at("/0")), tmp_path / "l.db")
+            return site.at("/29")
+
+    url = asyncio.run(story())
+    way = told(tmp_path / "l.db", url)["found on"]
+    assert len(way) == 13 and way[0].endswith("/28 (depth 28)")
+    assert way[10] == "… 17 pages between …" and way[-1].endswith("/0 (depth 0)")

@@ -8,10 +8,11 @@ from crawler import retry, urls
 from crawler.config import Config
 from crawler.errors import FetchError
 from crawler.fetcher import Fetcher
+from crawler.gate import overrides_of, robots_of
 from crawler.guard import Guard
 from crawler.page import Outcome, Response, ScrapedPage
 from crawler.request import Request
-from crawler.robots import LIMIT, Robots
+from crawler.robots import Robots
 
 
 @dataclass(slots=True)
@@ -88,8 +89,15 @@ def _target(response: Response, hop: Hop) -> str | None:
 async def _ask_robots(hop: Hop, fetcher: Fetcher, config: Config) -> None:
     if not config.politeness.robots:
         return
+    host, agent = urls.host_of(hop.url), config.politeness.user_agent
+    own = overrides_of(config.politeness.robots_override).get(host)
+    if own is not None:
+        hop.allowed, line, text = Robots.parse(own).explain(hop.url, agent)
+        hop.rule = f"line {line}: {text}" if line is not None else "no rule"
+        hop.rule += ", robots_override"
+        return
     try:
-        answer = await fetcher.fetch(Request(urls.host_of(hop.url) + "/robots.txt"), keep=LIMIT)
+        answer = await robots_of(host, fetcher)
     except FetchError as error:
         answer_status, reason = 0, str(error)
     else:
@@ -98,5 +106,5 @@ async def _ask_robots(hop: Hop, fetcher: Fetcher, config: Config) -> None:
         hop.allowed, hop.rule = False, f"unreachable, {reason}"
         return
     rules = Robots.parse(answer.body if answer.status < 300 else b"")
-    hop.allowed, line, text = rules.explain(hop.url, config.politeness.user_agent)
+    hop.allowed, line, text = rules.explain(hop.url, agent)
     hop.rule = f"line {line}: {text}" if line is not None else f"no rule ({answer.status})"
