@@ -11,10 +11,11 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from crawler import config as configuration
-from crawler import progress, urls
+from crawler import pace, progress, urls
 from crawler.cli import GATE, INTERRUPTED, NO_PAGE
 from crawler.cli.screen import Screen, start_logging
 from crawler.cli.signals import Interrupts
@@ -120,11 +121,16 @@ async def _crawl(spider: Spider, config: Config, store: Path, screen: Screen) ->
 
 
 async def _watch(crawler: Crawler, screen: Screen) -> None:
+    quiet_hours = pace.spans_of(crawler.config.politeness.quiet_hours)
+
     def show(shot: progress.Snapshot) -> None:
+        text = progress.line(shot)
+        if quiet := pace.quiet_for(quiet_hours, datetime.now()):
+            text = f"quiet hours, {progress.clock(quiet)} to go: {text}"
         if screen.live:
-            screen.show(progress.line(shot))
+            screen.show(text)
         else:
-            log.info(progress.line(shot))
+            log.info(text)
 
     await progress.watch(crawler, show, _LIVE if screen.live else _PLAIN)
 
