@@ -10,7 +10,7 @@ from crawler.errors import QueryError
 from crawler.query import Reader
 from crawler.store.rows import to_json
 
-CHUNK, CHUNK_BYTES = 100, 4_000_000
+CHUNK, CHUNK_BYTES = 100, 1_000_000
 """A chunk ends with so many pages or bytes of bodies; the processes hold one each."""
 
 _PAGES = (
