@@ -7,6 +7,7 @@ the process, also in the middle of a page.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import queue
 import signal
@@ -56,6 +57,8 @@ def main() -> None:
         _send(answers, Started(_clean(traceback.format_exc())))
         return
     _send(answers, Started(None))
+    gc.freeze()  # garbage is collected as rarely as in a crawl from the command line
+    gc.set_threshold(50_000, 20, 100)
     collector = Gathering(
         spider,
         Linker(Scope("any"), ()),
