@@ -82,7 +82,7 @@ def _fill(db: sqlite3.Connection, pages: int, links: int, text: bool) -> None:
     db.executemany(
         "INSERT INTO pages (page_id, url, title, status, outcome, depth, fetched_at, elapsed,"
         " content_type, encoding, size, content_hash, attempts, redirect_to, parent_id, run_id,"
-        f" host_id, url_hash) VALUES ({marks}, 1, 1, 1)",
+        f" url_hash, host_id) VALUES ({marks}, 1, 1, ?)",
         map(_page, range(pages)),
     )
     chosen = random.Random(1)
@@ -118,7 +118,7 @@ def _page(n: int) -> tuple[Any, ...]:
     return (
         *(n + 1, url(n), f"Page {n}", status, outcome, min(9, n.bit_length() // 2)),
         *(f"2026-01-01T00:{n % 60:02}:00.000Z", (n % 997) / 400, "text/html", "utf-8"),
-        *(10_000 + n % 5000, f"{n - n % 20 % 2:032x}", 1, redirect, max(1, n // 10)),
+        *(10_000 + n % 5000, f"{n - n % 20 % 2:032x}", 1, redirect, max(1, n // 10), n % HOSTS + 1),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -46,7 +46,7 @@ class Reader:
     def __exit__(self, *exc: object) -> None:
         self._db.close()
 
-    def query(self, sql: str, values: Sequence[Any] = ()) -> Rows:
+    def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Rows:
         """Run one statement that only reads; QueryError says what is wrong with it."""
         try:
             cursor = self._db.execute(sql, values)

@@ -21,18 +21,23 @@ from crawler.store.rows import unpack
 _BATCH = 500
 MOST = 20_000  # hits that are ranked: 0.1 s on a store of a million pages
 
-_HITS = "SELECT rowid FROM search WHERE search MATCH ?{site} LIMIT 1 OFFSET ?"
 _BEST = (
-    "SELECT page_id FROM (SELECT rowid AS page_id, bm25(search, 5.0) AS score FROM search"
-    " WHERE search MATCH ?{site} LIMIT ?) ORDER BY score, page_id LIMIT ?"
+    "SELECT rowid, bm25(search, 5.0) AS score FROM search WHERE search MATCH :words{site}"
+    " LIMIT :most"
 )
 _SHOWN = (
-    "SELECT t.url, t.title, snippet(search, 1, '[', ']', '…', 16) FROM search"
-    " JOIN texts AS t ON t.page_id = search.rowid WHERE search MATCH ? AND search.rowid = ?"
+    "SELECT search.rowid, t.url, t.title, snippet(search, 1, '[', ']', '…', 16) FROM search"
+    " JOIN texts AS t ON t.page_id = search.rowid WHERE search MATCH :words"
+    " AND {walk}search.rowid IN (SELECT value FROM json_each(:found))"
 )
-_OF_SITE = (  # the plus keeps FTS5 from looking every page up by its id
-    " AND +rowid IN (SELECT page_id FROM json_each(?) AS site CROSS JOIN pages"
-    " ON url >= site.value AND url < substr(site.value, 1, length(site.value) - 1) || '0')"
+_FEW = 50_000  # pages of a site that are looked up before the words are
+_OF_FEW = (
+    " AND +rowid IN (SELECT page_id FROM json_each(:prefixes) AS prefix CROSS JOIN pages ON url"
+    " >= prefix.value AND url < substr(prefix.value, 1, length(prefix.value) - 1) || '0')"
+)
+_OF_MANY = (
+    " AND EXISTS (SELECT 1 FROM pages WHERE page_id = search.rowid"
+    " AND host_id IN (SELECT value FROM json_each(:hosts)) AND url GLOB :below)"
 )
 
 
@@ -51,39 +56,55 @@ def search(
             f"{reader.path} has no text index; make it from the stored pages with"
             " `crawler search --index`, or crawl with --set store.text=true"
         )
-    prefixes = None if site is None else json.dumps(_prefixes(reader, site))
+    condition, values = ("", {}) if site is None else _of_site(reader, site)
+    values["most"] = most + 1
+    sql = _BEST.format(site=condition)
     try:
-        found = _best(reader, words, prefixes, limit, most)
+        found = _best(reader, sql, {**values, "words": words}, limit)
     except QueryError:
         words = _quoted(words)
-        found = _best(reader, words, prefixes, limit, most)
-    shown = (row for page_id in found for row in reader.query(_SHOWN, (words, page_id)).rows)
-    return Rows(("url", "title", "snippet"), shown)
+        found = _best(reader, sql, {**values, "words": words}, limit)
+    # With the plus one walk along the hits finds them all, instead of one search for each.
+    sql = _SHOWN.format(walk="+" if "*" in words else "")
+    shown = reader.query(sql, {"words": words, "found": json.dumps(found)}).rows
+    rows = {page_id: row for page_id, *row in shown}
+    return Rows(("url", "title", "snippet"), (tuple(rows[page_id]) for page_id in found))
 
 
-def _best(reader: Reader, words: str, prefixes: str | None, limit: int, most: int) -> list[int]:
+def _best(reader: Reader, sql: str, values: dict[str, Any], limit: int) -> list[int]:
     """Give the ids of the best pages, the best first."""
 
-    def ask(sql: str, words: str, *values: int) -> list[int]:
-        filled = sql.format(site="" if prefixes is None else _OF_SITE)
-        sites = () if prefixes is None else (prefixes,)
-        return [page_id for (page_id,) in reader.query(filled, (words, *sites, *values)).rows]
+    def ranked(words: str) -> tuple[list[int], bool]:
+        rows = list(reader.query(sql, {**values, "words": words}).rows)
+        best = sorted(rows[: values["most"] - 1], key=lambda row: (row[1], row[0]))
+        return [page_id for page_id, _ in best], len(rows) == values["most"]
 
-    titled = []
-    if ask(_HITS, words, most):
-        titled = ask(_BEST, f"{{title}} : ({words})", most, limit)
-    return list(dict.fromkeys([*titled, *ask(_BEST, words, most, limit)]))[:limit]
+    words = values["words"]
+    found, more = ranked(words)
+    if more and "*" not in words:  # to begin with a word is costly, and seldom meant of a title
+        titled, _ = ranked(f"{{title}} : ({words})")
+        found = list(dict.fromkeys([*titled[:limit], *found]))
+    return found[:limit]
 
 
-def _prefixes(reader: Reader, site: str) -> list[str]:
-    """Give what the URLs of a site begin with: those of its host and of the hosts below it."""
+def _of_site(reader: Reader, site: str) -> tuple[str, dict[str, Any]]:
+    """Give the condition, with its values, of a page of a host or of one below it."""
     name, _, path = re.sub(r"^https?://", "", site).strip("/").partition("/")
-    safe = re.sub(r"([*?\[])", r"[\1]", name.lower())
+    safe, below = _unglobbed(name.lower()), f"/{path}/" if path else "/"
     ports = ("", ":*") if ":" not in name else ("",)
     patterns = [f"http*://{sub}{safe}{port}" for sub in ("", "*.") for port in ports]
-    sql = f"SELECT name FROM hosts WHERE {' OR '.join(['name GLOB ?'] * len(patterns))}"
-    below = f"/{path}/" if path else "/"
-    return [host + below for (host,) in reader.query(sql, patterns).rows]
+    where = " OR ".join(["name GLOB ?"] * len(patterns))
+    rows = list(
+        reader.query(f"SELECT host_id, name, pages FROM hosts WHERE {where}", patterns).rows
+    )
+    if sum(pages for _, _, pages in rows) <= _FEW:
+        return _OF_FEW, {"prefixes": json.dumps([host + below for _, host, _ in rows])}
+    hosts = json.dumps([host_id for host_id, _, _ in rows])
+    return _OF_MANY, {"hosts": hosts, "below": f"http*://*{_unglobbed(below)}*"}
+
+
+def _unglobbed(text: str) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", text)
 
 
 def _quoted(words: str) -> str:

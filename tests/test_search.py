@@ -10,23 +10,27 @@ from crawler.search import search
 from crawler.store.schema import MIGRATIONS
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty pages of two hosts with a common word; some say it more often, one in its title."""
+@pytest.fixture(scope="module", params=[20, 100_000])
+def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Forty pages of two hosts with a common word; some say it more often, one in its title.
+
+    A site of many pages is searched in another way: it is said to have them.
+    """
     path = tmp_path_factory.mktemp("search") / "a.db"
     db = sqlite3.connect(path)
     for file in MIGRATIONS:
         db.executescript(file.read_text(encoding="utf-8"))
     hosts = ["http://a.example", "https://b.a.example:8443"]
-    db.executemany("INSERT INTO hosts (name) VALUES (?)", [(host,) for host in hosts])
+    rows = [(number + 1, host, request.param) for number, host in enumerate(hosts)]
+    db.executemany("INSERT INTO hosts (host_id, name, pages) VALUES (?, ?, ?)", rows)
     for number in range(1, 41):
         url = f"{hosts[number % 2]}/{'docs' if number % 4 else 'news'}/{number}"
         title = "common" if number == 33 else f"page {number}"
         text = "common " * (3 if number in (7, 30) else 1) + "filler " * 5
         db.execute(
             "INSERT INTO pages (page_id, url, outcome, depth, fetched_at, attempts, run_id,"
-            " host_id, url_hash) VALUES (?, ?, 'ok', 0, '', 1, 1, 1, ?)",
-            (number, url, number),
+            " host_id, url_hash) VALUES (?, ?, 'ok', 0, '', 1, 1, ?, ?)",
+            (number, url, number % 2 + 1, number),
         )
         db.execute("INSERT INTO texts VALUES (?, ?, ?, ?)", (number, url, title, text))
     db.commit()
