@@ -14,7 +14,9 @@ from crawler.request import Request, url_hash
 from crawler.secret import is_secret
 
 _BYTES = re.compile("[\udc80-\udcff]")  # bytes of a header that are no UTF-8
-_OF_BODY = ("content-type", "content-length", "content-encoding", "content-language")
+_OF_BODY = frozenset(
+    f"content-{name}" for name in ("type", "length", "encoding", "language", "location")
+)
 
 
 def location_of(headers: Mapping[str, str], base: str) -> str | None:

@@ -287,7 +287,8 @@ def _with_scheme(text: str) -> str | None:
     if name == "localhost" or name.endswith(".localhost") or is_address(name):
         return parse("http://" + text.lstrip("/"))
     if "." not in name:
-        raise ValueError(f"{text!r} has no dot; write http://{text}/ if that is a host you know")
+        known = f"http://{text.strip('/')}/"
+        raise ValueError(f"{text!r} has no dot; write {known} if that is a host you know")
     return url
 
 

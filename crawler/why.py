@@ -247,8 +247,10 @@ def _verdict(rule: Rule, url: str) -> str:
 
 def _told(rule: Rule) -> str:
     """Write a rule with what it says beside the defaults."""
-    names = ("allow", "deny", "restrict_css", "restrict_text", "tags", "attrs", "transform")
+    names = ("allow", "deny", "restrict_css", "restrict_text", "tags", "attrs")
     said = [f"{name}={getattr(rule, name)!r}" for name in names if getattr(rule, name)]
+    if rule.transform is not None:
+        said.append(f"transform={getattr(rule.transform, '__name__', rule.transform)}")
     if rule.callback is not None:
         said.append(f"callback={rule.callback_name!r}")
     said += ["follow=False"] * (not rule.follow)
