@@ -75,7 +75,7 @@ _PLAIN = LXMLTreeBuilder()
 _SPACES = BeautifulSoup.ASCII_SPACES
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _kind_of(name: str) -> _Kind:
     lists, holder = _PLAIN.cdata_list_attributes, _PLAIN.string_containers.get(name)
     return _Kind(
