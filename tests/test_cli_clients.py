@@ -1,6 +1,7 @@
 """`crawler fetch` of many URLs and `crawler download`, as commands."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,3 +107,16 @@ def test_starting_over_moves_the_files_aside_with_their_store(desk: Desk, site: 
     stores = sorted(path.name for path in (desk.folder / "data").glob("files*.db"))
     kept = sorted(path.name for path in (desk.folder / "data").glob("files*.db.files"))
     assert len(stores) == 2 and kept == [f"{name}.files" for name in stores]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+def test_a_download_that_is_stopped_says_how_to_go_on(site: ServedSite, desk: Desk) -> None:
+    part = desk.folder / "big.part"
+    with desk.start("download", f"{site.url}files/large.bin?size=2000000000", "-o", "big") as going:
+        while not (part.exists() and part.stat().st_size):
+            assert going.process.poll() is None
+        going.signal()
+        stopped = going.end()
+    assert stopped.code == 130
+    assert "stopped at" in stopped.err and "the same command goes on" in stopped.err
+    assert part.exists() and not (desk.folder / "big").exists()
