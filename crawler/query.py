@@ -129,8 +129,9 @@ def names(db: sqlite3.Connection) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     sql = (
         "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
-        " WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'search_%'"
-        " AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.cid"
+        " WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite!_%' ESCAPE '!' AND m.name"
+        " NOT IN ('search_data', 'search_idx', 'search_content', 'search_docsize', 'search_config')"
+        " ORDER BY m.name, c.cid"
     )
     for table, column in db.execute(sql):
         found.setdefault(table, []).append(column)

@@ -161,3 +161,13 @@ def test_whatever_dict_is_yielded_is_a_row_or_a_problem(
             for (text,) in rows(path, f'SELECT "{name}" FROM item WHERE "{name}" IS NOT NULL'):
                 json.loads(text)
     assert rows(path, "SELECT outcome FROM pages") == [("ok",)]
+
+
+@pytest.mark.parametrize("history", [False, True])
+def test_a_type_may_have_as_many_fields_as_is_said(tmp_path: Path, history: bool) -> None:
+    fields = [(f"field{number}", int) for number in range(MOST_COLUMNS)]
+    wide = item(key="field0", history=history, table="wide")(make_dataclass("Wide", fields))
+    stored(tmp_path / "a.db", [wide(*[7] * MOST_COLUMNS), wide(7, *[8] * (MOST_COLUMNS - 1))])
+    assert rows(tmp_path / "a.db", "SELECT field0, field999 FROM wide") == [(7, 8)]
+    if history:
+        assert rows(tmp_path / "a.db", "SELECT field999 FROM wide_history") == [(7,)]

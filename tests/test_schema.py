@@ -59,6 +59,16 @@ def test_every_table_and_view_is_documented(db: sqlite3.Connection) -> None:
     assert [name for (name,) in names if f"`{name}`" not in text] == []
 
 
+def test_every_table_and_view_for_users_has_an_example(db: sqlite3.Connection) -> None:
+    asked = set(re.findall(r"\w+", " ".join(EXAMPLES)))
+    names = db.execute(
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
+        " AND name NOT LIKE 'search!_%' ESCAPE '!' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+    )
+    internal = {"crawl", "seen", "todo", "robots", "cookies", "simhashes", "endless"}
+    assert {name for (name,) in names} - internal - asked == set()
+
+
 @pytest.mark.parametrize(
     ("sql", "rows"),
     [

@@ -248,9 +248,9 @@ def history(name: str, columns: dict[str, str]) -> Iterator[str]:
     kept = ["item_id", *columns, *_ORIGIN]
     old = ", ".join(f'OLD."{column}"' for column in kept)
     into = f'INSERT INTO "{name}_history" ({_names(kept)}, replaced_at)'
-    changed = " OR ".join(f'OLD."{column}" IS NOT NEW."{column}"' for column in columns)
+    was, now = (", ".join(f'{row}."{column}"' for column in columns) for row in ("OLD", "NEW"))
     yield (
-        f'CREATE TRIGGER "{name}_changed" AFTER UPDATE ON "{name}" WHEN {changed}'
+        f'CREATE TRIGGER "{name}_changed" AFTER UPDATE ON "{name}" WHEN ({was}) IS NOT ({now})'
         f" BEGIN {into} VALUES ({old}, NEW.fetched_at); END"
     )
     yield (
