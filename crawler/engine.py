@@ -78,6 +78,7 @@ class Engine:
         self._give_up_after = politeness.give_up_after
         self._by_address = politeness.limit_by == "address"
         self._quiet_hours = pace.spans_of(politeness.quiet_hours)
+        self._turn = asyncio.Lock()  # of large pages, for their text
 
     async def work(self) -> None:
         """Take requests until the frontier has no more."""
@@ -184,6 +185,13 @@ class Engine:
             visit.outcome, visit.error = Outcome.INTERNAL_ERROR, traceback.format_exc()
         return visit
 
+    async def _text(self, page: ScrapedPage) -> str:
+        """Give the text of a page; of large ones, each of which holds the GIL, one at a time."""
+        if len(page.body) < scan.LARGE:
+            return page.text
+        async with self._turn:
+            return await asyncio.to_thread(lambda: page.text)
+
     async def _read(self, visit: Visit, request: Request, response: Response) -> None:
         """Put what an answer leads to into its visit."""
         outcome = visit.outcome
@@ -194,8 +202,7 @@ class Engine:
             if self._novelty.plain(page) or await self._novelty.judge(visit, page):
                 await self.parser.parse(visit, page, request)
                 if self._config.store.text and response.is_html:
-                    large = len(page.body) >= scan.LARGE
-                    visit.text = await asyncio.to_thread(_text, page) if large else page.text
+                    visit.text = await self._text(page)
         elif outcome is Outcome.REDIRECT:
             self._redirect(visit, request, response)
             if visit.redirect_to is None:
@@ -300,10 +307,6 @@ class Engine:
 def _asked(response: Response | None) -> float | None:
     """Give the seconds that an answer asks us to wait, None where there is none or it does not."""
     return retry_after(response.headers.get("Retry-After"), time.time()) if response else None
-
-
-def _text(page: ScrapedPage) -> str:
-    return page.text
 
 
 async def run_workers(

@@ -7,6 +7,7 @@ whatever the markup (docs/decisions/0011-search.md has the figures).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 
 _INLINE = (
@@ -35,9 +36,25 @@ _INSIDE = re.compile(rf"</?(?:{_NAMES})(?=[\s/>])[^>]*+>?")
 _TAG = re.compile(r"<[/a-zA-Z][^>]*+>?")
 
 
+_WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
+
+
 def text_of(html: str) -> str:
     """Give the readable text of a page: one line a block, white space collapsed, no markup."""
     text = _UNREAD.sub(" ", html)
     text = text.replace("\n", " ").replace("\r", " ")  # str.translate takes twenty times as long
-    text = unescape(_TAG.sub("\n", _INSIDE.sub("", text)))
+    text = unescape("".join(map(_without_tags, _windows(text))))
     return "\n".join([line for part in text.split("\n") if (line := " ".join(part.split()))])
+
+
+def _without_tags(text: str) -> str:
+    return _TAG.sub("\n", _INSIDE.sub("", text))
+
+
+def _windows(text: str) -> Iterator[str]:
+    """Cut a text where no tag can be: behind the end of one."""
+    at = 0
+    while at < len(text):
+        end = text.find(">", at + _WINDOW) + 1 or len(text)
+        yield text[at:end]
+        at = end
