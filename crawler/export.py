@@ -57,6 +57,8 @@ def select(
     QueryError names what there is, when `what` is none of it.
     """
     if " " in what.strip():
+        if run is not None:
+            raise UsageError("--run goes with pages, links or an item type; write it into the SQL")
         return reader.query(what), Wish(table="rows")
     conditions = [] if run is None else [f"run_id = {int(run)}"]
     if since is not None:
@@ -77,6 +79,15 @@ def select(
     quoted = what.replace('"', '""')
     rows = reader.query(f'SELECT * FROM "{quoted}"{where} ORDER BY item_id')
     return rows, Wish(kinds=types[what], table=what)
+
+
+def total(reader: Reader, what: str) -> int:
+    """Give how many rows there are of pages or of an item type, 0 where counting would be slow."""
+    if what != "pages" and what not in item_types(reader):
+        return 0
+    quoted = what.replace('"', '""')
+    [(number,)] = reader.query(f'SELECT count(*) FROM "{quoted}"').rows
+    return int(number)
 
 
 @dataclass(frozen=True, slots=True)

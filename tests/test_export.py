@@ -14,6 +14,7 @@ from data_story import SmallWeb, crawl, on_web, page, rows
 
 from crawler import SiteSpider, Spider, export, item, markdown_files, search, warc
 from crawler.cli import run as command
+from crawler.cli.export import progress
 from crawler.errors import StoreFull, UsageError
 from crawler.formats import Wish
 from crawler.query import Reader
@@ -188,3 +189,43 @@ def test_the_command_names_a_page_that_was_left_out(
     assert command([*arguments, "--store", str(store)]) == 0
     told = capsys.readouterr().err
     assert "damaged: http" in told and "and 1 more" in told
+
+
+# ---------------------------------------------------------------- on the command line
+
+
+@pytest.mark.parametrize(
+    ("number", "total", "line"),
+    [
+        (5, 0, "5 rows → a.csv"),
+        (1000, 4000, "██████░░░░░░░░░░░░░░░░░░  25%  1,000 of 4,000 rows → a.csv"),
+        (5000, 4000, "████████████████████████ 100%  5,000 of 4,000 rows → a.csv"),
+    ],
+)
+def test_the_bar_shows_how_far_an_export_is(number: int, total: int, line: str) -> None:
+    assert progress(number, total, "a.csv") == line
+
+
+def test_only_what_is_counted_quickly_has_a_bar(store: Path) -> None:
+    with Reader(store) as reader:
+        assert [export.total(reader, what) for what in ("pages", "head")] == [3, 3]
+        assert [export.total(reader, what) for what in ("links", "SELECT 1", "no")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["pages", "-f", "warc"], "standard output"),
+        (["pages", "-f", "sqlite"], "standard output"),
+        (["head", "-f", "warc", "-o", "a.warc.gz"], "export pages -f warc"),
+        (["SELECT 1", "--run", "1"], "--run goes with"),
+        (["pages", "--run", "1", "--continue", "-o", "a.csv"], "--run goes neither"),
+        (["SELECT 1", "--continue", "-o", "a.csv"], "--continue goes with"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    store: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["export", *arguments, "--store", str(store)]) == 2
+    assert words in capsys.readouterr().err
+    assert not Path("-").exists() and not Path("a.csv").exists()

@@ -14,6 +14,8 @@ from crawler.cli import options
 if TYPE_CHECKING:
     from crawler.query import Reader
 
+_CELLS = 24
+
 
 def export(
     what: Annotated[str, typer.Argument(help="pages, links, an item type, or any SELECT.")],
@@ -47,17 +49,21 @@ def export(
     from crawler import export as exports
     from crawler.cli import stores
     from crawler.cli.screen import Screen
+    from crawler.errors import UsageError
     from crawler.formats import Wish
     from crawler.query import Reader
 
     kind = exports.format_of(output, format)
+    if run is not None and (continue_ or kind in ("warc", "markdown")):
+        raise UsageError("--run goes neither with --continue nor with warc and markdown")
     screen = Screen()
-
-    def tick(number: int) -> None:
-        if screen.live:
-            screen.show(f"{number:,} rows → {output}")
-
     with Reader(stores.find(store)) as reader:
+        total = exports.total(reader, what) if screen.live and run is None and not continue_ else 0
+
+        def tick(number: int) -> None:
+            if screen.live:
+                screen.show(progress(number, total, str(output)))
+
         if kind in ("warc", "markdown"):
             number = _archive(reader, kind, what, output, tick)
         elif continue_:
@@ -76,6 +82,16 @@ def export(
     print(f"{number:,} rows → {output}", file=sys.stderr)
 
 
+def progress(number: int, total: int, output: str) -> str:
+    """Give one line that says how far an export is; `total` is 0 where nobody knows it."""
+    if not total:
+        return f"{number:,} rows → {output}"
+    share = min(1.0, number / total)
+    full = int(share * _CELLS)
+    cells = "█" * full + "░" * (_CELLS - full)
+    return f"{cells} {share:4.0%}  {number:,} of {total:,} rows → {output}"
+
+
 def _archive(
     reader: Reader, kind: str, what: str, output: Path, tick: Callable[[int], None]
 ) -> int:
@@ -86,6 +102,8 @@ def _archive(
 
     if what != "pages":
         raise UsageError(f"{kind} holds pages: crawler export pages -f {kind}")
+    if str(output) == "-":
+        raise UsageError(f"{kind} cannot go to standard output; name a file with -o")
     damaged: list[str] = []
     if kind == "warc":
         from crawler.warc import write_warc
