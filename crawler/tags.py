@@ -19,10 +19,11 @@ _VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"
 _ATTRIBUTES = (
     rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:{_SPACE}*+={_SPACE}*+{_VALUE}?+)?+|=)*+"""
 )
-# Everything a "<" can begin. What is cut off by the end is taken to the end, as the standard does.
+# Everything a "<" can begin. What the end cuts off is taken to the end; of a tag nothing is made
+# of it then (https://html.spec.whatwg.org/#parse-error-eof-in-tag).
 _TAG = re.compile(
     rf"""<(?:
-      (/?)([a-zA-Z][^\t\n\f\r />]*+)({_ATTRIBUTES})(?:>|\Z)   # a tag: end?, name, attributes
+      (/?)([a-zA-Z][^\t\n\f\r />]*+)({_ATTRIBUTES})(>|\Z)   # a tag: end?, name, attributes, end
     | (!--)(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))        # a comment
     | ([!?/])[^>]*+(?:>|\Z))                                  # a doctype or bogus comment""",
     re.VERBOSE,
@@ -74,7 +75,7 @@ def tags(text: str) -> Iterator[Tag]:
         pieces.append(text[since:start])
         since = at
         name = match[2]
-        if name is None:
+        if name is None or (not match[4] and match.end() == size):
             continue
         name, ends, raw = name.lower(), bool(match[1]), ""
         if name in RAW and not ends:
@@ -90,7 +91,7 @@ def tags(text: str) -> Iterator[Tag]:
 
 def _end_of_long(text: str, match: re.Match[str]) -> int:
     """Give the end of what was cut off at the window's end."""
-    if match[4]:
+    if match[5]:
         end = text.find("-->", match.end() - 2)
         return end + 3 if end >= 0 else len(text)
     end = text.find(">", match.end() - 1)

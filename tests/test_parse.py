@@ -218,7 +218,7 @@ MARKUP = [
     ("<a href='b'class=x>", "http://example.org/dir/b"),
     ("<a href='b''c'>", "http://example.org/dir/b"),
     ("<a href= >", "http://example.org/dir/page.html"),
-    ("<a href='b' title='x", "http://example.org/dir/b"),
+    ("<a href='b' title='x", None),
     ("<a href='?'>", "http://example.org/dir/page.html?"),
     ("<a href='?a&#x26;b&#38c'>", "http://example.org/dir/page.html?a&b&c"),
     ("<a href='?a&lt=1&gt;2'>", "http://example.org/dir/page.html?a&lt=1%3E2"),
@@ -277,7 +277,9 @@ MARKUP = [
     ("<a href=javascript:void(0)>", None),
     ("<a href=http://[>", None),
     ("<a href=//other.org>", "http://other.org/"),
-    ("<a href=b", "http://example.org/dir/b"),
+    ("<a href=b", None),
+    ("<a href='b>", None),
+    ("<a href=b><a href='/cut/o", "http://example.org/dir/b"),
     ("<area href=b>", "http://example.org/dir/b"),
     ("<link href=b>", "http://example.org/dir/b"),
     ("<link href=''>", None),
@@ -381,11 +383,14 @@ def test_the_query_of_a_link_is_written_in_the_encoding_of_the_page() -> None:
     assert (link.url, link.text) == ("http://example.org/%C3%A4?q=%E4", "ä")
 
 
-# Three differences are known: a script in a script, a vertical tab, links of SVG.
-_APART = ("<script><!--<script></script><a", "<a\x0b", "<svg>")
+# Differences are known: a script in a script, a vertical tab, links of SVG, and a tag that the end
+# cuts off, which the fast pass takes as BeautifulSoup does.
+_APART = ("<a href='b>", "<script><!--<script></script><a", "<a\x0b", "<svg>")
 
 
-@pytest.mark.parametrize("markup", [one for one, _ in MARKUP if not one.startswith(_APART)])
+@pytest.mark.parametrize(
+    "markup", [one for one, _ in MARKUP if one[-1] == ">" and not one.startswith(_APART)]
+)
 def test_the_fast_pass_sees_the_links_of_the_full_pass(markup: str) -> None:
     fast = [urls.parse(href, URL) for href in scan(markup).hrefs]
     full = [link.url for link in parse.links(markup, URL, tags=("a", "area"))]
