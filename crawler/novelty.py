@@ -23,6 +23,7 @@ class Novelty:
         self._skips = limits.duplicates == "skip"
         self._near = limits.near
         self._suspected = False
+        self._turn = asyncio.Lock()  # of pages that are looked at on a thread
         self.contents = Contents(limits.near) if limits.duplicates != "follow" else None
 
     def plain(self, page: ScrapedPage) -> bool:
@@ -34,7 +35,8 @@ class Novelty:
         """Tell whether the page is to be parsed; call it right after `plain`."""
         suspected = self._suspected
         if len(page.body) >= _THREAD and (suspected or self._near):
-            await asyncio.to_thread(self._look, visit, page, suspected)
+            async with self._turn:  # each of them holds the GIL
+                await asyncio.to_thread(self._look, visit, page, suspected)
         else:
             self._look(visit, page, suspected)
         if visit.duplicate_of is None or not self._skips:
