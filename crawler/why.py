@@ -58,7 +58,10 @@ def why(reader: Reader, url: str, rules: Sequence[Rule], domains: Sequence[str] 
     """
     laws = laws_of(reader, rules, domains)
     found = [Line("url", url), *_life(reader, url)]
-    return [*found, *judged(url, laws), *_robots(reader, url, laws)]
+    settled = urls.canonicalize(url, steps_of(laws.config.links.canonicalize)) or url
+    if settled != url:
+        found += [Line("visited as", settled), *_life(reader, settled)]
+    return [*found, *judged(url, laws), *_robots(reader, settled, laws)]
 
 
 def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> Laws:

@@ -9,6 +9,8 @@ from following_story import counters, crawled, rows
 
 from crawler import Request, ScrapedPage, Spider
 from crawler.practice import PracticeSite
+from crawler.query import Reader
+from crawler.why import why
 
 STEPS = ["drop_session_ids", "drop_tracking", "sort_query"]
 
@@ -59,6 +61,11 @@ def test_what_a_spider_yields_is_asked_for_once_however_it_is_written(tmp_path: 
     wanted = ["/a?b=2&utm_source=x&a=1", "/a?a=1&b=2", "/a?PHPSESSID=0123456789abcdef&b=2&a=1"]
     found = asked(wanted, {"/a": page()}, tmp_path / "c.db")
     assert found == ["/start", "/a?a=1&b=2"]
+    [site] = rows(tmp_path / "c.db", "SELECT name FROM hosts")
+    with Reader(tmp_path / "c.db") as reader:
+        told = why(reader, f"{site}/a?b=2&utm_medium=x&a=1", ())
+    assert ("visited as", f"{site}/a?a=1&b=2") in told
+    assert [text[:6] for about, text in told if about == "outcome"] == ["ok 200"]
 
 
 def test_a_request_that_is_to_be_made_anyhow_goes_out_as_it_is_written(tmp_path: Path) -> None:
