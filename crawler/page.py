@@ -228,13 +228,15 @@ class ScrapedPage:
     @property
     def selector(self) -> Selector:
         """The page as a parsel Selector on lxml."""
-        if self._selector is None:
+        if self._selector is None and self.response.is_html:
+            from crawler.tree import selector_of  # lxml, which most crawls never need
+
+            html = self.html  # which finds the encoding
+            self._selector = selector_of(html, self.body, self.encoding, self.url)
+        elif self._selector is None:
             from parsel import Selector
 
-            # Unasked, parsel takes XHTML served as HTML for XML, and then finds no "a" in it.
-            kind = "html" if self.response.is_html else None
-            text = self.html or "<html></html>"
-            self._selector = Selector(text, type=kind, base_url=self.base_url)
+            self._selector = Selector(self.html or "<html></html>", base_url=self.url)
         return self._selector
 
     def css(self, query: str) -> SelectorList[Selector]:

@@ -23,7 +23,7 @@ FLOORS = [
         *("robots", "sitemap_bytes", "sitemap", "weblinks", "filenames", "markdown"),
         *("canonical", "politeness"),
     ],
-    ["wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "page"],
+    ["wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree", "page"],
     [
         *("scope", "traps", "rules", "redirects", "pace", "retry", "spider", "stats"),
         *("following", "novelty"),

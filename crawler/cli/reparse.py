@@ -75,7 +75,7 @@ def _tell(diff: Diff, seconds: float, applied: bool) -> None:
     parts = [
         f"{diff.pages:,} pages: {diff.same:,} items as before, {diff.added:,} added,"
         f" {diff.changed:,} changed, {diff.removed:,} removed, {diff.errors:,} pages failed",
-        f"{diff.damaged:,} pages damaged, which keep their items" if diff.damaged else "",
+        f"{diff.damaged:,} damaged (both keep their items)" if diff.damaged else "",
         f"{diff.invalid:,} items did not fit their type" if diff.invalid else "",
         f"{diff.requests:,} requests yielded, not followed" if diff.requests else "",
     ]
