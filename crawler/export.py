@@ -148,6 +148,8 @@ def to_file(path: Path, write: Callable[[Path], int], *, sync: bool = True) -> i
 
     `sync` brings it to the disk first. StoreFull when the disk is full: then neither is left.
     """
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no directory {path.parent}; make it first")
     part = path.with_name(path.name + ".part")
     try:
         number = write(part)
@@ -171,7 +173,19 @@ def stream(rows: Rows, kind: str, out: IO[bytes], wish: Wish) -> int:
     """Write rows to an open binary stream, as standard output is."""
     if kind not in formats.STREAMS:
         raise UsageError(f"{kind} cannot go to standard output; name a file with -o")
-    return formats.STREAMS[kind](rows, out, wish)
+    return formats.STREAMS[kind](_unique(rows), out, wish)
+
+
+def _unique(rows: Rows) -> Rows:
+    """Give columns of one name, as a join has them, names of their own: page_id, page_id_2."""
+    made: list[str] = []
+    for name in rows.columns:
+        number, new = 1, name
+        while new.lower() in map(str.lower, made):
+            number += 1
+            new = f"{name}_{number}"
+        made.append(new)
+    return Rows(tuple(made), rows.rows)
 
 
 def write(rows: Rows, kind: str, path: Path, wish: Wish) -> int:
@@ -180,7 +194,7 @@ def write(rows: Rows, kind: str, path: Path, wish: Wish) -> int:
     def fill(part: Path) -> int:
         if kind == "sqlite":
             part.unlink(missing_ok=True)
-            return formats.sqlite(rows, part, wish)
+            return formats.sqlite(_unique(rows), part, wish)
         with part.open("wb") as out:
             return stream(rows, kind, out, wish)
 

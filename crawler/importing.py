@@ -20,6 +20,9 @@ from crawler.store import Batch, Store
 
 _BATCH = 200
 
+Answer = tuple[str, int, dict[str, str], bytes, float]
+"""URL, status, headers, body, Unix time."""
+
 
 def urls_in(path: Path) -> Iterator[str]:
     """Yield the canonical URLs of a sitemap, a feed, or a list with one URL a line.
@@ -52,15 +55,15 @@ async def seeds(store: Store, found: Iterable[str]) -> int:
 
 async def pages(
     store: Store,
-    responses: Iterable[tuple[str, int, dict[str, str], bytes, float]],
+    responses: Iterable[Answer],
     tick: Callable[[int], None] = lambda number: None,
 ) -> int:
     """Store responses as pages with title and links, and give their number.
 
-    A URL that the store has seen already is passed over.
+    A URL that the store has seen already is passed over. What comes before a damage is stored.
     """
-    source, number = iter(responses), 0
-    while batch := list(islice(source, _BATCH)):
+    number = 0
+    for batch in _batches(responses):
         by_url = {row[0]: row for row in batch}
         added = (await store.commit(Batch(seeds=[_candidate(url) for url in by_url]))).added
         visits = [_visit(todo, *by_url[todo.url]) for todo in added]
@@ -68,6 +71,21 @@ async def pages(
         number += len(visits)
         tick(number)
     return number
+
+
+def _batches(responses: Iterable[Answer]) -> Iterator[list[Answer]]:
+    """Yield the responses in lists; the last one before an error is raised, too."""
+    batch: list[Answer] = []
+    try:
+        for row in responses:
+            batch.append(row)
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+    except UsageError:
+        yield batch
+        raise
+    yield batch
 
 
 def _candidate(url: str) -> Candidate:

@@ -8,6 +8,7 @@ follows.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -138,8 +139,10 @@ def read_warc(file: IO[bytes]) -> Iterator[tuple[str, int, dict[str, str], bytes
             body = record.content_stream().read()
             status = int(record.http_headers.get_statuscode())
             yield url, status, headers, body, _time(record.rec_headers.get_header("WARC-Date"))
-    except (ArchiveLoadFailed, ValueError) as error:
-        raise UsageError(f"no WARC file, or a damaged one: {error}") from None
+    except (ArchiveLoadFailed, ValueError, AttributeError, EOFError, zlib.error) as error:
+        # warcio meets a record that is cut short with whatever error comes first.
+        name = getattr(file, "name", "it")
+        raise UsageError(f"{name} is no WARC file, or is damaged: {error!s:.100}") from None
 
 
 def _time(text: str | None) -> float:

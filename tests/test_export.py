@@ -229,3 +229,46 @@ def test_what_does_not_go_together_is_refused(
     assert command(["export", *arguments, "--store", str(store)]) == 2
     assert words in capsys.readouterr().err
     assert not Path("-").exists() and not Path("a.csv").exists()
+
+
+def test_columns_of_one_name_are_told_apart(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql = "SELECT 1 AS a, 2 AS A, 3 AS a, 4 AS a_2"
+    assert command(["export", sql, "--store", str(store)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"a": 1, "A_2": 2, "a_3": 3, "a_2_2": 4}
+    out = tmp_path / "a.sqlite"
+    assert command(["export", sql, "--store", str(store), "-o", str(out)]) == 0
+    assert rows(out, "SELECT * FROM rows") == [(1, 2, 3, 4)]
+
+
+def test_a_folder_that_is_not_there_is_named(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "none" / "a.csv"
+    assert command(["export", "head", "--store", str(store), "-o", str(out)]) == 2
+    assert f"there is no directory {out.parent}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_of_a_warc_that_is_cut_short_what_is_whole_comes_in(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], share: float
+) -> None:
+    file, made = tmp_path / "a.warc.gz", tmp_path / "b.db"
+    with Reader(store) as reader:
+        warc.write_warc(reader, file)
+    data = file.read_bytes()
+    file.write_bytes(data[: int(len(data) * share)])
+    code = command(["import", str(file), "--store", str(made)])
+    told = capsys.readouterr().err
+    assert (code == 2 and "a.warc.gz" in told and "damaged" in told) or "pages →" in told
+    assert told.count("\n") == 1
+    number = rows(made, "SELECT count(*) FROM pages")[0][0]
+    assert 1 <= number <= 3
+
+
+def test_a_condition_that_cannot_run_says_where_and_what_is_near(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["retry", "--store", str(store), "--where", "outcom = 'ok'"]) == 2
+    assert "did you mean outcome (of pages)?" in capsys.readouterr().err

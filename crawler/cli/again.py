@@ -38,6 +38,7 @@ def retry(
     from crawler.store import upkeep
 
     path = stores.find(store)
+    _check(path, where)
     number = upkeep.retry(path, where)
     print(f"{number:,} requests queued again in {path}; go on with `crawler run` or `crawl`")
 
@@ -80,6 +81,7 @@ def recrawl(
     path = stores.find(store if store or not spider else spider)
     made = _spider(spider, path, arguments or [])
     settings = configuration.load(config, spider=made.settings, overrides=set_ or ())
+    _check(path, where)
     now = iso(datetime.now(UTC).timestamp())
     number = 0
     for source in sitemap or ():
@@ -100,6 +102,16 @@ def recrawl(
         as_json=json,
     )
     raise typer.Exit(running.run(made, wish))
+
+
+def _check(path: Path, where: str) -> None:
+    """Run a condition over no page: QueryError says where a mistake is and what is near."""
+    from crawler.query import Reader
+
+    if where:
+        with Reader(path) as reader:
+            hosts = "(SELECT host_id, name AS host FROM hosts)"
+            reader.query(f"SELECT 1 FROM pages JOIN {hosts} USING (host_id) WHERE {where} LIMIT 0")
 
 
 def _spider(name: str | None, path: Path, arguments: list[str]) -> Spider:
