@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
@@ -20,7 +19,6 @@ from crawler.secret import Secret, is_secret, revealed
 KEPT = (str, bytes, PurePath, Mapping, list, tuple)  # forms of data that can be read twice
 RAW = (str, bytes, PurePath)  # forms of data that are no form fields
 _SECRET = "$secret"
-_PLAIN = re.compile(r"[A-Za-z0-9_.~\-]*").fullmatch
 _PASSWORDS = ("pass", "pwd", "secret", "token")
 
 
@@ -34,14 +32,16 @@ def with_params(url: str, params: Mapping[str, Any] | Iterable[tuple[str, str]])
 
 def _quoted(text: Any) -> str:
     """Write a name or value as urlencode does; most have nothing to escape, which is soon seen."""
-    return text if isinstance(text, str) and _PLAIN(text) else quote_plus(str(text))
+    text = str(text)
+    return text if text.isalnum() and text.isascii() else quote_plus(text)
 
 
 def pairs(data: Any) -> Iterator[tuple[str, Any]]:
     """Yield the fields of form data, a list value as one field for each member; else nothing."""
     if data is None or isinstance(data, RAW):
         return
-    for name, value in data.items() if isinstance(data, Mapping) else data:
+    is_table = type(data) is dict or isinstance(data, Mapping)  # the first is soon asked
+    for name, value in data.items() if is_table else data:
         if isinstance(value, str):
             yield name, value
         elif isinstance(value, (list, tuple)):

@@ -88,6 +88,7 @@ class ApiClient(Client):
         if base is None:
             raise BadUrl(f"{base_url!r} is no http(s) URL; give one like https://example.com/v1")
         self.base_url = base
+        self._base, _, self._query = base.partition("?")
         self._retries, self._limit = retries or Retries(), limit
         private = {key_header: api_key} if api_key else {}
         if token:
@@ -181,9 +182,8 @@ class ApiClient(Client):
         if path.startswith(("http://", "https://")):
             url = path
         else:
-            base, _, query = self.base_url.partition("?")
-            url = base.rstrip("/") + "/" + path.lstrip("/") if path else base
-            url += f"?{query}" if query and "?" not in url else ""
+            url = f"{self._base.rstrip('/')}/{path.lstrip('/')}" if path else self._base
+            url += f"?{self._query}" if self._query and "?" not in url else ""
         if not params:
             return url
         if "?" in url:  # replaces those of the same name
