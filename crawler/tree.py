@@ -24,5 +24,5 @@ def selector_of(text: str, body: bytes, encoding: str, url: str) -> Selector:
         except etree.XMLSyntaxError:  # nothing but a comment
             root = None
         if root is not None:
-            return Selector(root=root, type="html")
+            return Selector(root=root, type="html")  # unasked, it takes XHTML for XML
     return Selector(text or "<html></html>", type="html", base_url=url)
