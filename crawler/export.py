@@ -25,7 +25,11 @@ PAGES = (
     "SELECT url, title, status, outcome, depth, fetched_at, elapsed, content_type, encoding, size,"
     " content_hash, attempts, redirect_to, requested_url, error, page_id FROM pages"
 )
-LINKS = "SELECT source, target, position, page_id FROM links"
+LINKS = (  # the view `links`, but page by page: it may go by URL, which jumps about in the lists
+    "SELECT pages.url AS source, link.value AS target, link.key AS position, link_lists.page_id"
+    " FROM link_lists CROSS JOIN pages ON pages.page_id = link_lists.page_id"
+    " CROSS JOIN json_each(link_lists.targets) AS link"
+)
 FORMATS = (*formats.STREAMS, "sqlite", "warc", "markdown")
 _ENDINGS = {
     "db": "sqlite",
@@ -67,8 +71,7 @@ def select(
     if what == "pages":
         return reader.query(f"{PAGES}{where} ORDER BY page_id"), Wish(table=what)
     if what == "links":
-        # Those of a page stand together, in the order of the pages, without being sorted.
-        pages = f" WHERE page_id IN (SELECT page_id FROM pages{where})" if where else ""
+        pages = f" WHERE pages.page_id IN (SELECT page_id FROM pages{where})" if where else ""
         return reader.query(LINKS + pages), Wish(table=what)
     types = item_types(reader)
     if what not in types:
