@@ -32,7 +32,7 @@ Make = Callable[[], Spider]
 
 _WORTH_FORK = 3_000_000
 _WORTH_SPAWN = 30_000_000
-"""Bytes of bodies that take a process as long as it takes to start one more: 0.05 s and 0.5 s."""
+"""Bytes of bodies for which one more process is worth its start: 0.1 s and 1 s of its time."""
 
 
 class Result(NamedTuple):
@@ -91,7 +91,7 @@ def _each(work: Work) -> Generator[Result, None, None]:
 
 
 def _start(work: Work, processes: int) -> list[tuple[BaseProcess, Connection]]:
-    import multiprocessing  # 10 ms that one process can do without
+    import multiprocessing  # some milliseconds that one process can do without
 
     fork = _can_fork()
     if fork:
@@ -147,7 +147,7 @@ def _in_turn(
 def _can_fork() -> bool:
     """Tell whether a copy of this process is safe: Linux, one thread, no event loop running.
 
-    A fork has all that is imported for two milliseconds, where a new interpreter takes 150. But it
+    A fork has all that is imported for two milliseconds, where a new interpreter takes 130. But it
     copies one thread only, and locks that others held stay locked in it for ever; threads that the
     interpreter did not start, as of a numeric library, are among the tasks of the kernel.
     """
