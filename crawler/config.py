@@ -89,7 +89,8 @@ class Politeness(Section, frozen=True, kw_only=True):
     give_up_after: Count = 30
     """Failures in a row (no answer, 5xx, 429, 403) after which a host is given up for this run:
     what is queued of it ends as host_given_up, to be queued again by `crawler retry`; 0: never.
-    Where it gave good answers, it takes a tenth as many errors (5xx, 429), or as many 403."""
+    Where it gave good answers, it takes a tenth as many errors (5xx, 429), or as many 403; with
+    more than three of its requests in flight at once, more in proportion."""
 
 
 class Fetch(Section, frozen=True, kw_only=True):

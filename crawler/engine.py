@@ -37,6 +37,7 @@ from crawler.sitemap_visits import LARGEST, SITEMAP, SitemapReader
 from crawler.workbench import HostQueue
 
 _LOOK_AGAIN = 60.0  # seconds
+_FEW_TOGETHER = 3  # requests of a host in flight, for which `give_up_after` is meant as it stands
 _REFUSED = {
     Verdict.DENIED: Outcome.ROBOTS_DENIED,
     Verdict.UNREACHABLE: Outcome.ROBOTS_UNREACHABLE,
@@ -289,16 +290,23 @@ class Engine:
             if visit.status is not None:
                 host.failed, host.answered = 0, host.answered + 1
             return
+        if visit.todo.attempts and retry.may_be_of_page(visit.outcome, visit.status):
+            return
         host.failed += 1
         pause = pace.pause(host.failed, self._limits)
         if pause and visit.status != 403:  # which costs a server nothing
             self._frontier.rest(host, self._frontier.now() + pause)
         last = visit.error.strip().rpartition("\n")[2] if visit.error else visit.status
-        self._weigh(host, share, f"{visit.outcome}, {last}")
+        together = min(host.pace.per_host, self._config.engine.workers)
+        self._weigh(host, share, f"{visit.outcome}, {last}", together=together)
 
-    def _weigh(self, host: HostQueue, share: float, last: str) -> None:
-        """Give a host up whose failures in a row outweigh what it has answered before."""
-        enough = max(self._give_up_after, share * host.answered)
+    def _weigh(self, host: HostQueue, share: float, last: str, *, together: int = 1) -> None:
+        """Give a host up whose failures in a row outweigh what it has answered before.
+
+        Requests that are under way `together` fail together, of one short outage.
+        """
+        rounds = max(1.0, together / _FEW_TOGETHER)
+        enough = max(self._give_up_after * rounds, share * host.answered)
         if self._give_up_after and host.failed >= enough and host.given_up is None:
             reason = f"{host.failed} failures in a row, the last: {last}"
             self._frontier.give_up(host, reason)

@@ -68,6 +68,15 @@ def share(outcome: Outcome, status: int | None) -> float | None:
     return 0.0 if outcome in _MUTE else None
 
 
+def may_be_of_page(outcome: Outcome, status: int | None) -> bool:
+    """Tell whether a page may fail so on a host without trouble.
+
+    Then only its first failure speaks against the host: the next ones tell nothing new, and come
+    one after the other where a few such pages stand together.
+    """
+    return outcome is Outcome.SERVER_ERROR and status != 503
+
+
 LONGEST = 600.0
 """Seconds until the next try at most, where the host does not ask for more."""
 
