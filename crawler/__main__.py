@@ -21,7 +21,10 @@ def main() -> None:
         from crawler.cli import run
 
         code = run(sys.argv[1:])
-        gc.freeze()  # the interpreter's last collection would take 30 ms to find nothing
+        if "crawler.spider" not in sys.modules:
+            # The interpreter's last collection would take 30 ms to find nothing. Of a spider it may
+            # find a file that is still open, whose last lines are written only then.
+            gc.freeze()
         sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)

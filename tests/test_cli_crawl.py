@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +135,34 @@ def test_a_crawl_that_finds_no_page_ends_with_three(site: ServedSite, desk: Desk
     nothing = desk.run("crawl", f"{site.url}gone/", *FAST)
     assert nothing.code == 3
     assert "1 gone" in nothing.out or "http_error" in nothing.out or "not_found" in nothing.out
+    *_, told = nothing.out.splitlines()
+    why = desk.run(*shlex.split(told.partition("see: crawler ")[2]))
+    assert why.code == 0 and "not_found  410" in why.out
+
+
+WRITER = """
+from crawler import Spider
+
+class Writer(Spider):
+    name = "writer"
+
+    @property
+    def start_urls(self):
+        self.file = open("seen.txt", "w")
+        return [self.base]
+
+    def parse(self, page):
+        self.file.write(page.url + "\\n")
+        yield from page.follow_all("a")
+"""
+
+
+def test_what_a_spider_writes_into_a_file_of_its_own_is_there_though_it_never_closes_it(
+    site: ServedSite, desk: Desk
+) -> None:
+    (desk.folder / "spiders" / "writer.py").write_text(WRITER)
+    assert desk.run("run", "writer", "-a", f"base={site.url}", *FAST, "--max-pages", "3").code == 0
+    assert len((desk.folder / "seen.txt").read_text().splitlines()) == 3
 
 
 def test_books_are_typed_and_found_by_rules(site: ServedSite, desk: Desk) -> None:

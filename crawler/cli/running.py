@@ -203,7 +203,8 @@ def story(summary: Summary) -> str:
         lines.append(f"{summary.queued:,} are still queued; a higher --max-pages goes on.")
     elif not summary.total_pages:
         lines.append(
-            "No page was stored; see: crawler query 'SELECT url, outcome, error FROM pages'"
+            f"No page was stored; see: crawler query --store {shlex.quote(store)}"
+            ' "SELECT outcome, status, error, count(*) FROM pages GROUP BY 1, 2, 3"'
         )
     return "\n".join(lines)
 
