@@ -36,8 +36,9 @@ _OF_FEW = (
     " >= prefix.value AND url < substr(prefix.value, 1, length(prefix.value) - 1) || '0')"
 )
 _OF_MANY = (
-    " AND EXISTS (SELECT 1 FROM pages WHERE page_id = search.rowid"
-    " AND host_id IN (SELECT value FROM json_each(:hosts)) AND url GLOB :below)"
+    " AND EXISTS (SELECT 1 FROM pages JOIN hosts USING (host_id) WHERE page_id = search.rowid"
+    " AND host_id IN (SELECT value FROM json_each(:hosts))"
+    " AND substr(url, 1, length(name || :below)) = name || :below)"
 )
 
 
@@ -68,7 +69,7 @@ def search(
     sql = _SHOWN.format(walk="+" if "*" in words else "")
     shown = reader.query(sql, {"words": words, "found": json.dumps(found)}).rows
     rows = {page_id: row for page_id, *row in shown}
-    return Rows(("url", "title", "snippet"), (tuple(rows[page_id]) for page_id in found))
+    return Rows(("url", "title", "snippet"), (tuple(rows[id_]) for id_ in found if id_ in rows))
 
 
 def _best(reader: Reader, sql: str, values: dict[str, Any], limit: int) -> list[int]:
@@ -100,7 +101,7 @@ def _of_site(reader: Reader, site: str) -> tuple[str, dict[str, Any]]:
     if sum(pages for _, _, pages in rows) <= _FEW:
         return _OF_FEW, {"prefixes": json.dumps([host + below for _, host, _ in rows])}
     hosts = json.dumps([host_id for host_id, _, _ in rows])
-    return _OF_MANY, {"hosts": hosts, "below": f"http*://*{_unglobbed(below)}*"}
+    return _OF_MANY, {"hosts": hosts, "below": below}
 
 
 def _unglobbed(text: str) -> str:

@@ -24,7 +24,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     rows = [(number + 1, host, request.param) for number, host in enumerate(hosts)]
     db.executemany("INSERT INTO hosts (host_id, name, pages) VALUES (?, ?, ?)", rows)
     for number in range(1, 41):
-        url = f"{hosts[number % 2]}/{'docs' if number % 4 else 'news'}/{number}"
+        url = f"{hosts[number % 2]}/{'docs' if number % 4 else 'news/docs'}/{number}"
         title = "common" if number == 33 else f"page {number}"
         text = "common " * (3 if number in (7, 30) else 1) + "filler " * 5
         db.execute(
@@ -69,6 +69,7 @@ def test_a_search_gives_the_same_pages_every_time(store: Path) -> None:
         ("b.a.example:8443", 20),
         ("a.example/docs", 30),
         ("b.a.example/news", 0),
+        ("a.example/news/docs", 10),
         ("example", 40),
         ("a.exampl", 0),
         ("*", 0),
