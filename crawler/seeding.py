@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from crawler import urls
 from crawler.callbacks import Collector
 from crawler.committer import Committer
+from crawler.errors import SpiderError
 from crawler.guard import Guard
 from crawler.request import Request
 from crawler.rules import Linker
@@ -34,6 +35,8 @@ async def seed(
     number, beyond = 0, []
     hosts = set(map(urls.host_of, known))
     async for request in _each(spider):
+        if not isinstance(request, Request):
+            raise SpiderError(f"{spider.name}.start() gave {request!r:.80}; give Request(url)")
         guard.trust(urls.hostname_of(request.url))
         host, scope = urls.host_of(request.url), linker.scope
         if host not in hosts or (scope.kind == "prefix" and not scope.allows(request.url)):

@@ -18,7 +18,7 @@ from site_thread import site_on_a_thread
 
 import crawler as package
 from crawler import Request, Spider
-from crawler.errors import StoreClaimed
+from crawler.errors import SpiderError, StoreClaimed
 from crawler.practice import PracticeSite
 from crawler.store.rows import unpack
 
@@ -241,6 +241,17 @@ async def test_an_error_in_start_ends_the_crawl_as_it_is_and_start_is_asked_agai
     assert read(path / "s.db", "SELECT state FROM runs") == ["failed"]
     summary = await crawl(Follow, path / "s.db", url)
     assert (summary.state, summary.total_pages) == ("finished", 3)
+
+
+class Texts(Follow):
+    def start(self):
+        return self.start_urls
+
+
+@story()
+async def test_a_start_that_gives_urls_in_place_of_requests_says_so(site, path):
+    with pytest.raises(SpiderError, match=r"start\(\) gave 'http.*; give Request\(url\)"):
+        await crawl(Texts, path / "s.db", ring(site, 3))
 
 
 # ---------------------------------------------------------------- beside others
