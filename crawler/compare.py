@@ -169,6 +169,8 @@ def _new_items(reader: Reader, a: int, b: int) -> Iterator[Difference]:
     Of a type without a key that cannot be told: a page visited again gives all its items anew.
     They are counted.
     """
+    if "items" not in reader.names()["runs"]:  # a file of an older version, not crawled into since
+        return
     marks = dict(reader.query("SELECT run_id, items FROM runs ORDER BY run_id").rows)
     first, last = (next((marks[run] for run in marks if run > n), None) for n in (a, b))
     if first is None:  # no such run, or one of an older version, which did not note it

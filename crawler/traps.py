@@ -222,7 +222,7 @@ class Contents:
 
             number = simhash(text_of(html))
             found = self._near.find(number)
-            if found is None:
+            if found is None or found == url:  # its own text of an earlier visit
                 self._near.add(number, url)
                 remembered = number
         if found is None:

@@ -1,7 +1,10 @@
 """What two stores or two runs have that the other does not: items with a key and without one."""
 
 import json
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +107,17 @@ def test_items_of_two_runs_are_told_as_far_as_their_type_keeps_it(twice: Path) -
         ("added", "plain", "c", None, "name=c, price=2"),
     }
     assert told(compare.runs(twice, 2, 3)) == {("stored", "loose", "2 items", None, stored)}
+
+
+def test_runs_of_a_file_that_an_older_version_made_are_compared_as_far_as_it_goes(
+    twice: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.db"
+    shutil.copy(twice, old)
+    with closing(sqlite3.connect(old)) as db:
+        db.execute("ALTER TABLE runs DROP COLUMN items")
+    kinds = {kind for kind, *_ in told(compare.runs(old, 1, 2))}
+    assert kinds == {"changed", "gone"}
 
 
 def test_differences_come_as_a_table_json_and_html(

@@ -11,6 +11,7 @@ from crawler import SiteSpider
 from crawler.practice import PracticeSite
 from crawler.query import Reader
 from crawler.rules import Rule
+from crawler.store import upkeep
 from crawler.traps import Traps
 from crawler.webrules import Traps as Limits
 from crawler.why import why
@@ -60,6 +61,43 @@ def test_a_text_that_an_earlier_run_stored_is_known_as_near(tmp_path: Path) -> N
     ]  # fmt: skip
     hashes = rows(store, "SELECT url FROM simhashes JOIN pages USING (page_id)")
     assert len(hashes) == 3
+
+
+def test_the_text_of_a_page_that_is_gone_makes_no_other_a_duplicate(tmp_path: Path) -> None:
+    """A page that changed a little stays one that others may be like."""
+    store, other = tmp_path / "n.db", " ".join(reversed(TEXT.split()))
+
+    def links(*names: str) -> str:
+        return "".join(f'<a href="/{name}"></a>' for name in names)
+
+    async def story() -> list[tuple[str, str]]:
+        async with PracticeSite(robots=False) as site:
+            steps: list[dict[str, str]] = [
+                {
+                    **{"/start": links("one", "kept"), "/one": f"<p>{TEXT}</p>"},
+                    **{"/kept": f"<p>{other}</p>"},
+                },
+                {"/one": "", "/kept": f"<p>{other} more</p>"},
+                {
+                    **{"/start": links("two", "copy"), "/two": f"<p>{TEXT} more</p>"},
+                    **{"/copy": f"<p>{other} more and more</p>"},
+                },
+            ]
+            for step in steps:
+                for path, html in step.items():
+                    site.add_page(path, html, status=200 if html else 410)
+                if store.exists():
+                    upkeep.recrawl(store, "9999", all_=True)
+                spider = SiteSpider(site.at("/start"))
+                await crawled(spider, store, traps={"duplicates": "skip", "near": 6})
+            at = len(site.url.rstrip("/"))
+            found = rows(store, "SELECT url, outcome FROM pages")
+            return [(url[at:], outcome) for url, outcome in found]
+
+    assert dict(asyncio.run(story())) == {
+        **{"/start": "ok", "/one": "not_found", "/kept": "ok"},
+        **{"/two": "ok", "/copy": "duplicate"},
+    }
 
 
 def test_no_simhash_is_kept_where_none_is_looked_for(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ async def _replace(db: aiosqlite.Connection, was: Known, kind: str | None, versi
             " FROM page_versions WHERE page_id = ?1) - ?2",
             (page_id, versions),
         )
-    for table in ("bodies", "link_lists", "texts", "pages"):
+    for table in ("bodies", "link_lists", "texts", "simhashes", "pages"):
         await db.execute(f"DELETE FROM {table} WHERE page_id = ?", (page_id,))
 
 
