@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 import textwrap
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,10 +19,8 @@ FAST = {"politeness": {"delay": 0.0, "robots": False}, "fetch": {"retry_delay": 
 
 
 def rows(store: Path, sql: str) -> list[Any]:
-    with sqlite3.connect(store) as db:
-        found = db.execute(sql).fetchall()
-    db.close()
-    return found
+    with closing(sqlite3.connect(store)) as db:
+        return db.execute(sql).fetchall()
 
 
 class Ticks(Spider):
