@@ -103,7 +103,7 @@ class Engine:
         host = self._frontier.hosts[todo.host_id]
         visit = self._barred(todo, host)
         reserved, back = visit is None, self._frontier.put_back
-        began, clock = time.time(), time.perf_counter()
+        began, clock, turn = time.time(), time.perf_counter(), self._frontier.now()
         try:
             if visit is None and not await self._lets_in(host):
                 return
@@ -122,7 +122,7 @@ class Engine:
                 return
             if visit.outcome in _UNSENT:
                 host.give_back()
-            self._adapt(host, visit)
+            self._adapt(host, visit, turn)
             await self._committer.put(visit)
         finally:
             if reserved and not (visit is not None and visit.stored):
@@ -272,16 +272,25 @@ class Engine:
         request = from_todo(todo, priority_of(todo.rank, todo.depth, self._config.engine.order))
         await self._collector.give_up(visit, request)
 
-    def _adapt(self, host: HostQueue, visit: Visit) -> None:
-        """Let trouble slow the host down, and an answer without trouble speed it up a little."""
+    def _adapt(self, host: HostQueue, visit: Visit, turn: float) -> None:
+        """Let trouble slow the host down, and an answer without trouble speed it up a little.
+
+        Requests whose `turn` came before the host was slowed down met the same trouble: a hundred
+        that are under way together slow it down once, not a hundred times.
+        """
         self._doubt(host, visit)
         response = visit.response
         if not retry.slows(visit.outcome, visit.status):
             if response is not None and response.status < 300:  # a fast error proves nothing
                 host.pace = pace.recovered(host.pace, response.elapsed, self._limits)
             return
-        host.pace, rest = pace.slowed(host.pace, _asked(response), self._limits)
-        self._frontier.rest(host, self._frontier.now() + rest)
+        now, asked = self._frontier.now(), _asked(response)
+        slower, rest = pace.slowed(host.pace, asked, self._limits)
+        if turn >= host.slowed_at:
+            host.pace, host.slowed_at = slower, now
+        elif asked is None:
+            return
+        self._frontier.rest(host, now + rest)
 
     def _doubt(self, host: HostQueue, visit: Visit) -> None:
         """Let a host rest that fails again and again, and in the end give it up."""

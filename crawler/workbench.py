@@ -89,6 +89,7 @@ class HostQueue:
         "ready_at",
         "reserved",
         "robots",
+        "slowed_at",
         "ticket",
         "touched",
         "window",
@@ -114,6 +115,7 @@ class HostQueue:
         self.robots: Standing | None = None
         self.lane: Lane | None = None
         self.failed = self.answered = 0
+        self.slowed_at = 0.0  # when trouble last slowed it down
         self.given_up: str | None = None
 
     def push(self, todo: Todo, now: float, wait: float) -> None:

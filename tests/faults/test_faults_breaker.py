@@ -154,6 +154,34 @@ async def test_many_that_are_in_flight_together_fail_together_without_an_end_of_
 
 
 @plays("fault-076")
+async def test_many_that_are_in_flight_together_slow_a_host_down_once(tmp_path: Path) -> None:
+    """A hundred times would leave it at a page a minute."""
+    together = 20
+    busy, under_way = asyncio.Event(), 0
+
+    async def all_busy(wire: Wire) -> None:
+        nonlocal under_way
+        under_way += 1
+        if under_way == together:
+            busy.set()
+        await busy.wait()
+        await wire.send(page(status=b"503 Busy"))
+
+    async with FaultServer() as server:
+        server.at("*", all_busy)
+        urls = [server.url(f"/{number}") for number in range(together)]
+        parallel = {"politeness": {"per_host": together}, "engine": {"workers": together}}
+        store = tmp_path / "a.db"
+        await crawl(urls, store, **merged(parallel, {"fetch": {"retries": 0}}))
+        with closing(sqlite3.connect(store)) as db:
+            slowed = db.execute(
+                "SELECT failures FROM hosts JOIN pages USING (host_id)"
+                " WHERE outcome = 'server_error' GROUP BY host_id"
+            ).fetchall()
+        assert slowed == [(1,)]
+
+
+@plays("fault-076")
 async def test_what_was_given_up_comes_back_with_a_retry(tmp_path: Path) -> None:
     store = tmp_path / "a.db"
     broken = True
