@@ -1,5 +1,7 @@
 """Callbacks over stored pages: the difference, what is stored of it, and what goes wrong."""
 
+import errno
+import multiprocessing
 import signal
 import sqlite3
 import subprocess
@@ -8,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +250,24 @@ def test_several_processes_give_what_one_gives_in_the_same_order(store: Path) ->
     assert given[0] == given[1]
     assert reparse(store, Parts, processes=2).changed == 30
     assert items(store) == {n: ["new"] * 3 for n in range(1, 31)}
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_where_a_process_cannot_be_started_none_is_left_behind(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = BaseProcess.start, []
+
+    def start_two(process: BaseProcess) -> None:
+        if len(started) == 2:
+            raise OSError(errno.EAGAIN, "no more processes")
+        started.append(process)
+        start(process)
+
+    monkeypatch.setattr(BaseProcess, "start", start_two)
+    with pytest.raises(OSError, match="no more processes"):
+        reparse(store, Parts, processes=3)
+    assert len(started) == 2 and not multiprocessing.active_children()
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -68,8 +68,9 @@ def results(work: Work, processes: int) -> Iterator[Iterator[Result]]:
         with closing(_each(work)) as found:
             yield found
         return
-    children = _start(work, processes)
+    children: list[tuple[BaseProcess, Connection]] = []
     try:
+        _start(work, processes, children)
         yield _in_turn(children, work.chunks)
     finally:
         for child, pipe in children:
@@ -90,7 +91,8 @@ def _each(work: Work) -> Generator[Result, None, None]:
 # ---------------------------------------------------------------- several processes
 
 
-def _start(work: Work, processes: int) -> list[tuple[BaseProcess, Connection]]:
+def _start(work: Work, processes: int, children: list[tuple[BaseProcess, Connection]]) -> None:
+    """Start the processes, and put each with its pipe among the `children` as soon as it runs."""
     import multiprocessing  # some milliseconds that one process can do without
 
     fork = _can_fork()
@@ -99,18 +101,18 @@ def _start(work: Work, processes: int) -> list[tuple[BaseProcess, Connection]]:
 
         gc.freeze()  # or each child's collector would copy the pages of memory that it looks at
     context: Any = multiprocessing.get_context("fork" if fork else "spawn")
-    children: list[tuple[BaseProcess, Connection]] = []
-    for number in range(processes):
-        own = work._replace(chunks=work.chunks[number::processes])
-        receiver, sender = context.Pipe(duplex=False)
-        # A fork has these ends too, and as long as it does, no child hears that this process died.
-        inherited = [*(pipe for _, pipe in children), receiver] if fork else []
-        child = context.Process(target=_child, args=(own, sender, inherited), daemon=True)
-        child.start()
-        sender.close()  # so that the end of the child is the end of the pipe
-        children.append((child, receiver))
-    gc.unfreeze()
-    return children
+    try:
+        for number in range(processes):
+            own = work._replace(chunks=work.chunks[number::processes])
+            receiver, sender = context.Pipe(duplex=False)
+            # A fork has these ends too: as long as it does, no child hears that this process died.
+            inherited = [*(pipe for _, pipe in children), receiver] if fork else []
+            child = context.Process(target=_child, args=(own, sender, inherited), daemon=True)
+            child.start()
+            sender.close()  # so that the end of the child is the end of the pipe
+            children.append((child, receiver))
+    finally:
+        gc.unfreeze()
 
 
 def _child(work: Work, pipe: Connection, inherited: list[Connection]) -> None:
