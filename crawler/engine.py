@@ -108,7 +108,10 @@ class Engine:
             if visit is None and not await self._lets_in(host):
                 return
             try:
-                visit = visit or await self.visit(todo, host)
+                if visit is None:
+                    visit = await self.visit(todo, host)
+                else:
+                    await self._doors.drop(todo)
             except FetchError as error:
                 visit = self._failed(todo, Outcome(error.outcome), str(error), final=error.final)
                 visit.at, visit.elapsed = began, round(time.perf_counter() - clock, 6)

@@ -210,6 +210,20 @@ async def test_no_more_streams_are_open_than_the_settings_allow(
     ) == [(0,)]  # one after the other
 
 
+@on_site()
+async def test_a_stream_that_may_not_go_on_leaves_its_place_to_the_next_in_line(
+    site: PracticeSite, tmp_path: Path
+) -> None:
+    url = ws(site, "/ws/ticker?until=5000")
+    streams = [
+        Stream(url, callback="tick", batch=2),
+        Stream(url.replace("127.0.0.1", "localhost"), callback="tick", batch=2),
+    ]
+    settings = {"engine": {"streams": 1}, "traps": {"max_pages_per_host": 2}}
+    summary = await asyncio.wait_for(crawl(tmp_path / "c.db", *streams, **settings), 5)
+    assert summary.outcomes == {"ok": 4, "trapped": 2}
+
+
 CHILD = """
     import asyncio, sys
     from crawler import Crawler, Request, Spider, Stream

@@ -63,6 +63,11 @@ class Doors:
             return await self._sockets().visit(todo, request)
         raise FetchError(f"there is no kind {request.kind!r}", Outcome.SPIDER_ERROR)
 
+    async def drop(self, todo: Todo) -> None:
+        """Let go of what a request holds that is not sent any more: a stream's connection."""
+        if self._streams is not None:
+            await self._streams.drop(todo)
+
     async def fetch(self, request: Request) -> Response:
         """Give the response of a request that goes another way; FetchError where it failed."""
         if request.via not in (None, "scraper_api"):

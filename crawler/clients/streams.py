@@ -102,6 +102,11 @@ class Streams:
             if not goes_on:
                 await self._end(key)
 
+    async def drop(self, todo: Todo) -> None:
+        """Close the socket of a request that may not go on, where it has one."""
+        if (key := (todo.host_id, todo.url_hash)) in self._feeds:
+            await self._end(key)
+
     async def _end(self, key: tuple[int, int]) -> None:
         """Close a socket, and let the next stream in line have its place."""
         feed = self._feeds.pop(key)
