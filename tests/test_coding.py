@@ -111,4 +111,4 @@ def test_members_and_padding_without_end_take_linear_time() -> None:
     started = time.perf_counter()
     decode("gzip", gzip.compress(b"") * 50_000, 65_536)
     decode("gzip", gzip.compress(b"a") + b"G" * 10_000_000, 65_536)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 15

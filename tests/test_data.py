@@ -416,7 +416,7 @@ def test_two_stores_differ_by_page_and_by_item(store: Path, tmp_path: Path) -> N
     assert "title=&lt;b&gt;" in compare.as_html(compare.stores(store, copy), "x")
 
 
-# ---------------------------------------------------------------- helpers of these tests
+# ---------------------------------------------------------------- what these tests use
 
 
 def _copy(store: Path, folder: Path) -> Path:

