@@ -40,7 +40,7 @@ async def addresses(
             found = socket.getaddrinfo(
                 name, None, type=socket.SOCK_STREAM, family=family, flags=_FLAGS
             )
-        except Exception as error:  # a name may also be no text that can be asked for
+        except (OSError, ValueError) as error:  # ValueError: no text that can be asked for
             told: tuple[Callable[[Any], None], Any] = answer.set_exception, error
         else:
             told = answer.set_result, found

@@ -47,6 +47,7 @@ def recrawl(
     spider: Annotated[
         str | None, typer.Argument(help="The spider; by default the store's seeds as a site.")
     ] = None,
+    *,
     where: Annotated[str, typer.Option(help="SQL over pages: only these.")] = "",
     all_: Annotated[bool, typer.Option("--all", help="Also pages that are not due yet.")] = False,
     sitemap: Annotated[

@@ -23,6 +23,7 @@ class Reach(StrEnum):
 
 def crawl(
     urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
+    *,
     max_pages: options.MaxPages = None,
     depth: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Follow links at most this many steps.")

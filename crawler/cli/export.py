@@ -12,6 +12,7 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
+    from crawler.cli.screen import Screen
     from crawler.query import Reader
 
 _CELLS = 24
@@ -19,6 +20,7 @@ _CELLS = 24
 
 def export(
     what: Annotated[str, typer.Argument(help="pages, links, an item type, or any SELECT.")],
+    *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The file; - is standard output.")
     ] = Path("-"),
@@ -59,11 +61,7 @@ def export(
     screen = Screen()
     with Reader(stores.find(store)) as reader:
         total = exports.total(reader, what) if screen.live and run is None and not continue_ else 0
-
-        def tick(number: int) -> None:
-            if screen.live:
-                screen.show(progress(number, total, str(output)))
-
+        tick = _ticker(screen, total, str(output))
         if kind in ("warc", "markdown"):
             number = _archive(reader, kind, what, output, tick)
         elif continue_:
@@ -71,15 +69,25 @@ def export(
             number = exports.go_on(reader, what, kind, output, wish)
         else:
             rows, wish = exports.select(reader, what, run=run)
-            wish.safe, wish.tick = safe, tick
+            wish.safe = safe
             if str(output) == "-":
-                wish.tick = lambda number: None
                 exports.stream(rows, kind, sys.stdout.buffer, wish)
                 sys.stdout.buffer.flush()
                 return
+            wish.tick = tick
             number = exports.write(rows, kind, output, wish)
     screen.close()
     print(f"{number:,} rows → {output}", file=sys.stderr)
+
+
+def _ticker(screen: Screen, total: int, output: str) -> Callable[[int], None]:
+    """Give what shows the number of rows written so far, on a terminal."""
+
+    def tick(number: int) -> None:
+        if screen.live:
+            screen.show(progress(number, total, output))
+
+    return tick
 
 
 def progress(number: int, total: int, output: str) -> str:

@@ -28,6 +28,7 @@ class Format(StrEnum):
 
 def fetch(
     urls: Annotated[list[str], typer.Argument(metavar="URL...", help="What to fetch.")],
+    *,
     body: Annotated[bool, typer.Option("--body", help="Print the body instead.")] = False,
     headers: Annotated[bool, typer.Option("--headers", help="Also print the headers.")] = False,
     links: Annotated[bool, typer.Option("--links", help="Also print the links.")] = False,

@@ -15,6 +15,7 @@ def run(
     spider: Annotated[
         str, typer.Argument(help="A spider's name in spiders/, module:Class, or a .py file.")
     ],
+    *,
     arguments: Annotated[
         list[str] | None,
         typer.Option("-a", help="Set an attribute of the spider.", metavar="NAME=VALUE"),
