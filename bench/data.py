@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from crawler.items import item, table_of  # noqa: E402
 from crawler.request import url_hash  # noqa: E402
+from crawler.store import views  # noqa: E402
 from crawler.store.items import create  # noqa: E402
 from crawler.store.schema import APPLICATION_ID, MIGRATIONS  # noqa: E402
 
@@ -53,6 +54,7 @@ def make(path: Path, pages: int, items: int, links: int, text: bool) -> None:
     db.execute("PRAGMA cache_size = -400000")
     for file in MIGRATIONS:
         db.executescript(file.read_text())
+    db.executescript(views.script((), []))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     db.execute("BEGIN")

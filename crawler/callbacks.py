@@ -70,6 +70,8 @@ class Collector(Calls):
         self._max_hops = max_hops
         self._order, self._max_depth = order, max_depth
         self._keep_pages = keep_pages
+        self.hears = getattr(spider.on_error, "__func__", None) is not Spider.on_error
+        """Whether the spider wants to hear of requests that ended without a page."""
         self._recent = Recent()
         self._follows = bool(spider.rules)
         self._turn = asyncio.Lock()  # of pages with thousands of links: a slice of one at a time

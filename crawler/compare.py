@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crawler import outcome
 from crawler.errors import UsageError
 from crawler.query import Reader, Rows
 
 _PAGES = "SELECT url, status, outcome, title, content_hash, redirect_to FROM pages"
+_STORED = outcome.having("stored")
 COLUMNS = ("kind", "what", "key", "before", "after")
 
 
@@ -78,7 +80,7 @@ def _kind(was: tuple[Any, ...] | None, now: tuple[Any, ...] | None) -> str | Non
         return "redirected"
     if (now[1], now[2]) != (was[1], was[2]):
         return "status"
-    return "changed" if now[2] == "ok" and now[4] != was[4] else None
+    return "changed" if now[2] in _STORED and now[4] != was[4] else None
 
 
 def _merged(

@@ -136,6 +136,9 @@ class Fetch(Section, frozen=True, kw_only=True):
     """Bytes that the status line or one header may have."""
     max_headers: Positive = 256
     """Headers that an answer may have."""
+    walls: Literal["refuse", "keep"] = "refuse"
+    """What becomes of a bot check, a login or a consent form that answers 200 in place of a page:
+    refuse ends it as walled, neither parsed nor kept nor followed; keep takes it for a page."""
     middlewares: list[str] = []
     """aiohttp client middlewares, as module:function, the first one outermost."""
 

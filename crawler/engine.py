@@ -23,17 +23,19 @@ from crawler.callbacks import Collector
 from crawler.clients.doors import Doors
 from crawler.committer import Committer
 from crawler.config import Config
-from crawler.errors import FetchError, StoreError
+from crawler.errors import CrawlerError, FetchError, StoreError
 from crawler.fetcher import Fetcher
 from crawler.frontier import Frontier
 from crawler.gate import Gate, Verdict
 from crawler.novelty import Novelty
-from crawler.page import Outcome, Response, ScrapedPage, Visit
+from crawler.outcome import Outcome, having
+from crawler.page import Response, ScrapedPage, Visit
 from crawler.parsers import Parser
 from crawler.politeness import retry_after
 from crawler.request import Request, Todo, from_todo
 from crawler.rules import priority_of
 from crawler.sitemap_visits import LARGEST, SITEMAP, SitemapReader
+from crawler.walls import Walls
 from crawler.workbench import HostQueue
 
 _LOOK_AGAIN = 60.0  # seconds
@@ -43,7 +45,9 @@ _REFUSED = {
     Verdict.UNREACHABLE: Outcome.ROBOTS_UNREACHABLE,
 }
 
-_UNSENT = (Outcome.ROBOTS_DENIED, Outcome.TRAPPED)
+_UNSENT = frozenset(Outcome) - having("sent") - {Outcome.INTERNAL_ERROR}  # which may be late
+_TOLD = having("told")
+_DAMAGED = (CrawlerError, ValueError, TypeError, LookupError, AttributeError)  # of a row
 
 
 class Engine:
@@ -65,6 +69,7 @@ class Engine:
     ) -> None:
         self._config = config
         self._novelty, self._sitemaps = novelty, sitemaps
+        self._walls = Walls(keep=config.fetch.walls == "keep")
         self.parser, self._doors = parser, doors
         self._via = "scraper_api" if config.scraper_api.enabled else None
         self._frontier, self._fetcher, self._committer = frontier, fetcher, committer
@@ -115,7 +120,6 @@ class Engine:
             except FetchError as error:
                 visit = self._failed(todo, Outcome(error.outcome), str(error), final=error.final)
                 visit.at, visit.elapsed = began, round(time.perf_counter() - clock, 6)
-                await self._give_up(visit)
             except StoreError:  # the disk is full under a download
                 raise
             except Exception:
@@ -125,6 +129,8 @@ class Engine:
                 return
             if visit.outcome in _UNSENT:
                 host.give_back()
+            if visit.outcome in _TOLD and visit.retry_at is None:
+                await self._give_up(visit)
             self._adapt(host, visit, turn)
             await self._committer.put(visit)
         finally:
@@ -199,21 +205,21 @@ class Engine:
     async def _read(self, visit: Visit, request: Request, response: Response) -> None:
         """Put what an answer leads to into its visit."""
         outcome = visit.outcome
+        page = ScrapedPage(response, request)
+        if outcome is Outcome.OK and self._walls.bars(visit, page):
+            return
         if outcome is Outcome.OK and request.kind == SITEMAP:
             await self._sitemaps.read(visit, request, response)
         elif outcome is Outcome.OK:
-            page = ScrapedPage(response, request)
             if self._novelty.plain(page) or await self._novelty.judge(visit, page):
                 await self.parser.parse(visit, page, request)
                 if self._config.store.text and response.is_html:
                     visit.text = await self._text(page)
         elif outcome is Outcome.REDIRECT:
             self._redirect(visit, request, response)
-            if visit.redirect_to is None:
-                await self._give_up(visit)
         elif outcome is not Outcome.NOT_MODIFIED:
+            self._walls.name(visit, page)
             self._retry(visit, response)
-            await self._give_up(visit)
 
     async def _fetch(self, request: Request) -> Response:
         """Give the response, over the crawl's own fetcher unless the request goes another way."""
@@ -269,11 +275,13 @@ class Engine:
 
     async def _give_up(self, visit: Visit) -> None:
         """Tell the spider of a request that ended without a page."""
-        if visit.retry_at is not None:
+        if not self._collector.hears:  # there may be a whole queue of a host that is given up
             return
         todo = visit.todo
-        request = from_todo(todo, priority_of(todo.rank, todo.depth, self._config.engine.order))
-        await self._collector.give_up(visit, request)
+        priority = priority_of(todo.rank, todo.depth, self._config.engine.order)
+        request = _readable(todo, priority)
+        if request is not None:
+            await self._collector.give_up(visit, request)
 
     def _adapt(self, host: HostQueue, visit: Visit, turn: float) -> None:
         """Let trouble slow the host down, and an answer without trouble speed it up a little.
@@ -322,6 +330,14 @@ class Engine:
         if self._give_up_after and host.failed >= enough and host.given_up is None:
             reason = f"{host.failed} failures in a row, the last: {last}"
             self._frontier.give_up(host, reason)
+
+
+def _readable(todo: Todo, priority: int) -> Request | None:
+    """Return the request of a row, without what it carries where that is damaged."""
+    for row in (todo, todo._replace(extra=None)):
+        with contextlib.suppress(*_DAMAGED):
+            return from_todo(row, priority)
+    return None
 
 
 def _asked(response: Response | None) -> float | None:

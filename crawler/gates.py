@@ -2,7 +2,7 @@
 
     expect = ["items.quote >= 100", "error_rate < 2%", "filled(quote.author) > 95%"]
 
-Left of the comparison stands `pages`, `errors`, `error_rate`, `problems`, `seconds`,
+Left of the comparison stands `pages`, `errors`, `error_rate`, `walled`, `problems`, `seconds`,
 `items.TABLE`, `filled(TABLE.COLUMN)` or `outcome.NAME`; right of it a number, with % for a share.
 """
 
@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from crawler import outcome
 from crawler.errors import SpiderError
 from crawler.query import Reader
 
@@ -29,11 +30,12 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_FAILED = "outcome NOT IN ('ok', 'redirect', 'not_modified', 'robots_denied', 'duplicate')"
+_FAILED = f"outcome IN ({outcome.names('error')})"
 _FIGURES = {
-    "pages": "SELECT count(*) FROM pages WHERE outcome = 'ok'",
+    "pages": f"SELECT count(*) FROM pages WHERE outcome IN ({outcome.names('stored')})",
     "errors": f"SELECT count(*) FROM pages WHERE {_FAILED}",
     "error_rate": f"SELECT coalesce(avg({_FAILED}), 0) FROM pages",
+    "walled": "SELECT count(*) FROM pages WHERE outcome = 'walled'",
     "problems": "SELECT count(*) FROM problems",
     "seconds": "SELECT coalesce(sum(seconds), 0) FROM runs",
 }

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, pairwise
 
+from crawler import outcome
 from crawler.query import Reader
 
 _SENT = (
-    "SELECT host_id, {at} AS at, coalesce(elapsed, 0) FROM {table} WHERE outcome NOT IN"
-    " ('robots_denied', 'robots_unreachable', 'host_given_up', 'trapped', 'address_refused',"
-    " 'internal_error')"
+    "SELECT host_id, {at} AS at, coalesce(elapsed, 0) FROM {table}"
+    f" WHERE outcome IN ({outcome.names('sent')})"
 )
 _ROBOTS = (
     "SELECT host_id, strftime('%Y-%m-%dT%H:%M:%fZ', fetched_at, 'unixepoch'), 0 FROM robots"

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crawler import outcome
 from crawler.errors import QueryError, StoreRefused
 from crawler.query import Reader
-
-FINE = frozenset({"ok", "redirect", "robots_denied"})
-"""Outcomes that are no errors."""
 
 _COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest id is told
 _RUNS = 10
@@ -89,7 +87,7 @@ def _overview(reader: Reader) -> Overview:
         state=_state(runs, bool(values.get("seeded")), queued),
         pages=values.get("pages", 0),
         queued=queued,
-        errors=sum(value for name, value in outcomes.items() if name not in FINE),
+        errors=sum(outcomes.get(name, 0) for name in outcome.having("error")),
         hosts=number,
         outcomes=outcomes,
         retries=sum(_below("retry.", counters).values()),

@@ -1,4 +1,4 @@
-"""Response, ScrapedPage, Outcome and Visit: what the wire gave, and everything it led to."""
+"""Response, ScrapedPage and Visit: what the wire gave, and everything it led to."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from crawler import charset, readable, scan, urls
+from crawler import charset, outcome, readable, scan, urls
 from crawler.encodings import encode_query
 from crawler.items import Record
+from crawler.outcome import Outcome as Outcome  # many know it from here
 from crawler.request import Callback, Candidate, Request, Todo
 
 if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks for them
@@ -20,42 +20,6 @@ if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks
 
     from crawler.form import Form
     from crawler.kinds import StoredFile
-
-
-class Outcome(StrEnum):
-    """The one named way in which a request ended."""
-
-    OK = "ok"
-    NOT_MODIFIED = "not_modified"
-    REDIRECT = "redirect"
-    NOT_FOUND = "not_found"
-    HTTP_ERROR = "http_error"
-    SERVER_ERROR = "server_error"
-    RATE_LIMITED = "rate_limited"
-    TIMEOUT = "timeout"
-    CONNECT_ERROR = "connect_error"
-    DNS_ERROR = "dns_error"
-    TLS_ERROR = "tls_error"
-    PROXY_ERROR = "proxy_error"
-    PROTOCOL_ERROR = "protocol_error"
-    ADDRESS_REFUSED = "address_refused"
-    TOO_LARGE = "too_large"
-    BAD_CODING = "bad_coding"
-    BAD_FILE = "bad_file"
-    BAD_REDIRECT = "bad_redirect"
-    TOO_MANY_REDIRECTS = "too_many_redirects"
-    ROBOTS_DENIED = "robots_denied"
-    ROBOTS_UNREACHABLE = "robots_unreachable"
-    HOST_GIVEN_UP = "host_given_up"
-    SITEMAP = "sitemap"
-    NOINDEX = "noindex"
-    DUPLICATE = "duplicate"
-    TRAPPED = "trapped"
-    NOT_CACHED = "not_cached"
-    SPIDER_ERROR = "spider_error"
-    PARSE_TIMEOUT = "parse_timeout"
-    PARSE_CRASHED = "parse_crashed"
-    INTERNAL_ERROR = "internal_error"
 
 
 @dataclass(slots=True)
@@ -323,9 +287,7 @@ def _reference(target: Any) -> str:
     return str(attributes.get("href") or attributes.get("src") or "")
 
 
-_STORED = frozenset(
-    {Outcome.OK, Outcome.SPIDER_ERROR, Outcome.PARSE_TIMEOUT, Outcome.PARSE_CRASHED}
-)
+_STORED = outcome.having("stored")
 
 
 @dataclass(slots=True)

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from crawler import plots
+from crawler import outcome, plots
 from crawler.errors import UsageError
 from crawler.query import Reader
+from crawler.store import views
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2530;--soft:#66727f;--line:#dde3e8;--bar:#3b7dd8}
@@ -135,10 +136,10 @@ def _tables(reader: Reader, run: int) -> str:
         f"SELECT url, round(elapsed, 2) AS seconds, size{_PAGES} ORDER BY elapsed DESC LIMIT 12"
     )
     failed = (
-        f"SELECT url, outcome, status{_PAGES} AND outcome NOT IN"
-        " ('ok', 'redirect', 'not_modified', 'robots_denied', 'duplicate') LIMIT 15"
+        f"SELECT url, outcome, status{_PAGES} AND outcome IN ({outcome.names('error')}) LIMIT 15"
     )
-    broken = "SELECT source, target, outcome FROM broken_links LIMIT 15"
+    links = views.select("broken_links")
+    broken = f"SELECT source, target, outcome FROM ({links}) LIMIT 15"
     return "".join(
         [
             _table("Politeness: seconds between two requests", reader, manners, (run,)),

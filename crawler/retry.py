@@ -2,31 +2,8 @@
 
 from __future__ import annotations
 
-from crawler.page import Outcome
+from crawler.outcome import MEANINGS, Outcome
 
-RETRIED = frozenset(
-    {
-        Outcome.TIMEOUT,
-        Outcome.CONNECT_ERROR,
-        Outcome.DNS_ERROR,
-        Outcome.PROTOCOL_ERROR,
-        Outcome.BAD_FILE,
-        Outcome.RATE_LIMITED,
-        Outcome.SERVER_ERROR,
-        Outcome.PROXY_ERROR,
-    }
-)
-"""Outcomes that may be otherwise next time."""
-
-SLOWING = frozenset({Outcome.TIMEOUT, Outcome.CONNECT_ERROR, Outcome.RATE_LIMITED})
-"""Outcomes after which the whole host rests, and 503 with them (see `slows`)."""
-
-_MUTE = frozenset(
-    {
-        *(Outcome.TIMEOUT, Outcome.CONNECT_ERROR, Outcome.DNS_ERROR, Outcome.TLS_ERROR),
-        Outcome.PROTOCOL_ERROR,
-    }
-)
 _LASTING = frozenset({501, 505, 511})  # server errors that trying again does not mend
 
 
@@ -51,7 +28,7 @@ def outcome_of(status: int) -> Outcome:
 
 def slows(outcome: Outcome, status: int | None) -> bool:
     """Tell whether the host should rest after this."""
-    return outcome in SLOWING or status == 503
+    return MEANINGS[outcome].slows or status == 503
 
 
 def share(outcome: Outcome, status: int | None) -> float | None:
@@ -63,9 +40,7 @@ def share(outcome: Outcome, status: int | None) -> float | None:
     """
     if status == 403:
         return 1.0
-    if outcome in (Outcome.SERVER_ERROR, Outcome.RATE_LIMITED) or status == 408:
-        return 0.1
-    return 0.0 if outcome in _MUTE else None
+    return 0.1 if status == 408 else MEANINGS[outcome].weight
 
 
 def may_be_of_page(outcome: Outcome, status: int | None) -> bool:
@@ -96,7 +71,7 @@ def wait(
     Doubles from `first` with each try, up to `LONGEST`, half of it spread by `jitter` (0 to 1) so
     that failures together do not come back together; `asked` (Retry-After, seconds) wins.
     """
-    if outcome not in RETRIED or attempts >= retries or status in _LASTING:
+    if not MEANINGS[outcome].retried or attempts >= retries or status in _LASTING:
         return None
     if asked is not None:
         return asked

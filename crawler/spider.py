@@ -78,7 +78,10 @@ class Spider:
         return None
 
     def on_error(self, request: Request, outcome: Outcome, status: int | None) -> Results:
-        """Give items or requests for a request that ended without a page."""
+        """Give items or requests for a request that ended without a page, whatever its outcome.
+
+        Not of redirects, sitemaps and 304, which are no end; docs/faults.md has the table.
+        """
         return None
 
     def closed(self, reason: str) -> None:

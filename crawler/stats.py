@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from crawler.page import Outcome, Visit
+from crawler import outcome
+from crawler.page import Visit
 
-_FINE = frozenset(
-    {
-        *(Outcome.OK, Outcome.REDIRECT, Outcome.NOT_MODIFIED, Outcome.ROBOTS_DENIED),
-        *(Outcome.SITEMAP, Outcome.NOINDEX, Outcome.DUPLICATE, Outcome.TRAPPED),
-    }
-)
+_ERRORS = outcome.having("error")
 
 
 @dataclass(slots=True)
@@ -39,7 +35,7 @@ class Stats:
                 continue
             self.outcomes[visit.outcome] += 1
             self.pages += visit.stored
-            self.errors += visit.outcome not in _FINE
+            self.errors += visit.outcome in _ERRORS
             self.items += len(visit.items)
             if visit.response is not None:
                 self.bytes += visit.response.wire_size

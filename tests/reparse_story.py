@@ -23,6 +23,7 @@ from crawler.query import Reader
 from crawler.reparse import pages, work
 from crawler.reparse.diff import Diff
 from crawler.reparse.writer import Writer
+from crawler.store import views
 from crawler.store.schema import APPLICATION_ID, MIGRATIONS
 from crawler.store.upkeep import claimed
 
@@ -84,6 +85,7 @@ def made(path: Path, number: int, html: Callable[[int], str] | None = None) -> P
         db.execute("PRAGMA journal_mode = WAL")
         for file in MIGRATIONS:
             db.executescript(file.read_text())
+        db.executescript(views.script((), []))
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         for n in range(1, number + 1):

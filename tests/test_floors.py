@@ -23,10 +23,13 @@ FLOORS = [
         *("robots", "sitemap_bytes", "sitemap", "weblinks", "filenames", "markdown"),
         *("canonical", "politeness"),
     ],
-    ["wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree", "page"],
+    [
+        *("wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree"),
+        *("outcome", "page"),
+    ],
     [
         *("scope", "traps", "rules", "redirects", "pace", "retry", "spider", "stats"),
-        *("following", "novelty"),
+        *("following", "novelty", "wallsigns", "walls"),
     ],
     [
         *("store", "failures", "auth", "tls", "address", "guard", "proxies"),

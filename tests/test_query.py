@@ -19,6 +19,7 @@ import pytest
 from crawler.cli import prompt
 from crawler.errors import QueryError
 from crawler.query import Reader
+from crawler.store import views
 from crawler.store.schema import MIGRATIONS
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x08")
@@ -31,6 +32,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     db = sqlite3.connect(path)
     for file in MIGRATIONS:
         db.executescript(file.read_text(encoding="utf-8"))
+    db.executescript(views.script((), []))
     db.execute("INSERT INTO counters VALUES ('apples', 7)")
     db.commit()
     db.close()

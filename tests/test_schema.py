@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.items import table_of
+from crawler.store import views
 from crawler.store.items import create
 from crawler.store.schema import MIGRATIONS
 
@@ -21,6 +22,7 @@ def db() -> sqlite3.Connection:
     made = sqlite3.connect(":memory:")
     for file in MIGRATIONS:
         made.executescript(file.read_text(encoding="utf-8"))
+    made.executescript(views.script((), []))
     for number, (outcome, status, redirect, digest, elapsed) in enumerate(
         [
             ("ok", 200, None, "aa", 0.1),

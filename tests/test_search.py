@@ -7,6 +7,7 @@ import pytest
 
 from crawler.query import Reader
 from crawler.search import search
+from crawler.store import views
 from crawler.store.schema import MIGRATIONS
 
 
@@ -20,6 +21,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     db = sqlite3.connect(path)
     for file in MIGRATIONS:
         db.executescript(file.read_text(encoding="utf-8"))
+    db.executescript(views.script((), []))
     hosts = ["http://a.example", "https://b.a.example:8443"]
     rows = [(number + 1, host, request.param) for number, host in enumerate(hosts)]
     db.executemany("INSERT INTO hosts (host_id, name, pages) VALUES (?, ?, ?)", rows)

@@ -16,14 +16,13 @@ import zstandard
 
 from crawler.charset import decode
 from crawler.config import Revisit
-from crawler.page import Outcome, Visit
+from crawler.outcome import Outcome, having
+from crawler.page import Visit
 from crawler.readable import text_of
 from crawler.store import Keep
 from crawler.store.rows import content_hash_of, iso, to_json, unpack
 
-_GONE = frozenset({Outcome.NOT_FOUND})
-_ANSWERS = frozenset({Outcome.OK, Outcome.REDIRECT, Outcome.NOT_FOUND, Outcome.SPIDER_ERROR})
-_PRESENT = frozenset({"ok", "spider_error"})
+_GONE, _PRESENT = having("gone"), having("stored")
 
 
 class Known(NamedTuple):

@@ -7,6 +7,7 @@ from pathlib import Path
 import aiosqlite
 
 from crawler.errors import StoreRefused
+from crawler.store import views
 
 APPLICATION_ID = 0x43724B70  # "CrKp", in the file's header
 MIGRATIONS = sorted((Path(__file__).parent / "migrations").glob("[0-9]*.sql"))
@@ -14,7 +15,7 @@ VERSION = len(MIGRATIONS)
 
 
 async def migrate(db: aiosqlite.Connection, path: Path) -> None:
-    """Bring the file to `VERSION`, each step in one transaction.
+    """Bring the file to `VERSION`, each step in one transaction, then its views to the code's.
 
     StoreRefused for a file of a newer version, and for another program's database.
     """
@@ -39,6 +40,17 @@ async def migrate(db: aiosqlite.Connection, path: Path) -> None:
             f"BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};"
             f"\nPRAGMA user_version = {number};\nCOMMIT;"
         )
+    await _bring_views(db)
+
+
+async def _bring_views(db: aiosqlite.Connection) -> None:
+    """Make views and outcomes anew where the file has them otherwise, in one transaction."""
+    entries = [tuple(entry) for entry in await db.execute_fetchall(views.ENTRIES)]
+    known = any(name == "outcomes" and views.is_ours(sql) for _, name, sql in entries)
+    rows = [tuple(row) for row in await db.execute_fetchall(views.ROWS)] if known else []
+    script = views.script(entries, rows)
+    if script:
+        await db.executescript(script)
 
 
 async def _header(db: aiosqlite.Connection) -> tuple[int, int, int]:

@@ -20,6 +20,7 @@ import aiosqlite
 import msgspec
 
 from crawler.errors import StoreRefused
+from crawler.outcome import names
 from crawler.request import Todo
 from crawler.store import (
     Batch,
@@ -217,7 +218,8 @@ class SqliteStore:
         """Give the content hashes of the last stored pages, and their URLs, the oldest first."""
         rows = await self._all(
             "SELECT content_hash, url FROM pages WHERE content_hash IS NOT NULL"
-            " AND outcome = 'ok' AND duplicate_of IS NULL ORDER BY page_id DESC LIMIT ?",
+            f" AND outcome IN ({names('stored')}) AND duplicate_of IS NULL"
+            " ORDER BY page_id DESC LIMIT ?",
             (limit,),
         )
         return rows[::-1]

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from crawler import urls
+from crawler import outcome, urls
 from crawler.errors import QueryError, StoreRefused
 from crawler.request import url_hash
 from crawler.store.causes import named
 from crawler.store.claim import Claim
 
-FAILED = "outcome NOT IN ('ok', 'redirect', 'not_modified', 'robots_denied', 'duplicate')"
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
@@ -52,7 +51,8 @@ def retry(path: Path, where: str = "") -> int:
     next visit takes its place. QueryError for SQL that does not parse.
     """
     with claimed(path) as db:
-        rows = _chosen(db, f"{FAILED} AND ({where or 'true'})")
+        again = outcome.names("requeued")
+        rows = _chosen(db, f"outcome IN ({again}) AND ({where or 'true'})")
         return _queue(db, rows, conditional=False)
 
 
@@ -72,8 +72,7 @@ def recrawl(
     with claimed(path) as db:
         rows = _chosen(
             db,
-            f"outcome NOT IN ('robots_denied', 'duplicate', 'trapped') AND {condition}"
-            f" AND ({where or 'true'})",
+            f"outcome IN ({outcome.names('recrawled')}) AND {condition} AND ({where or 'true'})",
         )
         return _queue(db, rows, conditional=True)
 
@@ -138,12 +137,12 @@ def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: 
     seq = int(values.get("next_seq", 1))
     pending: dict[int, int] = {}
     todo = {}
-    for _, host_id, digest, url, depth, parent, callback, request, headers, outcome, _ in rows:
+    for _, host_id, digest, url, depth, parent, callback, request, headers, ended, _ in rows:
         extra = json.loads(request) if request else {}
         extra.pop("hops", None)
         old = {k: v for k, v in (extra.pop("headers", None) or {}).items()
                if k not in _VALIDATORS.values()}  # fmt: skip
-        if conditional and outcome in ("ok", "spider_error"):
+        if conditional and ended in outcome.having("stored"):
             old |= _validators(headers)
         if old:
             extra["headers"] = old

@@ -1,0 +1,195 @@
+"""Outcomes: the one named way in which a request ended, and all that follows from it, as a table.
+
+Every decision that depends on the outcome alone is a column of `MEANINGS`. The store has the same
+rows in its table `outcomes`, and its views are made of them, so that the summary, `status`, gates,
+reports, `retry` and SQL agree.
+
+Not here, because something else decides as well: what slows a host and speaks against it by its
+status (`retry.slows`, `retry.share`), which failures are blamed on a proxy (`fetcher`), and which
+of a robots.txt are final (`gate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import cache
+from types import MappingProxyType
+
+
+class Outcome(StrEnum):
+    """The one named way in which a request ended."""
+
+    OK = "ok"
+    NOT_MODIFIED = "not_modified"
+    REDIRECT = "redirect"
+    NOT_FOUND = "not_found"
+    HTTP_ERROR = "http_error"
+    SERVER_ERROR = "server_error"
+    RATE_LIMITED = "rate_limited"
+    WALLED = "walled"
+    TIMEOUT = "timeout"
+    CONNECT_ERROR = "connect_error"
+    DNS_ERROR = "dns_error"
+    TLS_ERROR = "tls_error"
+    PROXY_ERROR = "proxy_error"
+    PROTOCOL_ERROR = "protocol_error"
+    ADDRESS_REFUSED = "address_refused"
+    TOO_LARGE = "too_large"
+    BAD_CODING = "bad_coding"
+    BAD_FILE = "bad_file"
+    BAD_REDIRECT = "bad_redirect"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    ROBOTS_DENIED = "robots_denied"
+    ROBOTS_UNREACHABLE = "robots_unreachable"
+    HOST_GIVEN_UP = "host_given_up"
+    SITEMAP = "sitemap"
+    NOINDEX = "noindex"
+    DUPLICATE = "duplicate"
+    TRAPPED = "trapped"
+    NOT_CACHED = "not_cached"
+    SPIDER_ERROR = "spider_error"
+    PARSE_TIMEOUT = "parse_timeout"
+    PARSE_CRASHED = "parse_crashed"
+    INTERNAL_ERROR = "internal_error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What follows from an outcome: one row of the table."""
+
+    about: str
+    """What happened, in a line."""
+    stored: bool = False
+    """Kept as a page: it counts as one, and its body, text, links and items are stored."""
+    error: bool = False
+    """Counts as an error: in the summary, `status`, the view `errors`, gates and the report."""
+    retried: bool = False
+    """May be otherwise soon: tried again by itself, as far as `fetch.retries` goes."""
+    requeued: bool = False
+    """Queued again by `crawler retry`."""
+    recrawled: bool = True
+    """Visited again by `crawler recrawl`."""
+    told: bool = False
+    """`on_error` hears of it: no page came of the request, and nothing took its place."""
+    broken: bool = False
+    """A link that leads here is a broken link."""
+    gone: bool = False
+    """The page is not there: where it was before, it is gone."""
+    sent: bool = True
+    """A request was on its way to the host: the politeness report counts it."""
+    slows: bool = False
+    """The whole host rests after it, and its requests start further apart."""
+    weight: float | None = None
+    """How many of these in a row speak against a host for each good answer that it gave before; 0:
+    good answers prove nothing. None: it is no failure of the host."""
+
+
+def _fine(about: str, **more: bool) -> Meaning:
+    return Meaning(about=about, **more)
+
+
+def _error(about: str, *, weight: float | None = None, **more: bool) -> Meaning:
+    """Return an error without a page: `retry` queues it again, and `on_error` hears of it."""
+    return Meaning(about=about, error=True, requeued=True, **{"told": True, **more}, weight=weight)
+
+
+_KEPT = {"stored": True, "told": False}  # an error of what reads the page: the page itself is there
+
+MEANINGS: Mapping[Outcome, Meaning] = MappingProxyType(
+    {
+        Outcome.OK: _fine("a page came", stored=True),
+        Outcome.NOT_MODIFIED: _fine("304: the page is as it was"),
+        Outcome.REDIRECT: _fine("it leads to another URL, which is a request of its own"),
+        Outcome.NOT_FOUND: _error("404 or 410", broken=True, gone=True),
+        Outcome.HTTP_ERROR: _error("any other status that is no answer, 403 too", broken=True),
+        Outcome.SERVER_ERROR: _error("5xx", retried=True, broken=True, weight=0.1),
+        Outcome.RATE_LIMITED: _error("429", retried=True, slows=True, weight=0.1),
+        Outcome.WALLED: _error(
+            "a bot check, a login or a consent form in place of the page", slows=True, weight=1.0
+        ),
+        Outcome.TIMEOUT: _error(
+            "no answer in time, or 408", retried=True, broken=True, slows=True, weight=0.0
+        ),
+        Outcome.CONNECT_ERROR: _error(
+            "no connection, or it broke", retried=True, broken=True, slows=True, weight=0.0
+        ),
+        Outcome.DNS_ERROR: _error("the name has no address", retried=True, broken=True, weight=0.0),
+        Outcome.TLS_ERROR: _error(
+            "the server cannot prove who it is, or TLS failed", broken=True, weight=0.0
+        ),
+        Outcome.PROXY_ERROR: _error("the proxy failed, not the host", retried=True),
+        Outcome.PROTOCOL_ERROR: _error(
+            "the answer is no HTTP, or is cut short", retried=True, broken=True, weight=0.0
+        ),
+        Outcome.ADDRESS_REFUSED: _error("its address is not public", sent=False),
+        Outcome.TOO_LARGE: _error("the body is larger than `fetch.max_body`"),
+        Outcome.BAD_CODING: _error("the body cannot be decoded"),
+        Outcome.BAD_FILE: _error("a file is not what it should be", retried=True),
+        Outcome.BAD_REDIRECT: _error("a redirect to what is no URL for us", broken=True),
+        Outcome.TOO_MANY_REDIRECTS: _error("redirects in a circle or without end", broken=True),
+        Outcome.ROBOTS_DENIED: _fine(
+            "robots.txt denies it", recrawled=False, told=True, sent=False
+        ),
+        Outcome.ROBOTS_UNREACHABLE: _error(
+            "robots.txt cannot be had, so all is denied", sent=False
+        ),
+        Outcome.HOST_GIVEN_UP: _error("its host only failed; it was not sent", sent=False),
+        Outcome.SITEMAP: _fine("a sitemap: its entries are requests"),
+        Outcome.NOINDEX: _fine("the page asks not to be indexed, and is not kept", told=True),
+        Outcome.DUPLICATE: _fine(
+            "its content was there before, and is not kept", recrawled=False, told=True
+        ),
+        Outcome.TRAPPED: _fine(
+            "its space is endless, or its host full; not sent",
+            recrawled=False,
+            told=True,
+            sent=False,
+        ),
+        Outcome.NOT_CACHED: _error("not in the cache that alone may answer", sent=False),
+        Outcome.SPIDER_ERROR: _error("a callback raised; the page is kept", **_KEPT),
+        Outcome.PARSE_TIMEOUT: _error("parsing took too long; the page is kept", **_KEPT),
+        Outcome.PARSE_CRASHED: _error("its parse process died; the page is kept", **_KEPT),
+        Outcome.INTERNAL_ERROR: _error("a bug of Crawlkeep, or a damaged row", sent=False),
+    }
+)
+"""What follows from each outcome."""
+
+COLUMNS = tuple(each.name for each in fields(Meaning))
+"""The names of what a meaning says, in their order in the table `outcomes`."""
+
+CREATE = (
+    "CREATE TABLE outcomes (name TEXT PRIMARY KEY, about TEXT NOT NULL, "
+    + ", ".join(f"{name} INTEGER NOT NULL" for name in COLUMNS[1:-1])
+    + ", weight REAL) WITHOUT ROWID"
+)
+"""The table of the store that holds the same rows."""
+
+
+def rows() -> list[tuple[str | float | None, ...]]:
+    """Return the rows of the table `outcomes`, by name."""
+    return sorted(
+        (
+            str(outcome),
+            meaning.about,
+            *(int(getattr(meaning, name)) for name in COLUMNS[1:-1]),
+            meaning.weight,
+        )
+        for outcome, meaning in MEANINGS.items()
+    )
+
+
+@cache
+def having(column: str) -> frozenset[Outcome]:
+    """Return the outcomes of which a column of the table is true."""
+    return frozenset(outcome for outcome, row in MEANINGS.items() if getattr(row, column))
+
+
+def names(column: str) -> str:
+    """Return the outcomes of which a column is true, as a list for SQL: `outcome IN (…)`.
+
+    Names and not a look-up in the table `outcomes`: a store of an older version has none, and an
+    item type may have its name.
+    """
+    return ", ".join(f"'{outcome}'" for outcome in sorted(having(column)))
