@@ -45,9 +45,9 @@ _SMALL = 1200  # bytes of one with any title that runs a script or has a form
 _MOST_TEXT = 2500  # characters of text on a wall with a structure that is published
 _LITTLE_TEXT = 800  # on one that only says what it is
 _MOST_LINKS = 15
-_SAME = 3  # URLs that give the same few words
+_SAME, _SAME_PATH = 3, 10  # paths that give the same few words, or URLs whose queries differ
 _TEXTS = 10_000  # texts that are remembered
-_VARIES = re.compile(r"\S*\d\S*")  # incident ids and times
+_VARIES = r"\S*\d\S*"  # incident ids and times
 
 
 class Wall(NamedTuple):
@@ -90,18 +90,20 @@ class Walls:
         kind = _resembles(page)
         if kind is None:
             return None
-        words = _VARIES.sub("", page.text)
-        key = xxhash.xxh3_64_intdigest(f"{urls.host_of(page.url)} {words}".encode("utf-8", "replace"))
+        words = re.sub(_VARIES, "", page.text)
+        key = xxhash.xxh3_64_intdigest(
+            f"{urls.host_of(page.url)} {words}".encode("utf-8", "replace")
+        )
         known = self._texts.setdefault(key, set())
         self._texts.move_to_end(key)
         if len(self._texts) > _TEXTS:
             self._texts.popitem(last=False)
-        if len(known) < _SAME:
+        if len(known) < _SAME_PATH:
             # A login page is asked for with the way back to here and there.
-            known.add(page.url.partition("?")[0] if kind == "login" else page.url)
-        if len(known) < _SAME:
+            known.add(page.url.partition("?")[0] if kind == "login wall" else page.url)
+        if len({url.partition("?")[0] for url in known}) < _SAME and len(known) < _SAME_PATH:
             return None
-        return Wall(f"{kind} wall", f"the same few words under {_SAME} and more URLs of its host")
+        return Wall(kind, f"the same few words under {len(known)} and more URLs of its host")
 
 
 # ---------------------------------------------------------------- at a glance
@@ -138,13 +140,14 @@ def suspect(response: Response, *, redirected: bool = False) -> bool:
 def wall_of(page: ScrapedPage) -> Wall | None:
     """Return the wall that an answer is by its own signs, None where it may be a page."""
     for name, (values, maker) in HEADERS.items():
-        value = page.headers.get(name, "").lower()
-        if any(known in value for known in values):
+        value = page.headers.get(name)
+        if value is not None and any(known in value.lower() for known in values):
             return Wall(maker, f"its header {name}")
     if len(page.body) > _LARGEST or not page.response.is_html:
         return None
-    if len(page.found.hrefs) > _MOST_LINKS:
-        return None
+    moved = _moved_to_login(page)
+    if moved is not None or len(page.found.hrefs) > _MOST_LINKS:
+        return moved
     source, text = page.html.lower(), page.text.lower()
     if len(text) > _MOST_TEXT:
         return None
@@ -178,8 +181,8 @@ def _by_saying(text: str) -> Wall | None:
 def _captcha(source: str, text: str) -> Wall | None:
     """A captcha that asks who we are, and protects no form."""
     widget = next((name for name in CAPTCHAS if name in source), None)
-    said = HUMAN.search(text)
-    if widget is None or said is None or len(text) > _LITTLE_TEXT or FIELDS.search(source):
+    said = re.search(HUMAN, text)
+    if widget is None or said is None or len(text) > _LITTLE_TEXT or re.search(FIELDS, source):
         return None
     return Wall("captcha", f"{widget} beside «{said[0]}», and no other form")
 
@@ -187,27 +190,37 @@ def _captcha(source: str, text: str) -> Wall | None:
 def _check(page: ScrapedPage, source: str, text: str) -> Wall | None:
     """A page that says it checks the browser, in its title as well, and runs a script."""
     title = (page.title or "").lower()
-    said = CHECKING.search(text) or (HUMAN.search(text) if "<script" in source else None)
-    if said is None or len(text) > _LITTLE_TEXT or FIELDS.search(source):
+    said = re.search(CHECKING, text) or (re.search(HUMAN, text) if "<script" in source else None)
+    if said is None or len(text) > _LITTLE_TEXT or re.search(FIELDS, source):
         return None
-    if title and not TITLE.fullmatch(title) and title != urls.hostname_of(page.url):
+    if title and not re.fullmatch(TITLE, title) and title != urls.hostname_of(page.url):
         return None
     if "<script" not in source and "http-equiv" not in source:
         return None
     return Wall("bot check", f"«{said[0]}»")
 
 
+def _moved_to_login(page: ScrapedPage) -> Wall | None:
+    """A redirect to a login form, away from what is no such form's place."""
+    origin = page.request.origin
+    if origin is None or not re.search(LOGIN_PATH, _path(page.url)):
+        return None
+    back = _leads_back(page.url, origin)
+    if (re.search(LOGIN_PATH, _path(origin)) and not back) or not _has_password(page.html.lower()):
+        return None
+    sign = "a redirect to a login form" + (" that carries the way back" if back else "")
+    return Wall("login wall", sign)
+
+
 def _login(page: ScrapedPage, source: str, text: str) -> Wall | None:
     """A login form in place of what was asked for; one that was asked for is a page."""
     if not _has_password(source):
         return None
-    if page.request.origin is not None and _leads_back(page.url, page.request.origin):
-        return Wall("login wall", "a redirect to a login form that carries the way back")
-    asked_for = page.request.origin is None and LOGIN_PATH.search(urls.split(page.url)[1])
-    said = LOG_IN.search(text)
+    asked_for = page.request.origin is None and re.search(LOGIN_PATH, _path(page.url))
+    said = re.search(LOG_IN, text)
     if asked_for or said is None or len(text) > _LITTLE_TEXT:
         return None
-    if not LOGIN_TITLE.search((page.title or "").lower()) and page.request.origin is None:
+    if not re.search(LOGIN_TITLE, (page.title or "").lower()) and page.request.origin is None:
         return None
     return Wall("login wall", f"a login form and «{said[0]}»")
 
@@ -217,12 +230,12 @@ def _consent(page: ScrapedPage, source: str, text: str) -> Wall | None:
     if "<form" not in source and "<button" not in source:
         return None
     title = (page.title or "").lower()
-    if CONSENT_TITLE.match(title) and CONSENT.search(text) and "<article" not in source:
+    if re.match(CONSENT_TITLE, title) and re.search(CONSENT, text) and "<article" not in source:
         return Wall("consent wall", f"its title «{title[:60]}» and what it asks")
     host = urls.hostname_of(page.url)
     origin = page.request.origin
     moved = origin is not None and urls.hostname_of(origin) != host
-    if moved and host.partition(".")[0] in ("consent", "guce", "cmp") and CONSENT.search(text):
+    if moved and host.partition(".")[0] in ("consent", "guce", "cmp") and re.search(CONSENT, text):
         return Wall("consent wall", f"a redirect to {host}")
     return None
 
@@ -236,16 +249,20 @@ def _resembles(page: ScrapedPage) -> str | None:
     source, text = page.html.lower(), page.text.lower()
     if not text or len(text) > _LITTLE_TEXT:
         return None
-    asked_for = page.request.origin is None and LOGIN_PATH.search(urls.split(page.url)[1])
+    asked_for = page.request.origin is None and re.search(LOGIN_PATH, _path(page.url))
     if _has_password(source):
-        return None if asked_for else "login"
-    if FIELDS.search(source):
+        return None if asked_for else "login wall"
+    if re.search(FIELDS, source):
         return None
-    if CHECKING.search(text) or HUMAN.search(text) or BLOCKED.search(text):
+    if re.search(CHECKING, text) or re.search(HUMAN, text) or re.search(BLOCKED, text):
         return "bot check"
-    if LOG_IN.search(text) and not asked_for:
-        return "login"
-    return "consent" if CONSENT.search(text) and "<button" in source else None
+    if re.search(LOG_IN, text) and not asked_for:
+        return "login wall"
+    return "consent wall" if re.search(CONSENT, text) and "<button" in source else None
+
+
+def _path(url: str) -> str:
+    return urls.split(url)[1].partition("?")[0]
 
 
 def _has_password(source: str) -> bool:

@@ -4,11 +4,11 @@ A structure is told by what stands in the source and not in the text that a read
 needles must be there, in lower case. Left out is what the same makers put into pages that they let
 through: `challenge-platform/scripts/jsd`, `_Incapsula_Resource` beside content, `x-datadome`,
 `js.datadome.co`, `px-cloud.net`, `_abck`, the SDK of AWS WAF.
+
+Patterns are text: most crawls meet no suspect, and to compile them takes milliseconds.
 """
 
 from __future__ import annotations
-
-import re
 
 _CLOUDFLARE = "Cloudflare challenge"
 _ANUBIS = "Anubis"
@@ -98,7 +98,7 @@ CAPTCHAS = (
     *("friendlycaptcha", "frc-captcha", "arkoselabs.com", "funcaptcha.com", "geetest"),
 )
 
-HUMAN = re.compile(
+HUMAN = (
     r"(?:verify|verifying|confirm|prove|ensure|check|checking)(?: that)? (?:you are|you're|you’re)"
     r" (?:a |not a )?(?:human|robot|bot)"
     r"|are you (?:a )?(?:human|robot)\b|you are (?:a human|not a robot|not a bot)"
@@ -108,7 +108,7 @@ HUMAN = re.compile(
 )
 """What a check of visitors asks of them."""
 
-CHECKING = re.compile(
+CHECKING = (
     r"checking your browser|checking if the site connection is secure"
     r"|verifying your (?:browser|connection)|verify your browser|your browser will be redirected"
     r"|(?:enable|turn on|activate) javascript and cookies|making sure you(?:'|’)re not a bot"
@@ -117,13 +117,13 @@ CHECKING = re.compile(
 )
 """What a check that runs by itself says."""
 
-BLOCKED = re.compile(
+BLOCKED = (
     r"access (?:to this (?:page|site|website) )?(?:is |has been |was )?(?:denied|blocked)"
     r"|you have been blocked|your request (?:has been|was) (?:blocked|rejected)"
     r"|automated (?:access|requests|queries)"
 )
 
-LOG_IN = re.compile(
+LOG_IN = (
     r"(?:log ?in|sign ?in|login)(?: or (?:register|sign up|create an account))? (?:first )?"
     r"(?:to|before) (?:continue|continuing|view|access|see|read)"
     r"|(?:must|need to|have to) (?:be logged in|log in|sign in|be signed in|login)"
@@ -132,17 +132,17 @@ LOG_IN = re.compile(
 )
 """What a login form says that stands in place of a page."""
 
-CONSENT = re.compile(
-    r"\b(?:accept|agree|consent|akzeptieren|zustimmen|accepter|aceptar|accetta|accepteren)"
-)
+CONSENT = r"\b(?:accept|agree|consent|akzeptieren|zustimmen|accepter|aceptar|accetta|accepteren)"
 
-CONSENT_TITLE = re.compile(
+CONSENT_TITLE = (
     r"before you continue|bevor sie fortfahren|avant de continuer|antes de continuar"
-    r"|prima di continuare|voordat je verdergaat|(?:cookie|consent|privacy) ?-?(?:wall|gate)\b"
+    r"|prima di continuare|voordat je verdergaat|.*\bpur-abo\b"
+    r"|(?:ihre )?(?:zustimmung|einwilligung)"
+    r"|(?:cookie|consent|privacy) ?-?(?:wall|gate)\b"
     r"|(?:your )?(?:cookie |privacy )?consent (?:required|needed|page)"
 )
 
-TITLE = re.compile(
+TITLE = (
     r"(?:just a (?:moment|second)|one moment(?:,? please)?|please wait|loading|checking"
     r"|(?:checking|verifying|verify) (?:your (?:browser|connection)|you are (?:a )?human).*"
     r"|attention required!?|access (?:to this page )?(?:has been |is )?denied"
@@ -162,25 +162,26 @@ TITLE_WORDS = frozenset(
         " interruption human human? robot robot? bot bot! bot? bots captcha security challenge"
         " checkpoint ddos ddos-guard ddos protection redirected redirected... redirecting"
         " redirecting... access request login log log-in sign signin sign-in logged members"
-        " authentication continue consent cookie cookies cookiewall privacy unusual browser"
+        " authentication continue consent"
+        " fortfahren continuer continuar zustimmung einwilligung pur-abo"
+        " cookie cookies cookiewall privacy unusual browser"
         " instant… instant... momento… momento... moment… einen moment… segundo… bezig…"
         " 请稍候… 請稍候… 稍候… ожидайте… мгновение… минутку…"
     ).split()
 )
 """Words in a title, any of which makes a closer look worth while."""
 
-LOGIN_TITLE = re.compile(
+LOGIN_TITLE = (
     r"\b(?:log ?-?in|sign ?-?in|anmelden|connexion|members? only|authenticat|restricted|required)"
 )
 
-LOGIN_PATH = re.compile(
-    r"(?:^|[/_.=-])(?:log-?_?in|log-?_?on|sign-?_?in|sign-?_?on|auth|oauth2?|sso|session|register"
-    r"|sign-?_?up|anmelden|connexion|account|password)(?:$|[/_.?=&-])",
-    re.IGNORECASE,
+LOGIN_PATH = (
+    r"(?i)(?:^|[/_.=-])(?:log-?_?in|log-?_?on|sign-?_?in|sign-?_?on|auth|oauth2?|sso|session|register"
+    r"|sign-?_?up|anmelden|connexion|account|password)(?:$|[/_.?=&-])"
 )
 """A path that is asked for because of its login form."""
 
-FIELDS = re.compile(
+FIELDS = (
     r"""<(?:textarea|select)\b|<input\b[^>]*\btype\s*=\s*["']?(?:email|tel|password|file|url)\b"""
 )
 """What forms have that a captcha protects. (A wall asks for nothing but the captcha.)"""

@@ -10,9 +10,11 @@ from crawler.errors import FetchError
 from crawler.fetcher import Fetcher
 from crawler.gate import overrides_of, robots_of
 from crawler.guard import Guard
-from crawler.page import Outcome, Response, ScrapedPage
+from crawler.outcome import Outcome
+from crawler.page import Response, ScrapedPage
 from crawler.request import Request
 from crawler.robots import Robots
+from crawler.walls import wall_of
 
 
 @dataclass(slots=True)
@@ -74,7 +76,15 @@ async def _step(found: Look, url: str, fetcher: Fetcher, config: Config) -> str 
     target = _target(response, hop)
     if target is None:
         found.page = ScrapedPage(response, request)
+        _look_for_wall(hop, found.page, config)
     return target
+
+
+def _look_for_wall(hop: Hop, page: ScrapedPage, config: Config) -> None:
+    wall = wall_of(page) if config.fetch.walls == "refuse" else None
+    if wall is not None:
+        hop.error = f"wall: {wall}"
+        hop.outcome = Outcome.WALLED if hop.outcome is Outcome.OK else hop.outcome
 
 
 def _target(response: Response, hop: Hop) -> str | None:

@@ -197,6 +197,8 @@ def story(summary: Summary) -> str:
     if odd:
         told = ", ".join(f"{number:,} {name}" for name, number in sorted(odd.items()))
         lines.append(f"besides ok: {told}")
+    if walled := summary.outcomes.get(Outcome.WALLED):
+        lines.append(_walled(walled, store))
     if summary.state == "interrupted":
         lines.append(f"{summary.queued:,} queued. {_resume()}")
     elif summary.queued:
@@ -207,6 +209,17 @@ def story(summary: Summary) -> str:
             ' "SELECT outcome, status, error, count(*) FROM pages GROUP BY 1, 2, 3"'
         )
     return "\n".join(lines)
+
+
+def _walled(number: int, store: str) -> str:
+    """Say what can be done about walls."""
+    return (
+        f"{number:,} pages were walled off by a bot check, a login or a consent form; which, says:"
+        f' crawler query --store {shlex.quote(store)} "SELECT error, count(*) FROM errors WHERE'
+        " outcome = 'walled' GROUP BY error\"\nWhat may help: go slower (politeness.delay), say who"
+        " you are (politeness.contact), send what a visitor has (fetch.headers, cookies, a login),"
+        ' ask the site for leave; then `crawler retry`. fetch.walls = "keep" takes walls for pages.'
+    )
 
 
 def _pages(summary: Summary) -> str:
