@@ -18,6 +18,7 @@ from crawler.request import url_hash
 from crawler.store.causes import named
 from crawler.store.claim import Claim
 
+_PARSED = outcome.having("stored") - outcome.having("error")  # others: 304 would leave them so
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
@@ -142,7 +143,7 @@ def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: 
         extra.pop("hops", None)
         old = {k: v for k, v in (extra.pop("headers", None) or {}).items()
                if k not in _VALIDATORS.values()}  # fmt: skip
-        if conditional and ended in outcome.having("stored"):
+        if conditional and ended in _PARSED:
             old |= _validators(headers)
         if old:
             extra["headers"] = old
