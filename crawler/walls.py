@@ -39,9 +39,8 @@ from crawler.wallsigns import (
 )
 
 _LARGEST = 64 * 1024  # bytes of a page that may be a wall
-_MEDIUM = 16 * 1024  # bytes of one with any title that asks not to be indexed,
-_HEAD = 500  # in so many bytes
-_SMALL = 1200  # bytes of one with any title that runs a script or has a form
+_MEDIUM = 16 * 1024  # bytes of one whose title may be any
+_HEAD = 500  # bytes in which such a one asks not to be indexed
 _MOST_TEXT = 2500  # characters of text on a wall with a structure that is published
 _LITTLE_TEXT = 800  # on one that only says what it is
 _MOST_LINKS = 15
@@ -131,7 +130,10 @@ def suspect(response: Response, *, redirected: bool = False) -> bool:
         return True
     if len(words) < 2 and (not words or b"." in title):  # a host's name, as DataDome has it
         return True
-    return size <= _SMALL and (b"<script" in body or b"<form" in body)
+    first = body.find(b"<a ")
+    if first >= 0 and body.find(b"<a ", first + 3) >= 0:
+        return False
+    return b"<script" in body or b"<form" in body or b"<button" in body
 
 
 # ---------------------------------------------------------------- at a closer look
@@ -258,7 +260,8 @@ def _resembles(page: ScrapedPage) -> str | None:
         return "bot check"
     if re.search(LOG_IN, text) and not asked_for:
         return "login wall"
-    return "consent wall" if re.search(CONSENT, text) and "<button" in source else None
+    asks = "cookie" in text and "<button" in source and re.search(CONSENT, text)
+    return "consent wall" if asks else None
 
 
 def _path(url: str) -> str:

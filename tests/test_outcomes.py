@@ -12,6 +12,7 @@ from crawl_story import crawl, crawler_of, outcomes, read, story
 from store_backends import sqlite_backend, visit
 
 from crawler import Crawler, Request, SiteSpider, Spider, gates, outcome, report
+from crawler.cli import running
 from crawler.outcome import COLUMNS, MEANINGS, Outcome
 from crawler.overview import overview
 from crawler.query import Reader
@@ -19,6 +20,7 @@ from crawler.request import Candidate, url_hash
 from crawler.stats import Stats
 from crawler.store import Batch, open_store, upkeep, views
 from crawler.store.schema import MIGRATIONS
+from crawler.why import why
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = "http://h.example/page"
@@ -297,15 +299,20 @@ async def test_a_wall_is_counted_named_not_followed_and_slows_its_host(site, pat
     assert summary.outcomes == {"ok": 1, "walled": 1, "http_error": 1}
     assert summary.errors == 2
     assert "/deeper" not in outcomes(store, site)
-    told = read(store, "SELECT error FROM pages WHERE error IS NOT NULL ORDER BY url DESC")
-    assert [text.partition(",")[0] for text in told] == [
+    errors = read(store, "SELECT error FROM pages WHERE error IS NOT NULL ORDER BY url DESC")
+    assert [text.partition(",")[0] for text in errors] == [
         "Cloudflare challenge",
         "wall: Cloudflare challenge",
     ]
     assert read(store, "SELECT count(*) FROM bodies") == [1]
     with Reader(store) as reader:
         assert gates.broken(reader, ["walled == 0"]) == ["walled == 0: it is 1"]
+        [sign] = [
+            line.text for line in why(reader, site.at("/walled"), ()) if line.about == "error"
+        ]
+    assert "_cf_chl_opt" in sign
     assert read(store, "SELECT failures > 0 FROM hosts") == [1]
+    assert "1 walled: a bot check" in running.story(summary)
 
 
 @story()

@@ -333,6 +333,18 @@ WALLS: dict[str, tuple[str, Answer]] = {
             )
         ),
     ),
+    "turnstile below the site's own title": (
+        "captcha",
+        _at(
+            _page(
+                "Shop of rare and of common teas",
+                "<h1>shop.example</h1><p>Verify you are human by the box below. <a href=/help>Why?"
+                "</a></p><div class=cf-turnstile></div><script src='https://challenges.cloudflare"
+                ".com/turnstile/v0/api.js'></script>",
+                "<style>" + "p { margin: 1em } " * 200 + "</style>",
+            )
+        ),
+    ),
     "a check without a name": (
         "bot check",
         _at(

@@ -214,11 +214,12 @@ def story(summary: Summary) -> str:
 def _walled(number: int, store: str) -> str:
     """Say what can be done about walls."""
     return (
-        f"{number:,} pages were walled off by a bot check, a login or a consent form; which, says:"
+        f"{number:,} walled: a bot check, a login or a consent form in place of a page. Which, says:"
         f' crawler query --store {shlex.quote(store)} "SELECT error, count(*) FROM pages WHERE'
-        " outcome = 'walled' GROUP BY error\"\nWhat may help: go slower (politeness.delay), say who"
-        " you are (politeness.contact), send what a visitor has (fetch.headers, cookies, a login),"
-        ' ask the site for leave; then `crawler retry`. fetch.walls = "keep" takes walls for pages.'
+        " outcome = 'walled' GROUP BY error\"\n"
+        "What may help: a longer politeness.delay, a politeness.contact, what visitors send"
+        " (fetch.headers, cookies, a login), or the site's leave; then `crawler retry`."
+        ' fetch.walls = "keep" takes walls for pages.'
     )
 
 
