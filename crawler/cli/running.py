@@ -214,7 +214,7 @@ def story(summary: Summary) -> str:
 def _walled(number: int, store: str) -> str:
     """Say what can be done about walls."""
     return (
-        f"{number:,} walled: a bot check, a login or a consent form in place of a page. Which, says:"
+        f"{number:,} walled: a bot check, a login or a consent form in place of a page; see:"
         f' crawler query --store {shlex.quote(store)} "SELECT error, count(*) FROM pages WHERE'
         " outcome = 'walled' GROUP BY error\"\n"
         "What may help: a longer politeness.delay, a politeness.contact, what visitors send"
