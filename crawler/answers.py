@@ -15,7 +15,8 @@ async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[
 
     BodyTooLarge past `cap` bytes of either, unless `cut` says to leave the rest unread. BadCoding
     where the body does not decode. ClientPayloadError where it may not be whole.
-    The body of what is no success (3xx, 4xx, 5xx) is given as it came where it does not decode:
+    The body of what is no success (3xx, 4xx, 5xx) is given as it came where it does not decode,
+    or would be over the cap only then:
     what such an answer says is its status and its Location.
     """
     length = answer.content_length
@@ -36,7 +37,7 @@ async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[
         data = decoder.feed(raw)
         if not cut:  # otherwise the rest may be unread
             decoder.finish()
-    except BadCoding:
+    except (BadCoding, BodyTooLarge):
         return raw, size
     return data[:cap] if cut else data, size
 
