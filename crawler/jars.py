@@ -274,6 +274,7 @@ def _domain_matches(host: str, domain: str) -> bool:
 
 def _is_public_suffix(domain: str) -> bool:
     """Tell whether many owners share a domain, such as co.uk; a bare name is its own suffix."""
+    domain = domain.rstrip(".")
     if urls.is_address(domain):
         return False
     return "." not in domain or registrable_domain(f"x.{domain}") == f"x.{domain}"

@@ -184,6 +184,8 @@ SENT = [
     (HERE, "a=1; Path=/; Domain=x.www.shop.example", HERE, ""),
     (HERE, "a=1; Path=/; Domain=example", HERE, ""),
     (HERE, "a=1; Path=/; Domain=shöp.example", HERE, ""),
+    ("http://shop.com./", "a=1; Domain=com.", "http://shop.com./", ""),
+    ("http://shop.com./", "a=1; Domain=shop.com.", "http://x.shop.com./", "a=1"),
     (HERE, "a=1; Secure", "http://www.shop.example/a/b", ""),
     (HERE, "a=1; Secure", HERE, "a=1"),
     ("http://www.shop.example/", "a=1; Secure", "https://www.shop.example/", ""),

@@ -23,7 +23,7 @@ from crawler import Crawler, Download, Spider
 from crawler.clients import Retries, download
 from crawler.clients.part import Part
 from crawler.coding import transfer_codings
-from crawler.errors import BadCoding, FetchError, StoreClaimed
+from crawler.errors import BadCoding, FetchError, StoreClaimed, StoreRefused
 
 OLD, NEW = b"A" * 1000, b"B" * 1000
 DATES = "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nDate: Mon, 01 Jan 2024 00:00:09 GMT\r\n"
@@ -269,6 +269,29 @@ def test_twenty_files_of_one_name_get_names_of_their_own(tmp_path: Path) -> None
             assert one.path.read_bytes() == f"/{number}/data.bin".encode() * 10
         names = {"data.bin", *(f"data-{n}.bin" for n in range(1, 20))}
         assert set(listed(tmp_path)) == names
+
+    asyncio.run(story())
+
+
+def test_a_whole_file_whose_name_is_taken_by_a_directory_needs_only_another_name(
+    tmp_path: Path,
+) -> None:
+    def reply(headers: dict[str, str], number: int) -> bytes:
+        if "Range" in headers:
+            return answer("416 No", "Content-Range: bytes */1000\r\n", b"")
+        return answer("200 OK", TAG, OLD)
+
+    class InTheWay:
+        def __call__(self, done: int, total: int | None) -> None:
+            (tmp_path / "f").mkdir(exist_ok=True)
+
+    async def story() -> None:
+        async with server(reply) as (url, asked):
+            with pytest.raises(StoreRefused):
+                await download(url, tmp_path / "f", retries=0, progress=InTheWay())
+            (tmp_path / "f").rmdir()
+            found = await download(url, tmp_path / "f", retries=0)
+            assert found.path.read_bytes() == OLD and found.resumed == 1000 and len(asked) == 2
 
     asyncio.run(story())
 

@@ -105,6 +105,14 @@ def test_a_close_that_coming_back_does_not_mend_ends_the_stream(code: int, tmp_p
     assert "\\x1b[2J away" in error and "\x1b" not in error
 
 
+def test_a_close_before_the_first_message_that_nothing_mends_is_not_tried_again(
+    tmp_path: Path,
+) -> None:
+    feed = Feed(1008, lambda opened: [])
+    _, _, pages = crawled(feed, tmp_path / "a.db")
+    assert feed.opened == 1 and [outcome for outcome, _ in pages] == ["protocol_error"]
+
+
 @pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 1014, 3008, 0])
 def test_a_lost_stream_counts_against_the_retries_though_messages_came(
     code: int, tmp_path: Path

@@ -20,7 +20,7 @@ from crawler.clients.part import Part
 from crawler.clients.pull import Progress, Pulled, pull
 from crawler.clients.retrying import Retries
 from crawler.config import Config
-from crawler.errors import BadFile, FetchError, UsageError
+from crawler.errors import BadFile, FetchError, StoreError, UsageError
 from crawler.filenames import name_for
 from crawler.page import Outcome, Response
 
@@ -83,10 +83,14 @@ async def download(
 def _finish(part: Part, target: Path, pulled: Pulled, is_free_name: bool) -> Downloaded:
     """Give the file its name; the note goes first, as no other download may find it alone."""
     part.forget_note()
-    if is_free_name:
-        target = part.finish_free(target)
-    else:
-        part.finish(target)
+    try:
+        if is_free_name:
+            target = part.finish_free(target)
+        else:
+            part.finish(target)
+    except StoreError:
+        part.mark()  # the bytes are whole: the next download needs no more than a name
+        raise
     kind = pulled.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     sha256 = part.digest.hexdigest()
     return Downloaded(target, pulled.url, part.size, sha256, kind, pulled.resumed)
