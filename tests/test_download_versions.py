@@ -141,6 +141,26 @@ def test_a_rest_in_several_answers_is_one_file(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_the_end_of_a_file_of_unknown_length_is_told_by_its_own_tag_alone(tmp_path: Path) -> None:
+    chunk = f"{400:x}\r\n".encode()
+    begun = b'HTTP/1.1 200 OK\r\nETag: "old"\r\nTransfer-Encoding: chunked\r\n\r\n' + chunk
+
+    async def story(tag: str) -> bytes:
+        def reply(headers: dict[str, str], number: int) -> bytes:
+            if number == 1:
+                return begun + OLD[:400] + b"\r\n"  # the last chunk is missing
+            if "Range" in headers:
+                return answer("416 No", f"Content-Range: bytes */400\r\n{tag}", b"")
+            return answer("200 OK", 'ETag: "new"\r\n', NEW)
+
+        async with server(reply) as (url, _):
+            found = await download(url, tmp_path / "f", retries=Retries(2, sleep=Naps()))
+            return found.path.read_bytes()
+
+    assert asyncio.run(story("")) == NEW
+    assert asyncio.run(story(TAG)) == OLD[:400]
+
+
 @pytest.mark.parametrize(
     "begun",
     [
