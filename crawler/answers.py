@@ -6,8 +6,8 @@ import ssl
 
 from aiohttp import ClientPayloadError, ClientResponse, hdrs
 
-from crawler.coding import Decoder
-from crawler.errors import BodyTooLarge
+from crawler.coding import Decoder, codings_of
+from crawler.errors import BadCoding, BodyTooLarge
 
 
 async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[bytes, int]:
@@ -15,16 +15,43 @@ async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[
 
     BodyTooLarge past `cap` bytes of either, unless `cut` says to leave the rest unread. BadCoding
     where the body does not decode. ClientPayloadError where it may not be whole.
+    The body of what is no success (3xx, 4xx, 5xx) is given as it came where it does not decode,
+    or would be over the cap only then:
+    what such an answer says is its status and its Location.
     """
-    coding = answer.headers.get(hdrs.CONTENT_ENCODING)
     length = answer.content_length
     if not cut and length is not None and length > cap and answer.method != "HEAD":
         raise BodyTooLarge(f"Content-Length {length:,} is over the cap of {cap:,} bytes")
-    if coding is None and not cut and length is not None:
-        data = await answer.content.read()  # no more than that can come
-        return data, len(data)
-    decoder = Decoder(coding, cap, cut=cut) if coding and answer.method != "HEAD" else None
-    channel = _channel(answer) if length is None else None
+    if hdrs.CONTENT_ENCODING not in answer.headers:
+        if not cut and length is not None:
+            data = await answer.content.read()  # no more than that can come
+            return data, len(data)
+        return await _read_on(answer, cap, None, cut)
+    if answer.status < 300 and answer.method != "HEAD":
+        return await _read_on(answer, cap, _decoder(answer, cap, cut), cut)
+    raw, size = await _read_on(answer, cap, None, cut)
+    try:
+        decoder = _decoder(answer, cap, cut) if raw else None
+        if decoder is None:
+            return raw, size
+        data = decoder.feed(raw)
+        if not cut:  # otherwise the rest may be unread
+            decoder.finish()
+    except (BadCoding, BodyTooLarge):
+        return raw, size
+    return data[:cap] if cut else data, size
+
+
+def _decoder(answer: ClientResponse, cap: int, cut: bool) -> Decoder | None:
+    codings = codings_of(answer.headers)
+    return Decoder(", ".join(codings), cap, cut=cut) if codings else None
+
+
+async def _read_on(
+    answer: ClientResponse, cap: int, decoder: Decoder | None, cut: bool
+) -> tuple[bytes, int]:
+    """Give the body, decoded as it comes, and its size on the wire."""
+    ending = Ending(answer)
     pieces: list[bytes] = []
     wire = kept = 0
     readany = answer.content.readany
@@ -42,10 +69,22 @@ async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[
     else:
         if decoder is not None:
             decoder.finish()
-        if channel is not None and wire and not _was_closed(channel):
-            raise ClientPayloadError("TLS ended without close_notify: bytes may be missing")
+        if wire:
+            ending.check()
     whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     return whole[:cap] if cut else whole, wire
+
+
+class Ending:
+    """The end of a body that only the end of its TLS connection ends; made before it is read."""
+
+    def __init__(self, answer: ClientResponse) -> None:
+        self._channel = _channel(answer) if answer.content_length is None else None
+
+    def check(self) -> None:
+        """Raise ClientPayloadError where the other side did not say that this is all."""
+        if self._channel is not None and not _was_closed(self._channel):
+            raise ClientPayloadError("TLS ended without close_notify: bytes may be missing")
 
 
 def _channel(answer: ClientResponse) -> ssl.SSLObject | None:

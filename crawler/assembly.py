@@ -64,6 +64,7 @@ async def assembled(
     )
     crawl.cookies.restore(await crawl.store.cookies())
     crawl.committer.changed_cookies = crawl.cookies.changes
+    crawl.cookies.count = lambda reason: crawl.committer.count(f"refused.{reason}")
     crawl.spider.cookies = crawl.cookies
     async with (
         cached_answers(config.cache, crawl.address) as cache,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import brotli
+from multidict import CIMultiDict, CIMultiDictProxy
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -172,20 +173,75 @@ _DECODERS: dict[str, Callable[[], _Decoder]] = {
 }
 
 
+# Codings of IANA's registry that are not undone here: their bytes are no body to be stored as one.
+_UNDECODED = frozenset({"aes128gcm", "compress", "dcb", "dcz", "exi", "pack200-gzip", "x-compress"})
+
+# Files that are coded themselves: servers label them with the coding that is part of the file.
+_CODED_FILES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "gzip": (
+        frozenset({"gz", "tgz", "taz", "svgz", "emz", "wmz", "vgz", "gzip", "crate"}),
+        frozenset(
+            {
+                *("application/gzip", "application/x-gzip", "application/x-gunzip"),
+                *(
+                    "application/gzipped",
+                    "application/gzip-compressed",
+                    "application/x-gtar-compressed",
+                ),
+                *("application/x-compressed", "application/x-compressed-tar", "application/x-tgz"),
+                *("gzip/document", "multipart/x-gzip"),
+            }
+        ),
+    ),
+    "br": (frozenset({"br"}), frozenset({"application/x-brotli", "application/brotli"})),
+    "zstd": (frozenset({"zst", "zstd", "tzst"}), frozenset({"application/zstd"})),
+    "deflate": (frozenset({"zz", "zlib"}), frozenset({"application/zlib"})),
+}
+
+
+def codings_of(headers: CIMultiDict[str] | CIMultiDictProxy[str]) -> list[str]:
+    """Return the codings of an answer in the order in which they were applied, as Decoder does.
+
+    Several lines are one list (RFC 9110 5.3). BadCoding for one that cannot be undone.
+    """
+    return _known(", ".join(headers.getall("Content-Encoding", ())))
+
+
+def _known(header: str) -> list[str]:
+    """Return the codings that a header names and that are to be undone.
+
+    `identity` is none, and neither is a token that nobody knows (utf-8, none, aws-chunked):
+    browsers step over it, since what stands there is no coding but a mistake.
+    """
+    names = [name.strip(" \t").lower() for name in header.split(",")]
+    for name in names:
+        if name in _UNDECODED:
+            raise BadCoding(f"Content-Encoding {name!r} cannot be undone")
+    return [name for name in names if name in _DECODERS]
+
+
+def transfer_codings(codings: list[str], media_type: str, name: str) -> list[str]:
+    """Return those of the codings that are no part of the file itself, to be undone on saving it.
+
+    A .tar.gz, by the name of the file or its media type, is labelled `gzip` by many servers. As
+    browsers do, the file is stored as it was sent: it is what its name and its digest speak of.
+    """
+    first = codings[0].removeprefix("x-") if codings else ""
+    extensions, media_types = _CODED_FILES.get(first, (frozenset[str](), frozenset[str]()))
+    is_own = name.rpartition(".")[2].lower() in extensions or media_type.lower() in media_types
+    return codings[1:] if is_own else codings
+
+
 class Decoder:
     """Undoes the codings of one body, in the order in which they were applied.
 
     `feed` gives decoded bytes; BodyTooLarge past `cap` bytes in all (or, with `cut`, no more),
-    BadCoding for a coding that is unknown or does not decode. `finish` says BadCoding where the
-    body ended before its coding did.
+    BadCoding for one that does not decode, or is known and cannot be undone. `finish` says
+    BadCoding where the body ended before its coding did.
     """
 
     def __init__(self, header: str, cap: int, *, cut: bool = False) -> None:
-        names = [name.strip().lower() for name in header.split(",") if name.strip()]
-        names = [name for name in names if name != "identity"]
-        unknown = [name for name in names if name not in _DECODERS]
-        if unknown:
-            raise BadCoding(f"unknown Content-Encoding {unknown[0]!r:.60}")
+        names = _known(header)
         if len(names) > _LAYERS:
             raise BadCoding(f"{len(names)} content codings one over the other; at most {_LAYERS}")
         self._layers = [_DECODERS[name]() for name in reversed(names)]

@@ -283,7 +283,7 @@ class Crawler:
             seconds=round(time.monotonic() - self._started, 3),
             resumed=self.state.runs > 0,
             outcomes={str(name): number for name, number in stats.outcomes.items()},
-            refused=dict(stats.refused),
+            refused=dict(stats.refused + self.cookies.refused),
         )
 
 

@@ -8,7 +8,7 @@ CrawlerError
 │   └── QueryError        SQL that cannot run
 ├── StoreError            the durable state: stops the crawl, loudly
 │   ├── StoreRefused      not a store, of a newer version, or not writable
-│   ├── StoreClaimed      another process is crawling into it
+│   ├── StoreClaimed      another process is crawling into it, another download writing it
 │   └── StoreFull         the disk is full; nothing committed is lost
 ├── FetchError            one try of one request failed; carries the outcome
 │   ├── AddressRefused    a private address that no seed names
@@ -65,7 +65,7 @@ class StoreRefused(StoreError, UsageError):
 
 
 class StoreClaimed(StoreError, UsageError):
-    """Another live process crawls into this store."""
+    """Another live process crawls into this store, or another download writes this file."""
 
 
 class StoreFull(StoreError):
@@ -98,7 +98,7 @@ class BodyTooLarge(FetchError):
 
 
 class BadCoding(FetchError):
-    """The body's Content-Encoding is unknown, broken, or layered too deep."""
+    """The body's Content-Encoding is broken, layered too deep, or known and not undone here."""
 
     outcome = "bad_coding"
 

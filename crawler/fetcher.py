@@ -24,7 +24,7 @@ from crawler.deadline import Deadline
 from crawler.errors import FetchError, UsageError
 from crawler.failures import named
 from crawler.guard import Guard
-from crawler.jars import Jars
+from crawler.jars import Jars, add_by_hand
 from crawler.page import Outcome, Response
 from crawler.proxies import Proxies, Way
 from crawler.request import Request
@@ -174,7 +174,7 @@ class Fetcher:
             _, options, way = self._prepared(request, None, False)
             socks = way.url if way and way.is_socks else ""
             session = self._sessions.get(request.session, socks, sockets=True)
-            for name in ("timeout", "middlewares", "cookies"):  # a handshake knows none of them
+            for name in ("timeout", "middlewares"):  # a handshake knows none of them
                 options.pop(name, None)
             async with asyncio.timeout(self._settings.connect_timeout):
                 socket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
@@ -219,7 +219,7 @@ class Fetcher:
         if data is not None:
             options["data"] = data
         if request.cookies:
-            options["cookies"] = {k: revealed(v) for k, v in request.cookies.items()}
+            add_by_hand(headers, {k: revealed(v) for k, v in request.cookies.items()})
         if way is not None and not way.is_socks:
             options["proxy"] = way.url
         verdict = self._by_host.get(urls.hostname_of(request.url))

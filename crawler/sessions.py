@@ -8,17 +8,28 @@ from importlib import import_module
 from typing import Any
 
 import aiohttp
-from aiohttp import ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientRequest, ClientSession, ClientTimeout, TCPConnector, hdrs
 
 from crawler.coding import ACCEPT
 from crawler.config import Fetch
 from crawler.errors import ConfigError
 from crawler.guard import Guard, GuardedResolver
 from crawler.jars import Jars
+from crawler.set_cookie import joined
 from crawler.tls import context_of
 from crawler.wire import Proxy, Tls
 
 _RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
+
+
+class _Request(ClientRequest):
+    """A request that sends cookies as the jar gives them: aiohttp would quote and sort them."""
+
+    def update_cookies(self, cookies: Any) -> None:
+        """Write the Cookie header."""
+        if cookies:
+            by_hand = "; ".join(self.headers.getall(hdrs.COOKIE, ()))
+            self.headers[hdrs.COOKIE] = joined(by_hand, cookies)
 
 
 class Sessions:
@@ -72,7 +83,8 @@ class Sessions:
             connector_owner=False,
             timeout=self.timeout({"total": None}),  # the fetcher's Deadline stands for it
             auto_decompress=False,
-            cookie_jar=self._jars[name],
+            cookie_jar=self._jars[name],  # type: ignore[arg-type]
+            request_class=_Request,
             trust_env=self._proxy.trust_env,
             middlewares=self.middlewares,
             max_line_size=settings.max_header,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 
 from crawler.errors import ConfigError
+from crawler.secret import expanded
 from crawler.wire import Tls
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -22,7 +24,8 @@ def context_of(settings: Tls, *, verify: bool) -> ssl.SSLContext | bool:
         if settings.ca_file:
             context.load_verify_locations(settings.ca_file)
         if settings.cert_file:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
+            phrase = partial(_pass_phrase, settings)  # else OpenSSL asks on the terminal, and waits
+            context.load_cert_chain(settings.cert_file, settings.key_file, phrase)
     except (OSError, ssl.SSLError) as error:
         files = ", ".join(
             str(Path(name))
@@ -35,6 +38,16 @@ def context_of(settings: Tls, *, verify: bool) -> ssl.SSLContext | bool:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _pass_phrase(settings: Tls) -> str:
+    """Return what opens the key, which is encrypted; ConfigError where nothing was given."""
+    if not settings.key_password:
+        raise ConfigError(
+            f"[tls] {settings.key_file or settings.cert_file}: the key is encrypted; name its pass"
+            ' phrase: key_password = "$KEY_PASSWORD"'
+        )
+    return expanded(settings.key_password)
 
 
 def exceptions_of(settings: Tls) -> dict[str, aiohttp.Fingerprint | bool]:

@@ -19,6 +19,8 @@ class Tls(Section, frozen=True, kw_only=True):
     """A PEM file with our own certificate, for servers that ask for one."""
     key_file: str | None = None
     """The key of `cert_file`, where it is in a file of its own."""
+    key_password: str | None = None
+    """The pass phrase of an encrypted key, named: "$KEY_PASSWORD"."""
     minimum: Literal["1.2", "1.3"] = "1.2"
     """The oldest version of TLS that is spoken."""
     pins: dict[str, str] = {}

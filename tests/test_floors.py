@@ -21,7 +21,7 @@ FLOORS = [
     [
         *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable", "soup"),
         *("robots", "sitemap_bytes", "sitemap", "weblinks", "filenames", "markdown"),
-        *("canonical", "politeness"),
+        *("canonical", "politeness", "set_cookie"),
     ],
     [
         *("wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree"),

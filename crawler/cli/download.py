@@ -39,7 +39,7 @@ def download(
     Example: crawler download https://example.com/data.zip -o data/
     """
     from crawler import config as configuration
-    from crawler.errors import CrawlerError, UsageError
+    from crawler.errors import CrawlerError, StoreClaimed, UsageError
 
     if len(urls) > 1 and (digest or not output.is_dir()):
         raise UsageError("several files need a directory (-o) that exists, and have no --digest")
@@ -48,9 +48,10 @@ def download(
     for url in urls:
         try:
             print(_line(_one(url, output, digest, Screen(quiet=quiet), settings)))
-        except UsageError:
-            raise
         except CrawlerError as error:
+            # Another download has this file: that says nothing about the next one.
+            if isinstance(error, UsageError) and not isinstance(error, StoreClaimed):
+                raise
             failed = True
             print(f"crawler: {url}: {error}", file=sys.stderr)
     raise typer.Exit(1 if failed else 0)

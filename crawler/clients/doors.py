@@ -103,8 +103,14 @@ class Doors:
         if self._streams is None:
             from crawler.clients.streams import Streams
 
-            most = self._config.engine.streams
-            self._streams = Streams(self._fetcher, self._collector, self._ready, most=most)
+            self._streams = Streams(
+                self._fetcher,
+                self._collector,
+                self._ready,
+                most=self._config.engine.streams,
+                retries=self._config.fetch.retries,
+                first=self._config.fetch.retry_delay,
+            )
             self._stack.push_async_callback(self._streams.close)
         return self._streams
 

@@ -16,11 +16,11 @@ from aiohttp import ClientResponse
 
 from crawler import retry
 from crawler.clients.caller import Caller
-from crawler.clients.part import Part, remove
+from crawler.clients.part import Part
 from crawler.clients.pull import Progress, Pulled, pull
 from crawler.clients.retrying import Retries
 from crawler.config import Config
-from crawler.errors import BadFile, FetchError, UsageError
+from crawler.errors import BadFile, FetchError, StoreError, UsageError
 from crawler.filenames import name_for
 from crawler.page import Outcome, Response
 
@@ -52,34 +52,48 @@ async def download(
     """Download a file; `path` is its name, or a directory that takes the name the server gives.
 
     A file is never overwritten under a name that the server chose. What a broken or killed
-    download has fetched stays in a `.part` beside it, and the next one asks for the rest alone.
-    `digest` is `algorithm:hex` (any of hashlib's). FetchError after the last try; BadFile for
-    another digest or length; StoreFull where the disk is full, StoreRefused where it is closed.
+    download has fetched stays in a `.part` beside it, and the next one asks for the rest alone,
+    of the same version. `digest` is `algorithm:hex` (any of hashlib's). FetchError after the last
+    try; BadFile for another digest or length; StoreClaimed where another download is writing that
+    file; StoreFull where the disk is full, StoreRefused where it is closed.
     """
     expected = Digest.parse(digest) if digest else None
     policy = retries if isinstance(retries, Retries) else Retries(retries)
     target = Path(path)
     into = str(path).endswith(("/", "\\")) or await asyncio.to_thread(target.is_dir)
     mark = f".{xxhash.xxh3_64_hexdigest(url.encode())}.part" if into else f"{target.name}.part"
-    part = Part((target if into else target.parent) / mark, url)
-    async with Caller(config) as caller:
-        pulled = await _persist(caller, part, policy, headers or {}, progress)
-    if expected is not None and not await asyncio.to_thread(expected.fits, part.path):
-        with part:
-            part.forget()
-        raise BadFile(f"{url}: the {expected.algorithm} digest is not the expected one")
-    if into:
-        named = name_for(pulled.url, pulled.headers.get("Content-Disposition"))
-        target = free_name(target / named)
-    return await asyncio.to_thread(_finish, part, target, pulled)
+    with Part((target if into else target.parent) / mark, url) as part:
+        try:
+            async with Caller(config) as caller:
+                pulled = await _persist(caller, part, policy, headers or {}, progress)
+        except BaseException:
+            if not part.size:
+                part.forget()  # nothing that a later download could take up
+            raise
+        if expected is not None:
+            await part.recall()
+            if not await asyncio.to_thread(expected.fits, part.path):
+                part.forget()
+                raise BadFile(f"{url}: the {expected.algorithm} digest is not the expected one")
+        if into:
+            target /= name_for(pulled.url, pulled.headers.get("Content-Disposition"))
+        return await asyncio.to_thread(_finish, part, target, pulled, into)
 
 
-def _finish(part: Part, target: Path, pulled: Pulled) -> Downloaded:
-    size, sha256 = part.size, part.digest.hexdigest()
-    part.finish(target)
-    part.forget()
+def _finish(part: Part, target: Path, pulled: Pulled, is_free_name: bool) -> Downloaded:
+    """Give the file its name; the note goes first, as no other download may find it alone."""
+    part.forget_note()
+    try:
+        if is_free_name:
+            target = part.finish_free(target)
+        else:
+            part.finish(target)
+    except StoreError:
+        part.mark()  # the bytes are whole: the next download needs no more than a name
+        raise
     kind = pulled.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return Downloaded(target, pulled.url, size, sha256, kind, pulled.resumed)
+    sha256 = part.digest.hexdigest()
+    return Downloaded(target, pulled.url, part.size, sha256, kind, pulled.resumed)
 
 
 async def _persist(
@@ -95,13 +109,12 @@ async def _persist(
     while True:
         pulled, error = None, None
         try:
-            with part:
-                pulled = await pull(
-                    partial(_open, caller, part.url, headers),
-                    part,
-                    largest=largest,
-                    progress=progress,
-                )
+            pulled = await pull(
+                partial(_open, caller, part.url, headers),
+                part,
+                largest=largest,
+                progress=progress,
+            )
             outcome = retry.outcome_of(pulled.status)
         except FetchError as problem:
             error, outcome = problem, Outcome(problem.outcome)
@@ -111,8 +124,6 @@ async def _persist(
         answer = _bare(pulled) if pulled else None
         seconds = retries.wait(outcome, attempts, answer)
         if seconds is None:
-            if not part.size:
-                remove(part.path)  # nothing that a later try could take up
             raise error or FetchError(f"the answer is {pulled.status if pulled else ''}", outcome)
         await retries.sleep(seconds)
         attempts += 1
@@ -156,12 +167,3 @@ class Digest:
             while block := file.read(_BLOCK):
                 found.update(block)
         return hmac.compare_digest(found.hexdigest(), self.value)
-
-
-def free_name(path: Path) -> Path:
-    """Give the path, or the first of `name-1.txt`, `name-2.txt` … that does not exist."""
-    number, found = 0, path
-    while found.exists() or found.is_symlink():
-        number += 1
-        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return found

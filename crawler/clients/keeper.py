@@ -31,8 +31,6 @@ from crawler.kinds import StoredFile, address_of, is_download
 from crawler.page import Outcome, Response, Visit
 from crawler.request import Request, Todo
 
-_KEPT = ("Content-Type", "Content-Disposition", "ETag", "Last-Modified")
-
 
 class Keeper:
     """Downloads into one directory; nothing else may write there."""
@@ -88,8 +86,7 @@ class Keeper:
             if wanted and not hmac.compare_digest(wanted, sha256):
                 part.forget()
                 raise BadFile(f"the sha256 is {sha256}, not {wanted}")
-            headers = {name: pulled.headers[name] for name in _KEPT if name in pulled.headers}
-            part.mark(sha256=sha256, size=part.size, headers=headers)
+            part.mark(sha256=sha256, size=part.size)
             part.finish(self._directory / address_of(sha256))
         return Pulled(200, pulled.headers, pulled.url, True, pulled.resumed)
 

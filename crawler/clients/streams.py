@@ -4,28 +4,40 @@ A batch is a visit. It ends its row of `todo`, and a new row takes its place in 
 same request, with the cursor and the count of messages so far. Meanwhile the socket stays open and
 gathers the next batch, its queue bounded; after a restart it is opened anew, from the committed
 cursor.
+
+A lost socket is opened again by the rules for a page that failed: later each time, and at most
+`fetch.retries` times in a row, whatever it said before. The count begins anew only where a
+connection brought its cursor further, or was steady. What a server says again after an opening is
+known by its text, and left out.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import xxhash
 from yarl import URL
 
-from crawler import urls
+from crawler import retry, urls
 from crawler.callbacks import Collector
-from crawler.clients.websocket import FINISHED, Message, WebSocket
+from crawler.clients.websocket import FINISHED, Message, WebSocket, is_lasting
 from crawler.errors import FetchError, SocketClosed
 from crawler.fetcher import Fetcher
 from crawler.page import Outcome, Visit
 from crawler.request import Candidate, Request, Todo
 
 _TOGETHER = 0.25  # seconds that a batch waits for more messages after its first
+_STEADY = 60.0  # seconds after which a connection was no failure, however it ends
+_KNOWN = 256  # messages that are remembered, to know them when they come again
+# What `counters` and the summary tell of a stream: how many messages were left out, and how often
+# it went on without a cursor, so that nobody can know what was said meanwhile.
+_REPEATED, _UNSURE = "message_repeated", "stream_lost_without_cursor"
 
 
 @dataclass(slots=True)
@@ -39,10 +51,23 @@ class Batch:
 
 @dataclass(slots=True)
 class Feed:
-    """A socket and the batch that it gathers; before it is open there is no socket."""
+    """A socket and the batch that it gathers; before it is open there is no socket.
+
+    `known` are the messages of earlier connections that may come again at the beginning of this
+    one; `at` is the cursor with which it was opened, at `since` on the clock of the event loop.
+    """
 
     gathering: asyncio.Task[Batch]
+    at: Any = None
+    known: Counter[str] = field(default_factory=Counter)
     socket: WebSocket | None = None
+    since: float | None = None
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the connection was open for so long that its loss is no failure."""
+        now = asyncio.get_running_loop().time()
+        return self.since is not None and now - self.since >= _STEADY
 
 
 class Streams:
@@ -59,9 +84,13 @@ class Streams:
         ready: Callable[[Todo], None],
         *,
         most: int,
+        retries: int,
+        first: float,
         queue: int = 1000,
     ) -> None:
+        """`retries` openings in a row follow a loss, the first after `first` seconds."""
         self._fetcher, self._collector, self._ready = fetcher, collector, ready
+        self._retries, self._first = retries, first
         self._most, self._queue = most, queue
         self._feeds: dict[tuple[int, int], Feed] = {}
         self._line: deque[Todo] = deque()
@@ -78,20 +107,24 @@ class Streams:
             if len(self._feeds) >= self._most:
                 self._line.append(todo)
                 return None
-            feed = self._feeds[key] = Feed(asyncio.create_task(self._open(key, request, options)))
+            opening = asyncio.create_task(self._open(key, request, options))
+            known = Counter[str](options.get("known", ()))
+            feed = self._feeds[key] = Feed(opening, options.get("at"), known)
         if not feed.gathering.done():
             feed.gathering.add_done_callback(lambda _: self._ready(todo))
             return None
         goes_on = False
         try:
             batch = feed.gathering.result()
-            if not batch.messages and batch.end is not None:
-                raise FetchError(str(batch.end), Outcome.CONNECT_ERROR)
+            if not batch.messages and batch.end is not None and not feed.is_steady:
+                raise _named(batch.end)
             visit = Visit(todo, Outcome.OK, time.time(), 101)
             try:
-                finished = await self._take(visit, request, batch, options)
+                finished = await self._take(visit, request, feed, options)
             except FetchError as error:  # what the messages before it gave stays
                 visit.outcome, visit.error, finished = Outcome(error.outcome), str(error), True
+            if not finished and batch.end is not None:
+                finished = not self._may_reopen(visit, feed, options, batch.end)
             if not finished:
                 visit.candidates.append(_onward(todo, request, options))
                 if batch.end is None and feed.socket is not None:
@@ -101,6 +134,31 @@ class Streams:
         finally:
             if not goes_on:
                 await self._end(key)
+
+    def _may_reopen(
+        self, visit: Visit, feed: Feed, options: dict[str, Any], end: SocketClosed
+    ) -> bool:
+        """Tell whether a lost stream is opened again, and when; its visit says why not."""
+        failure = _named(end)
+        if options.get("at") != feed.at or feed.is_steady:
+            options["lost"] = 0
+        lost = options.get("lost", 0)
+        wait = retry.wait(
+            Outcome(failure.outcome),
+            lost,
+            status=None,
+            asked=None,
+            retries=self._retries,
+            first=self._first,
+            jitter=random.random(),
+        )
+        if failure.final or wait is None:
+            visit.outcome, visit.error = Outcome(failure.outcome), str(failure)
+            return False
+        if not options.get("cursor"):
+            visit.refusals[_UNSURE] = 1
+        options["lost"], options["not_before"] = lost + 1, time.time() + wait
+        return True
 
     async def drop(self, todo: Todo) -> None:
         """Close the socket of a request that may not go on, where it has one."""
@@ -127,35 +185,77 @@ class Streams:
         self, key: tuple[int, int], request: Request, options: Mapping[str, Any]
     ) -> Batch:
         """Open a socket at the cursor, and gather its first batch."""
+        await asyncio.sleep(max(0.0, options.get("not_before", 0.0) - time.time()))
         at, param = options.get("at"), options.get("resume")
         if param and at is not None:
             known = URL(request.url, encoded=True).update_query({param: str(at)})
             request = request.replace(url=str(known))
         socket = WebSocket.over(self._fetcher, request, queue=self._queue)
         await socket.__aenter__()
-        self._feeds[key].socket = socket
+        feed = self._feeds[key]
+        feed.socket, feed.since = socket, asyncio.get_running_loop().time()
+        greeting = None
         if options.get("opened"):
             greeting = await self._collector.ask(options["opened"], at)
-            if greeting is not None:
+        try:
+            if isinstance(greeting, str | bytes):
+                await socket.send(greeting)
+            elif greeting is not None:
                 await socket.send_json(greeting)
+        except SocketClosed as end:
+            return Batch([], end)
         return await _receive(socket, options)
 
     async def _take(
-        self, visit: Visit, request: Request, batch: Batch, options: dict[str, Any]
+        self, visit: Visit, request: Request, feed: Feed, options: dict[str, Any]
     ) -> bool:
         """Hand the messages to the spider; bring cursor and count up to date. True at the end."""
         name, method = request.callback_name or "parse", options.get("until_method")
+        batch = feed.gathering.result()
+        known = deque(options.get("known", ()), maxlen=_KNOWN)
         for message in batch.messages:
-            known = replace(message, request=request)
-            await self._collector.hear(visit, name, known)
+            mark = _mark(message)
+            if _came_before(feed, mark):
+                visit.refusals[_REPEATED] = visit.refusals.get(_REPEATED, 0) + 1
+                continue
+            known.append(mark)
+            heard = replace(message, request=request)
+            await self._collector.hear(visit, name, heard)
             options["seen"] = options.get("seen", 0) + 1
             if options.get("cursor"):
-                options["at"] = await self._collector.ask(options["cursor"], known)
-            if method and await self._collector.ask(method, known):
+                options["at"] = await self._collector.ask(options["cursor"], heard)
+            if method and await self._collector.ask(method, heard):
                 return True
-        if "until" in options and options["seen"] >= options["until"]:
+        options["known"] = list(known)
+        if "until" in options and options.get("seen", 0) >= options["until"]:
             return True
         return batch.finished
+
+
+def _named(end: SocketClosed) -> FetchError:
+    """Return the error that a closed socket is, final where opening it again mends nothing."""
+    lasting = is_lasting(end.code)
+    outcome = Outcome.PROTOCOL_ERROR if lasting else Outcome.CONNECT_ERROR
+    return FetchError(str(end), outcome, final=lasting)
+
+
+def _mark(message: Message) -> str:
+    """Return what tells a message from others: a digest of its text or bytes."""
+    data = message.data
+    return xxhash.xxh3_64_hexdigest(data.encode() if isinstance(data, str) else data)
+
+
+def _came_before(feed: Feed, mark: str) -> bool:
+    """Tell whether a message is one of those that a server says again after an opening.
+
+    Each counts as often as it came; the first that is new ends it: from there on the same text
+    is a message of its own, like the second of two equal prices.
+    """
+    if feed.known[mark] <= 0:
+        feed.known.clear()
+        return False
+    feed.known[mark] -= 1
+    return True
 
 
 async def _receive(socket: WebSocket, options: Mapping[str, Any]) -> Batch:
@@ -205,6 +305,8 @@ _NOTHING = object()
 
 def _onward(todo: Todo, request: Request, options: Mapping[str, Any]) -> Candidate:
     """Give the row that takes this one's place: same request, same rank, further on."""
+    if options.get("not_before", 0.0) <= time.time():
+        options = {name: value for name, value in options.items() if name != "not_before"}
     following = request.replace(options=options)
     return Candidate(
         urls.host_of(todo.url),

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,14 +18,31 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from crawler.clients.caller import Caller
 from crawler.clients.retrying import Sleep
 from crawler.config import Config
-from crawler.errors import FetchError, SocketClosed
+from crawler.errors import FetchError, SocketClosed, UsageError
 from crawler.fetcher import Fetcher
 from crawler.request import Request
 
 FINISHED = frozenset({1000})
-"""Close codes after which a server has said all (RFC 6455 7.4.1); after others one comes back."""
+"""Close codes after which a server has said all (RFC 6455 7.4.1)."""
+
+# What coming back does not mend, by IANA's registry of close codes:
+#   1002 protocol error · 1003 unsupported data · 1007 data that is not of its type · 1008 against
+#   the policy · 1009 too large · 1010 an extension is missing · 3000 unauthorized · 3003 forbidden
+#   4000 to 4999 what the application means by it, which only its client knows
+# Everything else passes: 1001 going away, 1005 and 1006 no word, 1011 an error of the server's,
+# 1012 restart, 1013 try again later, 1014 bad gateway, 1015 TLS, 3008 timeout.
+_REFUSED = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003, *range(4000, 5000)})
 _GOODBYE = 0.5  # seconds that a server gets to answer our closing handshake
-_REFUSED = frozenset({1002, 1003, 1007, 1008, 1009, 1010})  # what coming back does not mend
+_QUOTED = 120  # characters that an error quotes of a server's reason
+
+
+def is_lasting(code: int | None) -> bool:
+    """Tell whether a close code says that opening again would end in the same way."""
+    return code in _REFUSED
+
+
+_opening: ContextVar[object] = ContextVar("_opening", default=None)
+"""The connection whose `opened` is running: what it calls must not wait for its own end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +92,8 @@ class WebSocket:
     A connection that breaks is opened again (`backoff`, None: never); `opened` is called after
     each opening and is the place to subscribe, `url` may be a function that gives the URL of each.
     The iteration ends when the server closes with 1000, and raises SocketClosed when it closes for
-    a reason that coming back does not mend, or `backoff` gives up.
+    a reason that coming back does not mend (docs/clients.md), or `backoff` gives up. What `opened`
+    or `url` raises ends it as well, and is raised here. `opened` can send, but not receive.
     At most `queue` messages wait to be read: a slow reader slows the server down, nothing is
     dropped. A ping goes out every `ping` seconds; a server that answers none is lost.
     """
@@ -96,10 +115,13 @@ class WebSocket:
         self._caller: Caller | None = Caller(config)
         self._dial: Callable[[str], Awaitable[ClientWebSocketResponse]] = self._call
         self._messages: asyncio.Queue[Message | SocketClosed | None] = asyncio.Queue(queue)
+        self._failure: BaseException | None = None
+        self._reason = ""
         self._wire: ClientWebSocketResponse | None = None
         self._ready = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
         self._ended = False
+        self._greeted: ClientWebSocketResponse | None = None
         self.connections = 0
 
     async def __aenter__(self) -> Self:
@@ -112,6 +134,7 @@ class WebSocket:
                 await self._caller.__aexit__(None, None, None)
             raise
         self._reader = asyncio.create_task(self._read(wire))
+        self._reader.add_done_callback(self._over)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -138,7 +161,10 @@ class WebSocket:
     # ------------------------------------------------------------ sending
 
     async def send(self, data: str | bytes) -> None:
-        """Send a message; waits while the connection is being opened again."""
+        """Send a message; waits while the connection is being opened again.
+
+        SocketClosed once it is not opened again, and in `opened` where it broke meanwhile.
+        """
         while True:
             await self._ready.wait()
             if self._ended or self._wire is None:
@@ -148,6 +174,8 @@ class WebSocket:
                     return await self._wire.send_str(data)
                 return await self._wire.send_bytes(data)
             except (ConnectionError, aiohttp.ClientError):
+                if self._is_opening():
+                    raise SocketClosed(f"{self._shown}: lost while it was being opened") from None
                 self._ready.clear()  # the reader notices as well, and opens it again
 
     async def send_json(self, value: Any) -> None:
@@ -167,9 +195,14 @@ class WebSocket:
 
     async def receive(self) -> Message | None:
         """Give the next message, None when the server has said all; SocketClosed otherwise."""
+        if self._is_opening():
+            raise UsageError("`opened` cannot receive: nothing is read until it has returned")
         if self._ended and self._messages.empty():
-            return None
-        found = await self._messages.get()
+            found = None
+        else:
+            found = await self._messages.get()
+        if found is None and self._failure is not None:
+            raise self._failure
         if isinstance(found, SocketClosed):
             raise found
         return found
@@ -185,14 +218,39 @@ class WebSocket:
 
     async def _connect(self) -> ClientWebSocketResponse:
         url = self._url() if callable(self._url) else self._url
-        self._shown = url
+        self._shown, self._reason = url, ""
         wire = await self._dial(url)
         self._wire = wire
         self.connections += 1
         self._ready.set()
         if self._opened is not None:
-            await self._opened(self)
+            await self._greet(wire)
         return wire
+
+    async def _greet(self, wire: ClientWebSocketResponse) -> None:
+        """Call `opened`; what it raises closes the connection."""
+        assert self._opened is not None
+        token = _opening.set(wire)
+        self._greeted = wire
+        try:
+            await self._opened(self)
+        except BaseException:
+            await _goodbye(wire)
+            raise
+        finally:
+            self._greeted = None
+            _opening.reset(token)
+
+    def _is_opening(self) -> bool:
+        """Tell whether the caller is `opened`, or a task that it waits for."""
+        return self._greeted is not None and _opening.get() is self._greeted
+
+    def _over(self, reader: asyncio.Task[None]) -> None:
+        """Keep what ended the reader, and wake who waits for a message that does not come."""
+        if not reader.cancelled() and (failure := reader.exception()) is not None:
+            self._failure = failure
+            if self._messages.empty():
+                self._messages.put_nowait(None)
 
     async def _read(self, wire: ClientWebSocketResponse) -> None:
         """Put messages into the queue, over one connection after the other, until the end."""
@@ -213,8 +271,9 @@ class WebSocket:
                 return None
             attempts += 1
             wait = self._backoff.wait(attempts) if self._backoff else None
-            if self._backoff is None or wait is None or code in _REFUSED:
-                return SocketClosed(f"{self._shown}: closed with {code or 'no word'}", code)
+            if self._backoff is None or wait is None or is_lasting(code):
+                why = f": {self._reason!r:.{_QUOTED}}" if self._reason else ""
+                return SocketClosed(f"{self._shown}: closed with {code or 'no word'}{why}", code)
             self._ready.clear()
             await self._backoff.sleep(wait)
             wire = await self._reconnect()
@@ -222,7 +281,7 @@ class WebSocket:
     async def _reconnect(self) -> ClientWebSocketResponse | None:
         try:
             return await self._connect()
-        except FetchError:
+        except (FetchError, SocketClosed):  # also one that breaks while `opened` sends
             return None
 
     async def _drain(self, wire: ClientWebSocketResponse) -> bool:
@@ -238,6 +297,7 @@ class WebSocket:
             while True:
                 received = await wire.receive(patience)
                 if received.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    self._reason = received.extra or "" if received.type is WSMsgType.CLOSE else ""
                     return came
                 came = True
                 await self._messages.put(Message(received.data, time.time()))

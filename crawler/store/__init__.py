@@ -45,7 +45,7 @@ class CookieRow(NamedTuple):
     domain: str
     path: str
     name: str
-    cookie: str | None  # JSON: value, coded value, whether host-only, attributes
+    cookie: str | None  # JSON: value, when it was made and ends, attributes
 
 
 @dataclass(slots=True)
