@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from crawler import urls
+from crawler import redirects, urls
 from crawler.committer import Committer
 from crawler.errors import ConfigError, FetchError
 from crawler.fetcher import Fetcher
@@ -147,15 +147,13 @@ class Gate:
 
 async def robots_of(host: str, fetcher: Fetcher) -> Response:
     """Fetch a host's robots.txt, at the end of at most five redirects, across hosts too."""
-    response = await fetcher.fetch(Request(host + "/robots.txt"), keep=LIMIT)
-    for _ in range(_HOPS):
-        location = response.headers.get("Location")
-        if not (300 <= response.status < 400 and location):
-            break
-        target = urls.parse(location, response.url)
-        if target is None:
-            break
-        response = await fetcher.fetch(Request(target), keep=LIMIT)
+    request: Request | None = Request(host + "/robots.txt")
+    while request is not None:
+        response = await fetcher.fetch(request, keep=LIMIT)
+        try:
+            request = redirects.following(request, response.status, response.headers, most=_HOPS)
+        except FetchError:  # it leads nowhere: the host has none (RFC 9309 section 2.3.1.2)
+            request = None
     return response
 
 

@@ -48,3 +48,25 @@ SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x
 def is_secret(name: str, value: object) -> bool:
     """Tell whether a header must not follow to another host, nor be shown."""
     return isinstance(value, Secret) or name.lower() in SECRET_HEADERS
+
+
+_NEGOTIATION = frozenset(
+    {
+        *("accept", "accept-charset", "accept-encoding", "accept-language", "user-agent", "from"),
+        *("cache-control", "pragma", "dnt", "priority", "save-data", "te", "connection"),
+        *("range", "if-range", "if-match", "if-none-match"),
+        *("if-modified-since", "if-unmodified-since", "upgrade-insecure-requests", "prefer"),
+        *("content-type", "content-language", "content-encoding", "idempotency-key"),
+    }
+)
+_OF_BROWSERS = ("sec-ch-", "sec-fetch-", "sec-gpc")
+
+
+def may_leave(name: str, value: object = "") -> bool:
+    """Tell whether a header may go to another origin than the one it was meant for.
+
+    Only what negotiates content, describes the body or asks for a part does: Fetch drops
+    Authorization alone on a redirect, but a key may be in any header that a user makes up.
+    """
+    name = name.lower()
+    return not isinstance(value, Secret) and (name in _NEGOTIATION or name.startswith(_OF_BROWSERS))

@@ -29,7 +29,7 @@ FLOORS = [
         *("following", "novelty"),
     ],
     [
-        *("store", "failures", "auth", "tls", "address", "guard", "proxies"),
+        *("store", "failures", "auth", "tls", "address", "special_purpose", "guard", "proxies"),
         *("jars", "sessions", "cache", "deadline", "answers", "fetcher"),
     ],
     [

@@ -24,6 +24,7 @@ from crawler.errors import FetchError, SocketClosed
 from crawler.fetcher import Fetcher
 from crawler.page import Outcome, Visit
 from crawler.request import Candidate, Request, Todo
+from crawler.sessions import HandshakeRedirected
 
 _TOGETHER = 0.25  # seconds that a batch waits for more messages after its first
 
@@ -84,7 +85,11 @@ class Streams:
             return None
         goes_on = False
         try:
-            batch = feed.gathering.result()
+            try:
+                batch = feed.gathering.result()
+            except HandshakeRedirected as redirected:
+                answer = redirected.response
+                return Visit(todo, Outcome.REDIRECT, answer.started, answer.status, answer)
             if not batch.messages and batch.end is not None:
                 raise FetchError(str(batch.end), Outcome.CONNECT_ERROR)
             visit = Visit(todo, Outcome.OK, time.time(), 101)
