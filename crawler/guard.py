@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from crawler import urls
 from crawler.address import addresses
 from crawler.errors import AddressRefused
-from crawler.special_purpose import is_local_name, is_public
+from crawler.special_purpose import is_local_name, is_loopback_name, is_public
 
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 _PORTS = {"http": 80, "https": 443}  # of proxies; the SOCKS client resolves its own
@@ -76,6 +76,8 @@ class Guard:
             raise AddressRefused(
                 f"{hostname} is a proxy; name it in a seed, or set fetch.allow_private"
             )
+        if is_loopback_name(hostname):
+            raise AddressRefused(_refusal(hostname, "this machine"))
         if urls.is_address(hostname) and not is_public(hostname):
             raise AddressRefused(_refusal(hostname, hostname))
 

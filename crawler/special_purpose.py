@@ -133,6 +133,11 @@ def is_public(text: str) -> bool:
 _LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa")
 
 
+def is_loopback_name(hostname: str) -> bool:
+    """Tell whether a host name is localhost or below it, whatever resolves it (RFC 6761 6.3)."""
+    return f".{hostname.rstrip('.').lower()}".endswith(".localhost")
+
+
 def is_local_name(hostname: str) -> bool:
     """Tell whether a host name is none of the public DNS: never delegated, or without a dot.
 
