@@ -20,6 +20,7 @@ from crawler.secret import Secret, is_secret, revealed
 KEPT = (str, bytes, PurePath, Mapping, list, tuple)  # forms of data that can be read twice
 RAW = (str, bytes, PurePath)  # forms of data that are no form fields
 _SECRET = "$secret"
+_FIELD = re.compile(r"[\w.\[\]$:-]+")
 _USERINFO = re.compile(r"^[/\\]*[^\s/\\?#]*@")
 
 
@@ -185,6 +186,8 @@ def _masked_text(text: str) -> str:
     try:
         fields = parse_qsl(text, keep_blank_values=True, strict_parsing=True)
     except ValueError:
+        return "***"
+    if not all(_FIELD.fullmatch(name) for name, _ in fields):
         return "***"
     return urlencode([(name, "***" if is_secret(name) else value) for name, value in fields])
 
