@@ -26,7 +26,7 @@ from crawler.config import Config
 from crawler.errors import FetchError, StoreError
 from crawler.fetcher import Fetcher
 from crawler.frontier import Frontier
-from crawler.gate import Gate, Verdict
+from crawler.gate import Gate, Verdict, reason_of
 from crawler.kinds import STREAM
 from crawler.novelty import Novelty
 from crawler.page import Outcome, Response, ScrapedPage, Visit
@@ -170,7 +170,7 @@ class Engine:
         if self._gate is not None:
             verdict = self._gate.verdict(host, todo.url)  # FetchError: the host cannot be had
             if verdict is not Verdict.PASS:
-                return Visit(todo, _REFUSED[verdict], time.time())
+                return Visit(todo, _REFUSED[verdict], time.time(), error=reason_of(host))
         order = self._config.engine.order
         request = from_todo(todo, priority_of(todo.rank, todo.depth, order))
         if request.kind and request.kind != SITEMAP:

@@ -44,6 +44,7 @@ class Standing:
     rules: Robots | None
     expires: float  # by the clock of the event loop
     failure: FetchError | None = None  # why nothing of this host can be had
+    reason: str | None = None  # why it could not be had
 
 
 class Gate:
@@ -96,9 +97,9 @@ class Gate:
             if error.final or error.outcome in _LASTING:
                 host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, error)
                 return None
-            return self._again(host)
+            return self._again(host, f"robots.txt: {error}")
         if response.status >= 500 or response.status == 429:
-            return self._again(host)
+            return self._again(host, f"robots.txt answered {response.status}")
         body = response.body[:LIMIT] if response.status < 300 else b""
         row = RobotsRow(host.host_id, response.started, response.status, body)
         return self._keep(host, row)
@@ -117,7 +118,7 @@ class Gate:
         if delay is not None:
             self._frontier.slow_to(host, min(delay, self._max_delay))
 
-    def _again(self, host: HostQueue) -> None:
+    def _again(self, host: HostQueue, reason: str) -> None:
         """Let the host rest and be asked again, or shut it for a while."""
         host.failed += 1
         tries = self._tries.get(host.host_id, 0) + 1
@@ -127,7 +128,7 @@ class Gate:
             return
         self._tries.pop(host.host_id, None)
         self._committer.put_robots(RobotsRow(host.host_id, self._frontier.wall(), None, None))
-        host.robots = Standing(None, self._frontier.now() + _SHUT_FOR)
+        host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, reason=reason)
 
     def verdict(self, host: HostQueue, url: str) -> Verdict:
         """Say whether a URL of a known host may be fetched.
@@ -143,6 +144,11 @@ class Gate:
         if standing.rules is None:
             return Verdict.UNREACHABLE
         return Verdict.PASS if standing.rules.allows(url, self._agent) else Verdict.DENIED
+
+
+def reason_of(host: HostQueue) -> str | None:
+    """Return why a host's robots.txt could not be had, None if it could."""
+    return host.robots.reason if isinstance(host.robots, Standing) else None
 
 
 async def robots_of(host: str, fetcher: Fetcher) -> Response:

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from aiohttp import web
 from client_story import Served
 from crawl_story import crawl, read
+from multidict import CIMultiDict
 
 from crawler import Crawler, Request, Spider, Stream, redirects
 from crawler.cli.looking import look
@@ -22,6 +24,7 @@ from crawler.guard import Guard
 from crawler.importing import _visit
 from crawler.request import Todo
 from crawler.secret import may_leave
+from crawler.warc import read_warc
 
 PACKAGE = Path(__file__).parent.parent / "crawler"
 SENDS = {"request", "ws_connect", "get", "post", "put", "patch", "delete", "head", "options"}
@@ -176,9 +179,21 @@ def test_a_location_leads_everywhere_to_the_same_url(
     asyncio.run(story())
 
 
-def test_two_locations_that_differ_lead_nowhere() -> None:
-    from multidict import CIMultiDict
+@pytest.mark.parametrize(("location", "path"), LOCATIONS[:5])
+def test_a_location_in_a_warc_file_is_read_as_it_came(location: bytes, path: str) -> None:
+    pytest.importorskip("warcio")
+    start = "http://a.example/dir/here"
+    http = b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
+    head = f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: {start}\r\n"
+    head += (
+        f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(http)}\r\n\r\n"
+    )
+    [(url, status, headers, _, _)] = read_warc(BytesIO(head.encode() + http + b"\r\n\r\n"))
+    assert (url, status) == (start, 302)
+    assert redirects.location_of(CIMultiDict(headers), url) == f"http://a.example{path}"
 
+
+def test_two_locations_that_differ_lead_nowhere() -> None:
     said = CIMultiDict([("Location", "/a"), ("Location", "/b")])
     assert redirects.location_of(said, "http://a.example/") is None
     said = CIMultiDict([("Location", "/a"), ("Location", "/a")])
@@ -383,3 +398,24 @@ def test_what_asks_for_a_part_or_a_language_may_go_to_another_origin() -> None:
     assert all(map(may_leave, open_))
     closed = ("Authorization", "Cookie", "X-Anything", "Referer", "Origin", "Proxy-Authorization")
     assert not any(map(may_leave, closed))
+
+
+# ---------------------------------------------------------------- what robots.txt did not say
+
+
+def test_a_robots_txt_that_cannot_be_had_says_why(tmp_path: Path) -> None:
+    async def broken(request: web.Request) -> web.Response:
+        return web.Response(status=503)
+
+    async def story() -> None:
+        async with Served({"/robots.txt": broken}) as site:
+
+            class One(Spider):
+                name = "one"
+                start_urls = (f"{site}/",)
+
+            await crawl(One, tmp_path / "a.db", fetch__retries=0)
+        rows = read(tmp_path / "a.db", "SELECT outcome, error FROM pages")
+        assert rows == [("robots_unreachable", "robots.txt answered 503")]
+
+    asyncio.run(story())
