@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crawler import urls
 from crawler.cache import cached_answers
 from crawler.callbacks import Collector
 from crawler.clients.doors import Doors
@@ -58,10 +57,9 @@ async def assembled(
     config = crawl.config
     linker = await _linker(crawl)
     collector = _collector(crawl, linker, keep_pages=keep_pages)
-    guard = Guard(
-        map(urls.hostname_of, (*crawl.seeds, *crawl.state.scope)),
-        allow_private=config.fetch.allow_private,
-    )
+    guard = Guard(allow_private=config.fetch.allow_private)
+    for url in (*crawl.seeds, *crawl.state.scope):
+        guard.name(url)
     crawl.cookies.restore(await crawl.store.cookies())
     crawl.committer.changed_cookies = crawl.cookies.changes
     crawl.cookies.count = lambda reason: crawl.committer.count(f"refused.{reason}")

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
-from crawler.errors import UsageError
+from crawler.errors import UsageError, without_passwords
 from crawler.secret import Secret, is_secret, revealed
 
 KEPT = (str, bytes, PurePath, Mapping, list, tuple)  # forms of data that can be read twice
 RAW = (str, bytes, PurePath)  # forms of data that are no form fields
 _SECRET = "$secret"
-_PASSWORDS = ("pass", "pwd", "secret", "token")
+_FIELD = re.compile(r"[\w.\[\]$:-]+")
+_USERINFO = re.compile(r"^[/\\]*[^\s/\\?#]*@")
 
 
 def with_params(url: str, params: Mapping[str, Any] | Iterable[tuple[str, str]]) -> str:
@@ -143,14 +145,20 @@ def shown(extra: str) -> str:
     """Give what a request carried without what nobody should read in the table of pages."""
     fields = json.loads(extra)
     headers, cookies, data = fields.get("headers"), fields.get("cookies"), fields.get("data")
+    if "json" in fields:
+        fields["json"] = _masked_json(fields["json"])
     if headers:
         fields["headers"] = {k: _masked(v) if is_secret(k, v) else v for k, v in headers.items()}
     if cookies:
         fields["cookies"] = {name: _masked(value) for name, value in cookies.items()}
     if isinstance(data, dict):
-        fields["data"] = {k: _masked(v) if _is_password(k) else v for k, v in data.items()}
+        fields["data"] = {k: _masked(v) if is_secret(k) else v for k, v in data.items()}
     elif isinstance(data, list):
-        fields["data"] = [(k, _masked(v) if _is_password(k) else v) for k, v in data]
+        fields["data"] = [(k, _masked(v) if is_secret(k) else v) for k, v in data]
+    elif isinstance(data, str):
+        fields["data"] = _masked_text(data)
+    if "data_bytes" in fields:
+        fields["data_bytes"] = _masked_bytes(fields["data_bytes"])
     if fields.get("proxy"):
         fields["proxy"] = without_userinfo(fields["proxy"])
     return json.dumps(fields)
@@ -160,12 +168,36 @@ def _masked(value: Any) -> Any:
     return value if isinstance(value, dict) else "***"
 
 
-def _is_password(name: str) -> bool:
-    return any(word in name.lower() for word in _PASSWORDS)
+def _masked_json(value: Any) -> Any:
+    """Return a JSON value without what stands under the name of a secret, however deep."""
+    if isinstance(value, dict):
+        return {k: "***" if is_secret(k) else _masked_json(v) for k, v in value.items()}
+    return [_masked_json(member) for member in value] if isinstance(value, list) else value
+
+
+def _masked_text(text: str) -> str:
+    """Return a body without its secrets: of JSON, of form fields, else all that names one."""
+    if not is_secret(text):
+        return text
+    try:
+        return json.dumps(_masked_json(json.loads(text)))
+    except (ValueError, RecursionError):
+        pass
+    try:
+        fields = parse_qsl(text, keep_blank_values=True, strict_parsing=True)
+    except ValueError:
+        return "***"
+    if not all(_FIELD.fullmatch(name) for name, _ in fields):
+        return "***"
+    return urlencode([(name, "***" if is_secret(name) else value) for name, value in fields])
+
+
+def _masked_bytes(coded: str) -> str:
+    text = base64.b64decode(coded).decode("utf-8", "replace")
+    masked = _masked_text(text)
+    return coded if masked == text else base64.b64encode(masked.encode()).decode()
 
 
 def without_userinfo(url: str) -> str:
-    """Take "user:password@" out of a URL of any scheme."""
-    scheme, mark, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
+    """Take "user:password@" out of a URL of any scheme, or of none."""
+    return without_passwords(url) if "://" in url else _USERINFO.sub("", url)

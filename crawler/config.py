@@ -119,7 +119,7 @@ class Fetch(Section, frozen=True, kw_only=True):
     proxy: str | None = None
     """The URL of a proxy for every request; see `[proxy]` for several of them."""
     headers: dict[str, str] = {}
-    """Headers sent with every request."""
+    """Headers sent with every request; those that may be secret only to origins that seeds name."""
     base_url: str | None = None
     """What the start URLs of a spider are relative to."""
     pool_size: Positive | None = None

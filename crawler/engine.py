@@ -17,7 +17,7 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
-from crawler import pace, redirects, retry, scan, urls
+from crawler import pace, redirects, retry, scan
 from crawler.address import address_of
 from crawler.callbacks import Collector
 from crawler.clients.doors import Doors
@@ -26,7 +26,8 @@ from crawler.config import Config
 from crawler.errors import CrawlerError, FetchError, StoreError
 from crawler.fetcher import Fetcher
 from crawler.frontier import Frontier
-from crawler.gate import Gate, Verdict
+from crawler.gate import Gate, Verdict, reason_of
+from crawler.kinds import STREAM
 from crawler.novelty import Novelty
 from crawler.outcome import Outcome, having
 from crawler.page import Response, ScrapedPage, Visit
@@ -175,7 +176,7 @@ class Engine:
         if self._gate is not None:
             verdict = self._gate.verdict(host, todo.url)  # FetchError: the host cannot be had
             if verdict is not Verdict.PASS:
-                return Visit(todo, _REFUSED[verdict], time.time())
+                return Visit(todo, _REFUSED[verdict], time.time(), error=reason_of(host))
         order = self._config.engine.order
         request = from_todo(todo, priority_of(todo.rank, todo.depth, order))
         if request.kind and request.kind != SITEMAP:
@@ -231,22 +232,27 @@ class Engine:
 
     def _redirect(self, visit: Visit, request: Request, response: Response) -> None:
         """Make the redirect a link that goes back through the frontier."""
-        target = redirects.location_of(response.headers, request.url)
-        if target is None:
-            visit.outcome = Outcome.BAD_REDIRECT
-            visit.error = f"no http(s) URL in Location: {response.headers.get('Location')!r:.200}"
+        try:
+            following = redirects.following(
+                request,
+                response.status,
+                response.headers,
+                most=self._config.fetch.max_redirects,
+                socket=request.kind == STREAM,
+            )
+        except FetchError as error:
+            visit.outcome, visit.error = Outcome(error.outcome), str(error)
             return
-        following = redirects.onward(request, response.status, target)
+        if following is None:
+            visit.outcome, visit.error = Outcome.BAD_REDIRECT, "a redirect without a Location"
+            return
         back = redirects.comes_back(request, following)
         new_cookie = "Set-Cookie" in response.headers
-        if request.hops >= self._config.fetch.max_redirects or (back and not new_cookie):
+        if back and not new_cookie:
             visit.outcome = Outcome.TOO_MANY_REDIRECTS
-            visit.error = f"{request.hops} redirects from {following.origin}, then to {target}"
-        elif redirects.betrays(request, following):
-            visit.outcome = Outcome.BAD_REDIRECT
-            visit.error = f"it would take the secret of a form to {urls.host_of(target)}"
+            visit.error = redirects.said_of_too_many(request, following)
         else:
-            visit.redirect_to = target
+            visit.redirect_to = following.url
             again = new_cookie and (back or request.method != following.method)
             self._collector.redirect(visit, following, again=again)
 

@@ -29,11 +29,25 @@ CrawlerError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+
+_USERINFO = re.compile(r"([a-z][a-z0-9+.\-]*:[/\\]+)[^\s/\\?#<>]*@", re.IGNORECASE)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text in which no URL says "user:password@" any more."""
+    return _USERINFO.sub(r"\1", text) if "@" in text else text
 
 
 class CrawlerError(Exception):
-    """Anything that Crawlkeep raises on purpose; its text names the thing and the way out."""
+    """Anything that Crawlkeep raises on purpose; its text names the thing and the way out.
+
+    No URL in the text says "user:password@": errors are stored, logged and shown.
+    """
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(without_passwords(one) if isinstance(one, str) else one for one in said))
 
 
 class UsageError(CrawlerError):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 
 import aiohttp
 
-from crawler.errors import AddressRefused, FetchError
+from crawler.errors import AddressRefused, FetchError, without_passwords
 from crawler.page import Outcome
 
 _TLS = (
@@ -32,7 +31,6 @@ _OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Ou
     (ValueError, Outcome.PROTOCOL_ERROR),  # what aiohttp says to headers and URLs it cannot take
 )
 _LASTING = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
-_USERINFO = re.compile(r"//[^/@\s]*@")
 _LONGEST = 500  # characters of a client's message: a parser quotes what it could not read
 
 
@@ -53,7 +51,7 @@ def named(error: BaseException) -> FetchError:
 
 def _text(error: BaseException) -> str:
     """Give the class and message, without the credentials of a proxy and without an essay."""
-    text = _USERINFO.sub("//", str(error))
+    text = without_passwords(str(error))
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -7,6 +7,7 @@ robots.txt, dedupe, politeness and the address guard hold for them as for any re
 from __future__ import annotations
 
 import asyncio
+import logging
 import mimetypes
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -28,14 +29,17 @@ from crawler.jars import Jars, add_by_hand
 from crawler.page import Outcome, Response
 from crawler.proxies import Proxies, Way
 from crawler.request import Request
-from crawler.secret import revealed
-from crawler.sessions import Sessions
+from crawler.secret import may_leave, revealed
+from crawler.sessions import Sessions, kept_home, send, shake_hands
 from crawler.wire import Auth, Proxy, Tls
+
+log = logging.getLogger("crawler")
 
 __all__ = ["Fetcher", "named"]
 
 _NOTHING: dict[str, Any] = {}
 _CHECKED = 100_000  # host names whose address check is remembered
+_TOLD = 20  # origins of which it is said that they get no secret headers
 _FORM = "application/x-www-form-urlencoded"
 _OF_PROXY = frozenset({407, 502, 504})  # what a proxy says in its own name (RFC 9110 section 15)
 
@@ -63,6 +67,7 @@ class Fetcher:
         self.jars = jars or Jars()
         self._cache = cache
         self._checked: set[str] = set()
+        self._unsent: set[str] = set()
         self._deadline = Deadline(settings.total_timeout)
         self._sessions: Sessions
 
@@ -76,7 +81,10 @@ class Fetcher:
         self._guard.lead_through(*in_turn, *self._proxy.hosts.values())
         if self._proxy.trust_env:
             self._guard.lead_through_environment()
-        self._special = bool(self._keys or self._by_host or self._proxies)
+        own = self._settings.headers
+        self._own = {name: value for name, value in own.items() if not may_leave(name)}
+        self._special = bool(self._keys or self._by_host or self._proxies or self._own)
+        self._special |= self._proxy.trust_env
         self._sessions = Sessions(
             settings,
             agent=self._agent,
@@ -121,9 +129,7 @@ class Fetcher:
             started, clock = time.time(), time.perf_counter()
             # One frame for the whole try, and no `async with`: each would cost at every resumption.
             with self._deadline if "timeout" not in options else nullcontext():
-                answer = await session.request(
-                    request.method, urls.wire(url), allow_redirects=False, **options
-                )
+                answer = await send(session, request.method, url, options)
                 try:
                     cap = self._cap if keep is None else keep
                     data, size = await answers.read(answer, cap, cut=keep is not None)
@@ -154,9 +160,7 @@ class Fetcher:
         try:
             session, options, way = self._prepared(request, body, unhurried)
             options.setdefault("timeout", self._sessions.timeout({}))
-            answer = await session.request(
-                request.method, urls.wire(request.url), allow_redirects=False, **options
-            )
+            answer = await send(session, request.method, request.url, options)
         except FetchError:
             raise
         except self._sessions.errors as error:
@@ -168,7 +172,10 @@ class Fetcher:
             raise self._failure(error, way) from error
 
     async def connect(self, request: Request, *, largest: int) -> aiohttp.ClientWebSocketResponse:
-        """Open a WebSocket (RFC 6455) where the request leads; `largest` caps one message."""
+        """Open a WebSocket (RFC 6455) where the request leads; `largest` caps one message.
+
+        HandshakeRedirected for a redirect, which is for the caller to judge.
+        """
         way: Way | None = None
         try:
             _, options, way = self._prepared(request, None, False)
@@ -177,10 +184,10 @@ class Fetcher:
             for name in ("timeout", "middlewares"):  # a handshake knows none of them
                 options.pop(name, None)
             async with asyncio.timeout(self._settings.connect_timeout):
-                socket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
-                    urls.wire(request.url), max_msg_size=largest, **options
+                elsewhere = _is_elsewhere(request)
+                return await shake_hands(
+                    session, request.url, options, largest=largest, elsewhere=elsewhere
                 )
-                return socket
         except FetchError:
             raise
         except self._sessions.errors as error:
@@ -193,6 +200,8 @@ class Fetcher:
         if urls.host_of(request.url) not in self._checked:
             self._check_address(request.url)
         way = self._way(request)
+        if way is not None or self._proxy.trust_env:
+            self._guard.check_unresolved(urls.hostname_of(request.url))
         try:
             options = self._options(request, way, body)
         except UsageError as error:  # a file that cannot be read, a secret that is not set
@@ -204,7 +213,7 @@ class Fetcher:
 
     def _check_address(self, url: str) -> None:
         """Refuse an address that is not public; names are checked when they resolve."""
-        self._guard.check_literal(urls.hostname_of(url))
+        self._guard.check(url)
         if len(self._checked) >= _CHECKED:
             self._checked.clear()
         self._checked.add(urls.host_of(url))
@@ -214,6 +223,8 @@ class Fetcher:
     def _options(self, request: Request, way: Way | None, body: Any) -> dict[str, Any]:
         """Give what aiohttp is told beyond method and URL."""
         headers = {name: revealed(value) for name, value in (request.headers or {}).items()}
+        if self._own:
+            self._add_own(request.url, headers)
         options: dict[str, Any] = {"headers": headers}
         data = body if body is not None else _body(request, headers)
         if data is not None:
@@ -225,8 +236,25 @@ class Fetcher:
         verdict = self._by_host.get(urls.hostname_of(request.url))
         if verdict is not None:
             options["ssl"] = verdict
+        if self._sessions.middlewares and _is_elsewhere(request):
+            options["middlewares"] = kept_home(self._sessions.middlewares)
         self._show_key(request, options)
         return options
+
+    def _add_own(self, url: str, headers: dict[str, str]) -> None:
+        """Add what of `fetch.headers` may be secret, to an origin that the user has named."""
+        host = urls.host_of(url)
+        if self._guard.is_named(host):
+            said = {name.lower() for name in headers}
+            headers |= {name: v for name, v in self._own.items() if name.lower() not in said}
+        elif len(self._unsent) < _TOLD and host not in self._unsent:
+            self._unsent.add(host)
+            log.warning(
+                "fetch.headers: %s not sent to %s, which no seed names; name it in a seed, or bind"
+                " the header to it in [auth]",
+                ", ".join(self._own),
+                host,
+            )
 
     def _show_key(self, request: Request, options: dict[str, Any]) -> None:
         """Add the credential that the configuration has for this URL."""
@@ -234,7 +262,8 @@ class Fetcher:
         if key is None:
             return
         if key.digest is not None:
-            options["middlewares"] = [*self._sessions.middlewares, key.digest]
+            known = options.get("middlewares", self._sessions.middlewares)
+            options["middlewares"] = [*known, key.digest]
         else:
             options["headers"].setdefault(key.header, key.value)
 
@@ -271,10 +300,17 @@ class Fetcher:
         return response
 
 
+def _is_elsewhere(request: Request) -> bool:
+    """Tell whether redirects have led a request to another origin than they began at."""
+    began = request.origin
+    return began is not None and urls.host_of(began) != urls.host_of(request.url)
+
+
 def _says_only_url(request: Request) -> bool:
     """Tell whether a request is a GET that needs nothing but the session's own settings."""
     return (
         request.method == "GET"
+        and request.origin is None
         and request.headers is None
         and request.cookies is None
         and request.session is None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from crawler import urls
+from crawler import redirects, urls
 from crawler.committer import Committer
 from crawler.errors import ConfigError, FetchError
 from crawler.fetcher import Fetcher
@@ -44,6 +44,7 @@ class Standing:
     rules: Robots | None
     expires: float  # by the clock of the event loop
     failure: FetchError | None = None  # why nothing of this host can be had
+    reason: str | None = None  # why it could not be had
 
 
 class Gate:
@@ -96,9 +97,9 @@ class Gate:
             if error.final or error.outcome in _LASTING:
                 host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, error)
                 return None
-            return self._again(host)
+            return self._again(host, f"robots.txt: {error}")
         if response.status >= 500 or response.status == 429:
-            return self._again(host)
+            return self._again(host, f"robots.txt answered {response.status}")
         body = response.body[:LIMIT] if response.status < 300 else b""
         row = RobotsRow(host.host_id, response.started, response.status, body)
         return self._keep(host, row)
@@ -117,7 +118,7 @@ class Gate:
         if delay is not None:
             self._frontier.slow_to(host, min(delay, self._max_delay))
 
-    def _again(self, host: HostQueue) -> None:
+    def _again(self, host: HostQueue, reason: str) -> None:
         """Let the host rest and be asked again, or shut it for a while."""
         host.failed += 1
         tries = self._tries.get(host.host_id, 0) + 1
@@ -127,7 +128,7 @@ class Gate:
             return
         self._tries.pop(host.host_id, None)
         self._committer.put_robots(RobotsRow(host.host_id, self._frontier.wall(), None, None))
-        host.robots = Standing(None, self._frontier.now() + _SHUT_FOR)
+        host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, reason=reason)
 
     def verdict(self, host: HostQueue, url: str) -> Verdict:
         """Say whether a URL of a known host may be fetched.
@@ -145,17 +146,20 @@ class Gate:
         return Verdict.PASS if standing.rules.allows(url, self._agent) else Verdict.DENIED
 
 
+def reason_of(host: HostQueue) -> str | None:
+    """Return why a host's robots.txt could not be had, None if it could."""
+    return host.robots.reason if isinstance(host.robots, Standing) else None
+
+
 async def robots_of(host: str, fetcher: Fetcher) -> Response:
     """Fetch a host's robots.txt, at the end of at most five redirects, across hosts too."""
-    response = await fetcher.fetch(Request(host + "/robots.txt"), keep=LIMIT)
-    for _ in range(_HOPS):
-        location = response.headers.get("Location")
-        if not (300 <= response.status < 400 and location):
-            break
-        target = urls.parse(location, response.url)
-        if target is None:
-            break
-        response = await fetcher.fetch(Request(target), keep=LIMIT)
+    request: Request | None = Request(host + "/robots.txt")
+    while request is not None:
+        response = await fetcher.fetch(request, keep=LIMIT)
+        try:
+            request = redirects.following(request, response.status, response.headers, most=_HOPS)
+        except FetchError:  # it leads nowhere: the host has none (RFC 9309 section 2.3.1.2)
+            request = None
     return response
 
 

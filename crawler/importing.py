@@ -12,7 +12,7 @@ from typing import Any
 
 from multidict import CIMultiDict
 
-from crawler import retry, urls
+from crawler import redirects, retry, urls
 from crawler.errors import UsageError
 from crawler.page import Outcome, Response, ScrapedPage, Visit
 from crawler.request import Candidate, Request, url_hash
@@ -98,8 +98,7 @@ def _visit(
     response = Response(url, status, CIMultiDict(headers), body, at, 0.0)
     visit = Visit(todo, retry.outcome_of(status), at, status, response)
     if visit.outcome is Outcome.REDIRECT:
-        location = response.headers.get("Location", "").strip()
-        visit.redirect_to = urls.parse(location, url) if location else None
+        visit.redirect_to = redirects.location_of(response.headers, url)
     elif visit.outcome is Outcome.OK and response.is_html:
         page = ScrapedPage(response, Request(url))
         visit.title, visit.links, visit.encoding = page.title, page.links, page.encoding

@@ -41,10 +41,38 @@ def expanded(text: str) -> str:
     return _VARIABLE.sub(lambda found: Secret(found[1] or found[2]).reveal(), text)
 
 
-SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
-"""Names of headers that are secrets whatever their value is."""
+_NAME = re.compile(
+    r"passw|passcode|passphrase|pass$|pwd|secret|token|credential|cookie|csrf|xsrf|signature"
+    r"|authori[sz]|authentic|oauth|session[-_]?(?:id|key)|(?:api|access|private)[-_]?key|key$"
+    r"|(?<![a-z])(?:pass|auth|key|otp|pin|sid|session)(?![a-z])",
+    re.IGNORECASE,
+)
 
 
-def is_secret(name: str, value: object) -> bool:
-    """Tell whether a header must not follow to another host, nor be shown."""
-    return isinstance(value, Secret) or name.lower() in SECRET_HEADERS
+def is_secret(name: str, value: object = "") -> bool:
+    """Tell whether a header or a field is not to be shown: by its name, or as it is a Secret."""
+    return isinstance(value, Secret) or (
+        _NAME.search(name) is not None and name.lower() != "idempotency-key"
+    )
+
+
+_NEGOTIATION = frozenset(
+    {
+        *("accept", "accept-charset", "accept-encoding", "accept-language", "user-agent", "from"),
+        *("cache-control", "pragma", "dnt", "priority", "save-data", "te", "connection"),
+        *("range", "if-range", "if-match", "if-none-match"),
+        *("if-modified-since", "if-unmodified-since", "upgrade-insecure-requests", "prefer"),
+        *("content-type", "content-language", "content-encoding", "idempotency-key"),
+    }
+)
+_OF_BROWSERS = ("sec-ch-", "sec-fetch-", "sec-gpc")
+
+
+def may_leave(name: str, value: object = "") -> bool:
+    """Tell whether a header may go to another origin than the one it was meant for.
+
+    Only what negotiates content, describes the body or asks for a part does: Fetch drops
+    Authorization alone on a redirect, but a key may be in any header that a user makes up.
+    """
+    name = name.lower()
+    return not isinstance(value, Secret) and (name in _NEGOTIATION or name.startswith(_OF_BROWSERS))

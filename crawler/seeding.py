@@ -37,7 +37,7 @@ async def seed(
     async for request in _each(spider):
         if not isinstance(request, Request):
             raise SpiderError(f"{spider.name}.start() gave {request!r:.80}; give Request(url)")
-        guard.trust(urls.hostname_of(request.url))
+        guard.name(request.url)
         host, scope = urls.host_of(request.url), linker.scope
         if host not in hosts or (scope.kind == "prefix" and not scope.allows(request.url)):
             hosts.add(host)

@@ -1,20 +1,38 @@
-"""aiohttp sessions: one for each cookie jar and way out, over shared connection pools."""
+"""aiohttp sessions: one for each cookie jar and way out, over shared connection pools.
+
+The one door to aiohttp's client: `send` and `shake_hands` alone call it, and neither lets it follow
+a redirect, which nobody would have judged.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
 import aiohttp
-from aiohttp import ClientRequest, ClientSession, ClientTimeout, TCPConnector, hdrs
+from aiohttp import (
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    TCPConnector,
+    hdrs,
+)
 
+from crawler import redirects, urls
 from crawler.coding import ACCEPT
 from crawler.config import Fetch
-from crawler.errors import ConfigError
+from crawler.errors import ConfigError, FetchError
 from crawler.guard import Guard, GuardedResolver
 from crawler.jars import Jars
+from crawler.page import Outcome, Response
+from crawler.secret import may_leave
 from crawler.set_cookie import joined
 from crawler.tls import context_of
 from crawler.wire import Proxy, Tls
@@ -53,6 +71,7 @@ class Sessions:
         self._agent, self._guard = agent, guard
         self._limit = _affordable(settings.pool_size or connections)
         self.middlewares = [_loaded(name) for name in settings.middlewares]
+        self.headers = {k: v for k, v in settings.headers.items() if may_leave(k)}
         self._connectors: dict[tuple[str, bool], aiohttp.BaseConnector] = {}
         self._open: dict[tuple[str, str, bool], ClientSession] = {}
         self._ssl = context_of(tls, verify=settings.verify_tls)
@@ -86,7 +105,7 @@ class Sessions:
             cookie_jar=self._jars[name],  # type: ignore[arg-type]
             request_class=_Request,
             trust_env=self._proxy.trust_env,
-            middlewares=self.middlewares,
+            middlewares=self._of_sockets() if sockets else self.middlewares,
             max_line_size=settings.max_header,
             max_field_size=settings.max_header,
             max_headers=settings.max_headers,
@@ -94,9 +113,14 @@ class Sessions:
                 "User-Agent": self._agent,
                 "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
                 "Accept-Encoding": ACCEPT,
-                **settings.headers,
+                **self.headers,
             },
         )
+
+    def _of_sockets(self) -> list[Callable[..., Any]]:
+        """Give the middlewares of a session for sockets; `ws_connect` takes none of its own."""
+        known = kept_home(self.middlewares) if self.middlewares else []
+        return [_stop_at_redirect, *known]
 
     def timeout(self, own: Mapping[str, float | None]) -> ClientTimeout:
         """Give the time-outs of the settings, each replaced by a request's own."""
@@ -159,6 +183,84 @@ class Sessions:
         for connector in self._connectors.values():
             await connector.close()
         await asyncio.sleep(0)  # lets the transports say goodbye
+
+
+def send(
+    session: ClientSession, method: str, url: str, options: Mapping[str, Any]
+) -> Awaitable[ClientResponse]:
+    """Return the request on its way; it is no coroutine, as that would be one more to resume."""
+    return session.request(method, urls.wire(url), allow_redirects=False, **options)
+
+
+class HandshakeRedirected(FetchError):
+    """A WebSocket handshake was answered by a redirect, which is in `response`."""
+
+    def __init__(self, response: Response) -> None:
+        where = response.headers.get("Location", "")
+        super().__init__(f"redirected to {where!r:.200}", Outcome.REDIRECT)
+        self.response = response
+
+
+async def shake_hands(
+    session: ClientSession,
+    url: str,
+    options: Mapping[str, Any],
+    *,
+    largest: int,
+    elsewhere: bool = False,
+) -> ClientWebSocketResponse:
+    """Open a WebSocket over a session for sockets; HandshakeRedirected instead of following.
+
+    `elsewhere`: a redirect has led to another origin, see `kept_home`.
+    """
+    token = _led_away.set(elsewhere)
+    try:
+        socket: ClientWebSocketResponse = await session.ws_connect(
+            urls.wire(url), max_msg_size=largest, **options
+        )
+    finally:
+        _led_away.reset(token)
+    return socket
+
+
+async def _stop_at_redirect(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Raise HandshakeRedirected: `ws_connect` cannot be told to follow no redirect."""
+    started, clock = time.time(), time.perf_counter()
+    answer = await handler(request)
+    if answer.status not in redirects.STATUSES:
+        return answer
+    cookies = answer.headers.getall("Set-Cookie", ())
+    if cookies and request.session is not None:
+        request.session.cookie_jar.update_cookies_from_headers(cookies, request.url)
+    answer.close()
+    elapsed = time.perf_counter() - clock
+    url = urls.parse(str(request.url)) or str(request.url)
+    raise HandshakeRedirected(Response(url, answer.status, answer.headers, b"", started, elapsed))
+
+
+_before: ContextVar[frozenset[str]] = ContextVar("headers before the middlewares")
+_led_away = ContextVar("a handshake at another origin", default=True)
+
+
+def kept_home(middlewares: list[Callable[..., Any]]) -> list[Callable[..., Any]]:
+    """Return middlewares for a request that a redirect has led to another origin.
+
+    What they add then and may be secret is taken off again: they were written for another one.
+    """
+    return [_note_headers, *middlewares, _take_off_headers]
+
+
+async def _note_headers(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    _before.set(frozenset(name.lower() for name in request.headers))
+    return await handler(request)
+
+
+async def _take_off_headers(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    known = _before.get()
+    for name in {*request.headers} if _led_away.get() else ():
+        if name.lower() not in known and not may_leave(name):
+            del request.headers[name]
+    return await handler(request)
 
 
 def _affordable(connections: int) -> int:

@@ -125,7 +125,11 @@ def read_warc(file: IO[bytes]) -> Iterator[tuple[str, int, dict[str, str], bytes
     from warcio.exceptions import ArchiveLoadFailed
 
     try:
-        for record in ArchiveIterator(file):
+        records = ArchiveIterator(file)
+        # Header bytes as the HTTP client reads them: warcio takes what is no UTF-8 for Latin-1,
+        # and a Location for another URL than the one that was crawled.
+        records.loader.http_parser.decode_header = _decoded
+        for record in records:
             if record.rec_type != "response" or record.http_headers is None:
                 continue
             url = urls.parse(record.rec_headers.get_header("WARC-Target-URI") or "")
@@ -143,6 +147,10 @@ def read_warc(file: IO[bytes]) -> Iterator[tuple[str, int, dict[str, str], bytes
         # warcio meets a record that is cut short with whatever error comes first.
         name = getattr(file, "name", "it")
         raise UsageError(f"{name} is no WARC file, or is damaged: {error!s:.100}") from None
+
+
+def _decoded(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")
 
 
 def _time(text: str | None) -> float:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from crawler import parse, urls
+from crawler.canonical import OPTIONAL_STEPS
 from crawler.config import Config
 from crawler.errors import ConfigError
 from crawler.following import Following, Wishes, steps_of
@@ -51,13 +52,25 @@ class Laws(NamedTuple):
         return self.config.politeness.user_agent
 
 
-def why(reader: Reader, url: str, rules: Sequence[Rule], domains: Sequence[str] = ()) -> list[Line]:
+def why(
+    reader: Reader,
+    url: str,
+    rules: Sequence[Rule],
+    domains: Sequence[str] = (),
+    *,
+    known: Sequence[str] = (),
+) -> list[Line]:
     """Give everything there is to say about a canonical URL, in the order of its life.
 
-    `rules` and `domains` are those of the spider, whose code the store does not hold.
+    `rules` and `domains` are those of the spider, whose code the store does not hold. So are the
+    `known` steps of `links.canonicalize`: of others that are code, only the name is told.
     """
     laws = laws_of(reader, rules, domains)
+    laws, foreign = _without_code(laws, known)
     found = [Line("url", url), *_life(reader, url)]
+    for step in foreign:
+        text = f"{step} of links.canonicalize is not run: a store names no code; name the --spider"
+        found.append(Line("note", text))
     settled = urls.canonicalize(url, steps_of(laws.config.links.canonicalize)) or url
     if settled != url:
         found += [Line("visited as", settled), *_life(reader, settled)]
@@ -82,6 +95,17 @@ def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> La
     return Laws(
         config, tuple(rules), scope, _endless(reader) if config.traps.endless_after else _NO
     )
+
+
+def _without_code(laws: Laws, known: Sequence[str]) -> tuple[Laws, list[str]]:
+    """Return the laws with the steps that are known or our own, and the names of the others."""
+    links = laws.config.links
+    foreign = [s for s in links.canonicalize if s not in known and s not in OPTIONAL_STEPS]
+    if not foreign:
+        return laws, foreign
+    kept = [step for step in links.canonicalize if step not in foreign]
+    links = msgspec.structs.replace(links, canonicalize=kept)
+    return laws._replace(config=msgspec.structs.replace(laws.config, links=links)), foreign
 
 
 _NO: frozenset[str] = frozenset()

@@ -32,7 +32,7 @@ FLOORS = [
         *("following", "novelty", "wallsigns", "walls"),
     ],
     [
-        *("store", "failures", "auth", "tls", "address", "guard", "proxies"),
+        *("store", "failures", "auth", "tls", "address", "special_purpose", "guard", "proxies"),
         *("jars", "sessions", "cache", "deadline", "answers", "fetcher"),
     ],
     [

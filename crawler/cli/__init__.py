@@ -6,14 +6,16 @@ looks at a store starts in a tenth of a second.
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from crawler.cli.visible import guarded_terminal
 from crawler.errors import CrawlerError, StoreFull, UsageError
 from crawler.version import __version__
 
@@ -59,8 +61,20 @@ class LazyGroup(TyperGroup):
             return None
         module, function = COMMANDS[cmd_name]
         app = _app()
-        app.command(cmd_name)(getattr(import_module(f"crawler.cli.{module}"), function))
+        command = getattr(import_module(f"crawler.cli.{module}"), function)
+        app.command(cmd_name)(_behind_the_door(command))
         return typer.main.get_command(app)
+
+
+def _behind_the_door(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that runs with the terminal guarded; its help and usage are our own text."""
+
+    @functools.wraps(command)
+    def guarded(*positional: Any, **named: Any) -> None:
+        with guarded_terminal():
+            command(*positional, **named)
+
+    return guarded
 
 
 def _app(**options: Any) -> typer.Typer:
@@ -98,6 +112,12 @@ def crawler(
     """
 
 
+def _complain(error: Exception) -> None:
+    """Say in one line what went wrong."""
+    with guarded_terminal():
+        print(f"crawler: {error}", file=sys.stderr)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and give its exit code; what went wrong is one line on stderr."""
     try:
@@ -105,9 +125,9 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except CrawlerError as error:
-        print(f"crawler: {error}", file=sys.stderr)
+        _complain(error)
         return WRONG_USAGE if isinstance(error, (UsageError, StoreFull)) else FAILED
     except OSError as error:
-        print(f"crawler: {error}", file=sys.stderr)
+        _complain(error)
         return FAILED
     return 0

@@ -127,7 +127,10 @@ def _spider(name: str | None, path: Path, arguments: list[str]) -> Spider:
     with Reader(path) as reader:
         owner = [v for (v,) in reader.query("SELECT value FROM crawl WHERE key = 'spider'").rows]
         if owner != ["site"]:
-            raise UsageError(f"{path} was crawled by a spider: crawler recrawl {owner[0]}")
+            # A path or module that a store names is not to be pasted into a command line.
+            named = str(owner[0]) if owner else ""
+            named = named if named.replace("-", "_").isidentifier() else "SPIDER"
+            raise UsageError(f"{path} was crawled by a spider: crawler recrawl {named}")
         seeds = reader.query("SELECT url FROM pages WHERE depth = 0 AND parent_id IS NULL").rows
         return SiteSpider(*[url for (url,) in seeds])
 

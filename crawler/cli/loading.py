@@ -58,6 +58,18 @@ def find(text: str) -> type[Spider]:
     return _named(text)
 
 
+def shown(name: str) -> type[Spider]:
+    """Return the spider whose name a file in `spiders/` shows; no other file is run.
+
+    For names that are data: a path, a module or a computed name is unknown here. SpiderError then.
+    """
+    files = [known.file for known in survey() if known.name == name and not known.problem]
+    for kind in _kinds(_run_file(files[0])) if files else ():
+        if kind.name == name:
+            return kind
+    raise SpiderError(f"no file in {SPIDERS}/ shows a spider {name!r}")
+
+
 def survey() -> list[Found]:
     """Read every file of `spiders/`, without running it, and give the spiders in it by name."""
     found = [spider for file in _files() for spider in _read(file)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crawler import retry, urls
+from crawler import redirects, retry, urls
 from crawler.config import Config
 from crawler.errors import FetchError
 from crawler.fetcher import Fetcher
@@ -45,27 +45,23 @@ class Look:
 
 async def look(url: str, config: Config) -> Look:
     """Fetch a canonical URL and follow its redirects; what robots.txt denies is still fetched."""
-    guard = Guard([urls.hostname_of(url)], allow_private=config.fetch.allow_private)
+    guard = Guard(allow_private=config.fetch.allow_private)
+    guard.name(url)
     async with Fetcher(
         config.fetch, agent=config.agent, guard=guard, connections=2, config=config
     ) as fetcher:
         found = Look()
-        target: str | None = url
-        for _ in range(config.fetch.max_redirects + 1):
-            if target is None:
-                break
-            target = await _step(found, target, fetcher, config)
-        else:
-            found.hops[-1].outcome = Outcome.TOO_MANY_REDIRECTS
+        request: Request | None = Request(url)
+        while request is not None:
+            request = await _step(found, request, fetcher, config)
         return found
 
 
-async def _step(found: Look, url: str, fetcher: Fetcher, config: Config) -> str | None:
-    """Add one hop, and give the URL to which it redirects."""
-    hop = Hop(url, Outcome.OK)
+async def _step(found: Look, request: Request, fetcher: Fetcher, config: Config) -> Request | None:
+    """Add one hop, and give the request to which it redirects."""
+    hop = Hop(request.url, Outcome.OK)
     found.hops.append(hop)
     await _ask_robots(hop, fetcher, config)
-    request = Request(url)
     try:
         response = await fetcher.fetch(request)
     except FetchError as error:
@@ -73,11 +69,11 @@ async def _step(found: Look, url: str, fetcher: Fetcher, config: Config) -> str 
         return None
     hop.status, hop.elapsed = response.status, response.elapsed
     hop.outcome = retry.outcome_of(response.status)
-    target = _target(response, hop)
-    if target is None:
+    following = _following(request, response, hop, config.fetch.max_redirects)
+    if following is None and hop.outcome is not Outcome.TOO_MANY_REDIRECTS:
         found.page = ScrapedPage(response, request)
         _look_for_wall(hop, found.page, config)
-    return target
+    return following
 
 
 def _look_for_wall(hop: Hop, page: ScrapedPage, config: Config) -> None:
@@ -87,13 +83,15 @@ def _look_for_wall(hop: Hop, page: ScrapedPage, config: Config) -> None:
         hop.outcome = Outcome.WALLED if hop.outcome is Outcome.OK else hop.outcome
 
 
-def _target(response: Response, hop: Hop) -> str | None:
-    if hop.outcome is not Outcome.REDIRECT:
+def _following(request: Request, response: Response, hop: Hop, most: int) -> Request | None:
+    try:
+        found = redirects.following(request, response.status, response.headers, most=most)
+    except FetchError as error:
+        hop.outcome, hop.error = Outcome(error.outcome), str(error)
         return None
-    target = urls.parse(response.headers.get("Location", "").strip(), response.url)
-    if target is None:
-        hop.outcome = Outcome.BAD_REDIRECT
-    return target
+    if found is None and hop.outcome is Outcome.REDIRECT:
+        hop.outcome, hop.error = Outcome.BAD_REDIRECT, "a redirect without a Location"
+    return found
 
 
 async def _ask_robots(hop: Hop, fetcher: Fetcher, config: Config) -> None:

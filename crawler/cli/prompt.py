@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO, cast
 
 from crawler.cli.table import write_table
+from crawler.cli.visible import raw
 from crawler.errors import QueryError
 from crawler.query import WORDS, Reader
 
@@ -90,6 +91,7 @@ def _reader(names: dict[str, list[str]]) -> Callable[[str], str]:
     try:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import Completer, Completion
+        from prompt_toolkit.output import create_output
     except ImportError:
         print("for a better prompt: pip install 'crawlkeep[prompt]'", file=sys.stderr)
         return _readline(names)
@@ -101,7 +103,11 @@ def _reader(names: dict[str, list[str]]) -> Callable[[str], str]:
             for word in offers(names, text) if begun or text.endswith((" ", ".")) else ():
                 yield Completion(word, -begun)
 
-    session: PromptSession[str] = PromptSession(completer=Names(), complete_while_typing=True)
+    session: PromptSession[str] = PromptSession(
+        completer=Names(),
+        complete_while_typing=True,
+        output=create_output(cast(TextIO, raw(sys.stdout))),
+    )
     return session.prompt
 
 

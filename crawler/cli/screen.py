@@ -8,6 +8,9 @@ import shutil
 import sys
 from typing import IO
 
+from crawler.cli.visible import raw, visible
+from crawler.errors import without_passwords
+
 _TALKATIVE = ("aiosqlite", "asyncio")  # at debug they tell every statement, with its values
 _CLEAR = "\r\x1b[2K"
 
@@ -16,21 +19,21 @@ class Screen:
     """Standard error: lines that stay, and on a terminal one line below them that changes."""
 
     def __init__(self, stream: IO[str] | None = None, *, quiet: bool = False) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = raw(stream or sys.stderr)
         self.quiet = quiet
         self.live = not quiet and self._stream.isatty() and os.environ.get("TERM") != "dumb"
         self._line = ""
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
-        clear = _CLEAR if self._line else ""
+        clear, text = _CLEAR if self._line else "", without_passwords(visible(text))
         self._stream.write(f"{clear}{text}\n{self._line}")
         self._stream.flush()
 
     def show(self, text: str) -> None:
         """Replace the line that changes; an empty text removes it."""
         width = shutil.get_terminal_size().columns - 1
-        self._line = text[:width]
+        self._line = visible(text)[:width]
         self._stream.write(_CLEAR + self._line)
         self._stream.flush()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, Any
 
+from crawler.cli.visible import raw, visible
 from crawler.query import Rows
 
 _WIDEST = 80  # characters of one cell in a plain table
@@ -22,10 +23,10 @@ def _draw(rows: Rows, out: IO[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*rows.columns)
+    table = Table(*map(visible, rows.columns))
     for row in rows.rows:
         table.add_row(*map(cell, row))
-    Console(file=out, markup=False, highlight=False).print(table)
+    Console(file=raw(out), markup=False, highlight=False).print(table)
 
 
 def _align(rows: Rows, out: IO[str]) -> None:
@@ -47,4 +48,4 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
-    return " ".join(str(value).split()) if isinstance(value, str) else str(value)
+    return visible(" ".join(value.split())) if isinstance(value, str) else str(value)

@@ -43,7 +43,8 @@ def why(
         kind, note = _spider(reader, spider)
         rules = kind.rules if kind is not None else ()
         domains = kind.allowed_domains if kind is not None else ()
-        lines = ask(reader, target, rules, domains)
+        steps = kind.settings.get("links", {}).get("canonicalize", ()) if kind is not None else ()
+        lines = ask(reader, target, rules, domains, known=steps)
     write(lines)
     if note:
         print(f"{'note':10} {note}")
@@ -56,8 +57,12 @@ def write(lines: Sequence[Line]) -> None:
 
 
 def _spider(reader: Reader, named: str | None) -> tuple[type[Spider] | None, str]:
-    """Give the class of the store's spider, or say why its rules are not known."""
-    from crawler.cli.loading import find
+    """Return the class of the store's spider, or say why its rules are not known.
+
+    A store is data: what it names is looked up among the spiders in `spiders/`, and no file, module
+    or class that it names is imported. Only `--spider` may name one.
+    """
+    from crawler.cli.loading import find, shown
     from crawler.errors import SpiderError
     from crawler.spider import SitemapSpider, SiteSpider
 
@@ -66,9 +71,9 @@ def _spider(reader: Reader, named: str | None) -> tuple[type[Spider] | None, str
     for built_in in (SiteSpider, SitemapSpider):
         if name == built_in.name:
             return built_in, ""
+    if named is not None:
+        return find(named), ""
     try:
-        return find(name), ""
+        return shown(str(name)), ""
     except SpiderError as error:
-        if named is not None:
-            raise
         return None, f"the rules of the spider are not known here ({error}); name it: --spider"

@@ -160,6 +160,23 @@ class ApiClient(Client):
         retries: Retries | None = None,
     ) -> ApiResponse:
         """Call with any method; `retries` replaces the client's own for this call."""
+        return await self._call(
+            method, path, json=json, params=params, headers=headers, expect=expect, retries=retries
+        )
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        expect: type | None = None,
+        retries: Retries | None = None,
+        found: bool = False,
+    ) -> ApiResponse:
+        """Call; `found` where a server has named the URL, whose host is not trusted then."""
         url = self.url_of(path, params)
         sent = dict(headers) if headers else {}
         body = None if json is None else _dumped(json)
@@ -169,7 +186,7 @@ class ApiClient(Client):
             # draft-ietf-httpapi-idempotency-key-header: a server that knows it acts only once
             sent.setdefault("Idempotency-Key", str(uuid.uuid4()))
 
-        fetch = partial(self._caller.fetch, method, url, headers=sent, body=body)
+        fetch = partial(self._caller.fetch, method, url, headers=sent, body=body, found=found)
         try:
             answer = await persist(fetch, retries or self._retries, limit=self._limit)
         except FetchError as error:
@@ -233,7 +250,7 @@ class ApiClient(Client):
             if url in seen:
                 raise PagingLoop(f"{self.base_url}: the page {url} comes again; is it the last?")
             seen.add(url)
-            answer = await self.get(url)
+            answer = await self._call("GET", url, found=len(seen) > 1)
             yield answer
             ask = paging.next(Ask(answer.url), answer.data, answer.headers)
 

@@ -21,20 +21,21 @@ from crawler.fetcher import Fetcher
 from crawler.guard import Guard
 from crawler.page import Outcome, Response
 from crawler.request import Request
+from crawler.secret import may_leave
+from crawler.sessions import HandshakeRedirected
 
 Body = bytes | Callable[[], Any] | None
 """What is sent: bytes, or a function that gives a fresh aiohttp payload for every try."""
-
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Caller:
     """A fetcher of one's own; use it as an async context manager.
 
     A host that the caller names is trusted, one that only a redirect names must be public.
-    `private` headers go to the host of `home` alone. Texts of `secrets` never show in an error.
+    `private` headers, and those of `headers` that may be secret, go to the host of `home` alone.
+    Texts of `secrets` never show in an error.
     `timeout` is the total in seconds for one request, `patience` the time for two pieces of an
-    answer, where they differ from the configuration; `headers` are sent with every request.
+    answer, where they differ from the configuration; the other `headers` go with every request.
     """
 
     def __init__(
@@ -49,10 +50,12 @@ class Caller:
         private: Mapping[str, str] | None = None,
         secrets: tuple[str, ...] = (),
     ) -> None:
-        self.config = _changed(config or Config(), timeout, patience, headers)
-        self._home, self._private = home, dict(private or {})
+        open_to_all = {k: v for k, v in (headers or {}).items() if may_leave(k)}
+        self.config = _changed(config or Config(), timeout, patience, open_to_all)
+        own = {k: v for k, v in (headers or {}).items() if not may_leave(k)}
+        self._home, self._private = home, {**own, **(private or {})}
         self._secrets = tuple(secret for secret in secrets if secret)
-        self._trusted: set[str] = set()
+        self._known: set[str] = set()
         self._is_open = False
         self._guard = Guard(allow_private=self.config.fetch.allow_private)
         self._fetcher = Fetcher(
@@ -100,20 +103,22 @@ class Caller:
         except FetchError as error:
             raise self._named(error) from None
 
-    def _request(self, method: str, url: str, headers: Mapping[str, str] | None) -> Request:
+    def _request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, *, found: bool = False
+    ) -> Request:
         if not self._is_open:
             raise UsageError("the client is not open; use it inside `async with`")
         request = Request(url, method, headers=headers or None)
         host = urls.host_of(request.url)
-        if host not in self._trusted:
-            self._trusted.add(host)
-            self._guard.trust(urls.hostname_of(request.url))
+        if not found and host not in self._known:
+            self._known.add(host)
+            self._guard.name(request.url)
         return request
 
     def _dressed(self, request: Request) -> Request:
         if not self._private or urls.host_of(request.url) != self._home:
             return request
-        return request.replace(headers={**(request.headers or {}), **self._private})
+        return request.replace(headers=_joined(self._private, request.headers or {}))
 
     @asynccontextmanager
     async def _open_one(
@@ -128,18 +133,8 @@ class Caller:
         self, request: Request, status: int, headers: Mapping[str, str]
     ) -> Request | None:
         """Give the request that a redirect asks for, None where the answer is none."""
-        if status not in _REDIRECTS or "Location" not in headers:
-            return None
-        target = redirects.location_of(headers, request.url)
-        if target is None:
-            location = headers["Location"]
-            raise FetchError(f"no http(s) URL in Location: {location!r:.200}", Outcome.BAD_REDIRECT)
-        if request.hops >= self.config.fetch.max_redirects:
-            raise FetchError(
-                f"{request.hops} redirects from {request.origin}, then to {target}",
-                Outcome.TOO_MANY_REDIRECTS,
-            )
-        return redirects.onward(request, status, target)
+        most = self.config.fetch.max_redirects
+        return redirects.following(request, status, headers, most=most)
 
     async def fetch(
         self,
@@ -149,9 +144,13 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         body: Body = None,
         unhurried: bool = False,
+        found: bool = False,
     ) -> Response:
-        """Give the whole answer, decoded; its `url` is where the redirects ended."""
-        request = self._request(method, url, headers)
+        """Give the whole answer, decoded; its `url` is where the redirects ended.
+
+        `found`: a server has named the URL and not the caller, so its host is not trusted.
+        """
+        request = self._request(method, url, headers, found=found)
         if body is not None and not callable(body):
             request = request.replace(data=body)
         try:
@@ -159,8 +158,6 @@ class Caller:
                 dressed = self._dressed(request) if self._private else request
                 sent = body() if callable(body) else None
                 answer = await self._fetcher.fetch(dressed, body=sent, unhurried=unhurried)
-                if answer.status not in _REDIRECTS:
-                    return answer
                 following = self._following(request, answer.status, answer.headers)
                 if following is None:
                     return answer
@@ -173,11 +170,26 @@ class Caller:
         self, url: str, *, headers: Mapping[str, str] | None = None, largest: int
     ) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket (RFC 6455); `url` is ws(s) or http(s), `largest` caps one message."""
-        request = self._dressed(self._request("GET", http_url(url), headers))
+        request = self._request("GET", redirects.http_url(url), headers)
+        while True:
+            try:
+                return await self._fetcher.connect(self._dressed(request), largest=largest)
+            except HandshakeRedirected as error:
+                request = self._after(request, error)
+            except FetchError as error:
+                raise self._named(error) from None
+
+    def _after(self, request: Request, answer: HandshakeRedirected) -> Request:
+        """Give the request to which a handshake redirects; FetchError where it does not."""
+        said = answer.response
+        most = self.config.fetch.max_redirects
         try:
-            return await self._fetcher.connect(request, largest=largest)
+            found = redirects.following(request, said.status, said.headers, most=most, socket=True)
         except FetchError as error:
             raise self._named(error) from None
+        if found is None:
+            raise FetchError("a redirect without a Location", Outcome.BAD_REDIRECT)
+        return found
 
     def redacted(self, text: str) -> str:
         """Give a text with the secrets blotted out."""
@@ -203,6 +215,12 @@ class Client:
         await self._caller.__aexit__(*exc)
 
 
+def _joined(headers: Mapping[str, str], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the headers with those of `over` in place of the same name, in any case."""
+    said = {name.lower() for name in over}
+    return {**{k: v for k, v in headers.items() if k.lower() not in said}, **over}
+
+
 def _changed(
     config: Config,
     timeout: float | None,
@@ -218,10 +236,3 @@ def _changed(
         headers={**fetch.headers, **(headers or {})},
     )
     return replace(config, fetch=fetch)
-
-
-def http_url(url: str) -> str:
-    """Give the http(s) URL of a ws(s) one: the same host and target, opened by a GET (RFC 6455)."""
-    scheme, colon, rest = url.partition(":")
-    known = {"ws": "http", "wss": "https"}.get(scheme.lower())
-    return f"{known}:{rest}" if known and colon else url

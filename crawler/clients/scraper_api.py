@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import msgspec
 from yarl import URL
 
 from crawler import urls
@@ -17,7 +18,7 @@ from crawler.config import Config
 from crawler.errors import ConfigError, FetchError
 from crawler.page import Outcome, Response
 from crawler.request import Request
-from crawler.secret import revealed
+from crawler.secret import may_leave, revealed
 
 KEY = "SCRAPER_API_KEY"
 BASE = "https://api.scraperapi.com/"
@@ -81,8 +82,14 @@ class ScraperApi(Client):
         self._retries = retries or Retries(3, first=1.0)
         self._slots = asyncio.Semaphore(concurrency)
         # The service answers when it is done: until then nothing is to be read.
+        # What the configuration sends to sites is not for the service.
+        known = config or Config()
+        headers = {k: v for k, v in known.fetch.headers.items() if may_leave(k)}
+        known = msgspec.structs.replace(
+            known, fetch=msgspec.structs.replace(known.fetch, headers=headers)
+        )
         self._caller = Caller(
-            config, connections=concurrency, timeout=timeout, patience=timeout, secrets=(key,)
+            known, connections=concurrency, timeout=timeout, patience=timeout, secrets=(key,)
         )
 
     def __repr__(self) -> str:

@@ -31,6 +31,7 @@ from crawler.errors import FetchError, SocketClosed
 from crawler.fetcher import Fetcher
 from crawler.page import Outcome, Visit
 from crawler.request import Candidate, Request, Todo
+from crawler.sessions import HandshakeRedirected
 
 _TOGETHER = 0.25  # seconds that a batch waits for more messages after its first
 _STEADY = 60.0  # seconds after which a connection was no failure, however it ends
@@ -115,7 +116,11 @@ class Streams:
             return None
         goes_on = False
         try:
-            batch = feed.gathering.result()
+            try:
+                batch = feed.gathering.result()
+            except HandshakeRedirected as redirected:
+                answer = redirected.response
+                return Visit(todo, Outcome.REDIRECT, answer.started, answer.status, answer)
             if not batch.messages and batch.end is not None and not feed.is_steady:
                 raise _named(batch.end)
             visit = Visit(todo, Outcome.OK, time.time(), 101)

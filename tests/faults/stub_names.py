@@ -26,8 +26,8 @@ class Names:
         raise socket.gaierror(socket.EAI_AGAIN, "no answer")
 
     def __call__(self, host: Any, port: Any, *rest: Any, **options: Any) -> list[Any]:
-        name = host.decode() if isinstance(host, bytes) else host
-        if not str(name).endswith(".example"):
+        name = str(host.decode() if isinstance(host, bytes) else host).removesuffix(".")
+        if not name.endswith(".example"):
             return real(host, port, *rest, **options)
         self.asked[name] = self.asked.get(name, 0) + 1
         answer = self.answers.get(name, socket.EAI_NONAME)
