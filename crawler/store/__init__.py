@@ -6,7 +6,7 @@ cross it are plain tuples, cheap to make by the thousand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -48,11 +48,22 @@ class CookieRow(NamedTuple):
     cookie: str | None  # JSON: value, coded value, whether host-only, attributes
 
 
+class Arrival(NamedTuple):
+    """A page that was fetched elsewhere: where its URL is new, `visit` makes what is stored.
+
+    It is seen and done in one commit and never queued, so no kill can leave it half way.
+    """
+
+    candidate: Candidate
+    visit: Callable[[Todo], Visit]
+
+
 @dataclass(slots=True)
 class Batch:
     """What one flush commits, all or nothing."""
 
     visits: list[Visit] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
     seeds: list[Candidate] = field(default_factory=list)
     hosts: list[HostRow] = field(default_factory=list)
     robots: list[RobotsRow] = field(default_factory=list)
@@ -62,7 +73,8 @@ class Batch:
     scope: Sequence[str] = ()  # with `seeded`: seeds beyond `start_urls` that widen the scope
 
     def __bool__(self) -> bool:
-        return bool(self.visits or self.seeds or self.hosts or self.robots or self.seeded)
+        some = self.visits or self.arrivals or self.seeds or self.hosts or self.robots
+        return bool(some or self.seeded)
 
 
 class Committed(NamedTuple):
