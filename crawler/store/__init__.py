@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from crawler.config import Revisit
 from crawler.page import Visit
 from crawler.request import Candidate, Todo
+from crawler.storefile import file_of
 
 _REVISIT = Revisit()
 
@@ -152,6 +153,12 @@ class Store(Protocol):
     async def robots(self, host_id: int) -> RobotsRow | None:
         """Give a host's robots.txt, None where it was never fetched."""
 
+    async def check(self) -> None:
+        """Raise StoreGone if what is written into is no longer what the address leads to.
+
+        Commits and the end of a run do so by themselves.
+        """
+
     async def close(self) -> None:
         """Give up the claim; nothing is committed here."""
 
@@ -168,8 +175,8 @@ def open_store(
     versions: int = 1,
     revisit: Revisit = _REVISIT,
 ) -> Store:
-    """Give the store behind an address: a file path, or a PostgreSQL DSN."""
+    """Give the store behind an address; StoreRefused for one that is no path of a file."""
     from crawler.store.sqlite import SqliteStore
 
     keep = Keep(bodies=bodies, links=links, versions=versions, revisit=revisit)
-    return SqliteStore(address, durable=durable, keep=keep)
+    return SqliteStore(file_of(address), durable=durable, keep=keep)

@@ -15,7 +15,17 @@ from crawler.errors import StoreError
 from crawler.items import Record
 from crawler.page import Visit
 from crawler.request import Candidate, Todo
-from crawler.store import Arrival, Batch, Committed, HostRow, Keep, cookies, novelties, revisits, texts
+from crawler.store import (
+    Arrival,
+    Batch,
+    Committed,
+    HostRow,
+    Keep,
+    cookies,
+    novelties,
+    revisits,
+    texts,
+)
 from crawler.store.items import ItemTables
 from crawler.store.rows import (
     BODY,

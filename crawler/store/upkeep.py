@@ -17,24 +17,40 @@ from crawler.errors import QueryError, StoreRefused
 from crawler.request import url_hash
 from crawler.store.causes import named
 from crawler.store.claim import Claim
+from crawler.storefile import StoreFile
 
 FAILED = "outcome NOT IN ('ok', 'redirect', 'not_modified', 'robots_denied', 'duplicate')"
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
+class Claimed(sqlite3.Connection):
+    """A connection to a store that is claimed, within a transaction."""
+
+    file: StoreFile
+
+    def step(self) -> None:
+        """Commit what was done, and begin the next transaction; StoreGone if the file is gone."""
+        self.execute("COMMIT")
+        self.file.check()
+        self.execute("BEGIN IMMEDIATE")
+
+
 @contextmanager
-def claimed(path: Path) -> Iterator[sqlite3.Connection]:
+def claimed(path: Path) -> Iterator[Claimed]:
     """Give a connection that alone writes; all of the block is one transaction."""
     if not path.is_file():
         raise StoreRefused(f"{path}: there is no such store; crawl into it first")
     claim = Claim(path)
     claim.take()
     try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=60)
+        db = sqlite3.connect(path, isolation_level=None, timeout=60, factory=Claimed)
         try:
             db.execute("BEGIN IMMEDIATE")
+            db.file = StoreFile(path)
+            db.file.note()
             yield db
             db.execute("COMMIT")
+            db.file.check()
         except sqlite3.DatabaseError as error:
             raise named(path, error) from error
         finally:
