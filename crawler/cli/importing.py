@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 def import_(
     file: Annotated[Path, typer.Argument(help="A WARC file, a list of URLs, or a sitemap.")],
-    store: Annotated[Path, typer.Option(help="The store, made where there is none.")],
+    store: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="The store: a file, made where there is none, or the name of one in data/.",
+        ),
+    ],
     seeds: Annotated[
         bool, typer.Option("--seeds", help="WARC: only queue its URLs, do not store its pages.")
     ] = False,
@@ -27,14 +33,16 @@ def import_(
 
     Example: crawler import crawl.warc.gz --store data/old.db
     """
+    from crawler.cli.stores import place
     from crawler.errors import UsageError
 
+    path = place(store, Path(store))
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file")
     other: list[str] = []
-    brought, what = asyncio.run(_bring(file, Path(store), seeds, spider, other))
+    brought, what = asyncio.run(_bring(file, path, seeds, spider, other))
     known = f"; {brought.known:,} more were known already" if brought.known else ""
-    print(f"{brought.new:,} {what} → {store}{known}", file=sys.stderr)
+    print(f"{brought.new:,} {what} → {path}{known}", file=sys.stderr)
     if other:
         print(f"left out, because it is no response of HTTP: {_some(other)}", file=sys.stderr)
 
