@@ -49,7 +49,7 @@ _OVERLAP = 300.0  # seconds between the begin of a visit and its commit, at the 
 
 def format_of(output: Path, asked: str | None) -> str:
     """Give the format by its name, else by the ending of the file; UsageError for none of them."""
-    ending = asked or output.suffix.removeprefix(".") or "jsonl"
+    ending = (asked or output.suffix.removeprefix(".") or "jsonl").lower()
     ending = _ENDINGS.get(ending, ending)
     if ending not in FORMATS:
         raise UsageError(f"{output}: no format for .{ending}; use --format {'|'.join(FORMATS)}")

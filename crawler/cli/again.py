@@ -205,7 +205,7 @@ def changes(
             stream(rows, "jsonl", sys.stdout.buffer, Wish())
             sys.stdout.buffer.flush()
         else:
-            write_table(rows, sys.stdout)
+            write_table(rows, sys.stdout, "with --json, or in a pipe")
 
 
 def _time(text: str) -> str:
