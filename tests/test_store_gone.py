@@ -195,6 +195,16 @@ def test_what_queues_again_and_what_parses_again_stop(stored: Path) -> None:
     assert not Claim(stored).path.exists()
 
 
+def test_what_a_command_stored_before_its_file_was_moved_is_in_it(stored: Path) -> None:
+    moved = stored.with_name("b.db")
+    with pytest.raises(StoreGone), claimed(stored) as db:
+        db.execute("UPDATE pages SET title = 'again'")
+        stored.rename(moved)
+        db.step()
+    assert [file.name for file in stored.parent.iterdir()] == ["b.db"]
+    assert rows(moved, "SELECT DISTINCT title FROM pages") == [("again",)]
+
+
 def test_a_step_within_a_command_stops(stored: Path) -> None:
     with pytest.raises(StoreGone), claimed(stored) as db:  # as reparse --apply does
         replace_file(stored)

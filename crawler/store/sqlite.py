@@ -130,9 +130,10 @@ class SqliteStore:
 
     async def _complete_moved(self) -> None:
         """Bring the log into a file that was moved away: SQLite leaves the two apart."""
-        [(busy, *_)] = await self._db.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
-        if not busy:
-            self._file.remove_rest()
+        with suppress(sqlite3.DatabaseError):  # what was wrong before is told already
+            [(busy, *_)] = await self._db.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            if not busy:
+                self._file.remove_rest()
 
     async def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._named_errors():

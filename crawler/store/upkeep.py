@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,17 @@ class Claimed(sqlite3.Connection):
         self.file.check()
         self.execute("BEGIN IMMEDIATE")
 
+    def leave(self) -> None:
+        """Give up what is not committed, and close; a file that was moved away is made complete."""
+        if self.in_transaction:
+            self.execute("ROLLBACK")
+        with suppress(sqlite3.DatabaseError):  # what was wrong before is told already
+            if self.file.missing:
+                [(busy, *_)] = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                if not busy:
+                    self.file.remove_rest()
+        self.close()
+
 
 @contextmanager
 def claimed(path: Path) -> Iterator[Claimed]:
@@ -44,9 +55,9 @@ def claimed(path: Path) -> Iterator[Claimed]:
     claim.take()
     try:
         db = sqlite3.connect(path, isolation_level=None, timeout=60, factory=Claimed)
+        db.file = StoreFile(path)
         try:
             db.execute("BEGIN IMMEDIATE")
-            db.file = StoreFile(path)
             db.file.note()
             yield db
             db.execute("COMMIT")
@@ -54,9 +65,7 @@ def claimed(path: Path) -> Iterator[Claimed]:
         except sqlite3.DatabaseError as error:
             raise named(path, error) from error
         finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            db.close()
+            db.leave()
     finally:
         claim.release()
 
