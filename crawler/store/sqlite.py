@@ -162,6 +162,8 @@ class SqliteStore:
         """Record how the run ended."""
         self._file.check()
         with self._named_errors():
+            if state == "failed":  # maybe of a lock, which was waited for already
+                await self._db.execute_fetchall("PRAGMA busy_timeout = 1000")
             await self._db.execute(
                 "UPDATE runs SET ended_at = ?, state = ?, reason = ?, pages = ?, errors = ?,"
                 " seconds = ? WHERE run_id = ?",
