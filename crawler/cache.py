@@ -21,6 +21,7 @@ from crawler.errors import ConfigError, FetchError
 from crawler.page import Outcome, Response
 from crawler.request import Request
 from crawler.store.rows import unpack
+from crawler.storefile import file_of
 from crawler.wire import Cache as Settings
 
 _PAGE = """
@@ -39,7 +40,7 @@ class Cache:
     """Finds stored answers by a request's URL, method and body."""
 
     def __init__(self, path: str | Path, *, mode: str) -> None:
-        self._path, self._replay = Path(path), mode == "replay"
+        self._path, self._replay = file_of(path), mode == "replay"
         self._db: aiosqlite.Connection
 
     async def open(self) -> None:

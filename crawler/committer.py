@@ -19,6 +19,7 @@ from crawler.store import Batch, Committed, CookieRow, HostRow, RobotsRow, Store
 
 _SLICE = 4000  # requests shown to the frontier at once: about 4 ms
 _LOADS = 64  # hosts loaded between two looks at what is to commit
+_LOOK = 2.0  # seconds between two looks whether the store is still there
 _BYTES = 32 << 20  # bytes of uncommitted bodies that are a flush, however few visits they are
 
 
@@ -91,6 +92,12 @@ class Committer:
             await self.flush()
             if self._closing and not self._batch:
                 return
+
+    async def watch(self) -> None:
+        """Look after the store until cancelled, also while there is nothing to commit."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            await self._store.check()
 
     def hold(self) -> None:
         """Take no more visits until `go`: somebody outside has not kept up."""

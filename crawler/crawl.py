@@ -27,6 +27,7 @@ from crawler.scope import registrable_domain
 from crawler.spider import SiteSpider, Spider, check, seeds_of
 from crawler.stats import Stats
 from crawler.store import Committed, State, Store, open_store
+from crawler.storefile import file_of
 from crawler.window import Rate
 
 _BACKLOG = 1000  # pages that `pages` keeps for a slow listener
@@ -76,7 +77,9 @@ class Crawler:
         for section, values in (settings or {}).items():
             merged.setdefault(section, {}).update(values)
         self.config = config or configuration.load(spider=merged)
-        self.address = str(store or Path("data") / f"{self.spider.name}.db")
+        if store is None:
+            store = Path("data") / f"{self.spider.name}.db"
+        self.address = str(file_of(store))
         self.stats = Stats()
         self.cookies = Jars()
         self.state: State
@@ -171,8 +174,10 @@ class Crawler:
             reason, state = "interrupted", "interrupted"
             raise
         finally:
-            await self._end_run(state, reason)
-            self.spider.closed(reason)
+            try:
+                await self._end_run(state, reason)
+            finally:
+                self.spider.closed(reason)
         return self.summary(state, reason)
 
     async def _end_run(self, state: str, reason: str) -> None:
@@ -306,7 +311,7 @@ def crawl(
     if max_pages is not None:
         merged.setdefault("engine", {})["max_pages"] = max_pages
     seed = urls.from_cli(url)
-    address = store or Path("data") / f"{store_name(seed)}.db"
+    address = Path("data") / f"{store_name(seed)}.db" if store is None else store
 
     async def run() -> Summary:
         async with Crawler(SiteSpider(seed), store=address, settings=merged) as crawler:

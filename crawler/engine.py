@@ -369,11 +369,13 @@ async def run_workers(
         async with asyncio.TaskGroup() as group:
             seeds = group.create_task(seeding)
             group.create_task(committer.run())
+            watch = group.create_task(committer.watch())
             parsing = group.create_task(engine.parser.run())
             tasks = [group.create_task(engine.work()) for _ in range(workers)]
             reaper = group.create_task(_reap(frontier, tasks, grace))
             await asyncio.wait(tasks)
             reaper.cancel()
+            watch.cancel()
             seeds.cancel()
             parsing.cancel()
             committer.finish()

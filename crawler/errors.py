@@ -9,6 +9,7 @@ CrawlerError
 ├── StoreError            the durable state: stops the crawl, loudly
 │   ├── StoreRefused      not a store, of a newer version, or not writable
 │   ├── StoreClaimed      another process is crawling into it, another download writing it
+│   ├── StoreGone         its file was moved, deleted or replaced under the crawl
 │   └── StoreFull         the disk is full; nothing committed is lost
 ├── FetchError            one try of one request failed; carries the outcome
 │   ├── AddressRefused    a private address that no seed names
@@ -80,6 +81,10 @@ class StoreRefused(StoreError, UsageError):
 
 class StoreClaimed(StoreError, UsageError):
     """Another live process crawls into this store, or another download writes this file."""
+
+
+class StoreGone(StoreError):
+    """The file of the store was moved, deleted or replaced while it was written into."""
 
 
 class StoreFull(StoreError):

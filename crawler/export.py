@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -40,12 +40,16 @@ _ENDINGS = {
     "pq": "parquet",
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_WRONG = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.EISDIR, errno.ENOTDIR),
+    *(errno.ENOENT, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP),
+}
 _OVERLAP = 300.0  # seconds between the begin of a visit and its commit, at the most
 
 
 def format_of(output: Path, asked: str | None) -> str:
     """Give the format by its name, else by the ending of the file; UsageError for none of them."""
-    ending = asked or output.suffix.removeprefix(".") or "jsonl"
+    ending = (asked or output.suffix.removeprefix(".") or "jsonl").lower()
     ending = _ENDINGS.get(ending, ending)
     if ending not in FORMATS:
         raise UsageError(f"{output}: no format for .{ending}; use --format {'|'.join(FORMATS)}")
@@ -155,21 +159,33 @@ def to_file(path: Path, write: Callable[[Path], int], *, sync: bool = True) -> i
         raise UsageError(f"{path}: there is no directory {path.parent}; make it first")
     part = path.with_name(path.name + ".part")
     try:
-        number = write(part)
-        if sync:
-            _sync(part)
-        part.replace(path)
+        with told(path):
+            number = write(part)
+            if sync:
+                _sync(part)
+            part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return number
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what the system says while `path` is written into an error with the way out."""
+    try:
+        yield
     except OSError as error:
         if error.errno in _FULL or "disk is full" in str(error):
             why = "no file may grow that far" if error.errno == errno.EFBIG else "the disk is full"
             raise StoreFull(
                 f"{path}: {why}; nothing of it was kept, make room and try again"
             ) from None
+        if error.errno in _WRONG:
+            raise UsageError(
+                f"{path}: cannot be written ({error.strerror}); choose another -o"
+            ) from None
         raise
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-    return number
 
 
 def stream(rows: Rows, kind: str, out: IO[bytes], wish: Wish) -> int:
@@ -237,7 +253,8 @@ def go_on(reader: Reader, what: str, kind: str, path: Path, wish: Wish) -> int:
             return stream(fresh, kind, out, settings)
 
     number = to_file(path, fill)
-    _mark_of(path).write_text(json.dumps(asdict(replace(mark, last=last))))
+    kept = json.dumps(asdict(replace(mark, last=last)))
+    to_file(_mark_of(path), lambda part: part.write_text(kept))
     return number
 
 

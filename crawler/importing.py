@@ -6,22 +6,32 @@ Everything goes through the store's own interface, so any backend takes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from multidict import CIMultiDict
 
 from crawler import redirects, retry, urls
 from crawler.errors import UsageError
 from crawler.page import Outcome, Response, ScrapedPage, Visit
-from crawler.request import Candidate, Request, url_hash
-from crawler.store import Batch, Store
+from crawler.request import Candidate, Request, Todo, url_hash
+from crawler.store import Arrival, Batch, Store
 
 _BATCH = 200
+_BYTES = 32 << 20  # bytes of bodies that are a commit, however few pages they are
 
 Answer = tuple[str, int, dict[str, str], bytes, float]
 """URL, status, headers, body, Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """How many were new, and how many URLs the store knew already."""
+
+    new: int = 0
+    known: int = 0
 
 
 def urls_in(path: Path) -> Iterator[str]:
@@ -45,43 +55,49 @@ def urls_in(path: Path) -> Iterator[str]:
         yield url
 
 
-async def seeds(store: Store, found: Iterable[str]) -> int:
-    """Queue URLs that were never seen, and give their number."""
-    source, number = iter(found), 0
+async def seeds(store: Store, found: Iterable[str]) -> Brought:
+    """Queue URLs that were never seen, and tell how many there were."""
+    source, brought = iter(found), Brought()
     while batch := [_candidate(url) for url in islice(source, 1000)]:
-        number += (await store.commit(Batch(seeds=batch))).new
-    return number
+        brought = _more(brought, len(batch), (await store.commit(Batch(seeds=batch))).new)
+    return brought
 
 
 async def pages(
     store: Store,
     responses: Iterable[Answer],
     tick: Callable[[int], None] = lambda number: None,
-) -> int:
-    """Store responses as pages with title and links, and give their number.
+) -> Brought:
+    """Store responses as pages with title and links, and tell how many there were.
 
-    A URL that the store has seen already is passed over. What comes before a damage is stored.
+    A URL that the store has seen already is passed over, and of two responses of one URL the
+    second. What comes before a damage is stored. A page is seen and stored in one commit, so that
+    an import that was killed goes on where it was.
     """
-    number = 0
+    brought = Brought()
     for batch in _batches(responses):
-        by_url = {row[0]: row for row in batch}
-        added = (await store.commit(Batch(seeds=[_candidate(url) for url in by_url]))).added
-        visits = [_visit(todo, *by_url[todo.url]) for todo in added]
-        await store.commit(Batch(visits=visits))
-        number += len(visits)
-        tick(number)
-    return number
+        arrivals = [Arrival(_candidate(row[0]), partial(_visit, answer=row)) for row in batch]
+        committed = await store.commit(Batch(arrivals=arrivals))
+        brought = _more(brought, len(batch), committed.new)
+        tick(brought.new)
+    return brought
+
+
+def _more(brought: Brought, number: int, new: int) -> Brought:
+    return Brought(brought.new + new, brought.known + number - new)
 
 
 def _batches(responses: Iterable[Answer]) -> Iterator[list[Answer]]:
     """Yield the responses in lists; the last one before an error is raised, too."""
     batch: list[Answer] = []
+    size = 0
     try:
         for row in responses:
             batch.append(row)
-            if len(batch) == _BATCH:
+            size += len(row[3])
+            if len(batch) == _BATCH or size >= _BYTES:
                 yield batch
-                batch = []
+                batch, size = [], 0
     except UsageError:
         yield batch
         raise
@@ -92,9 +108,8 @@ def _candidate(url: str) -> Candidate:
     return Candidate(urls.host_of(url), url_hash(url), url, 0, 0)
 
 
-def _visit(
-    todo: Any, url: str, status: int, headers: dict[str, str], body: bytes, at: float
-) -> Visit:
+def _visit(todo: Todo, answer: Answer) -> Visit:
+    url, status, headers, body, at = answer
     response = Response(url, status, CIMultiDict(headers), body, at, 0.0)
     visit = Visit(todo, retry.outcome_of(status), at, status, response)
     if visit.outcome is Outcome.REDIRECT:

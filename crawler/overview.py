@@ -109,7 +109,7 @@ def _runs(reader: Reader) -> list[Run]:
     runs = []
     for row in reader.query(sql, (_RUNS,)).rows:
         run_id, started, ended, state, *rest = row
-        if state == "running" and not _lives(rest[1]):
+        if state == "running" and not lives(rest[1]):
             state = "killed"
         runs.append(Run(run_id, started, ended, state, *rest))
     return runs
@@ -125,7 +125,8 @@ def _state(runs: list[Run], seeded: bool, queued: int) -> str:
     return "interrupted" if runs[0].state == "finished" else runs[0].state
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Tell whether there is a process of that number."""
     if os.name == "nt":  # there `kill` with 0 would end the process
         return True
     try:

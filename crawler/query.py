@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from crawler.errors import QueryError, StoreRefused
+from crawler.storefile import file_of
 
 _BUSY = 10.0  # seconds to wait for a lock, which only a checkpoint or a migration can hold
 _TURN = 100_000  # steps of SQLite's machine, about a millisecond, between two looks for Ctrl-C
@@ -32,7 +33,7 @@ class Reader:
 
     def __init__(self, path: str | Path) -> None:
         """Open the file; StoreRefused when it is missing or no SQLite database."""
-        self.path = Path(path)
+        self.path = file_of(path)
         if not self.path.is_file():
             raise StoreRefused(
                 f"{self.path}: there is no such store; crawl into it first,"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 import zstandard
 
 from crawler.charset import decode
-from crawler.errors import QueryError, StoreRefused
+from crawler.errors import QueryError
 from crawler.query import Reader, Rows
 from crawler.readable import text_of
-from crawler.store.claim import Claim
 from crawler.store.rows import unpack
+from crawler.store.upkeep import claimed
 
 _BATCH = 500
 MOST = 20_000  # hits that are ranked: 0.1 s on a store of a million pages
@@ -123,13 +122,8 @@ def index(
     A page whose stored body is damaged is passed over; `damaged` hears its URL. StoreClaimed while
     a crawl is running into the file.
     """
-    if not path.is_file():
-        raise StoreRefused(f"{path}: there is no such store")
-    claim = Claim(path)
-    claim.take()
-    db = sqlite3.connect(path, isolation_level=None, timeout=60)
     number = last = 0
-    try:
+    with claimed(path) as db:
         while batch := db.execute(
             "SELECT page_id, url, title, body, headers FROM pages JOIN bodies USING (page_id)"
             " WHERE page_id > ? AND content_type IN ('text/html', 'application/xhtml+xml')"
@@ -137,14 +131,10 @@ def index(
             (last, _BATCH),
         ).fetchall():
             rows = [made for row in batch if (made := _text_row(row, damaged)) is not None]
-            db.execute("BEGIN IMMEDIATE")
             db.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", rows)
-            db.execute("COMMIT")
+            db.step()
             last, number = batch[-1][0], number + len(rows)
             tick(number)
-    finally:
-        db.close()
-        claim.release()
     return number
 
 

@@ -115,10 +115,13 @@ def _target(url: str) -> str:
 # ---------------------------------------------------------------- reading
 
 
-def read_warc(file: IO[bytes]) -> Iterator[tuple[str, int, dict[str, str], bytes, float]]:
+def read_warc(
+    file: IO[bytes], other: Callable[[str], None] = lambda url: None
+) -> Iterator[tuple[str, int, dict[str, str], bytes, float]]:
     """Yield URL, status, headers, body and Unix time of each HTTP response in a WARC file.
 
-    UsageError without warcio, and where the file is none.
+    A response that is none of HTTP is left out; `other` hears its URL. UsageError without warcio,
+    and where the file is none.
     """
     _warcio()
     from warcio.archiveiterator import ArchiveIterator
@@ -130,10 +133,12 @@ def read_warc(file: IO[bytes]) -> Iterator[tuple[str, int, dict[str, str], bytes
         # and a Location for another URL than the one that was crawled.
         records.loader.http_parser.decode_header = _decoded
         for record in records:
-            if record.rec_type != "response" or record.http_headers is None:
+            if record.rec_type != "response":
                 continue
-            url = urls.parse(record.rec_headers.get_header("WARC-Target-URI") or "")
-            if url is None:
+            target = record.rec_headers.get_header("WARC-Target-URI") or ""
+            url = urls.parse(target)
+            if url is None or record.http_headers is None:
+                other(target)
                 continue
             headers = {
                 name: value

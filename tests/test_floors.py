@@ -16,7 +16,7 @@ PACKAGE = ROOT / "crawler"
 FLOORS = [
     [
         *("errors", "version", "section", "urls", "encodings", "charset"),
-        *("columns", "secret", "window", "clock", "simhash"),
+        *("columns", "secret", "window", "clock", "simhash", "storefile"),
     ],
     [
         *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable", "soup"),

@@ -75,11 +75,13 @@ def recrawl(
     Example: crawler recrawl --store quotes --where "depth <= 1"
     """
     from crawler import config as configuration
-    from crawler.cli import running, stores
+    from crawler.cli import loading, running, stores
     from crawler.store import upkeep
     from crawler.store.rows import iso
 
-    path = stores.find(store if store or not spider else spider)
+    if store is None and spider is not None:
+        store = loading.find(spider).name
+    path = stores.find(store)
     made = _spider(spider, path, arguments or [])
     settings = configuration.load(config, spider=made.settings, overrides=set_ or ())
     _check(path, where)
@@ -206,7 +208,7 @@ def changes(
             stream(rows, "jsonl", sys.stdout.buffer, Wish())
             sys.stdout.buffer.flush()
         else:
-            write_table(rows, sys.stdout)
+            write_table(rows, sys.stdout, "with --json, or in a pipe")
 
 
 def _time(text: str) -> str:

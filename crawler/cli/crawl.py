@@ -47,12 +47,13 @@ def crawl(
     Example: crawler crawl https://docs.python.org/3/ --max-pages 100 --set politeness.delay=1
     """
     from crawler.cli.running import Wish, run
+    from crawler.cli.stores import DATA, place
     from crawler.crawl import store_name
     from crawler.spider import SiteSpider, seeds_of
 
     spider = SiteSpider(*urls)
     seeds = seeds_of(spider)
-    file = Path(store) if store else Path("data") / f"{store_name(seeds[0])}.db"
+    file = place(store, DATA / f"{store_name(seeds[0])}.db")
     if not fresh and file.is_file():
         _check_seeds(file, seeds)
     wanted = {"engine.max_pages": max_pages, "engine.max_depth": depth, "engine.scope": scope}

@@ -53,11 +53,12 @@ def demo(
     if serve_only:
         _serve(port if port is not None else PORT)
         return
+    from crawler.cli import stores
     from crawler.cli.running import Wish, run
 
     site = _start(port)
     made = _spider(spider, site)
-    path = Path(store) if store else Path("data") / f"{spider or 'demo'}.db"
+    path = stores.place(store, stores.DATA / f"{spider or 'demo'}.db")
     print(f"The practice site is at {site}; the spider is {made.name!r}; the store is {path}.")
     code = run(made, Wish(store=path, overrides=("politeness.delay=0",), fresh=fresh, quiet=quiet))
     if code == 0:

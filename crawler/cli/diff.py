@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from crawler.cli import options
+
+if TYPE_CHECKING:
+    from crawler.compare import Difference
 
 
 class Format(StrEnum):
@@ -26,9 +31,12 @@ def diff(
     a: Annotated[str, typer.Argument(help="A run's number, or a store.")],
     b: Annotated[str, typer.Argument(help="A later run of the same store, or another store.")],
     store: options.Seen = None,
-    format: Annotated[Format, typer.Option("--format", "-f", help="How it is written.")] = (
-        Format.TABLE
-    ),
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", "-f", help="How it is written; by default the file's ending, or a table."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
     ] = None,
@@ -41,24 +49,57 @@ def diff(
     """
     from crawler import compare, export
     from crawler.cli import stores
-    from crawler.cli.table import write_table
     from crawler.formats import Wish
 
+    output = None if str(output) == "-" else output
     if a.isdigit() and b.isdigit():
         found = compare.runs(stores.find(store), int(a), int(b))
     else:
         found = compare.stores(stores.find(a), stores.find(b))
-    if format is Format.HTML:
-        text = compare.as_html(found, f"{a} → {b}")
-        if output is None:
-            print(text)
-            return
-        export.to_file(output, lambda part: part.write_text(text, encoding="utf-8"))
-    elif output is not None:
-        kind = "jsonl" if format is Format.TABLE else format.value
-        export.write(compare.as_rows(found), kind, output, Wish())
-    elif format is Format.TABLE:
-        write_table(compare.as_rows(found), sys.stdout)
+    kind = _kind(format, output)
+    if output is None:
+        _show(found, kind, f"{a} → {b}")
+    elif kind in ("html", "table"):
+        with io.StringIO() as text:
+            _write(found, kind, f"{a} → {b}", text)
+            whole = text.getvalue()
+        export.to_file(output, lambda part: part.write_text(whole, encoding="utf-8"))
     else:
-        export.stream(compare.as_rows(found), format.value, sys.stdout.buffer, Wish())
+        export.write(compare.as_rows(found), kind, output, Wish())
+
+
+def _kind(format: Format | None, output: Path | None) -> str:
+    """Return the format by its name, else by the ending of the file, else a table."""
+    from crawler import export, formats
+    from crawler.errors import UsageError
+
+    if format is not None or output is None:
+        return (format or Format.TABLE).value
+    if output.suffix.lower() in (".html", ".htm"):
+        return Format.HTML.value
+    kind = export.format_of(output, None)
+    if kind not in (*formats.STREAMS, "sqlite"):
+        raise UsageError(f"{output}: a diff is no {kind}; use --format {'|'.join(Format)}")
+    return kind
+
+
+def _show(found: Iterator[Difference], kind: str, title: str) -> None:
+    from crawler import compare, export
+    from crawler.formats import Wish
+
+    if kind in ("html", "table"):
+        _write(found, kind, title, sys.stdout)
+    else:
+        export.stream(compare.as_rows(found), kind, sys.stdout.buffer, Wish())
         sys.stdout.buffer.flush()
+
+
+def _write(found: Iterator[Difference], kind: str, title: str, out: IO[str]) -> None:
+    from crawler import compare
+    from crawler.cli.table import write_table
+
+    if kind == "html":
+        print(compare.as_html(found, title), file=out)
+    else:
+        rows = compare.as_rows(found)
+        write_table(rows, out, "with --format jsonl, or in a pipe")

@@ -87,7 +87,8 @@ def _tabled(urls: list[str], config: Config, format: Format) -> bool:
     results = asyncio.run(fetch_all(map(_meant, urls), config=config))
     if format is Format.TABLE:
         head: tuple[str, ...] = ("url", "status", "time", "bytes", "type")
-        write_table(Rows(head, map(_row, results)), sys.stdout)
+        found = Rows(head, map(_row, results))
+        write_table(found, sys.stdout, "with --format jsonl, or in a pipe")
     else:
         head = ("url", "status", "outcome", "elapsed", "bytes", "type", "error")
         write = {"json": formats.json, "jsonl": formats.jsonl, "csv": formats.write_csv}[format]

@@ -5,16 +5,25 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crawler.cli.screen import Screen
 
+if TYPE_CHECKING:
+    from crawler.importing import Brought
+
 
 def import_(
     file: Annotated[Path, typer.Argument(help="A WARC file, a list of URLs, or a sitemap.")],
-    store: Annotated[Path, typer.Option(help="The store, made where there is none.")],
+    store: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="The store: a file, made where there is none, or the name of one in data/.",
+        ),
+    ],
     seeds: Annotated[
         bool, typer.Option("--seeds", help="WARC: only queue its URLs, do not store its pages.")
     ] = False,
@@ -24,42 +33,59 @@ def import_(
 
     Example: crawler import crawl.warc.gz --store data/old.db
     """
+    from crawler.cli.stores import place
     from crawler.errors import UsageError
 
+    path = place(store, Path(store))
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file")
-    number, what = asyncio.run(_bring(file, store, seeds, spider))
-    print(f"{number:,} {what} → {store}", file=sys.stderr)
+    other: list[str] = []
+    brought, what = asyncio.run(_bring(file, path, seeds, spider, other))
+    known = f"; {brought.known:,} more were known already" if brought.known else ""
+    print(f"{brought.new:,} {what} → {path}{known}", file=sys.stderr)
+    if other:
+        print(f"left out, because it is no response of HTTP: {_some(other)}", file=sys.stderr)
 
 
-async def _bring(file: Path, path: Path, seeds: bool, spider: str) -> tuple[int, str]:
+def _some(urls: list[str]) -> str:
+    more = f" and {len(urls) - 1:,} more" if len(urls) > 1 else ""
+    return f"{urls[0]!r:.100}{more}"
+
+
+async def _bring(
+    file: Path, path: Path, seeds: bool, spider: str, other: list[str]
+) -> tuple[Brought, str]:
     from crawler import importing, warc
     from crawler.store import open_store
 
     store = open_store(str(path))
     await store.open()
     screen = Screen()
-    state = "failed"
+    state, number = "failed", 0
+
+    def tick(done: int) -> None:
+        nonlocal number
+        number = done
+        if screen.live:
+            screen.show(f"{done:,} pages")
+
     try:
         await store.begin_run(spider, "{}")
         if not file.name.endswith((".warc", ".warc.gz")):
             found = await importing.seeds(store, importing.urls_in(file)), "new URLs queued"
         else:
             with file.open("rb") as source:
-                records = warc.read_warc(source)
+                records = warc.read_warc(source, other.append)
                 if seeds:
                     urls = (record[0] for record in records)
                     found = await importing.seeds(store, urls), "new URLs queued"
                 else:
-                    tick = (lambda n: screen.show(f"{n:,} pages")) if screen.live else _still
                     found = await importing.pages(store, records, tick), "pages"
         state = "finished"
     finally:
         screen.close()
-        await store.end_run(state, "import", {})
-        await store.close()
+        try:
+            await store.end_run(state, "import", {"pages": number})
+        finally:
+            await store.close()
     return found
-
-
-def _still(number: int) -> None:
-    """Show nothing."""

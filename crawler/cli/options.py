@@ -21,7 +21,10 @@ class LogLevel(StrEnum):
 
 Store = Annotated[
     str | None,
-    typer.Option(help="The store: a file. By default data/<spider or host>.db.", metavar="FILE"),
+    typer.Option(
+        help="The store: a file, or the name of one in data/. By default data/<spider or host>.db.",
+        metavar="FILE",
+    ),
 ]
 Seen = Annotated[
     str | None,

@@ -52,6 +52,7 @@ def query(
     from crawler.cli import stores
     from crawler.query import Reader, Rows
 
+    output = None if str(output) == "-" else output
     if list_:
         _write(Rows(("query", "answers"), iter(saved.saved().items())), format, output)
         return
@@ -72,13 +73,13 @@ def _write(rows: Rows, format: Format, output: Path | None, reader: Reader | Non
     if format is Format.TABLE and output is None:
         from crawler.cli.table import write_table
 
-        write_table(rows, sys.stdout)
+        write_table(rows, sys.stdout, "with --format jsonl, or in a pipe")
         return
     kinds: dict[str, str] = {}
     for columns in export.item_types(reader).values() if reader else ():
         kinds |= {name: kind for name, kind in columns.items() if kind in ("JSON", "BOOLEAN")}
     wish = Wish(kinds=kinds)
-    kind = format.value if format is not Format.TABLE else export.format_of(output or Path(), None)
+    kind = _kind(format, output)
     if output is not None:
         number = export.write(rows, kind, output, wish)
         print(f"{number:,} rows → {output}", file=sys.stderr)
@@ -89,3 +90,14 @@ def _write(rows: Rows, format: Format, output: Path | None, reader: Reader | Non
     else:
         export.stream(rows, kind, sys.stdout.buffer, wish)
         sys.stdout.buffer.flush()
+
+
+def _kind(format: Format, output: Path | None) -> str:
+    """Return the format by its name, else by the ending of the file."""
+    from crawler import export, formats
+    from crawler.errors import UsageError
+
+    kind = format.value if format is not Format.TABLE else export.format_of(output or Path(), None)
+    if kind not in (*formats.STREAMS, "sqlite"):
+        raise UsageError(f"{output}: rows are no {kind}; use --format {'|'.join(Format)}")
+    return kind

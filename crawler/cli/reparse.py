@@ -44,7 +44,7 @@ def reparse(
     from crawler.reparse.diff import Diff
 
     given = arguments or []
-    path = stores.find(store or loading.find(spider).name)
+    path = stores.find(loading.find(spider).name if store is None else store)
     screen, diff, began = Screen(), Diff(), time.perf_counter()
     with Reader(path) as reader:  # closed before the processes start: none may share it
         chosen = pages.choose(reader, where)

@@ -57,7 +57,7 @@ def _page(what: str, store: str | None, output: Path | None) -> None:
         raise UsageError(f"report {what}: give a run's number, `last`, or `politeness`")
     with Reader(stores.find(store)) as reader:
         text = reports.page(reader, None if what == "last" else int(what))
-    if output is None:
+    if output is None or str(output) == "-":
         print(text)
         return
     export.to_file(output, lambda part: part.write_text(text, encoding="utf-8"))

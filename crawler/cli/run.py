@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,11 +32,11 @@ def run(
 
     Example: crawler run quotes -a base=http://127.0.0.1:8000/ --max-pages 5
     """
-    from crawler.cli import loading, running
+    from crawler.cli import loading, running, stores
 
     made = loading.load(spider, arguments or [])
     wish = running.Wish(
-        store=Path(store) if store else Path("data") / f"{made.name}.db",
+        store=stores.place(store, stores.DATA / f"{made.name}.db"),
         config=config,
         overrides=options.overrides(set_, {"engine.max_pages": max_pages}),
         fresh=fresh,

@@ -2,31 +2,75 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from crawler.errors import StoreRefused, UsageError
+from crawler.overview import lives
+from crawler.storefile import file_of
 
 DATA = Path("data")
+_ENDINGS = {".db", ".db3", ".sqlite", ".sqlite3"}
 
 
 def find(named: str | None) -> Path:
-    """Give the store to look at: a path, or the name of one in `data/`; by default the newest."""
+    """Return the store to look at: a path, or the name of one in `data/`; by default the newest.
+
+    Which one that is, where there are several, is told. StoreRefused for what is no path.
+    """
     if named is None:
         stores = every()
         if not stores:
             raise UsageError(f"there is no store in {DATA}/ yet; crawl first, or name one: --store")
+        if len(stores) > 1:
+            told = f"crawler: {stores[0]}, the newest of {len(stores)}; --store names another"
+            print(told, file=sys.stderr)
         return stores[0]
-    path = Path(named)
-    if path.exists() or path.suffix or len(path.parts) > 1:
-        return path
-    return DATA / f"{named}.db"
+    path, known = _known(named)
+    bare = len(path.parts) == 1 and path.suffix not in _ENDINGS
+    return known or (DATA / f"{named}.db" if bare else path)
+
+
+def place(named: str | None, default: Path) -> Path:
+    """Return the store to write into: one that there is, as `find` names it, or a new file."""
+    if named is None:
+        return default
+    path, known = _known(named)
+    return known or path
+
+
+def _known(named: str) -> tuple[Path, Path | None]:
+    """Return the path that `named` is, and what there is under that path or name."""
+    path = file_of(named)
+    below = [DATA / f"{named}.db", DATA / named] if len(path.parts) == 1 else []
+    return path, next((one for one in (path, *below) if one.exists()), None)
 
 
 def every() -> list[Path]:
-    """Give the stores in `data/`, the newest first."""
-    return sorted(DATA.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
+    """Return the stores in `data/`: those that are crawled into, then the newest."""
+    return sorted(DATA.glob("*.db"), key=_newness, reverse=True)
+
+
+def _newness(path: Path) -> tuple[bool, float]:
+    """Return whether a crawl runs into a store, and when it was last written: into its log."""
+    times = [0.0]
+    for ending in ("", "-wal"):
+        with suppress(OSError):
+            times.append(path.with_name(path.name + ending).stat().st_mtime)
+    return _is_claimed(path), max(times)
+
+
+def _is_claimed(path: Path) -> bool:
+    """Tell whether the process lives that claimed a store; to try its lock could get in the way."""
+    try:
+        pid = int(path.with_name(path.name + ".lock").read_text("ascii"))
+    except (OSError, ValueError):
+        return False
+    return os.name != "nt" and lives(pid)
 
 
 def move_aside(path: Path) -> Path | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from crawler.reparse.replay import Parsed
 from crawler.store.items import ItemTables
 from crawler.store.rows import to_json
+from crawler.store.upkeep import Claimed
 
 _IDS = "(SELECT value FROM json_each(?))"
 
@@ -17,7 +16,7 @@ class Writer:
     So a reader, and whoever comes after a crash, finds of each page the old items or the new.
     """
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Claimed) -> None:
         """Take a connection that is in a transaction, and will be in one again."""
         self._db = db
         self._tables = ItemTables()
@@ -35,8 +34,7 @@ class Writer:
             self._db.execute(sql, () if rows is None else (to_json(rows),))
         self._replace_problems(ids, [(*r.origin[:3], *p) for r in good for p in r.problems] + unfit)
         self._note_outcomes(ids, [(r.error, r.origin.page_id) for r in results if r.error])
-        self._db.execute("COMMIT")
-        self._db.execute("BEGIN IMMEDIATE")
+        self._db.step()
 
     def _replace_problems(self, ids: list[int], problems: list[tuple[object, ...]]) -> None:
         self._db.execute(f"DELETE FROM problems WHERE page_id IN {_IDS}", (to_json(ids),))

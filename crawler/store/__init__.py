@@ -6,13 +6,14 @@ cross it are plain tuples, cheap to make by the thousand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from crawler.config import Revisit
 from crawler.page import Visit
 from crawler.request import Candidate, Todo
+from crawler.storefile import file_of
 
 _REVISIT = Revisit()
 
@@ -48,11 +49,22 @@ class CookieRow(NamedTuple):
     cookie: str | None  # JSON: value, when it was made and ends, attributes
 
 
+class Arrival(NamedTuple):
+    """A page that was fetched elsewhere: where its URL is new, `visit` makes what is stored.
+
+    It is seen and done in one commit and never queued, so no kill can leave it half way.
+    """
+
+    candidate: Candidate
+    visit: Callable[[Todo], Visit]
+
+
 @dataclass(slots=True)
 class Batch:
     """What one flush commits, all or nothing."""
 
     visits: list[Visit] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
     seeds: list[Candidate] = field(default_factory=list)
     hosts: list[HostRow] = field(default_factory=list)
     robots: list[RobotsRow] = field(default_factory=list)
@@ -62,7 +74,8 @@ class Batch:
     scope: Sequence[str] = ()  # with `seeded`: seeds beyond `start_urls` that widen the scope
 
     def __bool__(self) -> bool:
-        return bool(self.visits or self.seeds or self.hosts or self.robots or self.seeded)
+        some = self.visits or self.arrivals or self.seeds or self.hosts or self.robots
+        return bool(some or self.seeded)
 
 
 class Committed(NamedTuple):
@@ -140,6 +153,12 @@ class Store(Protocol):
     async def robots(self, host_id: int) -> RobotsRow | None:
         """Give a host's robots.txt, None where it was never fetched."""
 
+    async def check(self) -> None:
+        """Raise StoreGone if what is written into is no longer what the address leads to.
+
+        Commits and the end of a run do so by themselves.
+        """
+
     async def close(self) -> None:
         """Give up the claim; nothing is committed here."""
 
@@ -156,8 +175,8 @@ def open_store(
     versions: int = 1,
     revisit: Revisit = _REVISIT,
 ) -> Store:
-    """Give the store behind an address: a file path, or a PostgreSQL DSN."""
+    """Give the store behind an address; StoreRefused for one that is no path of a file."""
     from crawler.store.sqlite import SqliteStore
 
     keep = Keep(bodies=bodies, links=links, versions=versions, revisit=revisit)
-    return SqliteStore(address, durable=durable, keep=keep)
+    return SqliteStore(file_of(address), durable=durable, keep=keep)

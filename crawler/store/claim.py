@@ -50,13 +50,14 @@ class Claim:
     def _is_current(self, file: IO[str]) -> bool:
         try:
             return os.path.samestat(os.fstat(file.fileno()), self.path.stat())
-        except FileNotFoundError:
+        except OSError:
             return False
 
     def release(self) -> None:
         """Give the claim up; does nothing where there is none."""
         if self._file is not None:
-            self.path.unlink(missing_ok=True)
+            if self._is_current(self._file):  # else somebody else's
+                self.path.unlink(missing_ok=True)
             self._file.close()
             self._file = None
 

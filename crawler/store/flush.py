@@ -15,7 +15,17 @@ from crawler.errors import StoreError
 from crawler.items import Record
 from crawler.page import Visit
 from crawler.request import Candidate, Todo
-from crawler.store import Batch, Committed, HostRow, Keep, cookies, novelties, revisits, texts
+from crawler.store import (
+    Arrival,
+    Batch,
+    Committed,
+    HostRow,
+    Keep,
+    cookies,
+    novelties,
+    revisits,
+    texts,
+)
 from crawler.store.items import ItemTables
 from crawler.store.rows import (
     BODY,
@@ -89,7 +99,9 @@ class Flush:
 
     async def write(self, batch: Batch) -> Committed:
         """Write everything in `batch`."""
-        ended = [visit for visit in batch.visits if visit.retry_at is None]
+        hosts = await self._name_hosts(dict.fromkeys(a.candidate.host for a in batch.arrivals))
+        arrived = await self._take_in(batch.arrivals)
+        ended = arrived + [visit for visit in batch.visits if visit.retry_at is None]
         retried = [visit for visit in batch.visits if visit.retry_at is not None]
         first = self._page_id
         rows = list(enumerate(ended, start=first))
@@ -97,14 +109,13 @@ class Flush:
         if self._again:
             settled = await revisits.settle(self._db, self.run_id, rows, self._keep)
             rows = settled.rows
-        hosts: dict[int, HostRow] = {}
         added: list[Todo] = []
         found = [*rows, *settled.kept] if settled else rows
         candidates = _with_parents(batch.seeds, found)
         while part := list(islice(candidates, _SLICE)):
             hosts |= await self._name_hosts(dict.fromkeys(c.host for c, _ in part))
             added += await self._add_new(part)
-        new = len(added)
+        new = len(added) + len(arrived)
         added += self._put_back(retried)
         await self._remove([visit.todo for visit in batch.visits])
         await self._insert_todo(added)
@@ -125,8 +136,20 @@ class Flush:
             )
         if batch.cookies:
             await cookies.write(self._db, batch.cookies)
-        await self._write_totals(batch, ended, new, settled.pages if settled else 0)
+        counted = settled.pages if settled else 0
+        await self._write_totals(batch, [*arrived, *batch.visits], ended, counted)
         return Committed(added, hosts, new)
+
+    async def _take_in(self, arrivals: Sequence[Arrival]) -> list[Visit]:
+        """Note URLs of pages fetched elsewhere as seen, and give the visits of those that are new.
+
+        Of two pages of one URL the first is taken.
+        """
+        first: dict[str, Arrival] = {}
+        for arrival in arrivals:
+            first.setdefault(arrival.candidate.url, arrival)
+        new = await self._add_new([(a.candidate, None) for a in first.values()])
+        return [first[todo.url].visit(todo) for todo in new]
 
     async def _name_hosts(self, names: Collection[str]) -> dict[int, HostRow]:
         """Give ids to hosts not met yet in this process, and remember these."""
@@ -282,9 +305,11 @@ class Flush:
                 (to_json(times),),
             )
 
-    async def _write_totals(self, batch: Batch, ended: list[Visit], new: int, counted: int) -> None:
+    async def _write_totals(
+        self, batch: Batch, visits: list[Visit], ended: list[Visit], counted: int
+    ) -> None:
         counts = dict(batch.counts)
-        for visit in batch.visits:
+        for visit in visits:
             name = (
                 f"outcome.{visit.outcome}" if visit.retry_at is None else f"retry.{visit.outcome}"
             )

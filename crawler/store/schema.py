@@ -29,11 +29,12 @@ async def migrate(db: aiosqlite.Connection, path: Path) -> None:
         raise StoreRefused(f"{path}: an SQLite database, but not a crawl's; choose another --store")
     if not tables:
         await db.execute_fetchall("PRAGMA page_size = 4096")
-    await db.execute_fetchall("PRAGMA journal_mode = WAL")
-    # Says now, not at the first commit, that the file cannot be written.
+    # Says now, not at the first commit, that the file cannot be written, and waits for another
+    # writer, for whom a change of the journal does not.
     await db.execute_fetchall("BEGIN IMMEDIATE")
     await db.execute_fetchall(f"PRAGMA user_version = {version}")
     await db.execute_fetchall("ROLLBACK")
+    await db.execute_fetchall("PRAGMA journal_mode = WAL")
     for number, file in enumerate(MIGRATIONS[version:], start=version + 1):
         script = file.read_text(encoding="utf-8")
         await db.executescript(

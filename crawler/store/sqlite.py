@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from crawler.store.rows import (
 )
 from crawler.store.schema import migrate
 from crawler.store.wal import Log
+from crawler.storefile import StoreFile, make_private
 from crawler.version import __version__
 
 _WAL_PAGES = 12_000  # 48 MB: what many flushes change is copied into the file once
@@ -66,6 +67,7 @@ class SqliteStore:
         self.durable = durable
         self._keep = keep
         self._claim = Claim(self.path)
+        self._file = StoreFile(self.path)
         self._log = Log(self.path)
         self._cache = 0  # KB
         self._db: aiosqlite.Connection
@@ -79,9 +81,13 @@ class SqliteStore:
             raise StoreRefused(f"{self.path}: {error.strerror}; choose another --store") from None
         self._claim.take()
         try:
+            with suppress(OSError):  # SQLite says it better
+                make_private(self.path)
             with self._named_errors():
                 self._db = await aiosqlite.connect(self.path, isolation_level=None, timeout=60)
-                return await self._prepare()
+                state = await self._prepare()
+            self._file.note()
+            return state
         except BaseException:
             await self.close()
             raise
@@ -117,9 +123,18 @@ class SqliteStore:
         try:
             if hasattr(self, "_db"):
                 with self._named_errors():
+                    if self._file.missing:
+                        await self._complete_moved()
                     await self._db.close()
         finally:
             self._claim.release()
+
+    async def _complete_moved(self) -> None:
+        """Bring the log into a file that was moved away: SQLite leaves the two apart."""
+        with suppress(sqlite3.DatabaseError):  # what was wrong before is told already
+            [(busy, *_)] = await self._db.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            if not busy:
+                self._file.remove_rest()
 
     async def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._named_errors():
@@ -146,7 +161,10 @@ class SqliteStore:
 
     async def end_run(self, state: str, reason: str | None, counts: dict[str, float]) -> None:
         """Record how the run ended."""
+        self._file.check()
         with self._named_errors():
+            if state == "failed":  # maybe of a lock, which was waited for already
+                await self._db.execute_fetchall("PRAGMA busy_timeout = 1000")
             await self._db.execute(
                 "UPDATE runs SET ended_at = ?, state = ?, reason = ?, pages = ?, errors = ?,"
                 " seconds = ? WHERE run_id = ?",
@@ -177,7 +195,12 @@ class SqliteStore:
                 raise
             await self._log.shrink(self._db)
             await self._fit_cache()
+        self._file.check()
         return committed
+
+    async def check(self) -> None:
+        """Raise StoreGone if the file that is open is no longer the one at this path."""
+        self._file.check()
 
     async def _fit_cache(self) -> None:
         """Let the cache grow with the URLs known: a flush touches their tables everywhere.

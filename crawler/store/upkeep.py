@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +17,55 @@ from crawler.errors import QueryError, StoreRefused
 from crawler.request import url_hash
 from crawler.store.causes import named
 from crawler.store.claim import Claim
+from crawler.storefile import StoreFile
 
 _PARSED = outcome.having("stored") - outcome.having("error")  # others: 304 would leave them so
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
+class Claimed(sqlite3.Connection):
+    """A connection to a store that is claimed, within a transaction."""
+
+    file: StoreFile
+
+    def step(self) -> None:
+        """Commit what was done, and begin the next transaction; StoreGone if the file is gone."""
+        self.execute("COMMIT")
+        self.file.check()
+        self.execute("BEGIN IMMEDIATE")
+
+    def leave(self) -> None:
+        """Give up what is not committed, and close; a file that was moved away is made complete."""
+        if self.in_transaction:
+            self.execute("ROLLBACK")
+        with suppress(sqlite3.DatabaseError):  # what was wrong before is told already
+            if self.file.missing:
+                [(busy, *_)] = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                if not busy:
+                    self.file.remove_rest()
+        self.close()
+
+
 @contextmanager
-def claimed(path: Path) -> Iterator[sqlite3.Connection]:
+def claimed(path: Path) -> Iterator[Claimed]:
     """Give a connection that alone writes; all of the block is one transaction."""
     if not path.is_file():
         raise StoreRefused(f"{path}: there is no such store; crawl into it first")
     claim = Claim(path)
     claim.take()
     try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=60)
+        db = sqlite3.connect(path, isolation_level=None, timeout=60, factory=Claimed)
+        db.file = StoreFile(path)
         try:
             db.execute("BEGIN IMMEDIATE")
+            db.file.note()
             yield db
             db.execute("COMMIT")
+            db.file.check()
         except sqlite3.DatabaseError as error:
             raise named(path, error) from error
         finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            db.close()
+            db.leave()
     finally:
         claim.release()
 
