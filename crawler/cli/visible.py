@@ -22,7 +22,6 @@ from crawler.errors import without_passwords
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
@@ -36,10 +35,7 @@ def raw(stream: IO[str]) -> IO[str]:
 
 
 class Visible:
-    """A text stream that shows control characters on a terminal, and in messages everywhere.
-
-    Messages also lose the passwords of URLs.
-    """
+    """A text stream that shows control characters; messages also lose the passwords of URLs."""
 
     def __init__(self, below: IO[str], *, messages: bool = False) -> None:
         self.below, self._messages = below, messages
@@ -47,10 +43,8 @@ class Visible:
 
     def write(self, text: str) -> int:
         """Write a text."""
-        if self._messages:
-            self.below.write(without_passwords(visible(text)))
-        else:
-            self.below.write(visible(text) if self._bytes else _SURROGATES.sub("\ufffd", text))
+        shown = visible(text)
+        self.below.write(without_passwords(shown) if self._messages else shown)
         return len(text)
 
     def writelines(self, lines: list[str]) -> None:
