@@ -74,6 +74,8 @@ class Committed(NamedTuple):
     added: list[Todo]
     hosts: dict[int, HostRow]
     new: int  # requests never seen before
+    refused: int = 0  # items that did not fit, beside those of the visits' own problems
+    widened: Sequence[str] = ()  # as in `item.price from INTEGER to REAL`
 
 
 @dataclass(frozen=True, slots=True)
