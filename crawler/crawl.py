@@ -50,6 +50,8 @@ class Summary:
     resumed: bool
     outcomes: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    widened: list[str] = field(default_factory=list)
+    """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
 
 
 class Crawler:
@@ -246,7 +248,8 @@ class Crawler:
             )
 
     def _count(self, visits: list[Visit], committed: Committed) -> None:
-        self.stats.add(visits, committed.new)
+        _, _, new, refused, widened = committed
+        self.stats.add(visits, new, refused=refused, widened=widened)
 
     def _counts(self) -> dict[str, float]:
         stats = self.stats
@@ -284,6 +287,7 @@ class Crawler:
             resumed=self.state.runs > 0,
             outcomes={str(name): number for name, number in stats.outcomes.items()},
             refused=dict(stats.refused),
+            widened=list(stats.widened),
         )
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import enum
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from ipaddress import (
@@ -250,12 +251,11 @@ def _has_nan(value: Any) -> bool:
         return not math.isfinite(value)
     if isinstance(value, Mapping):
         return any(map(_has_nan, value.values()))
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+    if isinstance(value, (list, tuple, set, frozenset, deque)):
         return any(map(_has_nan, value))
-    fields = getattr(value, "__dict__", None) or {
-        name: getattr(value, name, None) for name in getattr(value, "__struct_fields__", ())
-    }
-    return any(map(_has_nan, fields.values()))
+    kind = type(value)
+    names = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "__struct_fields__", ())
+    return any(_has_nan(getattr(value, name, None)) for name in names)
 
 
 def _jsonable(value: Any) -> Any:

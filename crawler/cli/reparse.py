@@ -60,6 +60,8 @@ def reparse(
             if screen.live:
                 screen.show(f"{diff.pages:,} of {chosen.pages:,} pages")
     _tell(diff, time.perf_counter() - began, apply)
+    if writer is not None and writer.widened:
+        print(f"columns widened to hold all values: {', '.join(writer.widened)}")
 
 
 def _writer(path: Path, stack: ExitStack) -> Writer:

@@ -9,7 +9,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -197,6 +197,7 @@ def story(summary: Summary) -> str:
     if odd:
         told = ", ".join(f"{number:,} {name}" for name, number in sorted(odd.items()))
         lines.append(f"besides ok: {told}")
+    lines += _of_items(summary)
     if summary.state == "interrupted":
         lines.append(f"{summary.queued:,} queued. {_resume()}")
     elif summary.queued:
@@ -207,6 +208,20 @@ def story(summary: Summary) -> str:
             ' "SELECT outcome, status, error, count(*) FROM pages GROUP BY 1, 2, 3"'
         )
     return "\n".join(lines)
+
+
+def _of_items(summary: Summary) -> Iterator[str]:
+    """Yield what became of items beside being stored as they came."""
+    refused = summary.refused.get("item_refused", 0)
+    if refused:
+        sql = '"SELECT item, reason, count(*) FROM problems GROUP BY 1, 2"'
+        store = shlex.quote(summary.store)
+        yield f"{refused:,} items refused; see: crawler query --store {store} {sql}"
+    dropped = summary.refused.get("item_dropped", 0)
+    if dropped:
+        yield f"{dropped:,} items dropped by pipelines"
+    if summary.widened:
+        yield f"columns widened to hold all values: {', '.join(summary.widened)}"
 
 
 def _pages(summary: Summary) -> str:
