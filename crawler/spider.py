@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from crawler import urls
+from crawler.arguments import refuse_unknown
 from crawler.errors import SpiderError, UsageError
 from crawler.page import Outcome, ScrapedPage
 from crawler.request import Request
@@ -26,7 +27,8 @@ class Spider:
     """Subclass it, name it, give it `start_urls` and `parse`.
 
     Callbacks are `def`, `async def`, generators or async generators; they yield items and Requests.
-    `-a name=value` on the command line arrives as attribute `name`, always a string.
+    `-a name=value` on the command line arrives as attribute `name`, always a string. They are kept
+    with the crawl, which goes on with the same ones alone.
     `pipelines` are functions item → item or None (which drops it), sync or async: every item goes
     through them in order. Name plain functions in a list; they get no `self`.
     `expect` lists what a healthy run fulfils, as in `items.quote >= 100` or `error_rate < 2%`.
@@ -62,11 +64,12 @@ class Spider:
         return spider
 
     def __init__(self, **arguments: str) -> None:
-        """Take the `-a` arguments; SpiderError for one that is a method or private."""
+        """Take the `-a` arguments; SpiderError for one that is a method, private or unknown."""
         for name, value in arguments.items():
             taken = getattr(type(self), name, None)
             if not name.isidentifier() or name.startswith("_") or callable(taken):
                 raise SpiderError(f"-a {name}={value}: {name!r} cannot be set; choose another name")
+            refuse_unknown(type(self), Spider, name)
             setattr(self, name, value)
 
     def start(self) -> Iterable[Request] | AsyncIterator[Request]:

@@ -35,7 +35,7 @@ def run(
     """
     from crawler.cli import loading, running
 
-    made = loading.load(spider, arguments or [])
+    made = loading.load(spider, arguments or [], store=store, resume=not fresh)
     wish = running.Wish(
         store=Path(store) if store else Path("data") / f"{made.name}.db",
         config=config,
