@@ -11,7 +11,7 @@ import enum
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from ipaddress import (
@@ -254,7 +254,10 @@ def _has_nan(value: Any) -> bool:
     if isinstance(value, (list, tuple, set, frozenset, deque)):
         return any(map(_has_nan, value))
     kind = type(value)
-    names = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "__struct_fields__", ())
+    names: Iterable[str] = (
+        *getattr(kind, "__dataclass_fields__", ()),
+        *getattr(kind, "__struct_fields__", ()),
+    )
     return any(_has_nan(getattr(value, name, None)) for name in names)
 
 

@@ -246,5 +246,5 @@ def _snake(name: str) -> str:
 def _identifier(name: str) -> str:
     """Return a name that is safe as an SQL identifier without quotes in most places."""
     cleaned = name if re.fullmatch(r"\w+", name) else re.sub(r"\W", "_", name).strip("_")
-    cleaned = cleaned.strip("_") and cleaned or "item"
+    cleaned = (cleaned.strip("_") and cleaned) or "item"
     return f"_{cleaned}" if cleaned[0].isdigit() else cleaned

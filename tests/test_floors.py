@@ -16,16 +16,28 @@ PACKAGE = ROOT / "crawler"
 FLOORS = [
     [
         *("errors", "version", "section", "urls", "encodings", "charset"),
-        *("columns", "secret", "window", "clock", "simhash"),
+        *("encoders", "columns", "secret", "window", "clock", "simhash"),
     ],
     [
         *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable", "soup"),
         *("robots", "sitemap_bytes", "sitemap", "weblinks", "filenames", "markdown"),
         *("canonical", "politeness"),
     ],
-    ["wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree", "page"],
     [
-        *("scope", "traps", "rules", "redirects", "pace", "retry", "spider", "stats"),
+        "wire",
+        "webrules",
+        "config",
+        "fields",
+        "items",
+        "bodies",
+        "request",
+        "kinds",
+        "form",
+        "tree",
+        "page",
+    ],
+    [
+        *("scope", "traps", "rules", "redirects", "pace", "retry", "arguments", "spider", "stats"),
         *("following", "novelty"),
     ],
     [
@@ -38,7 +50,17 @@ FLOORS = [
     ],
     [
         *("progress", "query", "gates", "saved", "overview", "why", "manners"),
-        *("formats", "export", "search", "warc", "compare", "reparse", "importing"),
+        *(
+            "item_rows",
+            "arrow",
+            "formats",
+            "export",
+            "search",
+            "warc",
+            "compare",
+            "reparse",
+            "importing",
+        ),
         "markdown_files",
         *("plots", "report"),
     ],

@@ -111,9 +111,7 @@ def tables_of(reader: Reader) -> ItemTables:
     return tables
 
 
-def _new_items(
-    results: list[Parsed], tables: ItemTables
-) -> dict[str, list[tuple[int, Item]]]:
+def _new_items(results: list[Parsed], tables: ItemTables) -> dict[str, list[tuple[int, Item]]]:
     """Return the items by table, each with its page and its values as the store would have them."""
     found: dict[str, list[tuple[int, Item]]] = {}
     for result in results:

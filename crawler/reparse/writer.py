@@ -6,6 +6,7 @@ import sqlite3
 
 from crawler.items import Record
 from crawler.reparse.replay import Parsed
+from crawler.store.item_sql import Rows
 from crawler.store.items import QUERY, ItemTables, Told
 from crawler.store.rows import to_json
 
@@ -33,7 +34,7 @@ class Writer:
         ids = [result.origin.page_id for result in good]
         told = self._store([(record, r.origin) for r in good for record in r.records], ids)
         self.widened += told.widened
-        problems = [(*r.origin[:3], *p) for r in good for p in r.problems]
+        problems: Rows = [(*r.origin[:3], *p) for r in good for p in r.problems]
         self._replace_problems(ids, problems + told.problems)
         self._note_outcomes(ids, [(r.error, r.origin.page_id) for r in results if r.error])
         self._db.execute("COMMIT")
@@ -51,7 +52,7 @@ class Writer:
             told: Told = end.value
             return told
 
-    def _replace_problems(self, ids: list[int], problems: list[tuple[object, ...]]) -> None:
+    def _replace_problems(self, ids: list[int], problems: Rows) -> None:
         self._db.execute(f"DELETE FROM problems WHERE page_id IN {_IDS}", (to_json(ids),))
         self._db.executemany(
             "INSERT INTO problems (page_id, page_url, run_id, item, reason, value)"

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from crawler.errors import StoreRefused
-from crawler.items import MOST_COLUMNS, Record, Table, column_for
+from crawler.items import MOST_COLUMNS, Record, Table
 from crawler.store import item_sql
+from crawler.store.item_parts import Fitted, Known, Part, fitted_to, in_order, named
 from crawler.store.item_sql import Rows, Shape, Statement, Steps, each
 from crawler.store.widening import (
     EXACT,
@@ -23,7 +24,6 @@ from crawler.store.widening import (
     any_long,
     companion,
     digits,
-    fit,
     is_long,
     keep_digits,
     rebuild,
@@ -44,47 +44,11 @@ class Told:
     """As in `item.price from INTEGER to REAL`."""
 
 
-class _Known(NamedTuple):
-    """A table as it is in the file; `names` has keys of dicts, and of digits their decimal."""
-
-    columns: dict[str, str]
-    key: tuple[str, ...]
-    history: bool
-    names: dict[str, str]
-
-    def given(self) -> dict[str, str]:
-        """Return the column of each key that dicts have had."""
-        own = (name for name, kind in self.columns.items() if kind != EXACT)
-        return {self.names.get(name, name): name for name in own}
-
-    def exact(self) -> dict[str, str]:
-        """Return the column with the digits of each decimal that has one."""
-        return {self.names[name]: name for name, kind in self.columns.items() if kind == EXACT}
-
-    def plus(self, new: dict[str, str], names: dict[str, str]) -> _Known:
-        """Return the table with more columns."""
-        return self._replace(columns={**self.columns, **new}, names={**self.names, **names})
-
-
-class _Part(NamedTuple):
-    """Records of one shape: their table with columns as in the file, rows, and keys of dicts."""
-
-    table: Table
-    rows: Rows
-    names: dict[str, str]
-
-    def values(self, name: str) -> Iterator[Any]:
-        """Yield the values of a column, nothing where it has none of that name."""
-        for place, column in enumerate(self.table.columns):
-            if column.name == name:
-                yield from (row[place] for row in self.rows)
-
-
 class ItemTables:
     """Which item tables the file has, with which columns."""
 
     def __init__(self) -> None:
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
         self._taken: set[str] = set()
 
     def load(
@@ -92,7 +56,7 @@ class ItemTables:
     ) -> None:
         """Take the rows of `QUERY`; `names` are those of all tables and views, when opened."""
         self._known = {
-            name: _Known(
+            name: Known(
                 json.loads(columns), tuple(json.loads(key)), bool(history), json.loads(given)
             )
             for name, columns, key, history, given in rows
@@ -109,24 +73,26 @@ class ItemTables:
         `replaced` are ids of pages whose earlier items go: those with a key that comes again are
         changed in place, so that their history tells what they were.
         """
-        groups: dict[int, tuple[Table, Rows]] = {}
-        for record, origin in records:
+        groups: dict[int, tuple[Table, Rows, list[int]]] = {}
+        for number, (record, origin) in enumerate(records):
             table = record.table
-            groups.setdefault(id(table), (table, []))[1].append((*record.values, *origin))
+            _, rows, places = groups.setdefault(id(table), (table, [], []))
+            rows.append((*record.values, *origin))
+            places.append(number)
         told = Told()
-        parts: list[_Part] = []
-        for table, rows in groups.values():
-            part = self._respelt(table, rows)
+        parts: list[Part] = []
+        for table, rows, places in groups.values():
+            part = self._respelt(table, rows)._replace(places=places)
             if table.loose and self._too_wide(part.table):
                 told.problems += _misfits(part, _TOO_WIDE)
                 continue
             parts.append(part)
             yield from self._shape(part, parts, told)
-        fitted = [_fitted(part, self._known[part.table.name]) for part in parts]
+        fitted = [fitted_to(part, self._known[part.table.name]) for part in parts]
         ids = list(replaced)
         if ids:
             yield from self._cleared(ids, fitted)
-        for name, key, columns, rows in fitted:
+        for name, key, columns, rows in in_order(fitted, parts):
             yield Statement(item_sql.insert(name, columns, key), rows)
         return told
 
@@ -134,12 +100,12 @@ class ItemTables:
         """Return a record's table, and its values by column as a table of now stores them."""
         part = self._respelt(record.table, [record.values])
         types = {column.name: TYPES[column.kind] for column in part.table.columns}
-        known = self._known.get(part.table.name) or _Known({}, part.table.key, False, {})
+        known = self._known.get(part.table.name) or Known({}, part.table.key, False, {})
         new = {name: kind for name, kind in types.items() if name not in known.columns}
-        name, _, columns, rows = _fitted(part, known.plus(new, {}), strict=False)
+        name, _, columns, rows = fitted_to(part, known.plus(new, {}), strict=False)
         return name, dict(zip(columns, rows[0], strict=True))
 
-    def _shape(self, part: _Part, parts: list[_Part], told: Told) -> Steps[None]:
+    def _shape(self, part: Part, parts: list[Part], told: Told) -> Steps[None]:
         """Yield what makes the table, or brings it to what its new rows need.
 
         `parts` are all that this flush has brought so far: none of their rows is stored yet.
@@ -151,13 +117,13 @@ class ItemTables:
             columns = _columns(part)
             # The unique index of a key must not go by doubles.
             columns |= {key: "TEXT" for key in table.key if columns[key] == "DECIMAL"}
-            known = _Known(columns, table.key, False, part.names)
+            known = Known(columns, table.key, False, part.names)
             yield from each(item_sql.create(_shape_of(table.name, known)))
         elif not table.loose:
             _refuse_changed(table, known)
         known = yield from _lengthened(part, known)
         known = yield from _widened(part, parts, known, told)
-        known = yield from _with_digits(part, known)
+        known = yield from _with_digits([p for p in parts if p.table.name == table.name], known)
         if table.history and (not known.history or before is None or before != known):
             known = known._replace(history=True)
             yield from each(item_sql.history(_shape_of(table.name, known)))
@@ -168,21 +134,21 @@ class ItemTables:
             self._known[table.name] = known
             yield Statement(_remember(table.name, known))
 
-    def _respelt(self, table: Table, rows: Rows) -> _Part:
+    def _respelt(self, table: Table, rows: Rows) -> Part:
         """Return the table with its columns spelt as in the file, where case does not count.
 
         The key of a dict has the column that it has had, or a new one.
         """
         known = self._known.get(table.name)
         if table.loose:
-            return _named(table, rows, known)
+            return named(table, rows, known)
         spelt = {name.lower(): name for name in known.columns} if known is not None else {}
         names = {c.name: spelt.get(c.name.lower(), c.name) for c in table.columns}
         if all(name == now for name, now in names.items()):
-            return _Part(table, rows, {})
+            return Part(table, rows, {})
         columns = tuple(replace(column, name=names[column.name]) for column in table.columns)
         key = tuple(names[name] for name in table.key)
-        return _Part(replace(table, columns=columns, key=key), rows, {})
+        return Part(replace(table, columns=columns, key=key), rows, {})
 
     def _too_wide(self, table: Table) -> bool:
         known = self._known.get(table.name)
@@ -197,9 +163,9 @@ class ItemTables:
                 " give another: @item(table=...)"
             )
 
-    def _cleared(self, pages: list[int], fitted: Iterable[_Fitted]) -> Iterator[Statement]:
+    def _cleared(self, pages: list[int], fitted: Iterable[Fitted]) -> Iterator[Statement]:
         """Yield what removes the items of these pages that do not come again."""
-        coming: dict[str, list[_Fitted]] = {}
+        coming: dict[str, list[Fitted]] = {}
         for part in fitted:
             coming.setdefault(part.name, []).append(part)
         chosen = ", ".join(map(str, pages))
@@ -216,42 +182,16 @@ class ItemTables:
             ]
             keys = ", ".join(f"value ->> {number}" for number in range(len(known.key)))
             yield Statement(
-                f"{sql} AND ({item_sql.names(known.key)}) NOT IN"
-                f" (SELECT {keys} FROM json_each(?))",
+                f"{sql} AND ({item_sql.names(known.key)}) NOT IN (SELECT {keys} FROM json_each(?))",
                 rows,
             )
 
 
-class _Fitted(NamedTuple):
-    """Rows as the table takes them."""
-
-    name: str
-    key: tuple[str, ...]
-    columns: list[str]
-    rows: Rows
-
-
-def _named(table: Table, rows: Rows, known: _Known | None) -> _Part:
-    """Return dicts with a column for each of their keys."""
-    had = known.given() if known is not None else {}
-    taken = set(known.columns) if known is not None else set()
-    columns, names = [], {}
-    for column in table.columns:
-        name = had.get(column.name)
-        if name is None:
-            name = column_for(column.name, taken)
-            taken.add(name)
-            if name != column.name:
-                names[name] = column.name
-        columns.append(replace(column, name=name))
-    return _Part(replace(table, columns=tuple(columns)), rows, names)
-
-
-def _shape_of(name: str, known: _Known) -> Shape:
+def _shape_of(name: str, known: Known) -> Shape:
     return Shape(name, known.columns, known.key, known.history)
 
 
-def _columns(part: _Part) -> dict[str, str]:
+def _columns(part: Part) -> dict[str, str]:
     """Return the types of the columns as the values of a part need them."""
     found = {}
     for place, column in enumerate(part.table.columns):
@@ -262,7 +202,7 @@ def _columns(part: _Part) -> dict[str, str]:
     return found
 
 
-def _lengthened(part: _Part, known: _Known) -> Steps[_Known]:
+def _lengthened(part: Part, known: Known) -> Steps[Known]:
     """Yield what adds the columns that the table has not yet."""
     columns = {c.name: TYPES[c.kind] for c in part.table.columns if c.name not in known.columns}
     if not columns:
@@ -271,7 +211,7 @@ def _lengthened(part: _Part, known: _Known) -> Steps[_Known]:
     return known.plus(columns, part.names)
 
 
-def _widened(part: _Part, parts: list[_Part], known: _Known, told: Told) -> Steps[_Known]:
+def _widened(part: Part, parts: list[Part], known: Known, told: Told) -> Steps[Known]:
     """Yield what gives columns a type that holds the new values too."""
     name, changed = part.table.name, {}
     for column, now in _columns(part).items():
@@ -297,7 +237,7 @@ def _widened(part: _Part, parts: list[_Part], known: _Known, told: Told) -> Step
     return known._replace(columns=after, names=names)
 
 
-def _type_for(column: str, now: str, parts: list[_Part], shape: Shape) -> Steps[str]:
+def _type_for(column: str, now: str, parts: list[Part], shape: Shape) -> Steps[str]:
     """Ask for the type that a column needs for values of the type `now`, and what it has.
 
     An int and a float are doubles only if every int stays what it is.
@@ -311,48 +251,21 @@ def _type_for(column: str, now: str, parts: list[_Part], shape: Shape) -> Steps[
     return found
 
 
-def _with_digits(part: _Part, known: _Known) -> Steps[_Known]:
+def _with_digits(parts: list[Part], known: Known) -> Steps[Known]:
     """Yield what adds a column for digits to each decimal that needs one by now."""
-    for column in part.table.columns:
-        if known.columns[column.name] != "DECIMAL" or column.name in known.exact():
-            continue
-        if any(digits(value) is not None for value in part.values(column.name)):
-            known = yield from _with_column_of_digits(part.table.name, column.name, known)
+    for part in parts:
+        for column in part.table.columns:
+            if known.columns[column.name] != "DECIMAL" or column.name in known.exact():
+                continue
+            if any(digits(value) is not None for value in part.values(column.name)):
+                known = yield from _with_column_of_digits(part.table.name, column.name, known)
     return known
 
 
-def _with_column_of_digits(table: str, column: str, known: _Known) -> Steps[_Known]:
+def _with_column_of_digits(table: str, column: str, known: Known) -> Steps[Known]:
     made = companion(column, known.columns)
     yield from each(item_sql.lengthen(_shape_of(table, known), {made: EXACT}))
     return known.plus({made: EXACT}, {made: column})
-
-
-def _fitted(part: _Part, known: _Known, *, strict: bool = True) -> _Fitted:
-    """Return rows as the table takes them, with the digits that its decimals do not hold.
-
-    Without `strict` a value stays as it is where the column would have to be widened for it.
-    """
-    name, key, columns = part.table.name, part.table.key, part.table.columns
-    exact = known.exact()
-    turns, more = {}, {}
-    for place, column in enumerate(columns):
-        now = known.columns[column.name]
-        if not strict and wider_type(now, TYPES[column.kind], key=column.name in known.key) != now:
-            continue
-        turn = fit(column.kind, now)
-        if turn is not None:
-            turns[place] = turn
-        if column.name in exact:
-            more[place] = exact[column.name]
-    own = [column.name for column in columns]
-    if not turns and not more:
-        return _Fitted(name, key, own, part.rows)
-    lists = list(zip(*part.rows, strict=True))
-    found = [list(map(digits, lists[place])) for place in more]
-    for place, turn in turns.items():
-        lists[place] = tuple(map(turn, lists[place]))
-    lists[len(own) : len(own)] = found
-    return _Fitted(name, key, [*own, *more.values()], list(zip(*lists, strict=True)))
 
 
 _TOO_WIDE = (
@@ -361,7 +274,7 @@ _TOO_WIDE = (
 )
 
 
-def _misfits(part: _Part, reason: str) -> Rows:
+def _misfits(part: Part, reason: str) -> Rows:
     """Return the rows of `problems` for dicts that cannot be stored."""
     page = len(part.table.columns)
     return [(*row[page : page + 3], "dict", reason, repr(row[:page])[:2000]) for row in part.rows]
@@ -373,7 +286,7 @@ def _derived(name: str) -> set[str]:
     return {name.lower() + ending for ending in endings}
 
 
-def _refuse_changed(table: Table, known: _Known) -> None:
+def _refuse_changed(table: Table, known: Known) -> None:
     out = "; give the type another name with @item(table=...), or start over with --fresh"
     for column in table.columns:
         name, kind = column.name, TYPES[column.kind]
@@ -394,7 +307,7 @@ def create(table: Table) -> Iterator[str]:
     return item_sql.create(Shape(table.name, columns, table.key, table.history))
 
 
-def _remember(name: str, known: _Known) -> str:
+def _remember(name: str, known: Known) -> str:
     parts = (name, json.dumps(known.columns), json.dumps(known.key), json.dumps(known.names))
     table, columns, key, names = ("'" + text.replace("'", "''") + "'" for text in parts)
     return (

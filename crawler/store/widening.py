@@ -13,7 +13,6 @@ from crawler.columns import Kind, exact_digits, json_of, wider
 from crawler.items import RESERVED
 from crawler.store.item_sql import (
     ORIGIN,
-    Rows,
     Shape,
     Statement,
     Steps,
@@ -195,6 +194,5 @@ def _spelled(name: str) -> str:
     """Return a column of doubles as text, in SQL, with so many digits as mean them."""
     short = f"CAST({name} AS TEXT)"
     return (
-        f"CASE WHEN CAST({short} AS REAL) = {name} THEN {short}"
-        f" ELSE printf('%!.17g', {name}) END"
+        f"CASE WHEN CAST({short} AS REAL) = {name} THEN {short} ELSE printf('%!.17g', {name}) END"
     )
