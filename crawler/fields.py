@@ -19,9 +19,9 @@ Field = tuple[str, Any, Kind | None]
 
 def is_complete(cls: type) -> bool:
     """Tell whether a class declares its own fields, so that nothing need be made of it."""
-    own = vars(cls)
-    made = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__")
-    return hasattr(cls, "model_fields") or is_named_tuple(cls) or any(name in own for name in made)
+    if is_named_tuple(cls) or hasattr(cls, "model_fields") or hasattr(cls, "__struct_fields__"):
+        return True
+    return "__dataclass_fields__" in vars(cls) or "__attrs_attrs__" in vars(cls)
 
 
 def is_named_tuple(cls: type) -> bool:

@@ -30,7 +30,8 @@ RESERVED = ("item_id", "page_id", "page_url", "run_id", "fetched_at", "replaced_
 TAKEN = frozenset(
     "attempts bodies broken_links changes counters cookies crawl duplicates endless errors files"
     " hosts item_types link_counts link_lists links orphans outcomes page_versions pages problems"
-    " redirects revisits robots runs search seen simhashes slow_pages texts todo".split()
+    " redirects revisits robots runs search search_config search_content search_data search_docsize"
+    " search_idx seen simhashes slow_pages texts todo".split()
 )
 """Tables and views of a store: the class `Files` is stored in `files_item`."""
 
@@ -115,7 +116,7 @@ def table_of(cls: type) -> Table:
 
 def is_taken(name: str) -> bool:
     """Tell whether a table of the crawl, or of SQLite, has this name."""
-    return name.lower() in TAKEN or name.lower().startswith(("sqlite_", "search_"))
+    return name.lower() in TAKEN or name.lower().startswith("sqlite_")
 
 
 def _inherited(cls: type) -> tuple[tuple[str, ...], bool]:
@@ -160,7 +161,7 @@ def _codec(cls: type) -> tuple[Table, tuple[_Field, ...]]:
     name, key, history = vars(cls).get("__item__", (None, *_inherited(cls)))
     name = _identifier(name or _snake(cls.__name__))
     if is_taken(name):
-        name += "_item"
+        name = f"item_{name}" if is_taken(f"{name}_item") else f"{name}_item"
     fields = tuple(_field(name, *field) for field in fields_of(cls))
     columns = tuple(column for _, column, _ in fields)
     problem = _clash(columns)

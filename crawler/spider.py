@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from crawler import urls
 from crawler.arguments import refuse_unknown
 from crawler.errors import SpiderError, UsageError
+from crawler.items import table_of
 from crawler.page import Outcome, ScrapedPage
 from crawler.request import Request
 from crawler.rules import Rule
@@ -125,7 +127,14 @@ def seeds_of(spider: Spider) -> list[str]:
 
 
 def check(spider: Spider) -> None:
-    """Raise SpiderError for a spider that cannot run, before anything is touched."""
+    """Raise SpiderError for a spider that cannot run, before anything is touched.
+
+    So for the item classes of its file too, rather than hours later on the page that yields one.
+    """
+    module = sys.modules.get(type(spider).__module__)
+    for thing in list(vars(module).values()) if module is not None else ():
+        if isinstance(thing, type) and "__item__" in vars(thing):
+            table_of(thing)
     if not spider.name:
         raise SpiderError(f"{type(spider).__name__} has no `name`; give it one")
     if isinstance(spider.start_urls, str):
