@@ -86,12 +86,18 @@ def _common(kinds: Iterable[Kind]) -> Kind:
     return found or "json"
 
 
+_AT_SIGHT: dict[type, Kind] = {
+    **{str: "text", float: "real", bool: "boolean", list: "json", dict: "json"},
+}
+
+
 def kind_of_value(value: Any) -> Kind:
     """Return the kind of a value that no type declares; Unfit for bytes."""
+    known = _AT_SIGHT.get(type(value))
+    if known is not None:
+        return known
     value = plain(value)
     kind = type(value)
-    if kind is str:
-        return "text"
     if kind is int:
         if -(1 << 63) <= value < 1 << 63:
             return "integer"

@@ -205,7 +205,7 @@ def _clash(columns: Iterable[Column]) -> str:
 
 def _record_of_mapping(thing: Mapping[str, Any]) -> Record:
     """Return the record of a dict; a key without a value makes no column."""
-    pairs = [(clean(str(key)), value) for key, value in thing.items() if value is not None]
+    pairs = [(_key(str(key)), value) for key, value in thing.items() if value is not None]
     given = dict(pairs)
     if len(given) < len(pairs):
         raise InvalidItem("item: two of its keys are spelled alike")
@@ -219,6 +219,10 @@ def _record_of_mapping(thing: Mapping[str, Any]) -> Record:
             raise InvalidItem(f"item.{name} {problem}") from None
         kinds.append((name, kind))
     return Record(_loose(tuple(kinds)), tuple(values))
+
+
+_key = lru_cache(maxsize=4096)(clean)
+"""Returns a key of a dict as it can be stored; the same ones come again and again."""
 
 
 @lru_cache(maxsize=1024)
