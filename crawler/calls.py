@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from crawler.errors import SpiderError
+from crawler.fields import is_named_tuple
 from crawler.items import InvalidItem, record_of
 from crawler.page import Visit
 from crawler.request import Request
@@ -73,11 +74,19 @@ class Calls:
         return None
 
     async def _through(self, visit: Visit, found: list[Any]) -> None:
-        for item in found:
+        """Send items through the pipelines; one for which a pipeline raises is refused alone."""
+        for given in found:
+            item = given
             for pipeline in self._pipelines:
-                item = pipeline(item)
-                if inspect.isawaitable(item):
-                    item = await item
+                try:
+                    item = pipeline(item)
+                    if inspect.isawaitable(item):
+                        item = await item
+                except Exception as error:
+                    name = getattr(pipeline, "__name__", type(pipeline).__name__)
+                    reason = f"pipeline {name}: {type(error).__name__}: {error}"
+                    _refuse(visit, given, reason)
+                    break
                 if item is None:
                     visit.refusals["item_dropped"] = visit.refusals.get("item_dropped", 0) + 1
                     break
@@ -113,7 +122,13 @@ def _store(visit: Visit, result: Any) -> None:
     try:
         visit.items.append(record_of(result))
     except InvalidItem as problem:
-        visit.problems.append((type(result).__name__, str(problem), repr(result)[:2000]))
+        _refuse(visit, result, str(problem))
+
+
+def _refuse(visit: Visit, item: Any, reason: str) -> None:
+    """Count an item that cannot be stored, and keep it with the reason among the problems."""
+    visit.problems.append((type(item).__name__, reason[:2000], repr(item)[:2000]))
+    visit.refusals["item_refused"] = visit.refusals.get("item_refused", 0) + 1
 
 
 def _failed(visit: Visit, error: BaseException) -> str:
@@ -125,9 +140,13 @@ def _failed(visit: Visit, error: BaseException) -> str:
     if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
         name = str(getattr(error, "title", "item"))
         visit.problems.append((name, str(error)[:2000], repr(error.errors())[:2000]))
+        visit.refusals["item_refused"] = visit.refusals.get("item_refused", 0) + 1
     return traceback.format_exc()
 
 
 def _is_item(results: Iterable[Any]) -> bool:
-    """Whether what can be iterated is one item: a dict, or a pydantic model."""
-    return isinstance(results, (Mapping, str, bytes)) or hasattr(type(results), "model_fields")
+    """Whether what can be iterated is one item: a dict, a pydantic model, or a named tuple."""
+    kind = type(results)
+    return isinstance(results, (Mapping, str, bytes)) or (
+        hasattr(kind, "model_fields") or is_named_tuple(kind)
+    )

@@ -1,45 +1,26 @@
-"""From Python types to columns, and from values to what SQLite and PostgreSQL both store.
+"""From Python types to columns: which kind a field has, and which encoder its values.
 
-Six kinds: text, integer, real, boolean, timestamp (ISO 8601 text, UTC where a zone is known) and
-json (lists and everything nested).
+Seven kinds: text, integer, real, boolean, decimal, timestamp (ISO 8601 text, UTC where a zone is
+known) and json (lists and everything nested). `docs/decisions/0026-item-values.md` says why.
 """
 
 from __future__ import annotations
 
 import enum
-import json
-import math
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import PurePath
-from typing import Any, Literal
-from uuid import UUID
+from typing import Any, Literal, cast
 
 import msgspec
 
-Kind = Literal["text", "integer", "real", "boolean", "timestamp", "json"]
+from crawler.encoders import BY_KIND, SPELLED, Encode, Unfit, as_json, plain, row_of, shown
 
-_KINDS: dict[Any, Kind] = {
-    str: "text",
-    int: "integer",
-    float: "real",
-    bool: "boolean",
-    datetime: "timestamp",
-    date: "timestamp",
-    time: "text",
-    timedelta: "real",
-    Decimal: "text",
-    UUID: "text",
-}
-_SPELLED = (Decimal, UUID, PurePath, time)
+Kind = Literal["text", "integer", "real", "boolean", "decimal", "timestamp", "json"]
 
-
-class Unfit(ValueError):
-    """A value does not fit its column; the text says what it takes and what it got."""
+_NUMBERS = ("integer", "real", "decimal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,197 +32,209 @@ class Column:
     required: bool = False
 
 
-Encode = Callable[[Any], Any]
+def wider(a: Kind, b: Kind) -> Kind:
+    """Return the narrowest kind that holds the values of both without a loss."""
+    if a == b:
+        return a
+    if a in _NUMBERS and b in _NUMBERS:
+        return "decimal" if "decimal" in (a, b) else "real"
+    return "text" if {a, b} == {"text", "timestamp"} else "json"
 
 
 def kind_of(hint: Any) -> tuple[Kind, bool, Any]:
-    """Give the kind of a type hint, whether None is refused, and the hint without None."""
-    required = True
-    if typing.get_origin(hint) in (typing.Annotated, typing.Final):
+    """Return the kind of a type hint, whether None is refused, and the hint without None."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Annotated, typing.Final, typing.Required, typing.NotRequired):
         return kind_of(typing.get_args(hint)[0])
     if isinstance(hint, typing.NewType):
         return kind_of(hint.__supertype__)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        arms = typing.get_args(hint)
-        rest = tuple(arm for arm in arms if arm is not type(None))
-        required = len(rest) == len(arms)
-        hint = rest[0] if len(rest) == 1 else typing.Union[rest]  # noqa: UP007  # made at run time
-        if len(rest) == 1:
-            kind, _, hint = kind_of(hint)
-            return kind, required, hint
-    if typing.get_origin(hint) is Literal:
-        return _common(typing.get_args(hint)), required, hint
+    if hasattr(hint, "__value__"):  # `type Price = Decimal`
+        return kind_of(hint.__value__)
+    if origin in (typing.Union, types.UnionType):
+        return _kind_of_union(typing.get_args(hint))
+    if isinstance(hint, typing.TypeVar):
+        return kind_of(hint.__bound__ or Any)
+    if origin is Literal:
+        values = typing.get_args(hint)
+        kind = _common(kind_of_value(value) for value in values if value is not None)
+        return kind, None not in values, hint
     if isinstance(hint, type):
         if issubclass(hint, enum.Enum):
-            return _common([member.value for member in hint]), required, hint
-        if issubclass(hint, PurePath):
-            return "text", required, hint
-    return _KINDS.get(hint, "json"), required, hint
+            return _common(kind_of_value(member.value) for member in hint), True, hint
+        row = row_of(hint) if origin is None else None
+        if row is not None:
+            return cast(Kind, row[0]), True, hint
+    return "json", hint not in (Any, object, type(None)), hint
 
 
-def _common(values: typing.Iterable[Any]) -> Kind:
-    kinds = {kind_of_value(value) for value in values}
-    return kinds.pop() if len(kinds) == 1 else "json"
+def _kind_of_union(arms: tuple[Any, ...]) -> tuple[Kind, bool, Any]:
+    rest = tuple(arm for arm in arms if arm is not type(None))
+    if not rest:
+        return "json", False, Any
+    known = [kind_of(arm) for arm in rest]
+    required = len(rest) == len(arms) and all(needs for _, needs, _ in known)
+    hints = tuple(hint for _, _, hint in known)
+    hint = hints[0] if len(hints) == 1 else typing.Union[hints]  # noqa: UP007  # at run time
+    return _common(kind for kind, _, _ in known), required, hint
+
+
+def _common(kinds: Iterable[Kind]) -> Kind:
+    """Return the kind that holds all of these: json where there is none."""
+    found: Kind | None = None
+    for kind in kinds:
+        found = kind if found is None else wider(found, kind)
+    return found or "json"
+
+
+_AT_SIGHT: dict[type, Kind] = {
+    **{str: "text", float: "real", bool: "boolean", list: "json", dict: "json"},
+}
 
 
 def kind_of_value(value: Any) -> Kind:
-    """Give the kind of a value that no type declares."""
-    if isinstance(value, enum.Enum):
-        value = value.value
-    return _KINDS.get(type(value), "json")
+    """Return the kind of a value that no type declares; Unfit for bytes."""
+    known = _AT_SIGHT.get(type(value))
+    if known is not None:
+        return known
+    value = plain(value)
+    kind = type(value)
+    if kind is int:
+        if -(1 << 63) <= value < 1 << 63:
+            return "integer"
+        return "decimal" if abs(value) < 1 << 1024 else "json"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise Unfit(f"is bytes: {shown(value)}; store text, or keep it in a file")
+    row = row_of(kind)
+    return "json" if row is None else cast(Kind, row[0])
+
+
+# ---------------------------------------------------------------- encoders
 
 
 def encoder(kind: Kind, hint: Any = None) -> Encode:
-    """Give the function that turns a value of this kind into what is stored; it raises Unfit.
+    """Return the function that turns a value of this kind into what is stored; it raises Unfit.
 
-    `hint` lets lists and nested values be checked too, as far as msgspec knows their types.
+    Values of lists and of nested types are checked too, as far as msgspec knows their types.
     """
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _one_of_types(kind, [kind_of(arm) for arm in typing.get_args(hint)])
+    if origin is Literal:
+        values = [value for value in typing.get_args(hint) if value is not None]
+        return _one_of(values, BY_KIND[kind])
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return _enum(hint, BY_KIND[kind])
     if kind == "json":
         return _json_encoder(hint)
-    encode = _ENCODERS[kind]
-    if typing.get_origin(hint) is Literal:
-        return _one_of(typing.get_args(hint), encode)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum) and not issubclass(hint, enum.Flag):
-        return _one_of([member.value for member in hint], encode)
-    return encode
+    row = row_of(hint) if isinstance(hint, type) else None
+    return BY_KIND[kind] if row is None else row[1]
 
 
-def _one_of(values: typing.Iterable[Any], encode: Encode) -> Encode:
-    """Give an encoder that takes these values alone, as a Literal or an Enum does."""
+def _one_of(values: Iterable[Any], encode: Encode) -> Encode:
+    """Return an encoder that takes these values alone, as a Literal does."""
     allowed = [encode(value) for value in values]
 
     def checked(value: Any) -> Any:
         stored = encode(value)
         if stored not in allowed:
-            raise Unfit(f"takes one of {allowed!r:.80}, got {_shown(value)}")
+            raise Unfit(f"takes one of {allowed!r:.80}, got {shown(value)}")
         return stored
 
     return checked
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, enum.Enum):
-        value = value.value
-    if isinstance(value, _SPELLED):
-        value = str(value)
-    if not isinstance(value, str):
-        raise Unfit(f"takes text, got {_shown(value)}")
-    if value.isascii() and "\0" not in value:
-        return str(value)
-    # Neither a lone surrogate nor a NUL can be stored by every database.
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+def _enum(kind: type[enum.Enum], encode: Encode) -> Encode:
+    """Return an encoder for the members of an Enum, and for their values."""
+    if not issubclass(kind, enum.Flag):
+        return _one_of([member.value for member in kind], encode)
 
-
-def _integer(value: Any) -> int:
-    if isinstance(value, enum.Enum):
-        value = value.value
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Unfit(f"takes integer, got {_shown(value)}")
-    if not -(1 << 63) <= value < 1 << 63:
-        raise Unfit(f"is beyond 64 bits: {value!r:.80}")
-    return int(value)
-
-
-def _real(value: Any) -> float:
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise Unfit(f"takes real, got {_shown(value)}")
-    try:
-        made = float(value)
-    except OverflowError:
-        raise Unfit("is beyond what a real holds") from None
-    if not math.isfinite(made):
-        raise Unfit(f"takes a finite number, got {value!r}")
-    return made
-
-
-def _boolean(value: Any) -> int:
-    if not isinstance(value, bool):
-        raise Unfit(f"takes boolean, got {_shown(value)}")
-    return int(value)
-
-
-def _timestamp(value: Any) -> str:
-    if not isinstance(value, date):  # a datetime is a date
-        raise Unfit(f"takes timestamp, got {_shown(value)}")
-    if isinstance(value, datetime) and value.tzinfo is not None:
+    def checked(value: Any) -> Any:
         try:
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        except OverflowError:
-            raise Unfit(f"is no time of the years 1 to 9999 in UTC: {value}") from None
-    return value.isoformat()
+            return encode(kind(plain(value)).value)
+        except (ValueError, TypeError):
+            raise Unfit(f"takes {kind.__name__}, got {shown(value)}") from None
+
+    return checked
 
 
-_ENCODERS: dict[Kind, Encode] = {
-    "text": _text,
-    "integer": _integer,
-    "real": _real,
-    "boolean": _boolean,
-    "timestamp": _timestamp,
-}
+def _one_of_types(kind: Kind, arms: list[tuple[Kind, bool, Any]]) -> Encode:
+    """Return an encoder for a union: the first type that takes the value, its own before others."""
+    ways = [(arm, encoder(own, arm), own) for own, _, arm in arms]
+
+    def encode(value: Any) -> Any:
+        exact = [way for way in ways if isinstance(way[0], type) and type(value) is way[0]]
+        for _, attempt, own in (*exact, *ways):
+            try:
+                stored = attempt(value)
+            except Unfit:
+                continue
+            if kind == "json":
+                return json_of(stored, own)
+            digits = isinstance(stored, str) or kind not in ("real", "decimal")
+            return stored if digits else BY_KIND[kind](stored)
+        names = " or ".join(_name(arm) for arm, _, _ in ways)
+        raise Unfit(f"takes {names}, got {shown(value)}")
+
+    return encode
+
+
+def json_of(stored: Any, kind: Kind) -> str:
+    """Return as JSON what a column of this kind stores.
+
+    A number whose digits a double has not is a string of them, unless it is whole: readers of
+    JSON take a number with a fraction for a double (RFC 8259, section 6).
+    """
+    if kind == "json":
+        return str(stored)
+    if kind == "boolean":
+        return "true" if stored else "false"
+    if isinstance(stored, str) and kind in _NUMBERS:
+        whole = stored.lstrip("-").isdigit()
+        if whole or exact_digits(stored) is None:
+            return stored
+    return msgspec.json.encode(stored).decode()
+
+
+def exact_digits(number: int | float | str) -> str | None:
+    """Return the digits of a number where the nearest double has not all of them."""
+    if isinstance(number, float):
+        return None
+    if isinstance(number, int):
+        return None if float(number) == number else str(number)
+    return None if Decimal(repr(float(number))) == Decimal(number) else number
+
+
+class _Foreign(Exception):
+    """A type that neither msgspec nor we can read back; its values go unchecked."""
+
+
+def _read_back(kind: type, value: Any) -> Any:
+    if issubclass(kind, SPELLED):
+        return kind(value)  # type: ignore[call-arg]  # each takes its text
+    raise _Foreign
 
 
 def _json_encoder(hint: Any) -> Encode:
-    """Give the writer of JSON; it reads back what it wrote by the hint, and so checks it."""
+    """Return the writer of JSON; it reads back what it wrote by the hint, and so checks it."""
     check: Callable[[bytes], Any] | None = None
     if hint not in (None, Any):
         try:
-            check = msgspec.json.Decoder(hint, strict=True).decode
-            if "CustomType(" in repr(msgspec.inspect.type_info(hint)):
-                check = None
+            check = msgspec.json.Decoder(hint, strict=True, dec_hook=_read_back).decode
         except (TypeError, msgspec.ValidationError):
             check = None  # a type of the user's own: written as it says, not checked
 
     def encode(value: Any) -> str:
-        data = _as_json(value)
+        data = as_json(value)
         if check is not None:
             try:
                 check(data)
+            except _Foreign:
+                pass
             except msgspec.ValidationError as error:
                 raise Unfit(f"does not fit {_name(hint)}: {error}") from None
         return data.decode()
 
     return encode
-
-
-# Sets and keys in order: the same value is the same text, and no change is seen where none is.
-_write = msgspec.json.Encoder(enc_hook=lambda value: _jsonable(value), order="deterministic").encode
-
-
-def _as_json(value: Any) -> bytes:
-    try:
-        data = _write(value)
-    except (UnicodeEncodeError, TypeError, OverflowError):
-        try:
-            plain = msgspec.to_builtins(value, enc_hook=_jsonable, order="deterministic")
-            text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise Unfit(f"cannot be written as JSON: {error}") from None
-        data = text.encode("utf-8", "replace")
-    except RecursionError:
-        raise Unfit("cannot be written as JSON: nested too deep") from None
-    return data.replace(rb"\u0000", rb"\ufffd") if rb"\u0000" in data else data
-
-
-def _jsonable(value: Any) -> Any:
-    if hasattr(value, "model_dump"):  # a pydantic model
-        return value.model_dump(mode="json")
-    if isinstance(value, (set, frozenset)):
-        return sorted(value, key=str)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Sequence):  # such as a deque
-        return list(value)
-    if (
-        type(value).__str__ is vars(object)["__str__"]
-    ):  # it says no more than where it lies in memory
-        raise TypeError(f"no JSON for {type(value).__name__}")
-    return str(value)
-
-
-def _shown(value: Any) -> str:
-    return f"{type(value).__name__} {value!r:.80}"
 
 
 def _name(hint: Any) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from crawler import config as configuration
 from crawler import retry, urls
+from crawler.arguments import kept, refuse_other
 from crawler.assembly import Crawl, assembled
 from crawler.committer import Committer
 from crawler.config import Config
@@ -51,6 +52,8 @@ class Summary:
     resumed: bool
     outcomes: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    widened: list[str] = field(default_factory=list)
+    """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
 
 
 class Crawler:
@@ -119,6 +122,8 @@ class Crawler:
                 f"{self.address} holds a crawl of the spider {owner!r}, not {self.spider.name!r};"
                 " use another --store, or --fresh to start over"
             )
+        if self._is_begun and self.state.arguments is not None:
+            refuse_other(self.spider, self.state.arguments, self.address)
         politeness = self.config.politeness
         self.frontier = Frontier(
             Pace(
@@ -147,6 +152,11 @@ class Crawler:
         await self._store.close()
 
     @property
+    def _is_begun(self) -> bool:
+        """Whether the store holds anything of a crawl beside its name."""
+        return self.state.seeded or self.state.pages > 0 or self.state.pending > 0
+
+    @property
     def finished(self) -> bool:
         """Whether the crawl in the store has nothing left to do."""
         if self.frontier.stopped == "finished":
@@ -164,7 +174,8 @@ class Crawler:
     async def run(self) -> Summary:
         """Crawl until nothing is left, a limit is reached, or `stop` is called."""
         self._started = time.monotonic()
-        await self._store.begin_run(self.spider.name, self._settings_json())
+        new = None if self._is_begun and self.state.arguments else kept(self.spider)
+        await self._store.begin_run(self.spider.name, self._settings_json(), new)
         reason, state = "failed", "failed"
         try:
             await self._run()
@@ -251,7 +262,8 @@ class Crawler:
             )
 
     def _count(self, visits: list[Visit], committed: Committed) -> None:
-        self.stats.add(visits, committed.new)
+        _, _, new, refused, widened = committed
+        self.stats.add(visits, new, refused=refused, widened=widened)
 
     def _counts(self) -> dict[str, float]:
         stats = self.stats
@@ -289,6 +301,7 @@ class Crawler:
             resumed=self.state.runs > 0,
             outcomes={str(name): number for name, number in stats.outcomes.items()},
             refused=dict(stats.refused + self.cookies.refused),
+            widened=list(stats.widened),
         )
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Self
 
-from crawler import formats
+from crawler import formats, item_rows
 from crawler.errors import QueryError, StoreFull, UsageError
 from crawler.formats import Wish
 from crawler.query import Reader, Rows
@@ -73,19 +73,23 @@ def select(
         conditions.append(since.condition("page_id" if what in ("pages", "links") else "item_id"))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     if what == "pages":
-        return reader.query(f"{PAGES}{where} ORDER BY page_id"), Wish(table=what)
+        rows = reader.query(f"{PAGES}{where} ORDER BY page_id")
+        again = f"SELECT fetched_at FROM pages{where}"
+        read = lambda only: reader.query(again).rows  # noqa: E731
+        return rows, Wish(kinds={"fetched_at": "TIMESTAMP"}, table=what, read=read)
     if what == "links":
         pages = f" WHERE pages.page_id IN (SELECT page_id FROM pages{where})" if where else ""
         return reader.query(LINKS + pages), Wish(table=what)
-    types = item_types(reader)
+    types = item_rows.item_types(reader)
     if what not in types:
         known = ", ".join(["pages", "links", *sorted(types)])
         raise QueryError(
             f"{reader.path} holds no {what!r} to export; it holds: {known}; or give a SELECT"
         )
-    quoted = what.replace('"', '""')
-    rows = reader.query(f'SELECT * FROM "{quoted}"{where} ORDER BY item_id')
-    return rows, Wish(kinds=types[what], table=what)
+    own = types[what]
+    # The rows are being read when `read` reads some once more, so that both see the same store.
+    read = lambda only: own.rows(reader, where, only).rows  # noqa: E731
+    return own.rows(reader, where), Wish(kinds=own.kinds, table=what, read=read)
 
 
 def total(reader: Reader, what: str) -> int:
@@ -146,8 +150,7 @@ def _mark_of(path: Path) -> Path:
 
 def item_types(reader: Reader) -> dict[str, dict[str, str]]:
     """Give the columns of every item type in the store."""
-    rows = reader.query("SELECT name, columns FROM item_types").rows
-    return {name: dict(json.loads(columns)) for name, columns in rows}
+    return {name: own.columns for name, own in item_rows.item_types(reader).items()}
 
 
 def to_file(path: Path, write: Callable[[Path], int], *, sync: bool = True) -> int:
@@ -195,16 +198,24 @@ def stream(rows: Rows, kind: str, out: IO[bytes], wish: Wish) -> int:
     return formats.STREAMS[kind](_unique(rows), out, wish)
 
 
-def _unique(rows: Rows) -> Rows:
+def _unique(rows: Rows, fold: Callable[[str], str] = str) -> Rows:
     """Give columns of one name, as a join has them, names of their own: page_id, page_id_2."""
-    made: list[str] = []
+    made: dict[str, str] = {}
     for name in rows.columns:
         number, new = 1, name
-        while new.lower() in map(str.lower, made):
+        while fold(new) in made:
             number += 1
             new = f"{name}_{number}"
-        made.append(new)
-    return Rows(tuple(made), rows.rows)
+        made[fold(new)] = new
+    return Rows(tuple(made.values()), rows.rows)
+
+
+def _for_sqlite(rows: Rows, wish: Wish) -> tuple[Rows, Wish]:
+    """Give columns names that differ in more than their case, which SQLite does not tell."""
+    unique = _unique(rows, str.lower)
+    renamed = zip(rows.columns, unique.columns, strict=True)
+    kinds = {new: wish.kinds[name] for name, new in renamed if name in wish.kinds}
+    return unique, replace(wish, kinds=kinds)
 
 
 def write(rows: Rows, kind: str, path: Path, wish: Wish) -> int:
@@ -213,7 +224,8 @@ def write(rows: Rows, kind: str, path: Path, wish: Wish) -> int:
     def fill(part: Path) -> int:
         if kind == "sqlite":
             part.unlink(missing_ok=True)
-            return formats.sqlite(_unique(rows), part, wish)
+            unique, renamed = _for_sqlite(rows, wish)
+            return formats.sqlite(unique, part, renamed)
         with part.open("wb") as out:
             return stream(rows, kind, out, wish)
 
@@ -235,7 +247,8 @@ def go_on(reader: Reader, what: str, kind: str, path: Path, wish: Wish) -> int:
     mark = Mark.now(reader, what)
     rows, typed = select(reader, what, since=known)
     last = known.last if known else 0
-    place = rows.columns.index("page_id" if what in ("pages", "links") else "item_id")
+    # An item may have a key of that name too; its id is always the first column.
+    place = rows.columns.index("page_id") if what in ("pages", "links") else 0
 
     def watched() -> Iterator[tuple[Any, ...]]:
         nonlocal last
@@ -249,7 +262,7 @@ def go_on(reader: Reader, what: str, kind: str, path: Path, wish: Wish) -> int:
             shutil.copyfile(path, part)
         with part.open("ab" if known else "wb") as out:
             fresh = Rows(rows.columns, watched())
-            settings = replace(wish, kinds=typed.kinds, header=not known)
+            settings = replace(wish, kinds=typed.kinds, read=typed.read, header=not known)
             return stream(fresh, kind, out, settings)
 
     number = to_file(path, fill)

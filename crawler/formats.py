@@ -32,6 +32,7 @@ class Wish:
     """How to write: `kinds` are the declared types of columns, `safe` guards spreadsheets.
 
     `tick` hears the number of rows written so far. `header` is off where a file is continued.
+    `read` gives some columns once more, for formats whose types hang on all values.
     """
 
     kinds: Kinds = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Wish:
     header: bool = True
     table: str = "rows"
     tick: Callable[[int], None] = lambda number: None
+    read: Callable[[Sequence[str]], Iterable[tuple[Any, ...]]] | None = None
 
 
 def batches(rows: Rows, size: int = _BATCH) -> Iterator[list[tuple[Any, ...]]]:
@@ -95,7 +97,17 @@ def _raw(value: Any) -> Any:
     return msgspec.Raw(value.encode()) if isinstance(value, str) else value
 
 
-_READS: dict[str | None, Callable[[Any], Any]] = {"JSON": _raw, "BOOLEAN": bool}
+def _number(value: Any) -> Any:
+    """Return a decimal as JSON: digits that a double has not are text, unless it is whole."""
+    whole = isinstance(value, str) and value.lstrip("-").isdigit()
+    return msgspec.Raw(value.encode()) if whole else value
+
+
+_READS: dict[str | None, Callable[[Any], Any]] = {
+    "JSON": _raw,
+    "BOOLEAN": bool,
+    "DECIMAL": _number,
+}
 
 
 # ---------------------------------------------------------------- CSV
@@ -135,7 +147,7 @@ def _text(value: Any) -> Any:
 
 
 def parquet(rows: Rows, out: IO[bytes], wish: Wish) -> int:
-    """Write Parquet (zstd), and give the number of rows; the types are those of the first rows.
+    """Write Parquet (zstd), and give the number of rows; `arrow` says of which types.
 
     UsageError without pyarrow, QueryError where a later value does not fit its column.
     """
@@ -144,21 +156,18 @@ def parquet(rows: Rows, out: IO[bytes], wish: Wish) -> int:
         from pyarrow import parquet as files
     except ImportError:
         raise UsageError("Parquet needs pyarrow: pip install 'crawlkeep[parquet]'") from None
+    from crawler.arrow import array_of, schema_of
+
     source = batches(rows, _PARQUET_BATCH)
     first = next(source, [])
-    schema = pyarrow.schema(
-        [
-            (name, getattr(pyarrow, _arrow(wish.kinds.get(name), [row[place] for row in first]))())
-            for place, name in enumerate(rows.columns)
-        ]
-    )
+    schema = schema_of(rows.columns, wish.kinds, first, wish.read)
     number = 0
     with files.ParquetWriter(out, schema, compression="zstd") as writer:
         for batch in chain([first] if first else [], source):
             columns = zip(*batch, strict=True)
             try:
                 arrays = [
-                    pyarrow.array(_typed(column, kind.type), kind.type)
+                    array_of(column, kind.type)
                     for column, kind in zip(columns, schema, strict=True)
                 ]
             except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, ValueError) as error:
@@ -172,26 +181,6 @@ def parquet(rows: Rows, out: IO[bytes], wish: Wish) -> int:
     return number
 
 
-def _typed(column: Iterable[Any], kind: Any) -> list[Any]:
-    if str(kind) == "bool":
-        return [None if value is None else bool(value) for value in column]
-    if str(kind) == "string":
-        return [
-            value if value is None or isinstance(value, str) else str(value) for value in column
-        ]
-    return list(column)
-
-
-def _arrow(kind: str | None, values: list[Any]) -> str:
-    """Name the Arrow type of a column: by its declared type, else by its first values."""
-    if kind in ("INTEGER", "REAL", "BOOLEAN"):
-        return {"INTEGER": "int64", "REAL": "float64", "BOOLEAN": "bool_"}[kind]
-    types = {type(value) for value in values if value is not None}
-    if types and types <= {int, float}:
-        return "int64" if types == {int} else "float64"
-    return "binary" if types == {bytes} else "string"
-
-
 # ---------------------------------------------------------------- SQLite
 
 
@@ -201,15 +190,24 @@ def sqlite(rows: Rows, path: Path, wish: Wish) -> int:
     try:
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
-        quoted = [(name, name.replace('"', '""')) for name in rows.columns]
-        columns = ", ".join(f'"{safe}" {wish.kinds.get(name, "")}' for name, safe in quoted)
+        decimals = [at for at, name in enumerate(rows.columns) if wish.kinds.get(name) == "DECIMAL"]
+        names = list(rows.columns)
+        for at in decimals:
+            names.append(f"{rows.columns[at]}_exact")
+            while names[-1].lower() in map(str.lower, names[:-1]):
+                names[-1] += "_"
+        kinds = {**wish.kinds, **dict.fromkeys(names[len(rows.columns) :], "TEXT")}
+        quoted = [(name, name.replace('"', '""').replace("\0", "\ufffd")) for name in names]
+        columns = ", ".join(
+            f'"{safe}" {_SQL.get(kinds.get(name, ""), "")}' for name, safe in quoted
+        )
         table = wish.table.replace('"', '""')
         db.execute("BEGIN")
         db.execute(f'CREATE TABLE "{table}" ({columns})')
-        sql = f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(rows.columns))})'
+        sql = f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(names))})'
         number = 0
         for batch in batches(rows):
-            db.executemany(sql, batch)
+            db.executemany(sql, _with_digits(batch, decimals) if decimals else batch)
             number += len(batch)
             wish.tick(number)
         db.execute("COMMIT")
@@ -219,6 +217,24 @@ def sqlite(rows: Rows, path: Path, wish: Wish) -> int:
         db.close()
     return number
 
+
+def _with_digits(batch: Iterable[tuple[Any, ...]], decimals: list[int]) -> list[tuple[Any, ...]]:
+    """Return rows with the nearest doubles, and the digits of those that have more behind them."""
+    made = []
+    for row in batch:
+        exact = [row[at] if isinstance(row[at], str) else None for at in decimals]
+        values = list(row)
+        for at in decimals:
+            values[at] = None if row[at] is None else float(row[at])
+        made.append((*values, *exact))
+    return made
+
+
+_SQL = {
+    **{kind: kind for kind in ("TEXT", "INTEGER", "REAL", "BOOLEAN", "TIMESTAMP")},
+    "JSON": "JSON TEXT",
+    "DECIMAL": "DECIMAL REAL",
+}
 
 STREAMS: dict[str, Callable[[Rows, IO[bytes], Wish], int]] = {
     "jsonl": jsonl,

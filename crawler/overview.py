@@ -49,6 +49,8 @@ class Overview:
     retries: int
     refused: dict[str, int]
     items: dict[str, int]
+    problems: int
+    widened: int
     busiest: dict[str, int]
     runs: list[Run]
 
@@ -93,6 +95,8 @@ def _overview(reader: Reader) -> Overview:
         retries=sum(_below("retry.", counters).values()),
         refused=_below("refused.", counters),
         items=_items(reader),
+        problems=next(iter(reader.query("SELECT count(*) FROM problems").rows))[0],
+        widened=counters.get("items.widened", 0),
         busiest=dict(
             reader.query(
                 "SELECT name, pending FROM hosts WHERE pending > 0 ORDER BY pending DESC LIMIT ?",

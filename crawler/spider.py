@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from crawler import urls
+from crawler.arguments import refuse_unknown
 from crawler.errors import SpiderError, UsageError
+from crawler.items import table_of
 from crawler.page import Outcome, ScrapedPage
 from crawler.request import Request
 from crawler.rules import Rule
@@ -26,7 +29,8 @@ class Spider:
     """Subclass it, name it, give it `start_urls` and `parse`.
 
     Callbacks are `def`, `async def`, generators or async generators; they yield items and Requests.
-    `-a name=value` on the command line arrives as attribute `name`, always a string.
+    `-a name=value` on the command line arrives as attribute `name`, always a string. They are kept
+    with the crawl, which goes on with the same ones alone.
     `pipelines` are functions item → item or None (which drops it), sync or async: every item goes
     through them in order. Name plain functions in a list; they get no `self`.
     `expect` lists what a healthy run fulfils, as in `items.quote >= 100` or `error_rate < 2%`.
@@ -62,11 +66,12 @@ class Spider:
         return spider
 
     def __init__(self, **arguments: str) -> None:
-        """Take the `-a` arguments; SpiderError for one that is a method or private."""
+        """Take the `-a` arguments; SpiderError for one that is a method, private or unknown."""
         for name, value in arguments.items():
             taken = getattr(type(self), name, None)
             if not name.isidentifier() or name.startswith("_") or callable(taken):
                 raise SpiderError(f"-a {name}={value}: {name!r} cannot be set; choose another name")
+            refuse_unknown(type(self), Spider, name)
             setattr(self, name, value)
 
     def start(self) -> Iterable[Request] | AsyncIterator[Request]:
@@ -125,7 +130,14 @@ def seeds_of(spider: Spider) -> list[str]:
 
 
 def check(spider: Spider) -> None:
-    """Raise SpiderError for a spider that cannot run, before anything is touched."""
+    """Raise SpiderError for a spider that cannot run, before anything is touched.
+
+    So for the item classes of its file too, rather than hours later on the page that yields one.
+    """
+    module = sys.modules.get(type(spider).__module__)
+    for thing in list(vars(module).values()) if module is not None else ():
+        if isinstance(thing, type) and "__item__" in vars(thing):
+            table_of(thing)
     if not spider.name:
         raise SpiderError(f"{type(spider).__name__} has no `name`; give it one")
     if isinstance(spider.start_urls, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crawler import outcome
@@ -23,10 +24,17 @@ class Stats:
     new: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    widened: list[str] = field(default_factory=list)
 
-    def add(self, visits: list[Visit], new: int) -> None:
-        """Count the visits of one commit."""
+    def add(
+        self, visits: list[Visit], new: int, *, refused: int = 0, widened: Iterable[str] = ()
+    ) -> None:
+        """Count the visits of one commit, and the items that the store itself refused."""
         self.new += new
+        self.widened += widened
+        if refused:
+            self.items -= refused
+            self.refused["item_refused"] += refused
         for visit in visits:
             for reason, number in visit.refusals.items():
                 self.refused[reason] += number

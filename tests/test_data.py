@@ -8,6 +8,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,10 @@ def test_rows_come_back_from_every_format(store: Path, tmp_path: Path) -> None:
             assert export.write(rows_, kind, tmp_path / f"head.{kind}", wish) == 3
     lines = [json.loads(line) for line in (tmp_path / "head.jsonl").read_text().splitlines()]
     assert lines == json.loads((tmp_path / "head.json").read_text())
-    assert lines == pyarrow.parquet.read_table(tmp_path / "head.parquet").to_pylist()
+    table = pyarrow.parquet.read_table(tmp_path / "head.parquet").to_pylist()
+    at = [datetime.fromisoformat(line.pop("fetched_at")) for line in lines]
+    assert at == [row.pop("fetched_at") for row in table]
+    assert lines == table
     assert rows(tmp_path / "head.sqlite", "SELECT title FROM head ORDER BY title") == [
         *(("ONE",), ("THREE",), ("TWO",))
     ]

@@ -121,7 +121,7 @@ def _spider(name: str | None, path: Path, arguments: list[str]) -> Spider:
     if name is not None:
         from crawler.cli import loading
 
-        return loading.load(name, arguments)
+        return loading.load(name, arguments, store=path, resume=True)
     from crawler.errors import UsageError
     from crawler.query import Reader
     from crawler.spider import SiteSpider

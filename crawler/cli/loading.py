@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from crawler.arguments import filled, refuse_other
 from crawler.errors import SpiderError
 
 if TYPE_CHECKING:
@@ -33,17 +34,42 @@ class Found:
     problem: str = ""
 
 
-def load(text: str, arguments: list[str]) -> Spider:
+def load(
+    text: str, arguments: list[str], *, store: str | Path | None = None, resume: bool = False
+) -> Spider:
     """Give the spider that `text` names, made with the `-a` arguments.
 
-    SpiderError names the nearest spider, or the file and line that does not load.
+    With `resume` those of its crawl count for what is not given; `store` is by default that of its
+    name. SpiderError names the nearest spider, the file and line that does not load, or the
+    argument that is not the crawl's.
     """
     kind = find(text)
     given = dict(_argument(argument) for argument in arguments)
+    path = Path(store) if store is not None else Path("data") / f"{kind.name}.db"
+    stored = _arguments_of(path, kind.name) if resume else None
     try:
-        return kind(**given)
+        spider = kind(**(filled(kind, given, stored) if stored is not None else given))
     except TypeError as error:
         raise SpiderError(f"{text}: {error}; give it with -a name=value") from None
+    if stored is not None:
+        refuse_other(spider, stored, str(path))
+    return spider
+
+
+def _arguments_of(path: Path, name: str) -> str | None:
+    """Return the arguments that a spider's crawl keeps, None where there is none yet."""
+    if not path.is_file():
+        return None
+    from crawler.errors import QueryError, StoreRefused
+    from crawler.query import Reader
+
+    try:
+        with Reader(path) as reader:
+            values = dict(reader.query("SELECT key, value FROM crawl").rows)
+            begun = [*reader.query("SELECT 1 FROM seen LIMIT 1").rows]
+    except (QueryError, StoreRefused):
+        return None  # no store at all, which the crawl itself will say
+    return values.get("arguments") if begun and values.get("spider") == name else None
 
 
 def find(text: str) -> type[Spider]:

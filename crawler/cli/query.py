@@ -77,8 +77,9 @@ def _write(rows: Rows, format: Format, output: Path | None, reader: Reader | Non
         return
     kinds: dict[str, str] = {}
     for columns in export.item_types(reader).values() if reader else ():
-        kinds |= {name: kind for name, kind in columns.items() if kind in ("JSON", "BOOLEAN")}
-    wish = Wish(kinds=kinds)
+        for name, known in columns.items():  # a name that means two things is left as it is
+            kinds[name] = known if kinds.get(name, known) == known else ""
+    wish = Wish(kinds={name: k for name, k in kinds.items() if k in ("JSON", "BOOLEAN")})
     kind = _kind(format, output)
     if output is not None:
         number = export.write(rows, kind, output, wish)

@@ -48,7 +48,8 @@ def reparse(
     screen, diff, began = Screen(), Diff(), time.perf_counter()
     with Reader(path) as reader:  # closed before the processes start: none may share it
         chosen = pages.choose(reader, where)
-    todo = work.Work(path, chosen.chunks, functools.partial(loading.load, spider, given), apply)
+    make = functools.partial(loading.load, spider, given, store=path, resume=True)
+    todo = work.Work(path, chosen.chunks, make, apply)
     with ExitStack() as stack:
         stack.callback(screen.close)
         results = stack.enter_context(work.results(todo, processes or work.processes_for(chosen)))
@@ -60,6 +61,8 @@ def reparse(
             if screen.live:
                 screen.show(f"{diff.pages:,} of {chosen.pages:,} pages")
     _tell(diff, time.perf_counter() - began, apply)
+    if writer is not None and writer.widened:
+        print(f"columns widened to hold all values: {', '.join(writer.widened)}")
 
 
 def _writer(path: Path, stack: ExitStack) -> Writer:

@@ -34,7 +34,7 @@ def run(
     """
     from crawler.cli import loading, running, stores
 
-    made = loading.load(spider, arguments or [])
+    made = loading.load(spider, arguments or [], store=store, resume=not fresh)
     wish = running.Wish(
         store=stores.place(store, stores.DATA / f"{made.name}.db"),
         config=config,

@@ -9,7 +9,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -199,6 +199,7 @@ def story(summary: Summary) -> str:
         lines.append(f"besides ok: {told}")
     if walled := summary.outcomes.get(Outcome.WALLED):
         lines.append(_walled(walled, store))
+    lines += _of_items(summary)
     if summary.state == "interrupted":
         lines.append(f"{summary.queued:,} queued. {_resume()}")
     elif summary.queued:
@@ -221,6 +222,20 @@ def _walled(number: int, store: str) -> str:
         " (fetch.headers, cookies, a login), or the site's leave; then `crawler retry`."
         ' fetch.walls = "keep" takes walls for pages.'
     )
+
+
+def _of_items(summary: Summary) -> Iterator[str]:
+    """Yield what became of items beside being stored as they came."""
+    refused = summary.refused.get("item_refused", 0)
+    if refused:
+        sql = '"SELECT item, reason, count(*) FROM problems GROUP BY 1, 2"'
+        store = shlex.quote(summary.store)
+        yield f"{refused:,} items refused; see: crawler query --store {store} {sql}"
+    dropped = summary.refused.get("item_dropped", 0)
+    if dropped:
+        yield f"{dropped:,} items dropped by pipelines"
+    if summary.widened:
+        yield f"columns widened to hold all values: {', '.join(summary.widened)}"
 
 
 def _pages(summary: Summary) -> str:

@@ -63,6 +63,10 @@ def story(one: Overview) -> str:
         f"outcomes {_list(one.outcomes) or '-'}"
         + (f", {one.retries:,} retries" * bool(one.retries)),
     ]
+    if one.problems:
+        lines.append(f"problems {one.problems:,} items that did not fit; see the table problems")
+    if one.widened:
+        lines.append(f"widened  {one.widened:,} times a column of items, to hold all values")
     if one.refused:
         lines.append(f"not taken {_list(one.refused)}")
     return "\n".join([*lines, "runs", *(f"  {_run(run)}" for run in one.runs)])

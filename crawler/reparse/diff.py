@@ -10,6 +10,7 @@ import msgspec
 
 from crawler.query import Reader
 from crawler.reparse.replay import Parsed
+from crawler.store.items import ItemTables
 from crawler.store.rows import to_json
 
 _SHOWN = 20
@@ -76,7 +77,7 @@ def compare(reader: Reader, results: list[Parsed]) -> Diff:
     for result in results:
         _note_page(diff, result)
     good = [result for result in results if result.error is None and result.damage is None]
-    new = _new_items(good)
+    new = _new_items(good, tables_of(reader))
     urls = {result.origin.page_id: result.origin.page_url for result in good}
     for table in _types(reader):
         items = new.pop(table.name, [])
@@ -101,14 +102,23 @@ def _note_page(diff: Diff, result: Parsed) -> None:
         diff.requests += result.requests
 
 
-def _new_items(results: list[Parsed]) -> dict[str, list[tuple[int, Item]]]:
+def tables_of(reader: Reader) -> ItemTables:
+    """Return the item tables of a store, as far as telling how they would take an item."""
+    tables = ItemTables()
+    known = reader.query("SELECT name FROM pragma_table_info('item_types')").rows
+    names = "names" if ("names",) in known else "'{}'"  # a file of an older version
+    tables.load(reader.query(f"SELECT name, columns, key, history, {names} FROM item_types").rows)
+    return tables
+
+
+def _new_items(results: list[Parsed], tables: ItemTables) -> dict[str, list[tuple[int, Item]]]:
+    """Return the items by table, each with its page and its values as the store would have them."""
     found: dict[str, list[tuple[int, Item]]] = {}
     for result in results:
         for record in result.records:
-            names = [column.name for column in record.table.columns]
-            pairs = zip(names, record.values, strict=True)
-            item = {name: value for name, value in pairs if value is not None}
-            found.setdefault(record.table.name, []).append((result.origin.page_id, item))
+            name, values = tables.as_stored(record)
+            item = {column: value for column, value in values.items() if value is not None}
+            found.setdefault(name, []).append((result.origin.page_id, item))
     return found
 
 

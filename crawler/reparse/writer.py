@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from crawler.items import Record
 from crawler.reparse.replay import Parsed
-from crawler.store.items import ItemTables
+from crawler.store.item_sql import Rows
+from crawler.store.items import QUERY, ItemTables, Told
 from crawler.store.rows import to_json
 from crawler.store.upkeep import Claimed
 
@@ -21,22 +23,34 @@ class Writer:
         self._db = db
         self._tables = ItemTables()
         names = [name for (name,) in db.execute("SELECT name FROM sqlite_master")]
-        self._tables.load(db.execute("SELECT name, columns, key, history FROM item_types"), names)
+        self._tables.load(db.execute(QUERY), names)
+        self.widened: list[str] = []
+        """Columns of items that were given another type, as in `item.price from TEXT to JSON`."""
 
     def replace(self, results: list[Parsed]) -> None:
         """Store a chunk. A page whose callback failed, or that is damaged, keeps its items."""
         good = [result for result in results if result.error is None and result.damage is None]
         ids = [result.origin.page_id for result in good]
-        statements, unfit = self._tables.statements(
-            [(record, result.origin) for result in good for record in result.records], ids
-        )
-        for sql, rows in statements:
-            self._db.execute(sql, () if rows is None else (to_json(rows),))
-        self._replace_problems(ids, [(*r.origin[:3], *p) for r in good for p in r.problems] + unfit)
+        told = self._store([(record, r.origin) for r in good for record in r.records], ids)
+        self.widened += told.widened
+        problems: Rows = [(*r.origin[:3], *p) for r in good for p in r.problems]
+        self._replace_problems(ids, problems + told.problems)
         self._note_outcomes(ids, [(r.error, r.origin.page_id) for r in results if r.error])
         self._db.step()
 
-    def _replace_problems(self, ids: list[int], problems: list[tuple[object, ...]]) -> None:
+    def _store(self, records: list[tuple[Record, tuple[object, ...]]], ids: list[int]) -> Told:
+        """Store items in place of those of the pages."""
+        steps = self._tables.writes(records, ids)
+        answer = None
+        try:
+            while True:
+                sql, rows = steps.send(answer)  # type: ignore[arg-type]  # None starts it
+                answer = list(self._db.execute(sql, () if rows is None else (to_json(rows),)))
+        except StopIteration as end:
+            told: Told = end.value
+            return told
+
+    def _replace_problems(self, ids: list[int], problems: Rows) -> None:
         self._db.execute(f"DELETE FROM problems WHERE page_id IN {_IDS}", (to_json(ids),))
         self._db.executemany(
             "INSERT INTO problems (page_id, page_url, run_id, item, reason, value)"

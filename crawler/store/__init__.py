@@ -87,6 +87,8 @@ class Committed(NamedTuple):
     added: list[Todo]
     hosts: dict[int, HostRow]
     new: int  # requests never seen before
+    refused: int = 0  # items that did not fit, beside those of the visits' own problems
+    widened: Sequence[str] = ()  # as in `item.price from INTEGER to REAL`
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class State:
     pages: int
     runs: int
     scope: Sequence[str] = ()  # as the commit that seeded the crawl had it
+    arguments: str | None = None  # of the spider, in JSON; None where none were ever kept
 
 
 class Store(Protocol):
@@ -117,8 +120,8 @@ class Store(Protocol):
     async def open(self) -> State:
         """Claim and open the store, migrating it where needed; StoreError says why not."""
 
-    async def begin_run(self, spider: str, settings: str) -> int:
-        """Record that a run starts, and give its id."""
+    async def begin_run(self, spider: str, settings: str, arguments: str | None = None) -> int:
+        """Record that a run starts, with which arguments where these are new; return its id."""
 
     async def end_run(self, state: str, reason: str | None, counts: dict[str, float]) -> None:
         """Record how the run ended."""

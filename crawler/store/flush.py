@@ -26,7 +26,9 @@ from crawler.store import (
     revisits,
     texts,
 )
-from crawler.store.items import ItemTables
+from crawler.store.item_sql import Steps
+from crawler.store.items import QUERY as _ITEM_TYPES
+from crawler.store.items import ItemTables, Told
 from crawler.store.rows import (
     BODY,
     FILE_COLUMNS,
@@ -39,7 +41,6 @@ from crawler.store.rows import (
     to_json,
 )
 
-_ITEM_TYPES = "SELECT name, columns, key, history FROM item_types"
 HOSTS = "SELECT host_id, name, pending, next_at, delay, failures, pages FROM hosts"
 _SLICE = 4000  # candidates that one statement takes: the loop stands still for about 8 ms
 _LARGE = 1 << 20  # bytes of bodies in a flush that take over 3 ms to compress
@@ -120,7 +121,7 @@ class Flush:
         await self._remove([visit.todo for visit in batch.visits])
         await self._insert_todo(added)
         await self._insert_pages(rows)
-        await self._insert_items(found, settled.replaced if settled else ())
+        told = await self._insert_items(found, settled.replaced if settled else ())
         if settled is not None:
             await revisits.note_first(self._db, settled.first_at)
         await self._insert_attempts(retried)
@@ -137,8 +138,8 @@ class Flush:
         if batch.cookies:
             await cookies.write(self._db, batch.cookies)
         counted = settled.pages if settled else 0
-        await self._write_totals(batch, [*arrived, *batch.visits], ended, counted)
-        return Committed(added, hosts, new)
+        await self._write_totals(batch, [*arrived, *batch.visits], ended, counted, told)
+        return Committed(added, hosts, new, len(told.problems), tuple(told.widened))
 
     async def _take_in(self, arrivals: Sequence[Arrival]) -> list[Visit]:
         """Note URLs of pages fetched elsewhere as seen, and give the visits of those that are new.
@@ -237,7 +238,7 @@ class Flush:
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
 
-    async def _insert_items(self, ended: list[tuple[int, Visit]], replaced: Iterable[int]) -> None:
+    async def _insert_items(self, ended: list[tuple[int, Visit]], replaced: Iterable[int]) -> Told:
         """Insert items in place of those that earlier visits to the pages `replaced` gave."""
         records: list[tuple[Record, tuple[Any, ...]]] = []
         problems = []
@@ -246,14 +247,24 @@ class Flush:
                 origin = (page_id, visit.todo.url, self.run_id, iso(visit.at))
                 records += [(record, origin) for record in visit.items]
                 problems += [(*origin[:3], *map(clean, p)) for p in visit.problems]
-        statements, unfit = self._items.statements(records, replaced)
-        for sql, values in statements:
-            await self._db.execute(sql, () if values is None else (to_json(values),))
+        told = await self._store_items(self._items.writes(records, replaced))
         await self._many(
             "INSERT INTO problems",
             ("page_id", "page_url", "run_id", "item", "reason", "value"),
-            problems + unfit,
+            problems + told.problems,
         )
+        return told
+
+    async def _store_items(self, steps: Steps[Told]) -> Told:
+        """Run the statements that store items, and give each its answer."""
+        answer = None
+        try:
+            while True:
+                sql, rows = steps.send(answer)  # type: ignore[arg-type]  # None starts it
+                answer = await self._all(sql, () if rows is None else (to_json(rows),))
+        except StopIteration as end:
+            told: Told = end.value
+            return told
 
     async def _insert_bodies(self, ended: list[tuple[int, Visit]]) -> None:
         """Insert all bodies in one statement: one blob, and where each begins and ends in it."""
@@ -306,9 +317,18 @@ class Flush:
             )
 
     async def _write_totals(
-        self, batch: Batch, visits: list[Visit], ended: list[Visit], counted: int
+        self,
+        batch: Batch,
+        visits: list[Visit],
+        ended: list[Visit],
+        counted: int,
+        told: Told,
     ) -> None:
         counts = dict(batch.counts)
+        for reason, number in (("refused.item_refused", len(told.problems)),
+                               ("items.widened", len(told.widened))):  # fmt: skip
+            if number:
+                counts[reason] = counts.get(reason, 0) + number
         for visit in visits:
             name = (
                 f"outcome.{visit.outcome}" if visit.retry_at is None else f"retry.{visit.outcome}"

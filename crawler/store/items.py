@@ -1,124 +1,154 @@
 """Item tables: made when the first item of a type is stored, widened when the type grows.
 
 All statements are plain SQL with JSON as the one parameter: a statement per table and flush
-(docs/decisions/0010-items.md).
+(docs/decisions/0010-items.md). `ItemTables` does no I/O: it yields statements and is sent their
+rows. A column whose values are of several kinds becomes one that holds them all without a loss
+(docs/decisions/0026-item-values.md).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from crawler.errors import StoreRefused
-from crawler.items import MOST_COLUMNS, Column, Record, Table
-from crawler.store.rows import to_json
+from crawler.items import MOST_COLUMNS, Record, Table
+from crawler.store import item_sql
+from crawler.store.item_parts import Fitted, Known, Part, fitted_to, in_order, named
+from crawler.store.item_sql import Rows, Shape, Statement, Steps, each
+from crawler.store.widening import (
+    EXACT,
+    TYPES,
+    any_long,
+    companion,
+    digits,
+    is_long,
+    keep_digits,
+    rebuild,
+    wider_type,
+)
 
-_TYPES = {
-    "text": "TEXT",
-    "integer": "INTEGER",
-    "real": "REAL",
-    "boolean": "BOOLEAN",
-    "timestamp": "TIMESTAMP",
-    "json": "JSON",
-}
-_ORIGIN = ("page_id", "page_url", "run_id", "fetched_at")
+QUERY = "SELECT name, columns, key, history, names FROM item_types"
 
 Origin = tuple[Any, ...]
 
 
-class Statement(NamedTuple):
-    """SQL and the rows that go in as one JSON array; None where the SQL stands alone."""
+@dataclass(slots=True)
+class Told:
+    """What storing records has to tell: rows of `problems`, and columns that were widened."""
 
-    sql: str
-    rows: list[tuple[Any, ...]] | None = None
-
-
-class _Known(NamedTuple):
-    columns: dict[str, str]
-    key: tuple[str, ...]
-    history: bool
+    problems: Rows = field(default_factory=list)
+    widened: list[str] = field(default_factory=list)
+    """As in `item.price from INTEGER to REAL`."""
 
 
 class ItemTables:
     """Which item tables the file has, with which columns."""
 
     def __init__(self) -> None:
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
         self._taken: set[str] = set()
 
     def load(
-        self, rows: Iterable[tuple[str, str, str, int]], names: Iterable[str] | None = None
+        self, rows: Iterable[tuple[str, str, str, int, str]], names: Iterable[str] | None = None
     ) -> None:
-        """Take the rows of `item_types`; `names` are those of all tables and views, when opened."""
+        """Take the rows of `QUERY`; `names` are those of all tables and views, when opened."""
         self._known = {
-            name: _Known(dict(json.loads(columns)), tuple(json.loads(key)), bool(history))
-            for name, columns, key, history in rows
+            name: Known(
+                json.loads(columns), tuple(json.loads(key)), bool(history), json.loads(given)
+            )
+            for name, columns, key, history, given in rows
         }
         if names is not None:
             own = set().union(*(_derived(known) for known in self._known))
             self._taken = {name.lower() for name in names} - own
 
-    def statements(
+    def writes(
         self, records: list[tuple[Record, Origin]], replaced: Iterable[int] = ()
-    ) -> tuple[list[Statement], list[tuple[Any, ...]]]:
-        """Give what stores the records in order, and rows of `problems` for dicts that do not fit.
+    ) -> Steps[Told]:
+        """Yield what stores the records in order, and return what there is to tell.
 
         `replaced` are ids of pages whose earlier items go: those with a key that comes again are
         changed in place, so that their history tells what they were.
         """
-        groups: dict[int, tuple[Table, list[tuple[Any, ...]]]] = {}
-        for record, origin in records:
+        groups: dict[int, tuple[Table, Rows, list[int]]] = {}
+        for number, (record, origin) in enumerate(records):
             table = record.table
-            groups.setdefault(id(table), (table, []))[1].append((*record.values, *origin))
-        ids = list(replaced)
-        found = list(self._cleared(ids, groups.values())) if ids else []
-        problems: list[tuple[Any, ...]] = []
-        for table, rows in groups.values():
-            table = self._respelt(table)
-            if table.loose and self._too_wide(table):
-                problems += _misfits(table, rows, _TOO_WIDE)
+            _, rows, places = groups.setdefault(id(table), (table, [], []))
+            rows.append((*record.values, *origin))
+            places.append(number)
+        told = Told()
+        parts: list[Part] = []
+        for table, rows, places in groups.values():
+            part = self._respelt(table, rows)._replace(places=places)
+            if table.loose and self._too_wide(part.table):
+                told.problems += _misfits(part, _TOO_WIDE)
                 continue
-            found += self._shape(table)
-            if table.loose:
-                rows = self._fitting(table, rows, problems)
-            if rows:
-                found.append(Statement(insert(table), rows))
-        return found, problems
+            parts.append(part)
+            yield from self._shape(part, parts, told)
+        fitted = [fitted_to(part, self._known[part.table.name]) for part in parts]
+        ids = list(replaced)
+        if ids:
+            yield from self._cleared(ids, fitted)
+        for name, key, columns, rows in in_order(fitted, parts):
+            yield Statement(item_sql.insert(name, columns, key), rows)
+        return told
 
-    def _shape(self, table: Table) -> Iterator[Statement]:
-        """Yield what makes or widens the table, nothing where it already fits."""
-        known = self._known.get(table.name)
-        columns = {column.name: _TYPES[column.kind] for column in table.columns}
+    def as_stored(self, record: Record) -> tuple[str, dict[str, Any]]:
+        """Return a record's table, and its values by column as a table of now stores them."""
+        part = self._respelt(record.table, [record.values])
+        types = {column.name: TYPES[column.kind] for column in part.table.columns}
+        known = self._known.get(part.table.name) or Known({}, part.table.key, False, {})
+        new = {name: kind for name, kind in types.items() if name not in known.columns}
+        name, _, columns, rows = fitted_to(part, known.plus(new, {}), strict=False)
+        return name, dict(zip(columns, rows[0], strict=True))
+
+    def _shape(self, part: Part, parts: list[Part], told: Told) -> Steps[None]:
+        """Yield what makes the table, or brings it to what its new rows need.
+
+        `parts` are all that this flush has brought so far: none of their rows is stored yet.
+        """
+        table = part.table
+        before = known = self._known.get(table.name)
         if known is None:
             self._refuse_taken(table)
-            known = _Known(columns, table.key, False)
-            yield from map(Statement, create(table))
-        else:
-            if not table.loose:
-                _refuse_changed(table, known, columns)
-            new = [name for name in columns if name not in known.columns]
-            if not new and (table.loose or known.history == table.history):
-                return
-            yield from map(Statement, widen(table.name, {n: columns[n] for n in new}, known))
-            known = known._replace(columns={**columns, **known.columns} if new else known.columns)
-        if table.history:
-            yield from map(Statement, history(table.name, known.columns))
-        elif known.history and not table.loose:
-            yield from map(Statement, forget(table.name))
-        known = self._known[table.name] = known._replace(history=table.history)
-        yield Statement(_remember(table, known.columns))
+            columns = _columns(part)
+            # The unique index of a key must not go by doubles.
+            columns |= {key: "TEXT" for key in table.key if columns[key] == "DECIMAL"}
+            known = Known(columns, table.key, False, part.names)
+            yield from each(item_sql.create(_shape_of(table.name, known)))
+        elif not table.loose:
+            _refuse_changed(table, known)
+        known = yield from _lengthened(part, known)
+        known = yield from _widened(part, parts, known, told)
+        known = yield from _with_digits([p for p in parts if p.table.name == table.name], known)
+        if table.history and (not known.history or before is None or before != known):
+            known = known._replace(history=True)
+            yield from each(item_sql.history(_shape_of(table.name, known)))
+        elif known.history and not table.history and not table.loose:
+            known = known._replace(history=False)
+            yield from each(item_sql.forget(table.name))
+        if known != before:
+            self._known[table.name] = known
+            yield Statement(_remember(table.name, known))
 
-    def _respelt(self, table: Table) -> Table:
-        """Give the table with its columns spelt as in the file, where case does not count."""
+    def _respelt(self, table: Table, rows: Rows) -> Part:
+        """Return the table with its columns spelt as in the file, where case does not count.
+
+        The key of a dict has the column that it has had, or a new one.
+        """
         known = self._known.get(table.name)
+        if table.loose:
+            return named(table, rows, known)
         spelt = {name.lower(): name for name in known.columns} if known is not None else {}
         names = {c.name: spelt.get(c.name.lower(), c.name) for c in table.columns}
         if all(name == now for name, now in names.items()):
-            return table
+            return Part(table, rows, {})
         columns = tuple(replace(column, name=names[column.name]) for column in table.columns)
-        return replace(table, columns=columns, key=tuple(names[name] for name in table.key))
+        key = tuple(names[name] for name in table.key)
+        return Part(replace(table, columns=columns, key=key), rows, {})
 
     def _too_wide(self, table: Table) -> bool:
         known = self._known.get(table.name)
@@ -133,47 +163,109 @@ class ItemTables:
                 " give another: @item(table=...)"
             )
 
-    def _fitting(
-        self, table: Table, rows: list[tuple[Any, ...]], problems: list[tuple[Any, ...]]
-    ) -> list[tuple[Any, ...]]:
-        """Give the rows of dicts as the table takes them; a kind that changed is a problem."""
-        kinds = self._known[table.name].columns
-        for place, column in enumerate(table.columns):
-            was, now = kinds[column.name], _TYPES[column.kind]
-            if was == now or (was, now) == ("REAL", "INTEGER"):
-                continue
-            if was == "JSON":
-                kind = bool if column.kind == "boolean" else lambda value: value
-                rows = [
-                    (*row[:place], to_json(kind(row[place])), *row[place + 1 :]) for row in rows
-                ]
-                continue
-            reason = (
-                f"item.{column.name} was {was.lower()} and is now {now.lower()};"
-                " yield one kind, or declare the type with @item"
-            )
-            problems += _misfits(table, rows, reason)
-            return []
-        return rows
-
-    def _cleared(
-        self, pages: list[int], groups: Iterable[tuple[Table, list[tuple[Any, ...]]]]
-    ) -> Iterator[Statement]:
+    def _cleared(self, pages: list[int], fitted: Iterable[Fitted]) -> Iterator[Statement]:
         """Yield what removes the items of these pages that do not come again."""
-        rows_of = {table.name: (table, rows) for table, rows in groups if table.key}
+        coming: dict[str, list[Fitted]] = {}
+        for part in fitted:
+            coming.setdefault(part.name, []).append(part)
         chosen = ", ".join(map(str, pages))
         for name, known in self._known.items():
             sql = f'DELETE FROM "{name}" WHERE page_id IN ({chosen})'
-            if not known.key or name not in rows_of:
+            parts = coming.get(name, [])
+            if not known.key or not parts:
                 yield Statement(sql)
                 continue
-            table, rows = rows_of[name]
-            places = [[column.name for column in table.columns].index(key) for key in known.key]
-            keys = ", ".join(f"value ->> {number}" for number in range(len(places)))
+            rows = [
+                tuple(row[part.columns.index(key)] for key in known.key)
+                for part in parts
+                for row in part.rows
+            ]
+            keys = ", ".join(f"value ->> {number}" for number in range(len(known.key)))
             yield Statement(
-                f"{sql} AND ({_names(known.key)}) NOT IN (SELECT {keys} FROM json_each(?))",
-                [tuple(row[place] for place in places) for row in rows],
+                f"{sql} AND ({item_sql.names(known.key)}) NOT IN (SELECT {keys} FROM json_each(?))",
+                rows,
             )
+
+
+def _shape_of(name: str, known: Known) -> Shape:
+    return Shape(name, known.columns, known.key, known.history)
+
+
+def _columns(part: Part) -> dict[str, str]:
+    """Return the types of the columns as the values of a part need them."""
+    found = {}
+    for place, column in enumerate(part.table.columns):
+        many = column.kind in ("integer", "real") and any(
+            isinstance(row[place], str) for row in part.rows
+        )  # digits, of which a number has not all
+        found[column.name] = "DECIMAL" if many else TYPES[column.kind]
+    return found
+
+
+def _lengthened(part: Part, known: Known) -> Steps[Known]:
+    """Yield what adds the columns that the table has not yet."""
+    columns = {c.name: TYPES[c.kind] for c in part.table.columns if c.name not in known.columns}
+    if not columns:
+        return known
+    yield from each(item_sql.lengthen(_shape_of(part.table.name, known), columns))
+    return known.plus(columns, part.names)
+
+
+def _widened(part: Part, parts: list[Part], known: Known, told: Told) -> Steps[Known]:
+    """Yield what gives columns a type that holds the new values too."""
+    name, changed = part.table.name, {}
+    for column, now in _columns(part).items():
+        if known.columns[column] != now:
+            to = yield from _type_for(column, now, parts, _shape_of(name, known))
+            if to != known.columns[column]:
+                changed[column] = to
+    if not changed:
+        return known
+    for column, to in changed.items():
+        was = known.columns[column]
+        told.widened.append(f"{name}.{column} from {was} to {to}")
+        if (was, to) == ("INTEGER", "DECIMAL"):
+            shape = _shape_of(name, known)
+            if (yield from any_long(shape, column)):
+                known = yield from _with_column_of_digits(name, column, known)
+                yield from keep_digits(_shape_of(name, known), column, known.exact()[column])
+    exact = known.exact()
+    gone = {exact[column] for column in changed if column in exact and changed[column] == "JSON"}
+    after = {c: changed.get(c, kind) for c, kind in known.columns.items() if c not in gone}
+    yield from rebuild(_shape_of(name, known), after, exact)
+    names = {column: given for column, given in known.names.items() if column not in gone}
+    return known._replace(columns=after, names=names)
+
+
+def _type_for(column: str, now: str, parts: list[Part], shape: Shape) -> Steps[str]:
+    """Ask for the type that a column needs for values of the type `now`, and what it has.
+
+    An int and a float are doubles only if every int stays what it is.
+    """
+    was, is_key = shape.columns[column], column in shape.key
+    found = wider_type(was, now, key=is_key)
+    if found == "REAL":
+        coming = (part.values(column) for part in parts if part.table.name == shape.name)
+        if any(map(is_long, coming)) or (was == "INTEGER" and (yield from any_long(shape, column))):
+            return "TEXT" if is_key else "DECIMAL"
+    return found
+
+
+def _with_digits(parts: list[Part], known: Known) -> Steps[Known]:
+    """Yield what adds a column for digits to each decimal that needs one by now."""
+    for part in parts:
+        for column in part.table.columns:
+            if known.columns[column.name] != "DECIMAL" or column.name in known.exact():
+                continue
+            if any(digits(value) is not None for value in part.values(column.name)):
+                known = yield from _with_column_of_digits(part.table.name, column.name, known)
+    return known
+
+
+def _with_column_of_digits(table: str, column: str, known: Known) -> Steps[Known]:
+    made = companion(column, known.columns)
+    yield from each(item_sql.lengthen(_shape_of(table, known), {made: EXACT}))
+    return known.plus({made: EXACT}, {made: column})
 
 
 _TOO_WIDE = (
@@ -182,22 +274,24 @@ _TOO_WIDE = (
 )
 
 
-def _misfits(table: Table, rows: list[tuple[Any, ...]], reason: str) -> list[tuple[Any, ...]]:
-    """Give the rows of `problems` for dicts that cannot be stored."""
-    page = len(table.columns)
-    return [(*row[page : page + 3], "dict", reason, repr(row[:page])[:2000]) for row in rows]
+def _misfits(part: Part, reason: str) -> Rows:
+    """Return the rows of `problems` for dicts that cannot be stored."""
+    page = len(part.table.columns)
+    return [(*row[page : page + 3], "dict", reason, repr(row[:page])[:2000]) for row in part.rows]
 
 
 def _derived(name: str) -> set[str]:
-    """Give the names of all that an item type may need in the file, in lower case."""
+    """Return the names of all that an item type may need in the file, in lower case."""
     endings = ("", "_history", "_history_item", "_page", "_key", "_changed", "_removed")
     return {name.lower() + ending for ending in endings}
 
 
-def _refuse_changed(table: Table, known: _Known, columns: dict[str, str]) -> None:
+def _refuse_changed(table: Table, known: Known) -> None:
     out = "; give the type another name with @item(table=...), or start over with --fresh"
-    for name, kind in columns.items():
-        if known.columns.get(name, kind) != kind:
+    for column in table.columns:
+        name, kind = column.name, TYPES[column.kind]
+        was = known.columns.get(name, kind)
+        if was != wider_type(was, kind, key=name in known.key):
             raise StoreRefused(
                 f"item {table.name}: the column {name} was {known.columns[name]} and is now"
                 f" {kind}; rename the field, or{out[1:]}"
@@ -207,94 +301,16 @@ def _refuse_changed(table: Table, known: _Known, columns: dict[str, str]) -> Non
         raise StoreRefused(f"item {table.name}: its key was {was} and is now {now}{out}")
 
 
-# ---------------------------------------------------------------- SQL
-
-
 def create(table: Table) -> Iterator[str]:
-    """Yield the DDL of an item type's table.
+    """Yield the DDL of an item type's table."""
+    columns = {column.name: TYPES[column.kind] for column in table.columns}
+    return item_sql.create(Shape(table.name, columns, table.key, table.history))
 
-    AUTOINCREMENT: an id is never given twice, so that history and exports can go by it.
-    """
-    own = ", ".join(_column(column, table) for column in table.columns)
-    comma = ", " if own else ""
-    yield (
-        f'CREATE TABLE "{table.name}" (item_id INTEGER PRIMARY KEY AUTOINCREMENT, {own}{comma}'
-        "page_id INTEGER NOT NULL REFERENCES pages (page_id), page_url TEXT NOT NULL,"
-        " run_id INTEGER NOT NULL REFERENCES runs (run_id), fetched_at TIMESTAMP NOT NULL)"
+
+def _remember(name: str, known: Known) -> str:
+    parts = (name, json.dumps(known.columns), json.dumps(known.key), json.dumps(known.names))
+    table, columns, key, names = ("'" + text.replace("'", "''") + "'" for text in parts)
+    return (
+        "INSERT OR REPLACE INTO item_types (name, columns, key, history, names)"
+        f" VALUES ({table}, {columns}, {key}, {int(known.history)}, {names})"
     )
-    yield f'CREATE INDEX "{table.name}_page" ON "{table.name}" (page_id)'
-    if table.key:
-        yield f'CREATE UNIQUE INDEX "{table.name}_key" ON "{table.name}" ({_names(table.key)})'
-
-
-def widen(name: str, new: dict[str, str], known: _Known) -> Iterator[str]:
-    """Yield the DDL that adds columns to a table, and to its history where it has one."""
-    for column, kind in new.items():
-        yield f'ALTER TABLE "{name}" ADD COLUMN {_declared(column, kind)}'
-        if known.history:
-            yield f'ALTER TABLE "{name}_history" ADD COLUMN {_declared(column, kind)}'
-
-
-def history(name: str, columns: dict[str, str]) -> Iterator[str]:
-    """Yield the DDL of the history: triggers that write down what an item was before."""
-    own = "".join(f"{_declared(column, kind)}, " for column, kind in columns.items())
-    yield (
-        f'CREATE TABLE IF NOT EXISTS "{name}_history" (item_id INTEGER NOT NULL, {own}'
-        "page_id INTEGER NOT NULL, page_url TEXT NOT NULL, run_id INTEGER NOT NULL,"
-        " fetched_at TIMESTAMP NOT NULL, replaced_at TIMESTAMP)"
-    )
-    yield f'CREATE INDEX IF NOT EXISTS "{name}_history_item" ON "{name}_history" (item_id)'
-    yield from forget(name)
-    kept = ["item_id", *columns, *_ORIGIN]
-    old = ", ".join(f'OLD."{column}"' for column in kept)
-    into = f'INSERT INTO "{name}_history" ({_names(kept)}, replaced_at)'
-    was, now = (", ".join(f'{row}."{column}"' for column in columns) for row in ("OLD", "NEW"))
-    yield (
-        f'CREATE TRIGGER "{name}_changed" AFTER UPDATE ON "{name}" WHEN ({was}) IS NOT ({now})'
-        f" BEGIN {into} VALUES ({old}, NEW.fetched_at); END"
-    )
-    yield (
-        f'CREATE TRIGGER "{name}_removed" AFTER DELETE ON "{name}"'
-        f" BEGIN {into} VALUES ({old}, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')); END"
-    )
-
-
-def forget(name: str) -> Iterator[str]:
-    """Yield what stops a table's history; what it holds stays."""
-    yield f'DROP TRIGGER IF EXISTS "{name}_changed"'
-    yield f'DROP TRIGGER IF EXISTS "{name}_removed"'
-
-
-def insert(table: Table) -> str:
-    """Give the INSERT of a JSON array of items; the key makes it an upsert."""
-    names = (*(column.name for column in table.columns), *_ORIGIN)
-    values = ", ".join(f"value ->> {number}" for number in range(len(names)))
-    sql = f'INSERT INTO "{table.name}" ({_names(names)}) SELECT {values} FROM json_each(?)'
-    if table.key:
-        changes = ", ".join(
-            f'"{name}" = excluded."{name}"' for name in names if name not in table.key
-        )
-        sql += f" WHERE true ON CONFLICT ({_names(table.key)}) DO UPDATE SET {changes}"
-    return sql
-
-
-def _column(column: Column, table: Table) -> str:
-    not_null = " NOT NULL" if column.name in table.key else ""
-    return f"{_declared(column.name, _TYPES[column.kind])}{not_null}"
-
-
-def _declared(name: str, kind: str) -> str:
-    """Give a column's definition. JSON alone would be numeric to SQLite: 2**70 became 1.18e21."""
-    return f'"{name}" {"JSON TEXT" if kind == "JSON" else kind}'
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
-
-
-def _remember(table: Table, columns: dict[str, str]) -> str:
-    values = ", ".join(
-        "'" + text.replace("'", "''") + "'"
-        for text in (table.name, json.dumps(columns), json.dumps(table.key))
-    )
-    return f"INSERT OR REPLACE INTO item_types VALUES ({values}, {int(table.history)})"

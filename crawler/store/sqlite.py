@@ -116,6 +116,7 @@ class SqliteStore:
             values.get("pages", 0),
             runs,
             tuple(msgspec.json.decode(values.get("scope", "[]"))),
+            values.get("arguments"),
         )
 
     async def close(self) -> None:
@@ -142,14 +143,17 @@ class SqliteStore:
 
     # ------------------------------------------------------------ runs
 
-    async def begin_run(self, spider: str, settings: str) -> int:
-        """Record that a run starts, close what a killed one left open, and give its id."""
+    async def begin_run(self, spider: str, settings: str, arguments: str | None = None) -> int:
+        """Record that a run starts, close what a killed one left open, and return its id."""
         with self._named_errors():
             now = iso(time.time())
             await self._db.execute(
                 "UPDATE runs SET state = 'killed', ended_at = ? WHERE state = 'running'", (now,)
             )
             await self._db.execute("INSERT OR IGNORE INTO crawl VALUES ('spider', ?)", (spider,))
+            if arguments is not None:
+                sql = "INSERT OR REPLACE INTO crawl VALUES ('arguments', ?)"
+                await self._db.execute(sql, (arguments,))
             items = await self._flush.highest_items()
             cursor = await self._db.execute(
                 "INSERT INTO runs (spider, started_at, state, pid, version, settings, items)"
