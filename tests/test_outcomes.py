@@ -237,7 +237,8 @@ def test_an_item_type_of_an_older_store_keeps_the_name_of_a_view(name: str, tmp_
         db.executescript(
             f"DROP {kind} {name}; CREATE TABLE {name} (item_id INTEGER PRIMARY KEY, url, run_id);"
             f"INSERT INTO {name} VALUES (1, 'mine', 1);"
-            f"INSERT INTO item_types VALUES ('{name}', '{{\"url\": \"TEXT\"}}', '[]', 0)"
+            f"INSERT INTO item_types (name, columns, key, history)"
+            f" VALUES ('{name}', '{{\"url\": \"TEXT\"}}', '[]', 0)"
         )
     opened(path)
     assert read(path, f"SELECT * FROM {name}") == [(1, "mine", 1)]
