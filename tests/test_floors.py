@@ -20,7 +20,15 @@ FLOORS = [
     ],
     [
         *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable", "soup"),
-        *("robots", "sitemap_bytes", "sitemap", "weblinks", "filenames", "markdown"),
+        *(
+            "robots",
+            "sitemap_bytes",
+            "sitemap_markup",
+            "sitemap",
+            "weblinks",
+            "filenames",
+            "markdown",
+        ),
         *("canonical", "politeness"),
     ],
     ["wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree", "page"],
