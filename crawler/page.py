@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from crawler import charset, readable, scan, urls
+from crawler import charset, mime, readable, scan, urls
 from crawler.encodings import encode_query
 from crawler.items import Record
 from crawler.request import Callback, Candidate, Request, Todo
@@ -73,19 +73,55 @@ class Response:
     started: float
     elapsed: float
     wire_size: int = 0
+    _kind: tuple[str, bool, bool] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    @property
+    def declared_type(self) -> str | None:
+        """The Content-Type as it came, several headers joined by commas; None without one."""
+        headers = self.headers
+        if "Content-Type" not in headers:
+            return None
+        several = headers.getall("Content-Type") if hasattr(headers, "getall") else ()
+        return ", ".join(several) if len(several) > 1 else headers["Content-Type"]
 
     @property
     def content_type(self) -> str:
-        """The media type, lower case, without parameters; empty where there is none."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        """What the response is, like `text/html`: as declared, or as its bytes show.
+
+        In lower case, without parameters; empty where nothing is declared and nothing is there.
+        """
+        return (self._kind or self._looked())[0]
 
     @property
     def is_html(self) -> bool:
-        """Whether links and a title can be expected: declared HTML, or undeclared markup."""
-        kind = self.content_type
-        if kind in ("text/html", "application/xhtml+xml"):
-            return not self.body.startswith((b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04"))
-        return not kind and b"<html" in self.body[:2048].lower()
+        """Whether it is a page, with links and a title: HTML, or XHTML by whatever type."""
+        return (self._kind or self._looked())[1]
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether it is a page in XML, where no element is text by its name alone."""
+        return (self._kind or self._looked())[2]
+
+    def _looked(self) -> tuple[str, bool, bool]:
+        """Find out once what the response is (https://mimesniff.spec.whatwg.org/)."""
+        declared, body = self.declared_type, self.body
+        options = self.headers.get("X-Content-Type-Options", "")
+        nosniff = options.partition(",")[0].strip().lower() == "nosniff"
+        essence = mime.computed(declared, body, nosniff=nosniff) if declared or body else ""
+        is_xml = mime.is_xhtml(essence, body)
+        # A page under another type of XML counts as one of the type that says so.
+        essence = "application/xhtml+xml" if is_xml else essence
+        # A feed that is declared to be HTML is shown as a page by browsers, and read as one.
+        supplied = mime.extract(declared) if declared else None
+        is_page = is_xml or "text/html" in (essence, supplied and supplied.essence)
+        found = (essence, is_page and not body.startswith(_PACKED), is_xml)
+        self._kind = found
+        return found
+
+
+_PACKED = (b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04")  # whatever type is declared
 
 
 class ScrapedPage:
@@ -159,8 +195,7 @@ class ScrapedPage:
     def html(self) -> str:
         """The body as text, decoded as the HTML standard says; never raises."""
         if self._html is None:
-            content_type = self.headers.get("Content-Type")
-            self._html, self.encoding = charset.decode(self.body, content_type)
+            self._html, self.encoding = charset.decode(self.body, self.response.declared_type)
         return self._html
 
     @property

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "crawler"
 # own. A package (store, cli …) is one module here. docs/architecture.md shows the same table.
 FLOORS = [
     [
-        *("errors", "version", "section", "urls", "encodings", "charset"),
+        *("errors", "version", "section", "urls", "mime", "encodings", "charset"),
         *("columns", "secret", "window", "clock", "simhash"),
     ],
     [
