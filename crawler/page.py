@@ -13,6 +13,7 @@ from crawler import charset, mime, readable, scan, urls
 from crawler.encodings import encode_query
 from crawler.items import Record
 from crawler.request import Callback, Candidate, Request, Todo
+from crawler.targets import each, found_in, reference_of
 
 if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks for them
     from bs4 import BeautifulSoup
@@ -315,18 +316,26 @@ class ScrapedPage:
         """
         from crawler.form import find  # lxml, which most crawls never need
 
-        return find(self.selector.root, css, self.base_url)
+        return find(self.selector.root, css, self.base_url, url=self.url, encoding=self.encoding)
 
     def urljoin(self, reference: str) -> str | None:
-        """Give the canonical http(s) URL of a reference on this page, None where it is none."""
-        return urls.parse(reference, self.base_url)
+        """Give the canonical http(s) URL of a reference on this page, None where it is none.
+
+        Its query is written in the encoding of the page, as browsers write that of a link.
+        """
+        base = self.base_url
+        if not reference.isascii() and self.html:  # which finds the encoding
+            reference = encode_query(reference, self.encoding)
+        return urls.parse(reference, base)
 
     def follow(self, target: Any, callback: Callback = None, **options: Any) -> Request:
-        """Give the Request for a URL, a reference, or an element with `href` or `src`.
+        """Give the Request for a URL, a reference, a Link, or an element with `href` or `src`.
 
-        BadUrl where it leads to no http(s) URL. `options` are fields of Request.
+        An element is a selector of one (or of its `::attr(href)`), a BeautifulSoup tag, or one of
+        lxml. UsageError for anything else, BadUrl where it leads to no http(s) URL. `options` are
+        fields of Request.
         """
-        reference = _reference(target)
+        reference = reference_of(target)
         url = self.urljoin(reference)
         return Request(url or reference, callback=callback, depth=self.depth + 1, **options)
 
@@ -335,11 +344,11 @@ class ScrapedPage:
     ) -> Iterator[Request]:
         """Yield a Request for each element that a CSS selector finds, or for each of `targets`.
 
-        References that lead to no http(s) URL are passed over.
+        What leads to no http(s) URL is passed over.
         """
-        found: Iterable[Any] = self.css(targets) if isinstance(targets, str) else targets
-        for target in found:
-            url = self.urljoin(_reference(target))
+        for target in self.css(targets) if isinstance(targets, str) else each(targets):
+            reference = found_in(target)
+            url = self.urljoin(reference) if reference is not None else None
             if url is not None:
                 yield Request(url, callback=callback, depth=self.depth + 1, **options)
 
@@ -348,14 +357,6 @@ class ScrapedPage:
 
 
 _NOTHING = scan.Scan(None, None, [], [])
-
-
-def _reference(target: Any) -> str:
-    """Give the URL that a string, a BeautifulSoup tag or a parsel selector stands for."""
-    if isinstance(target, str):
-        return target
-    attributes = target.attrib if hasattr(target, "attrib") else target
-    return str(attributes.get("href") or attributes.get("src") or "")
 
 
 _STORED = frozenset(

@@ -31,7 +31,10 @@ FLOORS = [
         ),
         *("canonical", "politeness"),
     ],
-    ["wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree", "page"],
+    [
+        *("wire", "webrules", "config", "items", "bodies", "request", "kinds", "targets"),
+        *("form_values", "form", "tree", "page"),
+    ],
     [
         *("scope", "traps", "rules", "redirects", "pace", "retry", "spider", "stats"),
         *("following", "novelty"),
