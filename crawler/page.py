@@ -112,7 +112,6 @@ class Response:
         nosniff = options.partition(",")[0].strip().lower() == "nosniff"
         essence = mime.computed(declared, body, nosniff=nosniff) if declared or body else ""
         is_xml = mime.is_xhtml(essence, body)
-        # A page under another type of XML counts as one of the type that says so.
         essence = "application/xhtml+xml" if is_xml else essence
         # A feed that is declared to be HTML is shown as a page by browsers, and read as one.
         supplied = mime.extract(declared) if declared else None
@@ -203,7 +202,9 @@ class ScrapedPage:
     def found(self) -> scan.Scan:
         """The result of the fast pass; empty for what is no HTML."""
         if self._scan is None:
-            self._scan = scan.scan(self.html) if self.response.is_html else _NOTHING
+            response = self.response
+            known = scan.scan(self.html, xml=response.is_xml) if response.is_html else _NOTHING
+            self._scan = known
         return self._scan
 
     @found.setter
@@ -324,9 +325,8 @@ class ScrapedPage:
         Its query is written in the encoding of the page, as browsers write that of a link.
         """
         base = self.base_url
-        if not reference.isascii() and self.html:  # which finds the encoding
-            reference = encode_query(reference, self.encoding)
-        return urls.parse(reference, base)
+        encoding = "utf-8" if reference.isascii() else self.html and self.encoding
+        return urls.parse(encode_query(reference, encoding), base)
 
     def follow(self, target: Any, callback: Callback = None, **options: Any) -> Request:
         """Give the Request for a URL, a reference, a Link, or an element with `href` or `src`.

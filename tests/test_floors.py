@@ -19,17 +19,9 @@ FLOORS = [
         *("columns", "secret", "window", "clock", "simhash"),
     ],
     [
-        *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable", "soup"),
-        *(
-            "robots",
-            "sitemap_bytes",
-            "sitemap_markup",
-            "sitemap",
-            "weblinks",
-            "filenames",
-            "markdown",
-        ),
-        *("canonical", "politeness"),
+        *("coding", "references", "foreign", "tags", "scan", "srcset", "directives", "refresh"),
+        *("parse", "readable", "soup", "robots", "sitemap_bytes", "sitemap_markup", "sitemap"),
+        *("weblinks", "filenames", "markdown", "canonical", "politeness"),
     ],
     [
         *("wire", "webrules", "config", "items", "bodies", "request", "kinds", "targets"),
