@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
+from crawler.foreign import NAMESPACES
 from crawler.references import decoded
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _whole(name: str, parts: str, texts: str = "") -> str:
 
 _FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
 _RAW = _any_case("script style textarea title xmp iframe noembed noframes")
-_NAMES = _any_case("area base meta plaintext")
+_NAMES = _any_case("area base meta plaintext math svg")
 
 # A quote quotes only behind "=". Whatever the document's end cuts off is taken to the end (\Z), so
 # that no search starts inside it; all loops are possessive: every search is linear.
@@ -76,21 +77,22 @@ _ATTRIBUTES = rf"""(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+{_VALUE}?+)?+|=)*+"""
 # What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag.
 _SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _HREF = r"""(?:[\s/]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+[\s/]++href="([^"&\0]++)\""""
-_TAG = re.compile(
-    rf"""<(?=[a-zA-Z!?])(?:
+_PATTERN = rf"""<(?=[a-zA-Z!?])(?:{{}}
       a{_HREF}{_SIMPLE}>                                    # 1: the href of nine links in ten
-    | ([aA]{_END}|(?=[abmpABMP])(?:{_NAMES}){_END})         # 2, 3: a tag that matters and its
+    | ([aA]{_END}|(?=[abmpsABMPS])(?:{_NAMES}){_END})       # 2, 3: a tag that matters and its
         ({_SIMPLE}|{_ATTRIBUTES})(>|\Z)                     #    4: attributes, its end
     | (?=[stxinSTXIN])({_RAW}){_END}                        # 5, 6: one whose content is raw text,
         (?:{_SIMPLE}|{_ATTRIBUTES})(?:>|\Z)                 #       and that text
         ((?:[^<]++|<(?!/(?i:\5){_END}))*+)
-    | (?=[smSM][vaVA][gtGT])(?:{_FOREIGN}                   # foreign content that is plain,
-        | ([sS][vV][gG]|[mM][aA][tT][hH]){_END})            # 7: and one that is not
     | [a-zA-Z](?!{_SIMPLE})[^\s/>]*+{_ATTRIBUTES}(?:>|\Z)   # any other with markup in its quotes
     | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))         # a comment
-    | [!?][^>]*+(?:>|\Z))                                   # a doctype or bogus comment""",
-    re.VERBOSE | re.ASCII,
-)
+    | [!?][^>]*+(?:>|\Z))                                   # a doctype or bogus comment"""
+_FLAGS = re.VERBOSE | re.ASCII
+_PLAIN = re.compile(_PATTERN.format(""), _FLAGS)
+# The same, but foreign content that is plain is passed over. Looking for it costs a twentieth of
+# the whole, and most documents have none: one that has is read again.
+_TAG = re.compile(_PATTERN.format(rf"(?=[sm][va][gt])(?:{_FOREIGN})|"), _FLAGS)
+
 # What is no attribute (1: None) is taken along too, so that no search starts again inside it.
 _ATTRIBUTE = re.compile(
     r"""[\s/]*+(?:(=?[^\s/>=]++)
@@ -108,17 +110,28 @@ def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = 
     """
     if xml:
         return precise(text, expired, xml=True)
+    if len(text) >= LARGE:
+        found = _gathered(text, _one_by_one(text, expired))
+    else:
+        found = _gathered(text, _PLAIN.findall(text)) or _gathered(text, _TAG.findall(text))
+    return found or precise(text, expired)
+
+
+def _gathered(text: str, matches: Iterable[tuple[str, ...]]) -> Scan | None:
+    """Return what the matches say, None where one expression cannot tell."""
     title: str | None = None
     base: str | None = None
     hrefs: list[str] = []
     robots: list[tuple[str, str]] = []
-    for href, name, attributes, end, raw_name, raw, odd in _matches(text, expired):
+    for href, name, attributes, end, raw_name, raw in matches:
         if href:
             hrefs.append(href)
         elif name:
             if not end:  # a tag that the document cuts off is none
                 continue
             tag = name.lower()
+            if tag in NAMESPACES:
+                return None
             if tag == "plaintext":
                 break
             if tag == "meta":
@@ -127,7 +140,7 @@ def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = 
                 value = attribute(attributes, "href")
                 if tag == "base":
                     if _TEMPLATE.search(text):
-                        return precise(text, expired)
+                        return None
                     base = value if base is None else base
                 elif value is not None:
                     hrefs.append(value)
@@ -135,9 +148,7 @@ def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = 
             if title is None and raw_name.lower() == "title":
                 title = " ".join(unescape(raw).split())
             elif "<!--" in raw and _INNER_SCRIPT.search(raw):
-                return precise(text, expired)
-        elif odd:
-            return precise(text, expired)
+                return None
     return Scan(title, base, hrefs, robots)
 
 
@@ -186,11 +197,6 @@ def _taken(found: Scan, tag: Tag, templates: int) -> Scan:
     return found
 
 
-def _matches(text: str, expired: Callable[[], bool]) -> Iterable[tuple[str, ...]]:
-    """Give the groups of each match of `_TAG`: at once where that is quick, else one by one."""
-    return _TAG.findall(text) if len(text) < LARGE else _one_by_one(text, expired)
-
-
 def _one_by_one(
     text: str, expired: Callable[[], bool], window: int = _WINDOW
 ) -> Iterator[tuple[str, ...]]:
@@ -206,18 +212,20 @@ def _one_by_one(
         end = min(size, at + window)
         start, at = at, end - (end < size and text[end - 1] == "<")
         for match in _TAG.finditer(text, start, end):
-            cut = match.end() == end or bool(match[7])  # foreign content that the end may cut off
+            # Foreign content is not plain where the window cuts it off.
+            odd = match[2] is not None and match[2].lower() in NAMESPACES
+            cut = odd or match.end() == end
             if not cut or end == size:
                 yield match.groups("")
             elif match.start() > start:
                 at = match.start()
                 break
-            elif match[5] or match[7] or text[start + 1] in "!?":
+            elif match[5] or odd or text[start + 1] in "!?":
                 yield match.groups("")
                 at = _end_of(text, match)
                 break
             else:  # a tag that fills a window
-                yield ("",) * 6 + (match[0][:1],)
+                yield ("", "svg", "", ">", "", "")  # which only the tokenizer can read
                 return
 
 
