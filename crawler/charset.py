@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import cchardet
 
+from crawler import mime
 from crawler.encodings import name_of, to_text
 
 PRESCAN = 16 * 1024
@@ -47,21 +48,15 @@ def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
 
 # ---------------------------------------------------------------- the HTTP header
 
-_PARAMETER = re.compile(
-    r';[\t\n\r ]*([^;=]*)(?:=(?:"((?:[^"\\]|\\.)*)"?[^;]*|([^;]*)))?', re.DOTALL
-)
-
 
 @lru_cache(maxsize=512)
 def _header(content_type: str) -> tuple[str, str | None]:
-    """Give the type in lower case, and the encoding that its first known charset names."""
-    essence, _, _ = content_type.partition(";")
-    for name, quoted, plain in _PARAMETER.findall(content_type, len(essence)):
-        if name.lower() == "charset":
-            # A comma joins two headers (RFC 9110 5.3); the first of them counts.
-            label = re.sub(r"\\(.)", r"\1", quoted) or plain.partition(",")[0]
-            return essence.strip().lower(), name_of(label)
-    return essence.strip().lower(), None
+    """Return the type in lower case, and the encoding that its charset names."""
+    found = mime.extract(content_type)
+    if found is None:
+        return "", None
+    charset = found.parameters.get("charset")
+    return found.essence, name_of(charset) if charset is not None else None
 
 
 # ---------------------------------------------------------------- declarations in the page

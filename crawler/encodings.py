@@ -104,6 +104,18 @@ _EUC_JP = re.compile(
 _BIG5 = re.compile(rb"[\0-\x7f]+|[\x81-\xfe][\x40-\x7e\xa1-\xfe]|[\x80-\xff]")
 
 
+def _euro(error: UnicodeError) -> tuple[str, int]:
+    """Read 0x80 of GBK and GB18030 as "€", which the standard does and Python does not."""
+    assert isinstance(error, UnicodeDecodeError)
+    if error.object[error.start] == 0x80:
+        return "\u20ac", error.start + 1
+    return "\ufffd", error.end
+
+
+codecs.register_error("crawlkeep.gb18030", _euro)
+_ERRORS = {"gbk": "crawlkeep.gb18030", "gb18030": "crawlkeep.gb18030"}
+
+
 def name_of(label: str) -> str | None:
     """Give the name of the encoding that `label` stands for; None where there is none."""
     return LABELS.get(label.strip("\t\n\f\r ").lower())
@@ -126,7 +138,7 @@ def _in_pieces(body: bytes, name: str) -> Iterator[str]:
     """Decode piece by piece: a codec holds the GIL, for a second on 10 MB of wrong bytes."""
     codec = "utf-8" if name == "utf-8" else _MULTI_BYTE.get(name)
     if codec is not None and name != "big5":
-        decoder = codecs.getincrementaldecoder(codec)("replace")
+        decoder = codecs.getincrementaldecoder(codec)(_ERRORS.get(name, "replace"))
         for at in range(0, len(body), _PIECE):
             text = decoder.decode(body[at : at + _PIECE], at + _PIECE >= len(body))
             yield text.translate(_JIS) if name == "iso-2022-jp" else text
@@ -154,7 +166,7 @@ def _to_text(body: bytes, name: str) -> str:
         return _euc_jp(body)
     if name == "big5":
         return _big5(body)
-    text = body.decode(_MULTI_BYTE[name], "replace")
+    text = body.decode(_MULTI_BYTE[name], _ERRORS.get(name, "replace"))
     return text.translate(_JIS) if name == "iso-2022-jp" else text
 
 
@@ -236,7 +248,7 @@ def encode_query(text: str, name: str) -> str:
 
 def _escape(text: str, name: str) -> str:
     try:
-        data = _to_bytes(text, name)
+        data = to_bytes(text, name)
     except UnicodeEncodeError:
         if len(text) == 1:
             return f"%26%23{ord(text)}%3B"
@@ -247,8 +259,11 @@ def _escape(text: str, name: str) -> str:
     )
 
 
-def _to_bytes(text: str, name: str) -> bytes:
+def to_bytes(text: str, name: str) -> bytes:
+    """Return text in the encoding called `name`; UnicodeEncodeError for what it has not."""
     if name in _MULTI_BYTE or name == "euc-jp":
+        if name == "gbk" and "\u20ac" in text:
+            return b"\x80".join(to_bytes(part, name) for part in text.split("\u20ac"))
         codec = {"gbk": "gbk", "euc-jp": "euc_jp"}.get(name) or _MULTI_BYTE[name]
         with contextlib.suppress(UnicodeEncodeError):
             return text.encode(codec)

@@ -24,6 +24,7 @@ from crawler.config import Config, Fetch
 from crawler.deadline import Deadline
 from crawler.errors import FetchError, UsageError
 from crawler.failures import named
+from crawler.form_values import quoted
 from crawler.guard import Guard
 from crawler.jars import Jars, add_by_hand
 from crawler.page import Outcome, Response
@@ -353,11 +354,13 @@ def _body(request: Request, headers: dict[str, str]) -> Any:
 
 
 def _multipart(request: Request) -> aiohttp.FormData:
-    form = aiohttp.FormData(default_to_multipart=True)
+    # Names go out as browsers send them. Asked to quote, aiohttp writes `name*=` (RFC 2231), which
+    # RFC 7578 4.2 forbids and few servers read.
+    form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in bodies.pairs(request.data):
-        form.add_field(name, revealed(value))
+        form.add_field(quoted(name), revealed(value))
     for field, path in (request.files or {}).items():
-        name = PurePath(path).name
+        field, name = quoted(field), quoted(PurePath(path).name)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         form.add_field(field, bodies.opened(path), filename=name, content_type=kind)
     return form

@@ -119,7 +119,13 @@ class Following:
     def _read(self, page: ScrapedPage) -> parse.Outline:
         from crawler import parse  # as above
 
-        return parse.outline(page.html, page.url, tags=self._wanted, encoding=page.encoding)
+        return parse.outline(
+            page.html,
+            page.url,
+            tags=self._wanted,
+            encoding=page.encoding,
+            xml=page.response.is_xml,
+        )
 
     def canonical(self, page: ScrapedPage, document: parse.Outline) -> str | None:
         """Give the other URL that the page calls its canonical one, if that is to be noted."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from crawler import charset, outcome, readable, scan, urls
+from crawler import charset, mime, outcome, readable, scan, urls
 from crawler.encodings import encode_query
 from crawler.items import Record
 from crawler.outcome import Outcome as Outcome  # many know it from here
 from crawler.request import Callback, Candidate, Request, Todo
+from crawler.targets import each, found_in, reference_of
 
 if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks for them
     from bs4 import BeautifulSoup
@@ -37,19 +38,54 @@ class Response:
     started: float
     elapsed: float
     wire_size: int = 0
+    _kind: tuple[str, bool, bool] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    @property
+    def declared_type(self) -> str | None:
+        """The Content-Type as it came, several headers joined by commas; None without one."""
+        headers = self.headers
+        if "Content-Type" not in headers:
+            return None
+        several = headers.getall("Content-Type") if hasattr(headers, "getall") else ()
+        return ", ".join(several) if len(several) > 1 else headers["Content-Type"]
 
     @property
     def content_type(self) -> str:
-        """The media type, lower case, without parameters; empty where there is none."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        """What the response is, like `text/html`: as declared, or as its bytes show.
+
+        In lower case, without parameters; empty where nothing is declared and nothing is there.
+        """
+        return (self._kind or self._looked())[0]
 
     @property
     def is_html(self) -> bool:
-        """Whether links and a title can be expected: declared HTML, or undeclared markup."""
-        kind = self.content_type
-        if kind in ("text/html", "application/xhtml+xml"):
-            return not self.body.startswith((b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04"))
-        return not kind and b"<html" in self.body[:2048].lower()
+        """Whether it is a page, with links and a title: HTML, or XHTML by whatever type."""
+        return (self._kind or self._looked())[1]
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether it is a page in XML, where no element is text by its name alone."""
+        return (self._kind or self._looked())[2]
+
+    def _looked(self) -> tuple[str, bool, bool]:
+        """Find out once what the response is (https://mimesniff.spec.whatwg.org/)."""
+        declared, body = self.declared_type, self.body
+        options = self.headers.get("X-Content-Type-Options", "")
+        nosniff = options.partition(",")[0].strip().lower() == "nosniff"
+        essence = mime.computed(declared, body, nosniff=nosniff) if declared or body else ""
+        is_xml = mime.is_xhtml(essence, body)
+        essence = "application/xhtml+xml" if is_xml else essence
+        # A feed that is declared to be HTML is shown as a page by browsers, and read as one.
+        supplied = mime.extract(declared) if declared else None
+        is_page = is_xml or "text/html" in (essence, supplied and supplied.essence)
+        found = (essence, is_page and not body.startswith(_PACKED), is_xml)
+        self._kind = found
+        return found
+
+
+_PACKED = (b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04")  # whatever type is declared
 
 
 class ScrapedPage:
@@ -123,15 +159,16 @@ class ScrapedPage:
     def html(self) -> str:
         """The body as text, decoded as the HTML standard says; never raises."""
         if self._html is None:
-            content_type = self.headers.get("Content-Type")
-            self._html, self.encoding = charset.decode(self.body, content_type)
+            self._html, self.encoding = charset.decode(self.body, self.response.declared_type)
         return self._html
 
     @property
     def found(self) -> scan.Scan:
         """The result of the fast pass; empty for what is no HTML."""
         if self._scan is None:
-            self._scan = scan.scan(self.html) if self.response.is_html else _NOTHING
+            response = self.response
+            known = scan.scan(self.html, xml=response.is_xml) if response.is_html else _NOTHING
+            self._scan = known
         return self._scan
 
     @found.setter
@@ -244,18 +281,25 @@ class ScrapedPage:
         """
         from crawler.form import find  # lxml, which most crawls never need
 
-        return find(self.selector.root, css, self.base_url)
+        return find(self.selector.root, css, self.base_url, url=self.url, encoding=self.encoding)
 
     def urljoin(self, reference: str) -> str | None:
-        """Give the canonical http(s) URL of a reference on this page, None where it is none."""
-        return urls.parse(reference, self.base_url)
+        """Give the canonical http(s) URL of a reference on this page, None where it is none.
+
+        Its query is written in the encoding of the page, as browsers write that of a link.
+        """
+        base = self.base_url
+        encoding = "utf-8" if reference.isascii() else self.html and self.encoding
+        return urls.parse(encode_query(reference, encoding), base)
 
     def follow(self, target: Any, callback: Callback = None, **options: Any) -> Request:
-        """Give the Request for a URL, a reference, or an element with `href` or `src`.
+        """Give the Request for a URL, a reference, a Link, or an element with `href` or `src`.
 
-        BadUrl where it leads to no http(s) URL. `options` are fields of Request.
+        An element is a selector of one (or of its `::attr(href)`), a BeautifulSoup tag, or one of
+        lxml. UsageError for anything else, BadUrl where it leads to no http(s) URL. `options` are
+        fields of Request.
         """
-        reference = _reference(target)
+        reference = reference_of(target)
         url = self.urljoin(reference)
         return Request(url or reference, callback=callback, depth=self.depth + 1, **options)
 
@@ -264,11 +308,11 @@ class ScrapedPage:
     ) -> Iterator[Request]:
         """Yield a Request for each element that a CSS selector finds, or for each of `targets`.
 
-        References that lead to no http(s) URL are passed over.
+        What leads to no http(s) URL is passed over.
         """
-        found: Iterable[Any] = self.css(targets) if isinstance(targets, str) else targets
-        for target in found:
-            url = self.urljoin(_reference(target))
+        for target in self.css(targets) if isinstance(targets, str) else each(targets):
+            reference = found_in(target)
+            url = self.urljoin(reference) if reference is not None else None
             if url is not None:
                 yield Request(url, callback=callback, depth=self.depth + 1, **options)
 
@@ -277,14 +321,6 @@ class ScrapedPage:
 
 
 _NOTHING = scan.Scan(None, None, [], [])
-
-
-def _reference(target: Any) -> str:
-    """Give the URL that a string, a BeautifulSoup tag or a parsel selector stands for."""
-    if isinstance(target, str):
-        return target
-    attributes = target.attrib if hasattr(target, "attrib") else target
-    return str(attributes.get("href") or attributes.get("src") or "")
 
 
 _STORED = outcome.having("stored")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import unescape
 from typing import NamedTuple
 
-from crawler import urls
+from crawler import mime, urls
 from crawler.charset import decode, encoding_of
 from crawler.encodings import encode_query
 from crawler.refresh import Refresh, refresh_of
@@ -147,11 +147,17 @@ def document(
     *,
     tags: Iterable[str] | Mapping[str, Iterable[str]] = DEFAULT_TAGS,
     encoding: str = "utf-8",
+    xml: bool | None = None,
 ) -> Document:
-    """Give links, base and refresh of a page in one pass; `encoding` is that of a `str`."""
+    """Give links, base and refresh of a page in one pass; `encoding` is that of a `str`.
+
+    `xml` says whether it is XHTML; unless told, `content_type` and the bytes tell.
+    """
     if isinstance(body, bytes):
+        if xml is None:
+            xml = mime.is_xhtml(mime.computed(content_type, body), body)
         body, encoding = decode(body, content_type)
-    found = outline(body, url, tags=tags, encoding=encoding)
+    found = outline(body, url, tags=tags, encoding=encoding, xml=bool(xml))
     return Document(found.base, list(found.links()), found.refresh)
 
 
@@ -195,9 +201,10 @@ def outline(
     *,
     tags: Iterable[str] | Mapping[str, Iterable[str]] = DEFAULT_TAGS,
     encoding: str = "utf-8",
+    xml: bool = False,
 ) -> Outline:
     """Read a page as `document` does, and leave its references to be resolved bit by bit."""
-    raw, base, refreshes = _read(text, _wanted(tags))
+    raw, base, refreshes = _read(text, _wanted(tags), xml=xml)
     joined = urls.join(url, base) if base is not None else url
     if joined is None or joined.startswith(("data:", "javascript:")):
         joined = url
@@ -241,7 +248,7 @@ def _links(raw: str, resolve: _Resolver) -> Iterator[Link]:
 
 
 def _read(
-    text: str, wanted: Mapping[str, tuple[str, ...]]
+    text: str, wanted: Mapping[str, tuple[str, ...]], *, xml: bool
 ) -> tuple[list[str], str | None, list[str]]:
     """Give the elements with references, the first `<base href>` and the meta refreshes."""
     found: list[str] = []
@@ -249,7 +256,8 @@ def _read(
     refreshes: list[str] = []
     anchor: int | None = None  # where the link stands that is open
     pieces: list[str] = []
-    for tag in tags(text):
+    templates = 0  # that are open: a base in one is none
+    for tag in tags(text, xml=xml):
         name = tag.name
         if anchor is not None:
             pieces.append(tag.before)
@@ -257,6 +265,8 @@ def _read(
                 found[anchor] += "".join(pieces).replace("\0", "")
                 anchor = None
                 pieces.clear()
+        if name == "template" and not tag.foreign:
+            templates = max(0, templates + (-1 if tag.ends else 1))
         if tag.ends:
             continue
         if name in wanted:
@@ -264,7 +274,9 @@ def _read(
             if raw is not None:
                 anchor = len(found) if name == "a" else anchor
                 found.append(raw)
-        if name == "base" and base is None:
+        if tag.foreign:
+            continue
+        if name == "base" and base is None and not templates:
             base = attributes_of(tag.attributes).get("href")
         elif name == "meta":
             attributes = attributes_of(tag.attributes)

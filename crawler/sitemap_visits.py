@@ -79,7 +79,7 @@ class SitemapReader:
     async def read(self, visit: Visit, request: Request, response: Response) -> None:
         """Put the entries of a sitemap into its visit, those of a large one ahead of it."""
         visit.outcome = Outcome.SITEMAP
-        entries = self._entries(request, response)
+        entries = self._entries(visit, request, response)
         large = len(response.body) >= _THREAD
         number = 0
         while found := await _some(entries, threaded=large):
@@ -94,14 +94,16 @@ class SitemapReader:
         if not number:
             visit.error = "no entries could be read"
 
-    def _entries(self, request: Request, response: Response) -> Iterator[Entry]:
+    def _entries(self, visit: Visit, request: Request, response: Response) -> Iterator[Entry]:
         from crawler import sitemap  # as above
 
         if urls.split(request.url)[1] == "/robots.txt":
             names = Robots.parse(response.body).sitemaps
             found = (urls.parse(name, request.url) for name in names)
             return (sitemap.Entry(url, "sitemap") for url in found if url is not None)
-        return sitemap.stream(response.body, request.url)
+        return sitemap.stream(
+            response.body, request.url, lambda reason: self._refuse(visit, reason)
+        )
 
     def _take(self, visit: Visit, request: Request, entry: Entry) -> None:
         """Make candidates of one entry, or count why not."""

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from crawler.scan import decoded
+from crawler.foreign import NAMESPACES, Foreign
+from crawler.references import decoded
 
 _WINDOW = 1 << 18  # characters that one search may take: about 5 ms
 _SPACE = r"[\t\n\f\r ]"
@@ -47,7 +48,8 @@ _ESCAPED = re.compile(r"-->|<(/?)script(?=[\t\n\f\r />])", re.IGNORECASE)
 class Tag(NamedTuple):
     """One tag: the text before it, its name in lower case, whether it ends an element.
 
-    `attributes` is unread (see `attributes_of`); `raw` is the text of an element of `RAW`.
+    `attributes` is unread (see `attributes_of`); `raw` is the text of an element of `RAW`. An
+    element is `foreign` that is one of SVG or MathML; where one is empty, its end follows.
     """
 
     before: str
@@ -55,10 +57,16 @@ class Tag(NamedTuple):
     ends: bool
     attributes: str
     raw: str = ""
+    foreign: bool = False
 
 
-def tags(text: str) -> Iterator[Tag]:
-    """Yield every tag, and at last the text behind the last one under the name ""."""
+def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
+    """Yield every tag, and at last the text behind the last one under the name "".
+
+    `xml`: the document is XHTML, where no element is text by its name, and "/>" ends every one.
+    """
+    foreign = Foreign()
+    inward = foreign.open
     at, since, size = 0, 0, len(text)
     pieces: list[str] = []
     while True:
@@ -70,32 +78,92 @@ def tags(text: str) -> Iterator[Tag]:
             at += 1
             continue
         start, at = at, match.end()
-        if at < size and at - start >= _WINDOW:
-            at = _end_of_long(text, match)
+        attributes, whole = match[3], bool(match[4])
+        if at - start >= _WINDOW and at < size:
+            at, attributes, whole = _end_of_long(text, match)
         pieces.append(text[since:start])
         since = at
         name = match[2]
-        if name is None or (not match[4] and match.end() == size):
+        if name is None:
+            if (xml or foreign.inside) and text.startswith("<![CDATA[", start):
+                at = since = _end_of_cdata(text, start, pieces)
+            continue
+        if not whole:
             continue
         name, ends, raw = name.lower(), bool(match[1]), ""
-        if name in RAW and not ends:
-            stop = _raw_end(text, at, name)
-            raw, since, at = text[at:stop], stop, stop
-        elif name == "plaintext" and not ends:
-            at = since = size
-        yield Tag("".join(pieces), name, ends, match[3], raw)
+        if ends:
+            if inward:
+                foreign.end(name)
+            yield Tag("".join(pieces), name, True, attributes)
+            pieces.clear()
+            continue
+        empty = is_foreign = False
+        if xml or inward or name in NAMESPACES:
+            empty = attributes[-1:] == "/" and _is_empty(attributes)
+            is_foreign = not xml and foreign.start(name, attributes, empty=empty)
+        if not (xml or is_foreign):
+            if name in RAW:
+                stop = _raw_end(text, at, name)
+                raw, since, at = text[at:stop], stop, stop
+            elif name == "plaintext":
+                at = since = size
+        yield Tag("".join(pieces), name, False, attributes, raw, is_foreign)
         pieces.clear()
+        if empty and (xml or is_foreign):
+            yield Tag("", name, True, "", "", is_foreign)
     pieces.append(text[since:])
     yield Tag("".join(pieces), "", True, "")
 
 
-def _end_of_long(text: str, match: re.Match[str]) -> int:
-    """Give the end of what was cut off at the window's end."""
+def _is_empty(attributes: str) -> bool:
+    """Tell whether the "/" at the end is one of its own, and not of a value without quotes."""
+    last = None
+    for last in _ATTRIBUTE.finditer(attributes):
+        if last.end() == len(attributes):
+            break
+    return last is None or last[4] is None or not last[4].endswith("/")
+
+
+def _end_of_cdata(text: str, start: int, pieces: list[str]) -> int:
+    """Take the text of CDATA, and return where it ends. "<" and "&" in it are themselves."""
+    end = text.find("]]>", start)
+    inside = text[start + 9 : end if end >= 0 else len(text)]
+    pieces.append(inside.replace("&", "&amp;"))
+    return end + 3 if end >= 0 else len(text)
+
+
+def _end_of_long(text: str, match: re.Match[str]) -> tuple[int, str, bool]:
+    """Return the end of what was cut off at the window's end, its attributes, whether it ends."""
+    size = len(text)
     if match[5]:
         end = text.find("-->", match.end() - 2)
-        return end + 3 if end >= 0 else len(text)
-    end = text.find(">", match.end() - 1)
-    return end + 1 if end >= 0 else len(text)
+        return (end + 3 if end >= 0 else size), "", False
+    if match[2] is None:
+        end = text.find(">", match.end() - 1)
+        return (end + 1 if end >= 0 else size), "", False
+    start = at = match.end(2)
+    while at < size and text[at] != ">":  # one attribute after the other
+        found = _ATTRIBUTE.match(text, at, min(size, at + _WINDOW))
+        if found is None or found.end() == at:
+            at += 1
+        elif found.end() < min(size, at + _WINDOW):
+            at = found.end()
+        else:
+            at = _end_of_value(text, found)
+    return min(at + 1, size), text[start:at], at < size
+
+
+def _end_of_value(text: str, found: re.Match[str]) -> int:
+    """Return the end of an attribute that a window cut off; a quote has no end but the quote."""
+    for group, quote in ((2, '"'), (3, "'")):
+        if found[group] is not None:
+            end = text.find(quote, found.start(group))
+            return end + 1 if end >= 0 else len(text)
+    after = _UNQUOTED.search(text, found.end() - 1)
+    return after.start() if after is not None else len(text)
+
+
+_UNQUOTED = re.compile(r"[\t\n\f\r >]")
 
 
 def _search(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:

@@ -352,7 +352,8 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
         yield Line("page", "asks not to be indexed: neither parsed nor kept")
     if wishes.refresh:
         yield Line("refresh", f"leads to {wishes.refresh}")
-    document = parse.document(page.html, page.url, encoding=page.encoding)
+    xml = page.response.is_xml
+    document = parse.document(page.html, page.url, encoding=page.encoding, xml=xml)
     for rel in ("canonical", "next", "alternate"):
         for link in document.related(rel):
             language = f" ({link.hreflang})" if link.hreflang else ""

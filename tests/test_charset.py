@@ -51,10 +51,10 @@ def test_a_page_declares_its_encoding_as_the_standard_reads_it(start, want):
 
 HEADERS = [
     ("text/html; charset=koi8-r", "koi8-r"), ("text/html;CHARSET=\"KOI8-R\"", "koi8-r"),
-    ("text/html; x=\"; charset=big5\"; charset=koi8-r", "koi8-r"), ("x; charset=koi8-r ", "koi8-r"),
+    ("text/html; x=\"; charset=big5\"; charset=koi8-r", "koi8-r"), ("x; charset=koi8-r ", "big5"),
     ("text/html; charset=\"koi8\\-r\"", "koi8-r"), ("text/html; charset=koi8-r; a=b", "koi8-r"),
     ("text/html; charset=koi8-r, text/html", "koi8-r"), ("text/html; charset", "big5"),
-    ("text/html; charset=; charset=koi8-r", "big5"), ("text/html; charset='koi8-r'", "big5"),
+    ("text/html; charset=; charset=koi8-r", "koi8-r"), ("text/html; charset='koi8-r'", "big5"),
     ("text/html; xcharset=koi8-r", "big5"), ("text/html; charset=none", "big5"),
     ("text/html; charset = koi8-r", "big5"), ("", "big5"), ("charset=koi8-r", "big5"),
     ("text/html; charset=utf-16", "utf-16le"), ("application/xml", "koi8-r"),

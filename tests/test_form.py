@@ -43,10 +43,10 @@ SUCCESSFUL = {
     ],
     "<select name=s multiple><option>a</select>": [],
     "<textarea name=t>\nline\nnext</textarea>": [("t", "line\r\nnext")],
-    "<input type=file name=f>": [],
+    "<input type=file name=f>": [("f", "")],
     "<input type=reset name=x value=1><input type=button name=y value=1>": [],
     "<button name=go value=1>Go</button><button name=no value=2>": [("go", "1")],
-    "<input type=submit name=go value=Go><input name=a>": [("a", ""), ("go", "Go")],
+    "<input type=submit name=go value=Go><input name=a>": [("go", "Go"), ("a", "")],
     "<input type=image name=i>": [("i.x", "0"), ("i.y", "0")],
     "<datalist><input name=a></datalist><object name=o></object>": [],
 }

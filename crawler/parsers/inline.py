@@ -53,4 +53,5 @@ class Inline:
     def _scan(self, page: ScrapedPage) -> None:
         """Scan a large page, on a thread that gives up by itself once the time is over."""
         until = time.monotonic() + self._timeout
-        page.found = scan.scan(page.html, lambda: time.monotonic() > until)
+        xml = page.response.is_xml
+        page.found = scan.scan(page.html, lambda: time.monotonic() > until, xml=xml)

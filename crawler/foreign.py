@@ -1,0 +1,131 @@
+"""Foreign content: where in a document SVG and MathML stand, and what that does to its tags.
+
+By https://html.spec.whatwg.org/#parsing-main-inforeign, as far as the tags need it: in SVG and
+MathML no element is text by its name, "/>" ends an element, and CDATA is text; in the parts where
+HTML stands inside of them (`foreignObject`, `desc`, `title` …) the rules of HTML hold.
+"""
+
+from __future__ import annotations
+
+import re
+
+NAMESPACES = ("svg", "math")
+_BREAKOUT = frozenset(
+    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li"
+    " listing menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var"
+    .split()
+)  # fmt: skip
+_FONT = re.compile(r"(?:^|[\s/])(?:color|face|size)(?=[\s/=]|\Z)", re.IGNORECASE)
+_HTML_ENCODING = re.compile(
+    r"""encoding\s*=\s*(?:"|'|)(?:text/html|application/xhtml\+xml)(?:["'\s/]|\Z)""", re.IGNORECASE
+)
+_HTML_IN_SVG = frozenset(("foreignobject", "desc", "title"))
+_TEXT_IN_MATH = frozenset(("mi", "mo", "mn", "ms", "mtext"))
+_VOID = frozenset(
+    "area base br col embed hr img input link meta param source track wbr keygen".split()
+)
+# An end tag of one of these closes whatever foreign element was left open inside of it.
+_CONTAINERS = _BREAKOUT | frozenset(
+    "a article aside button details dialog fieldset figcaption figure footer form header html label"
+    " main nav section select summary tbody td tfoot th thead tr".split()
+)
+_CLOSES_P = _BREAKOUT & frozenset(
+    "blockquote center div dl h1 h2 h3 h4 h5 h6 hr listing menu ol p pre table ul".split()
+) | frozenset(
+    "address article aside details dialog fieldset figcaption figure footer form header main nav"
+    " section summary".split()
+)  # fmt: skip
+_ALIKE = ({"li"}, {"dd", "dt"}, {"option"}, {"tr"}, {"td", "th"})
+_BOUNDS = frozenset(("ul", "ol", "dl", "select", "table"))
+
+
+class Foreign:
+    """The open elements from the outermost SVG or MathML element inwards; none in plain HTML.
+
+    Where there are none, only a tag of `NAMESPACES` changes anything.
+    """
+
+    __slots__ = ("open",)
+
+    def __init__(self) -> None:
+        self.open: list[tuple[str, str, bool]] = []
+        """Name, namespace ("" for HTML), and whether HTML stands in it."""
+
+    @property
+    def inside(self) -> bool:
+        """Whether the innermost open element is foreign: then CDATA is text."""
+        return bool(self.open) and self.open[-1][1] != ""
+
+    def start(self, name: str, attributes: str, *, empty: bool) -> bool:
+        """Take a start tag; tell whether its element is a foreign one."""
+        if not self.open:
+            if name in NAMESPACES and not empty:
+                self.open.append((name, name, False))
+            return name in NAMESPACES
+        top, namespace, holds_html = self.open[-1]
+        html = not namespace or (holds_html and name not in ("mglyph", "malignmark"))
+        if not html and top == "annotation-xml" and name == "svg":
+            html = True
+        if not html and (name in _BREAKOUT or (name == "font" and _FONT.search(attributes))):
+            self._leave()
+            html = True
+        if html:
+            return self._html(name, empty=empty)
+        if not empty:
+            self.open.append((name, namespace, self._holds_html(name, namespace, attributes)))
+        return True
+
+    @staticmethod
+    def _holds_html(name: str, namespace: str, attributes: str) -> bool:
+        if namespace == "svg":
+            return name in _HTML_IN_SVG
+        is_html = name == "annotation-xml" and _HTML_ENCODING.search(attributes) is not None
+        return name in _TEXT_IN_MATH or is_html
+
+    def _html(self, name: str, *, empty: bool) -> bool:
+        """Open an element by the rules of HTML; only inside of a foreign one it is remembered."""
+        if name in NAMESPACES:
+            if not empty:
+                self.open.append((name, name, False))
+            return True
+        if self.open:
+            if name in _CLOSES_P:
+                self._close_html({"p"})
+            for alike in _ALIKE:
+                if name in alike:
+                    self._close_html(alike)
+            if name not in _VOID:
+                self.open.append((name, "", False))
+        return False
+
+    def _close_html(self, names: set[str]) -> None:
+        for at in range(len(self.open) - 1, -1, -1):
+            name, namespace, _ = self.open[at]
+            if namespace or name in _BOUNDS:
+                return
+            if name in names:
+                del self.open[at:]
+                return
+
+    def end(self, name: str) -> None:
+        """Take an end tag."""
+        if not self.open:
+            return
+        foreign = self.inside
+        if foreign and name in ("br", "p"):
+            self._leave()
+            foreign = False
+        for at in range(len(self.open) - 1, -1, -1):
+            found, namespace, _ = self.open[at]
+            if bool(namespace) is not foreign:
+                break
+            if found == name:
+                del self.open[at:]
+                return
+        if foreign and name in _CONTAINERS and not any(not one[1] for one in self.open):
+            self._leave()
+
+    def _leave(self) -> None:
+        """Close foreign elements up to one that holds HTML, or to HTML itself."""
+        while self.open and self.open[-1][1] and not self.open[-1][2]:
+            self.open.pop()

@@ -1,0 +1,29 @@
+"""Character references in the attributes of HTML."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from html.entities import html5
+
+_REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z][a-zA-Z0-9]*;?)(=?)")
+
+
+def decoded(value: str) -> str:
+    """Decode character references by the rule for attributes: `&copy=1` stays as it is.
+
+    U+0000 becomes U+FFFD, as in the tokenizer.
+    """
+    if "\0" in value:
+        value = value.replace("\0", "\ufffd")
+    return _REFERENCE.sub(_dereference, value) if "&" in value else value
+
+
+def _dereference(match: re.Match[str]) -> str:
+    text = match[0]
+    if text[1] == "#":
+        return unescape(text)
+    name, rest = (text[1:-1], "=") if match[1] else (text[1:], "")
+    if name not in html5 or (rest and name[-1] != ";"):
+        return text
+    return html5[name] + rest
