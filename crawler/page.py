@@ -323,9 +323,7 @@ def _reference(target: Any) -> str:
     return str(attributes.get("href") or attributes.get("src") or "")
 
 
-_STORED = frozenset(
-    {Outcome.OK, Outcome.SPIDER_ERROR, Outcome.PARSE_TIMEOUT, Outcome.PARSE_CRASHED}
-)
+STORED = frozenset({Outcome.OK, Outcome.SPIDER_ERROR, Outcome.PARSE_TIMEOUT, Outcome.PARSE_CRASHED})
 
 
 @dataclass(slots=True)
@@ -359,4 +357,4 @@ class Visit:
     @property
     def stored(self) -> bool:
         """Whether this visit counts as a stored page: it was fetched and kept."""
-        return self.retry_at is None and self.outcome in _STORED
+        return self.retry_at is None and self.outcome in STORED

@@ -26,7 +26,7 @@ FLOORS = [
     ["wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree", "page"],
     [
         *("scope", "traps", "rules", "redirects", "pace", "retry", "spider", "stats"),
-        *("following", "novelty"),
+        *("following", "novelty", "page_limit"),
     ],
     [
         *("store", "failures", "auth", "tls", "address", "guard", "proxies"),

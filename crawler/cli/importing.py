@@ -56,7 +56,7 @@ async def _bring(file: Path, path: Path, seeds: bool, spider: str) -> tuple[int,
         state = "finished"
     finally:
         screen.close()
-        await store.end_run(state, "import", {})
+        await store.end_run(state, "import")
         await store.close()
     return found
 

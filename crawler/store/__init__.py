@@ -74,6 +74,7 @@ class Committed(NamedTuple):
     added: list[Todo]
     hosts: dict[int, HostRow]
     new: int  # requests never seen before
+    pages: int = 0  # how many more pages are stored than before
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class State:
     pages: int
     runs: int
     scope: Sequence[str] = ()  # as the commit that seeded the crawl had it
+    again: int = 0  # requests of a recrawl that are pending
 
 
 class Store(Protocol):
@@ -107,14 +109,17 @@ class Store(Protocol):
     async def begin_run(self, spider: str, settings: str) -> int:
         """Record that a run starts, and give its id."""
 
-    async def end_run(self, state: str, reason: str | None, counts: dict[str, float]) -> None:
-        """Record how the run ended."""
+    async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> None:
+        """Record how the run ended; its commits have counted what it did."""
 
     async def commit(self, batch: Batch) -> Committed:
         """Store everything in `batch` in one transaction."""
 
-    async def hosts(self, after: int, limit: int) -> list[HostRow]:
-        """Give up to `limit` hosts with pending requests and an id above `after`, by id."""
+    async def hosts(self, after: int, limit: int, *, again: bool = False) -> list[HostRow]:
+        """Give up to `limit` hosts with pending requests and an id above `after`, by id.
+
+        `again`: only those with requests of a recrawl.
+        """
 
     async def queue(self, host_id: int, after: tuple[int, int], limit: int) -> list[Todo]:
         """Give up to `limit` rows of one host's todo behind the key `after`, in order."""

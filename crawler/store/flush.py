@@ -13,8 +13,9 @@ import aiosqlite
 
 from crawler.errors import StoreError
 from crawler.items import Record
-from crawler.page import Visit
-from crawler.request import Candidate, Todo
+from crawler.page import STORED, Visit
+from crawler.request import EARLY, FIRST, REVISIT, Candidate, Todo
+from crawler.stats import Stats
 from crawler.store import Batch, Committed, HostRow, Keep, cookies, novelties, revisits, texts
 from crawler.store.items import ItemTables
 from crawler.store.rows import (
@@ -91,29 +92,20 @@ class Flush:
         """Write everything in `batch`."""
         ended = [visit for visit in batch.visits if visit.retry_at is None]
         retried = [visit for visit in batch.visits if visit.retry_at is not None]
-        first = self._page_id
-        rows = list(enumerate(ended, start=first))
-        settled = None
-        if self._again:
-            settled = await revisits.settle(self._db, self.run_id, rows, self._keep)
-            rows = settled.rows
+        tally = Tally()
+        found = await self._insert_visits(list(enumerate(ended, start=self._page_id)), tally)
         hosts: dict[int, HostRow] = {}
         added: list[Todo] = []
-        found = [*rows, *settled.kept] if settled else rows
         candidates = _with_parents(batch.seeds, found)
         while part := list(islice(candidates, _SLICE)):
-            hosts |= await self._name_hosts(dict.fromkeys(c.host for c, _ in part))
+            hosts |= await self._name_hosts(dict.fromkeys(c.host for c, _, _ in part))
             added += await self._add_new(part)
         new = len(added)
         added += self._put_back(retried)
         await self._remove([visit.todo for visit in batch.visits])
         await self._insert_todo(added)
-        await self._insert_pages(rows)
-        await self._insert_items(found, settled.replaced if settled else ())
-        if settled is not None:
-            await revisits.note_first(self._db, settled.first_at)
         await self._insert_attempts(retried)
-        await self._update_hosts(batch, added, ended)
+        await self._update_hosts(batch, added, tally)
         await self._many(
             "INSERT OR REPLACE INTO robots",
             ("host_id", "fetched_at", "status"),
@@ -125,8 +117,33 @@ class Flush:
             )
         if batch.cookies:
             await cookies.write(self._db, batch.cookies)
-        await self._write_totals(batch, ended, new, settled.pages if settled else 0)
-        return Committed(added, hosts, new)
+        self._page_id += len(ended)
+        await self._write_totals(batch, new, tally)
+        return Committed(added, hosts, new, tally.stored)
+
+    async def _insert_visits(
+        self, pairs: list[tuple[int, Visit]], tally: Tally
+    ) -> list[tuple[int, Visit]]:
+        """Insert pages with all that belongs to them, and give each visit with the id of its page.
+
+        Where pages are visited again, a visit takes the place of the one before, one at a time.
+        """
+        if not self._again:
+            await self._insert_pages(pairs)
+            await self._insert_items(pairs)
+            tally.add(visit for _, visit in pairs)
+            return pairs
+        found = []
+        for turn in revisits.turns(pairs):
+            settled = await revisits.settle(self._db, self.run_id, turn, self._keep)
+            now = [*settled.rows, *settled.kept]
+            await self._insert_pages(settled.rows)
+            await self._insert_items(now, settled.replaced)
+            await revisits.note_first(self._db, settled.first_at)
+            tally.add(visit for _, visit in settled.rows)
+            tally.take(settled.left)
+            found += now
+        return found
 
     async def _name_hosts(self, names: Collection[str]) -> dict[int, HostRow]:
         """Give ids to hosts not met yet in this process, and remember these."""
@@ -148,10 +165,10 @@ class Flush:
         self._ids.update((row[1], row[0]) for row in found)
         return {row[0]: HostRow(*row) for row in found}
 
-    async def _add_new(self, candidates: list[tuple[Candidate, int | None]]) -> list[Todo]:
+    async def _add_new(self, candidates: list[_Found]) -> list[Todo]:
         """Insert into `seen`; the insert itself says which candidates are new."""
         ids = self._ids
-        keys = {(ids[candidate.host], candidate.url_hash) for candidate, _ in candidates}
+        keys = {(ids[candidate.host], candidate.url_hash) for candidate, _, _ in candidates}
         if not keys:
             return []
         rows = await self._all(
@@ -161,11 +178,12 @@ class Flush:
         )
         new = set(rows)
         added = []
-        for candidate, parent_id in candidates:
+        for candidate, parent_id, again in candidates:
             key = (ids[candidate.host], candidate.url_hash)
             if key in new or candidate.force:
                 new.discard(key)
-                added.append(self._todo(candidate, key[0], parent_id))
+                todo = self._todo(candidate, key[0], parent_id)
+                added.append(todo._replace(rank=todo.rank + EARLY, again=again) if again else todo)
         return added
 
     def _todo(self, candidate: Candidate, host_id: int, parent_id: int | None) -> Todo:
@@ -214,7 +232,9 @@ class Flush:
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
 
-    async def _insert_items(self, ended: list[tuple[int, Visit]], replaced: Iterable[int]) -> None:
+    async def _insert_items(
+        self, ended: list[tuple[int, Visit]], replaced: Sequence[int] = ()
+    ) -> None:
         """Insert items in place of those that earlier visits to the pages `replaced` gave."""
         records: list[tuple[Record, tuple[Any, ...]]] = []
         problems = []
@@ -226,6 +246,11 @@ class Flush:
         statements, unfit = self._items.statements(records, replaced)
         for sql, values in statements:
             await self._db.execute(sql, () if values is None else (to_json(values),))
+        if replaced:
+            await self._db.execute(
+                "DELETE FROM problems WHERE page_id IN (SELECT value FROM json_each(?))",
+                (to_json(replaced),),
+            )
         await self._many(
             "INSERT INTO problems",
             ("page_id", "page_url", "run_id", "item", "reason", "value"),
@@ -257,14 +282,12 @@ class Flush:
         )
         await self._many("INSERT INTO attempts", columns, rows)
 
-    async def _update_hosts(self, batch: Batch, added: list[Todo], ended: list[Visit]) -> None:
+    async def _update_hosts(self, batch: Batch, added: list[Todo], tally: Tally) -> None:
         """Bring each touched host's counts and times in line with this very commit."""
         pending: dict[int, int] = Counter(map(itemgetter(0), added))  # there may be 200,000
-        pages: dict[int, int] = {}
+        pages = tally.pages
         for visit in batch.visits:
             pending[visit.todo.host_id] = pending.get(visit.todo.host_id, 0) - 1
-        for visit in ended:
-            pages[visit.todo.host_id] = pages.get(visit.todo.host_id, 0) + visit.stored
         if pending or pages:
             rows = [(h, pending.get(h, 0), pages.get(h, 0)) for h in {**pending, **pages}]
             await self._db.execute(
@@ -282,44 +305,83 @@ class Flush:
                 (to_json(times),),
             )
 
-    async def _write_totals(self, batch: Batch, ended: list[Visit], new: int, counted: int) -> None:
-        counts = dict(batch.counts)
-        for visit in batch.visits:
-            name = (
-                f"outcome.{visit.outcome}" if visit.retry_at is None else f"retry.{visit.outcome}"
-            )
-            counts[name] = counts.get(name, 0) + 1
-            for reason, number in visit.refusals.items():
-                counts[f"refused.{reason}"] = counts.get(f"refused.{reason}", 0) + number
+    async def _write_totals(self, batch: Batch, new: int, tally: Tally) -> None:
+        """Bring the counters in line with this very commit, those of the run, too."""
+        run = Stats()
+        run.add(batch.visits, new)
+        counts = Counter(batch.counts)
+        counts.update({f"outcome.{name}": number for name, number in tally.outcomes.items()})
+        counts.update({f"refused.{name}": number for name, number in run.refused.items()})
+        counts.update(f"retry.{v.outcome}" for v in batch.visits if v.retry_at is not None)
         await self._many(
             "INSERT INTO counters",
             ("name", "value"),
-            list(counts.items()),
+            [(name, number) for name, number in counts.items() if number],
             "ON CONFLICT DO UPDATE SET value = value + excluded.value",
         )
-        self._page_id += len(ended)
-        stored = sum(visit.stored for visit in ended) - counted
+        if self._again:
+            await self._db.execute("DELETE FROM counters WHERE value = 0")
         values: list[tuple[str, Any]] = [("next_seq", self._seq), ("next_page_id", self._page_id)]
         if batch.seeded:
             values += [("seeded", 1), ("scope", to_json(list(batch.scope)))]
         await self._many("INSERT OR REPLACE INTO crawl", ("key", "value"), values)
-        if stored:
+        if tally.stored:
             await self._db.execute(
                 "INSERT INTO crawl VALUES ('pages', ?)"
                 " ON CONFLICT DO UPDATE SET value = value + excluded.value",
-                (stored,),
+                (tally.stored,),
             )
+        if run.pages or run.errors:
+            await self._db.execute(
+                "UPDATE runs SET pages = pages + ?, errors = errors + ? WHERE run_id = ?",
+                (run.pages, run.errors, self.run_id),
+            )
+
+
+class Tally:
+    """What the rows of `pages` come to, by outcome and by host, against what they were."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.pages: Counter[int] = Counter()  # stored ones, by host
+
+    @property
+    def stored(self) -> int:
+        """How many more pages are stored than before."""
+        return sum(self.pages.values())
+
+    def add(self, visits: Iterable[Visit]) -> None:
+        """Count visits that became rows."""
+        for visit in visits:
+            self.outcomes[visit.outcome] += 1
+            if visit.stored:
+                self.pages[visit.todo.host_id] += 1
+
+    def take(self, rows: Iterable[revisits.Known]) -> None:
+        """Take away rows that made room."""
+        for was in rows:
+            self.outcomes[was.outcome] -= 1
+            if was.outcome in STORED:
+                self.pages[was.host_id] -= 1
+
+
+_Found = tuple[Candidate, int | None, int]
+"""A candidate, the page that it was found on, and what it is to its page (`todo.again`)."""
 
 
 def _with_parents(
     seeds: Iterable[Candidate], rows: Iterable[tuple[int, Visit]]
-) -> Iterator[tuple[Candidate, int | None]]:
-    """Give every candidate with the id of the page that it was found on."""
+) -> Iterator[_Found]:
+    """Give every candidate with the id of the page that it was found on.
+
+    Where a recrawl comes to a redirect, what is behind it belongs to the recrawl, too.
+    """
     for seed in seeds:
-        yield seed, None
+        yield seed, None, FIRST
     for page_id, visit in rows:
+        again = REVISIT if visit.todo.again and visit.redirect_to is not None else FIRST
         for candidate in visit.candidates:
-            yield candidate, page_id
+            yield candidate, page_id, again
 
 
 def _packed(ended: list[tuple[int, Visit]]) -> tuple[bytes, list[tuple[int, int, int]]]:

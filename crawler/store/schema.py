@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiosqlite
@@ -11,6 +13,11 @@ from crawler.errors import StoreRefused
 APPLICATION_ID = 0x43724B70  # "CrKp", in the file's header
 MIGRATIONS = sorted((Path(__file__).parent / "migrations").glob("[0-9]*.sql"))
 VERSION = len(MIGRATIONS)
+_HEADER = (
+    "PRAGMA user_version",
+    "PRAGMA application_id",
+    "SELECT count(*) FROM sqlite_master",
+)
 
 
 async def migrate(db: aiosqlite.Connection, path: Path) -> None:
@@ -18,14 +25,8 @@ async def migrate(db: aiosqlite.Connection, path: Path) -> None:
 
     StoreRefused for a file of a newer version, and for another program's database.
     """
-    version, application, tables = await _header(db)
-    if version > VERSION:
-        raise StoreRefused(
-            f"{path}: made by a newer Crawlkeep (schema {version}, this one knows {VERSION});"
-            " upgrade crawlkeep or choose another --store"
-        )
-    if tables and application != APPLICATION_ID:
-        raise StoreRefused(f"{path}: an SQLite database, but not a crawl's; choose another --store")
+    header = [next(iter(await db.execute_fetchall(sql)))[0] for sql in _HEADER]
+    version, _, tables = _known(path, *header)
     if not tables:
         await db.execute_fetchall("PRAGMA page_size = 4096")
     await db.execute_fetchall("PRAGMA journal_mode = WAL")
@@ -33,21 +34,34 @@ async def migrate(db: aiosqlite.Connection, path: Path) -> None:
     await db.execute_fetchall("BEGIN IMMEDIATE")
     await db.execute_fetchall(f"PRAGMA user_version = {version}")
     await db.execute_fetchall("ROLLBACK")
+    for script in _scripts(version):
+        await db.executescript(script)
+
+
+def migrate_now(db: sqlite3.Connection, path: Path) -> None:
+    """Bring a file that is a store to `VERSION`, as `migrate` does."""
+    version, _, _ = _known(path, *(db.execute(sql).fetchone()[0] for sql in _HEADER))
+    for script in _scripts(version):
+        db.executescript(script)
+
+
+def _known(path: Path, version: int, application: int, tables: int) -> tuple[int, int, int]:
+    """Give the header of a file that this version may write; StoreRefused for any other."""
+    if version > VERSION:
+        raise StoreRefused(
+            f"{path}: made by a newer Crawlkeep (schema {version}, this one knows {VERSION});"
+            " upgrade crawlkeep or choose another --store"
+        )
+    if tables and application != APPLICATION_ID:
+        raise StoreRefused(f"{path}: an SQLite database, but not a crawl's; choose another --store")
+    return version, application, tables
+
+
+def _scripts(version: int) -> Iterator[str]:
+    """Yield what brings a file of a version to `VERSION`, step by step."""
     for number, file in enumerate(MIGRATIONS[version:], start=version + 1):
         script = file.read_text(encoding="utf-8")
-        await db.executescript(
+        yield (
             f"BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};"
             f"\nPRAGMA user_version = {number};\nCOMMIT;"
         )
-
-
-async def _header(db: aiosqlite.Connection) -> tuple[int, int, int]:
-    values = []
-    for sql in (
-        "PRAGMA user_version",
-        "PRAGMA application_id",
-        "SELECT count(*) FROM sqlite_master",
-    ):
-        [row] = await db.execute_fetchall(sql)
-        values.append(int(row[0]))
-    return values[0], values[1], values[2]
