@@ -138,6 +138,8 @@ class Flush:
             settled = await revisits.settle(self._db, self.run_id, turn, self._keep)
             now = [*settled.rows, *settled.kept]
             await self._insert_pages(settled.rows)
+            for sql, values in self._items.given_at(settled.failed):
+                await self._db.execute(sql, (to_json(values),))
             await self._insert_items(now, settled.replaced)
             await revisits.note_first(self._db, settled.first_at)
             tally.add(visit for _, visit in settled.rows)

@@ -87,6 +87,19 @@ class ItemTables:
                 found.append(Statement(insert(table), rows))
         return found, problems
 
+    def given_at(self, visits: list[tuple[int, str]]) -> Iterator[Statement]:
+        """Yield what removes the items that these visits (page_id, fetched_at) gave.
+
+        Those with a key stay: what comes again changes them in place.
+        """
+        for name, known in self._known.items() if visits else ():
+            if not known.key:
+                yield Statement(
+                    f'DELETE FROM "{name}" WHERE item_id IN (SELECT item_id FROM json_each(?)'
+                    f' CROSS JOIN "{name}" ON page_id = value ->> 0 AND fetched_at = value ->> 1)',
+                    list(visits),
+                )
+
     def _shape(self, table: Table) -> Iterator[Statement]:
         """Yield what makes or widens the table, nothing where it already fits."""
         known = self._known.get(table.name)

@@ -68,6 +68,7 @@ class Settled(NamedTuple):
     replaced: list[int]  # pages whose earlier items go
     left: list[Known]  # the rows that make room
     first_at: dict[int, str]
+    failed: list[tuple[int, str]]  # pages that failed once more, and when they did before
 
 
 def interval(every: float, changed: bool, bounds: Revisit) -> float:
@@ -122,6 +123,11 @@ async def settle(
         replaced=[each.was.page_id for each in replaced if each.visit.stored],
         left=[each.was for each in replaced],
         first_at={e.was.page_id: e.was.first_at or e.was.fetched_at for e in replaced},
+        failed=[
+            (each.was.page_id, each.was.fetched_at)
+            for each in replaced
+            if not each.visit.stored and each.was.outcome not in STORED
+        ],
     )
 
 
