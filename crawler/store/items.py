@@ -95,8 +95,9 @@ class ItemTables:
         for name, known in self._known.items() if visits else ():
             if not known.key:
                 yield Statement(
-                    f'DELETE FROM "{name}" WHERE item_id IN (SELECT item_id FROM json_each(?)'
-                    f' CROSS JOIN "{name}" ON page_id = value ->> 0 AND fetched_at = value ->> 1)',
+                    f'DELETE FROM "{name}" WHERE item_id IN (SELECT i.item_id FROM json_each(?) AS'
+                    f' v CROSS JOIN "{name}" AS i ON i.page_id = v.value ->> 0'
+                    " AND i.fetched_at = v.value ->> 1)",
                     list(visits),
                 )
 
