@@ -156,11 +156,11 @@ class Engine:
         """
         if host.given_up is not None:
             return Visit(todo, Outcome.HOST_GIVEN_UP, time.time(), error=host.given_up)
-        known = todo.again == RENEWAL
-        reason = self._novelty.traps.bar(todo.host_id, todo.url, known=known)
+        if todo.again == RENEWAL:  # it is one of the pages that the host has given
+            return None
+        reason = self._novelty.traps.bar(todo.host_id, todo.url)
         if reason is None:
-            if not known:
-                self._novelty.traps.stored(todo.host_id)
+            self._novelty.traps.stored(todo.host_id)
             return None
         return Visit(todo, Outcome.TRAPPED, time.time(), error=reason, refusals={reason: 1})
 

@@ -132,13 +132,10 @@ class Traps:
 
     # ------------------------------------------------------------ when its turn comes
 
-    def bar(self, host_id: int, url: str, *, known: bool = False) -> str | None:
-        """Give the reason for which a queued URL must not be fetched any more.
-
-        `known`: its page is stored, and one of those that are counted.
-        """
+    def bar(self, host_id: int, url: str) -> str | None:
+        """Give the reason for which a queued URL must not be fetched any more."""
         limit = self._settings.max_pages_per_host
-        if limit is not None and self._pages[host_id] >= limit and not known:
+        if limit is not None and self._pages[host_id] >= limit:
             return "host_full"
         return "endless" if self._closed and pattern_of(url) in self._closed else None
 

@@ -2,8 +2,8 @@
 
 A line is `{"arguments": […], "folder": …, "seconds": …}`: after so many seconds the command is
 killed, null lets it end. The answer is its exit code, null where it was killed. All that commands
-need is imported once here, so that a kill finds them at work and not at imports; and they write in
-small steps, so that it finds them between two of them.
+need is imported here once, before "ready" is said, so that a kill finds them at work and not at
+imports; and they write in small steps, so that it finds them between two of them.
 """
 
 import json
@@ -56,6 +56,7 @@ def killed_after(seconds: float | None, arguments: list[str], folder: str) -> in
 
 
 def main() -> None:
+    print("ready", flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
         code = killed_after(asked["seconds"], asked["arguments"], asked["folder"])

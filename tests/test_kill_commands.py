@@ -140,8 +140,9 @@ def build(site: PracticeSite, version: int) -> None:
 def archive(folder: Path) -> None:
     """Write a WARC file of pages that are stored nowhere, and a list of URLs."""
     with (folder / "other.warc").open("wb") as out:
-        for number in range(60):
-            body = b"<title>%d</title><a href=/p/%d>next</a>" % (number, number + 1)
+        for number in range(400):
+            text = b"<p>some words here</p>" * 50
+            body = b"<title>%d</title><a href=/p/%d>next</a>%s" % (number, number + 1, text)
             http = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + body
             out.write(
                 f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.example/p/{number}"
@@ -228,6 +229,7 @@ def killer() -> Iterator[Killer]:
     command = [sys.executable, command_victim.__file__]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:
+        process.stdout.readline()  # it has imported what there is to import
         yield Killer(process)
         process.stdin.close()
 

@@ -179,6 +179,16 @@ def test_a_failure_that_is_tried_again_and_again_gives_its_item_once(tmp_path: P
             await crawl(path, spider)
             assert rows(path, "SELECT missed FROM item") == [(web.url + "/",)]
             store_truth.check(path)
+        web.add("/", page("there"))
+        upkeep.retry(path)
+        await crawl(path, spider)
+        assert rows(path, "SELECT missed FROM item") == []
+        web.add("/", "down", status=500)
+        for _ in range(2):  # of a page that stays as it was
+            assert all_again(path) == 1
+            await crawl(path, spider)
+            assert rows(path, "SELECT missed FROM item") == [(web.url + "/",)]
+            store_truth.check(path)
 
     on_web(tell)
 

@@ -68,7 +68,7 @@ class Settled(NamedTuple):
     replaced: list[int]  # pages whose earlier items go
     left: list[Known]  # the rows that make room
     first_at: dict[int, str]
-    failed: list[tuple[int, str]]  # pages that failed once more, and when they did before
+    failed: list[tuple[int, str]]  # pages that failed once more, and when they had before
 
 
 def interval(every: float, changed: bool, bounds: Revisit) -> float:
@@ -113,7 +113,7 @@ async def settle(
             found.append((was, visit))
     again = await _compared(db, found)
     await _insert_changes(db, run_id, new, again)
-    await _insert_checks(db, again, keep.revisit)
+    failed = await _insert_checks(db, again, keep.revisit)
     replaced = [each for each in again if not each.stays]
     await _touch(db, [each for each in again if each.visit.outcome is Outcome.NOT_MODIFIED])
     await _replace(db, replaced, keep.versions)
@@ -123,11 +123,7 @@ async def settle(
         replaced=[each.was.page_id for each in replaced if each.visit.stored],
         left=[each.was for each in replaced],
         first_at={e.was.page_id: e.was.first_at or e.was.fetched_at for e in replaced},
-        failed=[
-            (each.was.page_id, each.was.fetched_at)
-            for each in replaced
-            if not each.visit.stored and each.was.outcome not in STORED
-        ],
+        failed=failed,
     )
 
 
@@ -275,21 +271,30 @@ def _change(
     )
 
 
-async def _insert_checks(db: aiosqlite.Connection, again: list[Again], bounds: Revisit) -> None:
-    """Write when each page is due again."""
+async def _insert_checks(
+    db: aiosqlite.Connection, again: list[Again], bounds: Revisit
+) -> list[tuple[int, str]]:
+    """Write when each page is due again; give those that failed as before, and when that was."""
     if not again:
-        return
+        return []
     ids = to_json([each.was.page_id for each in again])
     found = await db.execute_fetchall(
-        f"SELECT page_id, every, visits, changes FROM revisits WHERE page_id IN {_IDS}", (ids,)
+        f"SELECT page_id, every, visits, changes, checked_at FROM revisits WHERE page_id IN {_IDS}",
+        (ids,),
     )
     known = {row[0]: row[1:] for row in found}
     now = time.time()
-    rows = []
+    rows, failed = [], []
     for was, visit, kind in again:
         changed = kind not in (None, "touched", "failed")
-        every, visits, changes = known.get(was.page_id, (bounds.first, 1, 0))
+        first = (bounds.first, 1, 0, was.fetched_at)
+        every, visits, changes, checked_at = known.get(was.page_id, first)
+        if kind == "failed" and checked_at != was.fetched_at:
+            failed.append((was.page_id, checked_at))
+        elif not visit.stored and was.outcome not in STORED:
+            failed.append((was.page_id, was.fetched_at))
         every = interval(every, changed, bounds)
         row = (was.page_id, iso(visit.at), every, iso(now + every), visits + 1, changes + changed)
         rows.append(row)
     await db.executemany("INSERT OR REPLACE INTO revisits VALUES (?, ?, ?, ?, ?, ?)", rows)
+    return failed
