@@ -70,7 +70,7 @@ def recrawl(
     """Visit pages again that are due.
 
     By conditional requests; what the pages were is kept. A page that changes is visited sooner,
-    one that does not later.
+    one that does not later. The same command goes on with a recrawl that was stopped.
 
     Example: crawler recrawl --store quotes --where "depth <= 1"
     """
