@@ -5,6 +5,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import store_truth
 from aiohttp import web
-from data_story import SmallWeb, crawl, on_web, page, rows
+from data_story import SmallWeb, crawl, page, rows
 from site_thread import site_on_a_thread
 
 from crawler import Download, Request, SiteSpider, Spider
@@ -23,6 +24,16 @@ from crawler.store.rows import iso
 NOW = "2999-01-01T00:00:00.000Z"
 NARROW = {"flush_visits": 1, "flush_interval": 0.001}
 WIDE = {"flush_visits": 200, "flush_interval": 0.2}
+
+
+def on_web(tell: Callable[[SmallWeb], Any]) -> None:
+    """Run `tell(web)` with a small web; a request that nobody starts is a failure, no wait."""
+
+    async def story() -> None:
+        async with SmallWeb() as small, asyncio.timeout(20):
+            await tell(small)
+
+    asyncio.run(story())
 
 
 def wide_site(web: SmallWeb, pages: int, text: str = "one") -> None:
@@ -339,7 +350,7 @@ def test_a_retry_of_a_recrawl_is_not_lost_behind_what_the_limit_does_not_let_beg
     path = tmp_path / "s.db"
 
     async def story() -> None:
-        async with FlakyWeb() as web:
+        async with FlakyWeb() as web, asyncio.timeout(20):
             wide_site(web, 6)
             most = {"max_pages": 3}
             await crawl(path, SiteSpider(web.url + "/"), engine=most)
