@@ -40,9 +40,10 @@ setup: $(DEV)
 test: $(DEV)
 	$(BIN)/pytest $(ARGS)
 
-# The tests that kill a crawl, with a hundred kills.
+# The tests that kill a crawl, with a hundred kills, and every command that writes, with 200.
 kill-test: $(DEV)
 	KILLS=100 $(BIN)/pytest tests/test_kill.py $(ARGS)
+	KILLS=200 $(BIN)/pytest -rP tests/test_kill_commands.py $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff check

@@ -146,6 +146,9 @@ class Committer:
         ended = sum(visit.retry_at is None for visit in batch.visits)
         frontier = self._frontier
         frontier.pending += committed.new - ended
+        if frontier.limit:
+            more = sum(todo.again > 0 for todo in committed.added)
+            frontier.limit.queue(more - sum(visit.todo.again > 0 for visit in batch.visits))
         for at in range(0, len(committed.added), _SLICE):
             if at:
                 await asyncio.sleep(0)
@@ -201,7 +204,7 @@ class Committer:
         limit = min(_LOADS, frontier.vacant)
         if not self._unloaded or not limit:
             return
-        rows = await self._store.hosts(self._cursor, limit)
+        rows = await self._store.hosts(self._cursor, limit, again=frontier.limit.closed)
         for row in rows:
             if row.host_id not in frontier.hosts:
                 self._admit(row)

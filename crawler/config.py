@@ -36,7 +36,8 @@ class Engine(Section, frozen=True, kw_only=True):
     streams: Positive = 100
     """Streams (WebSockets) open at the same time, beside the workers; more wait for their turn."""
     max_pages: Positive | None = None
-    """Stop when this many pages are stored, counted over all runs of the crawl; unset: no limit."""
+    """Stop when this many pages are stored, counted over all runs of the crawl; unset: no limit.
+    What a recrawl visits again is counted by itself, from 0 in each run."""
     max_depth: Count | None = None
     """Follow links at most this many steps from a seed; unset: no limit."""
     scope: Literal["host", "domain", "prefix", "any"] = "host"

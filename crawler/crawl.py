@@ -24,6 +24,7 @@ from crawler.frontier import Frontier
 from crawler.jars import Jars
 from crawler.pace import Pace
 from crawler.page import ScrapedPage, Visit
+from crawler.page_limit import PageLimit
 from crawler.scope import registrable_domain
 from crawler.spider import SiteSpider, Spider, check, seeds_of
 from crawler.stats import Stats
@@ -90,6 +91,7 @@ class Crawler:
         self._store: Store
         self._committer: Committer
         self._started = 0.0
+        self._more = 0  # pages stored beyond those that were there
         self._iterated: asyncio.Task[Summary] | None = None
         base = self.config.fetch.base_url
         if base:
@@ -131,8 +133,9 @@ class Crawler:
                 politeness.per_host,
                 rate=Rate.parse(politeness.rate) if politeness.rate else None,
             ),
-            max_pages=self.config.engine.max_pages,
-            stored=self.state.pages,
+            limit=PageLimit(
+                self.config.engine.max_pages, stored=self.state.pages, again=self.state.again
+            ),
             gated=politeness.robots,
             lane_of=_domain_of if politeness.limit_by == "domain" else None,
             longest=max(retry.LONGEST, politeness.max_delay, politeness.max_retry_after),
@@ -194,7 +197,8 @@ class Crawler:
     async def _end_run(self, state: str, reason: str) -> None:
         """Record the end; where the run failed, so may this, and must not hide why."""
         try:
-            await self._store.end_run(state, reason, self._counts())
+            seconds = round(time.monotonic() - self._started, 3)
+            await self._store.end_run(state, reason, seconds)
         except StoreError:
             if state != "failed":
                 raise
@@ -262,16 +266,8 @@ class Crawler:
             )
 
     def _count(self, visits: list[Visit], committed: Committed) -> None:
-        _, _, new, refused, widened = committed
-        self.stats.add(visits, new, refused=refused, widened=widened)
-
-    def _counts(self) -> dict[str, float]:
-        stats = self.stats
-        return {
-            "pages": stats.pages,
-            "errors": stats.errors,
-            "seconds": round(time.monotonic() - self._started, 3),
-        }
+        self.stats.add(visits, committed.new, refused=committed.refused, widened=committed.widened)
+        self._more += committed.pages
 
     def _settings_json(self) -> str:
         settings = msgspec.to_builtins(self.config)
@@ -292,7 +288,7 @@ class Crawler:
             state=state,
             reason=reason,
             pages=stats.pages,
-            total_pages=self.state.pages + stats.pages,
+            total_pages=self.state.pages + self._more,
             items=stats.items,
             errors=stats.errors,
             retries=stats.retries,

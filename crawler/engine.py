@@ -33,7 +33,7 @@ from crawler.outcome import Outcome, having
 from crawler.page import Response, ScrapedPage, Visit
 from crawler.parsers import Parser
 from crawler.politeness import retry_after
-from crawler.request import Request, Todo, from_todo
+from crawler.request import RENEWAL, Request, Todo, from_todo
 from crawler.rules import priority_of
 from crawler.sitemap_visits import LARGEST, SITEMAP, SitemapReader
 from crawler.walls import Walls
@@ -108,7 +108,8 @@ class Engine:
         """Visit one request; whatever happens, it ends in an outcome or goes back as it was."""
         host = self._frontier.hosts[todo.host_id]
         visit = self._barred(todo, host)
-        reserved, back = visit is None, self._frontier.put_back
+        reserved = visit is None and todo.again != RENEWAL
+        back = self._frontier.put_back
         began, clock, turn = time.time(), time.perf_counter(), self._frontier.now()
         try:
             if visit is None and not await self._lets_in(host):
@@ -162,6 +163,8 @@ class Engine:
         """
         if host.given_up is not None:
             return Visit(todo, Outcome.HOST_GIVEN_UP, time.time(), error=host.given_up)
+        if todo.again == RENEWAL:  # it is one of the pages that the host has given
+            return None
         reason = self._novelty.traps.bar(todo.host_id, todo.url)
         if reason is None:
             self._novelty.traps.stored(todo.host_id)

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from crawler.clock import NeverBack
 from crawler.pace import Pace
+from crawler.page_limit import PageLimit
 from crawler.request import Todo
 from crawler.workbench import HostQueue, Lane, Room
 
@@ -31,8 +32,7 @@ class Frontier:
         self,
         pace: Pace,
         *,
-        max_pages: int | None = None,
-        stored: int = 0,
+        limit: PageLimit | None = None,
         gated: bool = False,
         room: Room | None = None,
         wall: Callable[[], float] | None = None,
@@ -41,10 +41,10 @@ class Frontier:
     ) -> None:
         """Start empty.
 
-        `stored` pages of `max_pages` are there already. `gated`: one request at a time for a host
-        until its robots.txt is known. `wall` gives Unix time, and never goes back. `lane_of` gives
-        what a host has in common with those that it is limited together with. `longest` are the
-        seconds that a stored time may lie ahead: more means that the clock was set back since.
+        `gated`: one request at a time for a host until its robots.txt is known. `wall` gives Unix
+        time, and never goes back. `lane_of` gives what a host has in common with those that it is
+        limited together with. `longest` are the seconds that a stored time may lie ahead: more
+        means that the clock was set back since.
         """
         self._room, self.longest = room or Room(), longest
         self._lane_of = lane_of
@@ -57,7 +57,8 @@ class Frontier:
         self.stopped: str | None = None
         self.stopping = asyncio.Event()
         self.starved: Callable[[], None] = lambda: None
-        self._pace, self._max_pages, self._stored = pace, max_pages, stored
+        self._pace, self.limit = pace, limit or PageLimit()
+        self._held_back: dict[int, HostQueue] = {}  # whose first request the limit does not let
         self.wall = wall or NeverBack()
         self._ready: deque[HostQueue] = deque()
         self._later: list[tuple[float, int, HostQueue]] = []
@@ -86,29 +87,32 @@ class Frontier:
     def _take(self) -> Todo | None:
         now = self.now()
         self._advance(now)
-        if self._max_pages is not None and self._stored + self.in_flight >= self._max_pages:
-            if self.in_flight == 0:
-                self.stop("max_pages")
+        if self.limit.reached:
             return None
         while self._ready:
             host = self._ready.popleft()
             host.due = None
             at = host.next_time()
-            if at is not None and at <= now and not self._waits(host):
-                return self._start(host, now)
-            self._place(host, now)  # it was put to rest while it stood in line
+            if at is not None and at <= now and not host.waits():
+                host.promote(now)
+                if self.limit.lets(host.ready[0][2]):
+                    return self._start(host, now)
+                self._held_back[host.host_id] = host
+                if host.delayed:  # a recrawl's retry, which may begin all the same
+                    self._line_up(host, host.delayed[0][0], now)
+            else:
+                self._place(host, now)  # it was put to rest while it stood in line
         return None
 
     def _start(self, host: HostQueue, now: float) -> Todo:
         """Reserve the host's slot and give its best request."""
-        host.promote(now)
         todo = heapq.heappop(host.ready)[2]
         host.held.add(todo.key)
         host.in_flight += 1
         self.in_flight += 1
+        self.limit.begin(todo)
         self.in_memory -= 1
         host.reserve(now)
-        host.touched = True
         if host.lane is not None:
             host.lane.start(now, host.pace.delay if host.given_up is None else 0.0)
         self._place(host, now)
@@ -119,15 +123,11 @@ class Frontier:
         host = self.hosts[todo.host_id]
         host.in_flight -= 1
         self.in_flight -= 1
-        self._stored += stored
+        self.limit.end(todo, stored=stored)
         self._leave(host)
         self._place(host, self.now())
-        if self._max_pages is None:
-            return
-        if self.in_flight == 0 and self._stored >= self._max_pages:
-            self.stop("max_pages")
-        elif not stored:
-            self._wake()  # the page that this one might have been may now be another's
+        if self.limit and not stored:
+            self._go_on()
 
     def put_back(self, todo: Todo) -> None:
         """Return a request that was not tried, for example while its robots.txt was fetched."""
@@ -136,13 +136,15 @@ class Frontier:
 
     def park(self, todo: Todo) -> None:
         """Free the slot of a request that waits for its site alone, until `unpark`."""
-        host = self.hosts[todo.host_id]
-        host.in_flight -= 1
-        self.in_flight -= 1
-        self._leave(host)
-        self._place(host, self.now())
-        if self._max_pages is not None:
-            self._wake()
+        self.release(todo, stored=False)
+
+    def _go_on(self) -> None:
+        """Let others have the room that a request did not need."""
+        held, self._held_back = self._held_back, {}
+        for host in held.values():
+            if self.hosts.get(host.host_id) is host:
+                self._place(host, self.now())
+        self._wake()
 
     def unpark(self, todo: Todo) -> None:
         """Let a request that was parked start again."""
@@ -180,23 +182,13 @@ class Frontier:
         if lane is None:
             lane = self._lanes[key] = Lane()
         if host.lane is None:
-            host.lane = lane
-            lane.in_flight += host.in_flight
-            lane.ready_at = max(lane.ready_at, host.ready_at)
+            host.enter(lane)
 
     def _leave(self, host: HostQueue) -> None:
         """Free a slot of the host's lane, for those that waited for it."""
         if host.lane is not None:
             for other in host.lane.end():
                 self._place(other, self.now())
-
-    def _waits(self, host: HostQueue) -> bool:
-        """Tell whether others of its lane keep a host from starting; it then waits for them."""
-        lane = host.lane
-        if lane is None or lane.in_flight < host.pace.per_host or host.given_up is not None:
-            return False
-        lane.waiting[host.host_id] = host
-        return True
 
     def stop(self, reason: str) -> None:
         """Give out nothing more; every waiting worker gets None."""
@@ -206,9 +198,13 @@ class Frontier:
             self._wake()
 
     def check(self) -> None:
-        """Stop when nothing is queued, in flight or uncommitted, and no seed is still to come."""
+        """Stop at the limit, or with nothing queued, in flight, uncommitted or still to seed."""
         if self.pending == 0 and not self.seeding and self.stopped is None:
             self.stop("finished")
+        elif self.in_flight == 0 and (
+            self.limit.reached or (not self.vacant and len(self._held_back) >= len(self.hosts))
+        ):
+            self.stop("max_pages")
 
     def now(self) -> float:
         """The time of the event loop's clock, in seconds."""
@@ -337,8 +333,12 @@ class Frontier:
                 self._retire(host)
                 return
         at = max(at, now)
-        if (host.due is not None and host.due <= at) or (host.ready and self._waits(host)):
+        if (host.due is not None and host.due <= at) or (host.ready and host.waits()):
             return
+        self._line_up(host, at, now)
+
+    def _line_up(self, host: HostQueue, at: float, now: float) -> None:
+        """Give a host its one place in the line, at the time from which it can start."""
         self._ticks += 1
         host.due, host.ticket = at, self._ticks
         if at <= now:

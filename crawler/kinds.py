@@ -110,6 +110,11 @@ def is_download(visit: Visit) -> bool:
     return visit.todo.extra is not None and f'"{DOWNLOAD}"' in visit.todo.extra
 
 
+def is_stream(visit: Visit) -> bool:
+    """Tell whether a visit may be a stream's, whose every batch of messages is a visit."""
+    return visit.todo.extra is not None and f'"{STREAM}"' in visit.todo.extra
+
+
 def _until(until: int | timedelta | Named) -> dict[str, Any]:
     if isinstance(until, int):
         return {"until": until}

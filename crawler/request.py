@@ -175,6 +175,14 @@ class Candidate(NamedTuple):
     force: bool = False
 
 
+FIRST, REVISIT, RENEWAL = 0, 1, 2
+"""What a request is to its page (`todo.again`): the first visit as far as anybody knows; a visit
+that a recrawl asked for; or one whose page is stored, so that it adds none."""
+
+EARLY = -(1 << 61)
+"""Added to the rank of what a recrawl queues: it comes before all else that its host has."""
+
+
 class Todo(NamedTuple):
     """A row of `todo`: a request that is queued or in flight."""
 
@@ -189,6 +197,7 @@ class Todo(NamedTuple):
     parent_id: int | None
     callback: str | None
     extra: str | None
+    again: int = FIRST
 
     @property
     def key(self) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from crawler import urls
-from crawler.request import Callback, url_hash
+from crawler.request import EARLY, Callback, url_hash
 from crawler.scope import Scope
 from crawler.traps import Traps
 from crawler.webrules import Traps as Limits
@@ -218,6 +218,8 @@ def rank_of(priority: int, depth: int, order: str) -> int:
 
 def priority_of(rank: int, depth: int, order: str) -> int:
     """Give the priority that `rank_of` was made from."""
+    if rank < EARLY >> 1:
+        rank -= EARLY
     return -rank if order == "breadth" else -((rank + min(depth, _DEEPEST - 1)) // _DEEPEST)
 
 

@@ -133,6 +133,7 @@ class HostQueue:
 
     def reserve(self, now: float) -> None:
         """Take a slot: the next start is a delay away, and as far as the rate asks for."""
+        self.touched = True
         if self.given_up is not None:
             return
         before = self.ready_at
@@ -147,6 +148,20 @@ class HostQueue:
         """Give the slot back that was just reserved: nothing was sent."""
         if self.reserved[1] == self.ready_at:
             self.ready_at = self.reserved[0]
+
+    def enter(self, lane: Lane) -> None:
+        """Be limited together with the other hosts of a lane from now on."""
+        self.lane = lane
+        lane.in_flight += self.in_flight
+        lane.ready_at = max(lane.ready_at, self.ready_at)
+
+    def waits(self) -> bool:
+        """Tell whether others of its lane keep it from starting; it then waits for them."""
+        lane = self.lane
+        if lane is None or lane.in_flight < self.pace.per_host or self.given_up is not None:
+            return False
+        lane.waiting[self.host_id] = self
+        return True
 
     def promote(self, now: float) -> None:
         """Move requests whose retry time has come to the ready ones."""

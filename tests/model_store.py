@@ -65,8 +65,10 @@ class ModelStore:
         seq = self._next()
         return Todo(host_id, rank, seq, url_hash, url, depth, 0, 0.0, None, callback, extra)
 
-    async def hosts(self, after: int, limit: int) -> list[HostRow]:
+    async def hosts(self, after: int, limit: int, *, again: bool = False) -> list[HostRow]:
         await asyncio.sleep(self.latency)
+        if again:
+            return []  # the model knows no recrawl
         names = {host_id: name for name, host_id in self.ids.items()}
         found = [host_id for host_id in sorted(names) if host_id > after and self.todo.get(host_id)]
         return [

@@ -14,6 +14,7 @@ from crawler.committer import Committer
 from crawler.frontier import Frontier
 from crawler.pace import Pace
 from crawler.page import Outcome, Visit
+from crawler.page_limit import PageLimit
 from crawler.request import Candidate, url_hash
 from crawler.workbench import Room
 
@@ -82,8 +83,7 @@ class SimulatedCrawl:
         self.web, self.store = web, store
         self.frontier = Frontier(
             web.pace,
-            max_pages=max_pages,
-            stored=stored,
+            limit=PageLimit(max_pages, stored=stored),
             room=web.room,
             wall=wall or (lambda: EPOCH + loop.time()),
         )

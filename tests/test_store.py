@@ -298,11 +298,11 @@ def test_a_run_that_was_killed_is_said_to_be_when_the_next_begins(backend):
             await store.open()
             await store.begin_run("test", "{}")
             if end:
-                await store.end_run("finished", "finished", {"pages": 7})
+                await store.end_run("finished", "finished", 7.0)
             await store.close()
 
     asyncio.run(story())
-    found = backend.read("SELECT state, reason, pages FROM runs ORDER BY run_id")
+    found = backend.read("SELECT state, reason, seconds FROM runs ORDER BY run_id")
     assert found == [("killed", None, 0), ("finished", "finished", 7)]
 
 

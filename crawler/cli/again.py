@@ -70,7 +70,7 @@ def recrawl(
     """Visit pages again that are due.
 
     By conditional requests; what the pages were is kept. A page that changes is visited sooner,
-    one that does not later.
+    one that does not later. The same command goes on with a recrawl that was stopped.
 
     Example: crawler recrawl --store quotes --where "depth <= 1"
     """
@@ -86,16 +86,20 @@ def recrawl(
     settings = configuration.load(config, spider=made.settings, overrides=set_ or ())
     _check(path, where)
     now = iso(datetime.now(UTC).timestamp())
+    began, queued = upkeep.under_way(path)
     number = 0
     for source in sitemap or ():
         entries = _entries(source, settings)
         changed = [(e.url, iso(e.modified.timestamp())) for e in entries if e.modified is not None]
         upkeep.bring_forward(path, changed, now)
-        number += upkeep.add_new(path, [entry.url for entry in entries])
+        number += upkeep.add_new(path, [entry.url for entry in entries], now)
     number += upkeep.recrawl(path, now, where, every=settings.revisit.first, all_=all_)
-    if not number:
-        print(f"{path}: no page is due; --all visits every page", file=sys.stderr)
+    if not number and not (began and queued):
+        done = f"the recrawl of {began} is finished, nothing of it was left" if began else ""
+        print(f"{path}: {done or 'no page is due; --all visits every page'}", file=sys.stderr)
         return
+    if began and not quiet:
+        print(f"{path}: going on with the recrawl that began at {began}", file=sys.stderr)
     wish = running.Wish(
         store=path,
         config=config,

@@ -85,7 +85,7 @@ async def _bring(
     finally:
         screen.close()
         try:
-            await store.end_run(state, "import", {"pages": number})
+            await store.end_run(state, "import")
         finally:
             await store.close()
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from crawler.items import Record
 from crawler.reparse.replay import Parsed
 from crawler.store.item_sql import Rows
@@ -59,6 +61,10 @@ class Writer:
         )
 
     def _note_outcomes(self, ids: list[int], failed: list[tuple[str, int]]) -> None:
+        """Write how the callbacks ended, and count each page under its outcome of now."""
+        touched = to_json([*ids, *(page_id for _, page_id in failed)])
+        count = f"SELECT outcome, count(*) FROM pages WHERE page_id IN {_IDS} GROUP BY outcome"
+        counts = Counter({name: -number for name, number in self._db.execute(count, (touched,))})
         self._db.execute(
             "UPDATE pages SET outcome = 'ok', error = NULL"
             f" WHERE page_id IN {_IDS} AND (outcome <> 'ok' OR error IS NOT NULL)",
@@ -67,3 +73,10 @@ class Writer:
         self._db.executemany(
             "UPDATE pages SET outcome = 'spider_error', error = ? WHERE page_id = ?", failed
         )
+        counts.update(dict(self._db.execute(count, (touched,))))
+        self._db.executemany(
+            "INSERT INTO counters VALUES ('outcome.' || ?, ?)"
+            " ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            [(name, number) for name, number in counts.items() if number],
+        )
+        self._db.execute("DELETE FROM counters WHERE value = 0")

@@ -89,6 +89,7 @@ class Committed(NamedTuple):
     new: int  # requests never seen before
     refused: int = 0  # items that did not fit, beside those of the visits' own problems
     widened: Sequence[str] = ()  # as in `item.price from INTEGER to REAL`
+    pages: int = 0  # how many more pages are stored than before
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class State:
     runs: int
     scope: Sequence[str] = ()  # as the commit that seeded the crawl had it
     arguments: str | None = None  # of the spider, in JSON; None where none were ever kept
+    again: int = 0  # requests of a recrawl that are pending
 
 
 class Store(Protocol):
@@ -123,14 +125,17 @@ class Store(Protocol):
     async def begin_run(self, spider: str, settings: str, arguments: str | None = None) -> int:
         """Record that a run starts, with which arguments where these are new; return its id."""
 
-    async def end_run(self, state: str, reason: str | None, counts: dict[str, float]) -> None:
-        """Record how the run ended."""
+    async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> None:
+        """Record how the run ended; its commits have counted what it did."""
 
     async def commit(self, batch: Batch) -> Committed:
         """Store everything in `batch` in one transaction."""
 
-    async def hosts(self, after: int, limit: int) -> list[HostRow]:
-        """Give up to `limit` hosts with pending requests and an id above `after`, by id."""
+    async def hosts(self, after: int, limit: int, *, again: bool = False) -> list[HostRow]:
+        """Give up to `limit` hosts with pending requests and an id above `after`, by id.
+
+        `again`: only those with requests of a recrawl.
+        """
 
     async def queue(self, host_id: int, after: tuple[int, int], limit: int) -> list[Todo]:
         """Give up to `limit` rows of one host's todo behind the key `after`, in order."""

@@ -14,7 +14,8 @@ import aiosqlite
 from crawler.errors import StoreError
 from crawler.items import Record
 from crawler.page import Visit
-from crawler.request import Candidate, Todo
+from crawler.request import EARLY, FIRST, REVISIT, Candidate, Todo
+from crawler.stats import Stats
 from crawler.store import (
     Arrival,
     Batch,
@@ -40,6 +41,7 @@ from crawler.store.rows import (
     page_row,
     to_json,
 )
+from crawler.store.tally import Tally
 
 HOSTS = "SELECT host_id, name, pending, next_at, delay, failures, pages FROM hosts"
 _SLICE = 4000  # candidates that one statement takes: the loop stands still for about 8 ms
@@ -104,28 +106,19 @@ class Flush:
         arrived = await self._take_in(batch.arrivals)
         ended = arrived + [visit for visit in batch.visits if visit.retry_at is None]
         retried = [visit for visit in batch.visits if visit.retry_at is not None]
-        first = self._page_id
-        rows = list(enumerate(ended, start=first))
-        settled = None
-        if self._again:
-            settled = await revisits.settle(self._db, self.run_id, rows, self._keep)
-            rows = settled.rows
+        tally = Tally()
+        found = await self._insert_visits(list(enumerate(ended, start=self._page_id)), tally)
         added: list[Todo] = []
-        found = [*rows, *settled.kept] if settled else rows
         candidates = _with_parents(batch.seeds, found)
         while part := list(islice(candidates, _SLICE)):
-            hosts |= await self._name_hosts(dict.fromkeys(c.host for c, _ in part))
+            hosts |= await self._name_hosts(dict.fromkeys(c.host for c, _, _ in part))
             added += await self._add_new(part)
         new = len(added) + len(arrived)
         added += self._put_back(retried)
         await self._remove([visit.todo for visit in batch.visits])
         await self._insert_todo(added)
-        await self._insert_pages(rows)
-        told = await self._insert_items(found, settled.replaced if settled else ())
-        if settled is not None:
-            await revisits.note_first(self._db, settled.first_at)
         await self._insert_attempts(retried)
-        await self._update_hosts(batch, added, ended)
+        await self._update_hosts(batch, added, tally)
         await self._many(
             "INSERT OR REPLACE INTO robots",
             ("host_id", "fetched_at", "status"),
@@ -137,9 +130,9 @@ class Flush:
             )
         if batch.cookies:
             await cookies.write(self._db, batch.cookies)
-        counted = settled.pages if settled else 0
-        await self._write_totals(batch, [*arrived, *batch.visits], ended, counted, told)
-        return Committed(added, hosts, new, len(told.problems), tuple(told.widened))
+        self._page_id += len(ended)
+        await self._write_totals(batch, [*arrived, *batch.visits], new, tally)
+        return Committed(added, hosts, new, len(tally.problems), tuple(tally.widened), tally.stored)
 
     async def _take_in(self, arrivals: Sequence[Arrival]) -> list[Visit]:
         """Note URLs of pages fetched elsewhere as seen, and give the visits of those that are new.
@@ -149,8 +142,34 @@ class Flush:
         first: dict[str, Arrival] = {}
         for arrival in arrivals:
             first.setdefault(arrival.candidate.url, arrival)
-        new = await self._add_new([(a.candidate, None) for a in first.values()])
+        new = await self._add_new([(a.candidate, None, FIRST) for a in first.values()])
         return [first[todo.url].visit(todo) for todo in new]
+
+    async def _insert_visits(
+        self, pairs: list[tuple[int, Visit]], tally: Tally
+    ) -> list[tuple[int, Visit]]:
+        """Insert pages with all that belongs to them, and give each visit with the id of its page.
+
+        Where pages are visited again, a visit takes the place of the one before, one at a time.
+        """
+        if not self._again:
+            await self._insert_pages(pairs)
+            tally.tell(await self._insert_items(pairs))
+            tally.add(visit for _, visit in pairs)
+            return pairs
+        found = []
+        for turn in revisits.turns(pairs):
+            settled = await revisits.settle(self._db, self.run_id, turn, self._keep)
+            now = [*settled.rows, *settled.kept]
+            await self._insert_pages(settled.rows)
+            for sql, values in self._items.given_at(settled.failed):
+                await self._db.execute(sql, (to_json(values),))
+            tally.tell(await self._insert_items(now, settled.replaced))
+            await revisits.note_first(self._db, settled.first_at)
+            tally.add(visit for _, visit in settled.rows)
+            tally.take(settled.left)
+            found += now
+        return found
 
     async def _name_hosts(self, names: Collection[str]) -> dict[int, HostRow]:
         """Give ids to hosts not met yet in this process, and remember these."""
@@ -172,10 +191,10 @@ class Flush:
         self._ids.update((row[1], row[0]) for row in found)
         return {row[0]: HostRow(*row) for row in found}
 
-    async def _add_new(self, candidates: list[tuple[Candidate, int | None]]) -> list[Todo]:
+    async def _add_new(self, candidates: list[_Found]) -> list[Todo]:
         """Insert into `seen`; the insert itself says which candidates are new."""
         ids = self._ids
-        keys = {(ids[candidate.host], candidate.url_hash) for candidate, _ in candidates}
+        keys = {(ids[candidate.host], candidate.url_hash) for candidate, _, _ in candidates}
         if not keys:
             return []
         rows = await self._all(
@@ -185,11 +204,12 @@ class Flush:
         )
         new = set(rows)
         added = []
-        for candidate, parent_id in candidates:
+        for candidate, parent_id, again in candidates:
             key = (ids[candidate.host], candidate.url_hash)
             if key in new or candidate.force:
                 new.discard(key)
-                added.append(self._todo(candidate, key[0], parent_id))
+                todo = self._todo(candidate, key[0], parent_id)
+                added.append(todo._replace(rank=todo.rank + EARLY, again=again) if again else todo)
         return added
 
     def _todo(self, candidate: Candidate, host_id: int, parent_id: int | None) -> Todo:
@@ -238,7 +258,9 @@ class Flush:
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
 
-    async def _insert_items(self, ended: list[tuple[int, Visit]], replaced: Iterable[int]) -> Told:
+    async def _insert_items(
+        self, ended: list[tuple[int, Visit]], replaced: Sequence[int] = ()
+    ) -> Told:
         """Insert items in place of those that earlier visits to the pages `replaced` gave."""
         records: list[tuple[Record, tuple[Any, ...]]] = []
         problems = []
@@ -248,6 +270,11 @@ class Flush:
                 records += [(record, origin) for record in visit.items]
                 problems += [(*origin[:3], *map(clean, p)) for p in visit.problems]
         told = await self._store_items(self._items.writes(records, replaced))
+        if replaced:
+            await self._db.execute(
+                "DELETE FROM problems WHERE page_id IN (SELECT value FROM json_each(?))",
+                (to_json(replaced),),
+            )
         await self._many(
             "INSERT INTO problems",
             ("page_id", "page_url", "run_id", "item", "reason", "value"),
@@ -291,14 +318,12 @@ class Flush:
         )
         await self._many("INSERT INTO attempts", columns, rows)
 
-    async def _update_hosts(self, batch: Batch, added: list[Todo], ended: list[Visit]) -> None:
+    async def _update_hosts(self, batch: Batch, added: list[Todo], tally: Tally) -> None:
         """Bring each touched host's counts and times in line with this very commit."""
         pending: dict[int, int] = Counter(map(itemgetter(0), added))  # there may be 200,000
-        pages: dict[int, int] = {}
+        pages = tally.pages
         for visit in batch.visits:
             pending[visit.todo.host_id] = pending.get(visit.todo.host_id, 0) - 1
-        for visit in ended:
-            pages[visit.todo.host_id] = pages.get(visit.todo.host_id, 0) + visit.stored
         if pending or pages:
             rows = [(h, pending.get(h, 0), pages.get(h, 0)) for h in {**pending, **pages}]
             await self._db.execute(
@@ -317,54 +342,54 @@ class Flush:
             )
 
     async def _write_totals(
-        self,
-        batch: Batch,
-        visits: list[Visit],
-        ended: list[Visit],
-        counted: int,
-        told: Told,
+        self, batch: Batch, visits: list[Visit], new: int, tally: Tally
     ) -> None:
-        counts = dict(batch.counts)
-        for reason, number in (("refused.item_refused", len(told.problems)),
-                               ("items.widened", len(told.widened))):  # fmt: skip
-            if number:
-                counts[reason] = counts.get(reason, 0) + number
-        for visit in visits:
-            name = (
-                f"outcome.{visit.outcome}" if visit.retry_at is None else f"retry.{visit.outcome}"
-            )
-            counts[name] = counts.get(name, 0) + 1
-            for reason, number in visit.refusals.items():
-                counts[f"refused.{reason}"] = counts.get(f"refused.{reason}", 0) + number
+        """Bring the counters in line with this very commit, those of the run, too."""
+        run = Stats()
+        run.add(visits, new, refused=len(tally.problems))
+
         await self._many(
             "INSERT INTO counters",
             ("name", "value"),
-            list(counts.items()),
+            tally.counters(batch, run),
             "ON CONFLICT DO UPDATE SET value = value + excluded.value",
         )
-        self._page_id += len(ended)
-        stored = sum(visit.stored for visit in ended) - counted
+        if self._again:
+            await self._db.execute("DELETE FROM counters WHERE value = 0")
         values: list[tuple[str, Any]] = [("next_seq", self._seq), ("next_page_id", self._page_id)]
         if batch.seeded:
             values += [("seeded", 1), ("scope", to_json(list(batch.scope)))]
         await self._many("INSERT OR REPLACE INTO crawl", ("key", "value"), values)
-        if stored:
+        if tally.stored:
             await self._db.execute(
                 "INSERT INTO crawl VALUES ('pages', ?)"
                 " ON CONFLICT DO UPDATE SET value = value + excluded.value",
-                (stored,),
+                (tally.stored,),
             )
+        if run.pages or run.errors:
+            await self._db.execute(
+                "UPDATE runs SET pages = pages + ?, errors = errors + ? WHERE run_id = ?",
+                (run.pages, run.errors, self.run_id),
+            )
+
+
+_Found = tuple[Candidate, int | None, int]
+"""A candidate, the page that it was found on, and what it is to its page (`todo.again`)."""
 
 
 def _with_parents(
     seeds: Iterable[Candidate], rows: Iterable[tuple[int, Visit]]
-) -> Iterator[tuple[Candidate, int | None]]:
-    """Give every candidate with the id of the page that it was found on."""
+) -> Iterator[_Found]:
+    """Give every candidate with the id of the page that it was found on.
+
+    Where a recrawl comes to a redirect, what is behind it belongs to the recrawl, too.
+    """
     for seed in seeds:
-        yield seed, None
+        yield seed, None, FIRST
     for page_id, visit in rows:
+        again = REVISIT if visit.todo.again and visit.redirect_to is not None else FIRST
         for candidate in visit.candidates:
-            yield candidate, page_id
+            yield candidate, page_id, again
 
 
 def _packed(ended: list[tuple[int, Visit]]) -> tuple[bytes, list[tuple[int, int, int]]]:

@@ -96,6 +96,20 @@ class ItemTables:
             yield Statement(item_sql.insert(name, columns, key), rows)
         return told
 
+    def given_at(self, visits: list[tuple[int, str]]) -> Iterator[Statement]:
+        """Yield what removes the items that these visits (page_id, fetched_at) gave.
+
+        Those with a key stay: what comes again changes them in place.
+        """
+        for name, known in self._known.items() if visits else ():
+            if not known.key:
+                yield Statement(
+                    f'DELETE FROM "{name}" WHERE item_id IN (SELECT i.item_id FROM json_each(?) AS'
+                    f' v CROSS JOIN "{name}" AS i ON i.page_id = v.value ->> 0'
+                    " AND i.fetched_at = v.value ->> 1)",
+                    list(visits),
+                )
+
     def as_stored(self, record: Record) -> tuple[str, dict[str, Any]]:
         """Return a record's table, and its values by column as a table of now stores them."""
         part = self._respelt(record.table, [record.values])

@@ -7,8 +7,9 @@ leaves all as it was: the page is not gone because a server had a bad day.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import aiosqlite
@@ -16,13 +17,18 @@ import zstandard
 
 from crawler.charset import decode
 from crawler.config import Revisit
+from crawler.kinds import is_stream
 from crawler.outcome import Outcome, having
 from crawler.page import Visit
 from crawler.readable import text_of
 from crawler.store import Keep
-from crawler.store.rows import content_hash_of, iso, to_json, unpack
+from crawler.store.rows import clean, content_hash_of, iso, to_json, unpack
 
-_GONE, _PRESENT = having("gone"), having("stored")
+_GONE, STORED = having("gone"), having("stored")
+_NEWS = ("changed", "touched", "gone", "redirected")  # of which the version before is kept
+_LARGE = 1 << 17  # bytes of bodies whose texts take over 3 ms to compare
+_TABLES = ("bodies", "link_lists", "texts", "simhashes", "files", "pages")
+_IDS = "(SELECT value FROM json_each(?))"
 
 
 class Known(NamedTuple):
@@ -39,21 +45,53 @@ class Known(NamedTuple):
     fetched_at: str
     first_at: str | None
     content_type: str | None
+    sha256: str | None = None  # of its file, where it is a download
+
+
+class Again(NamedTuple):
+    """A visit to a page that was known, and what kind of change it found, None for none."""
+
+    was: Known
+    visit: Visit
+    kind: str | None
+
+    @property
+    def stays(self) -> bool:
+        """Whether the row of the page stays: nothing of it changed, or nobody knows."""
+        return self.visit.outcome is Outcome.NOT_MODIFIED or self.kind == "failed"
 
 
 class Settled(NamedTuple):
     """Which visits become rows under which ids, and what they take the place of."""
 
     rows: list[tuple[int, Visit]]
-    replaced: list[int]  # pages whose earlier items go
-    first_at: dict[int, str]
-    pages: int  # stored pages that were counted before
     kept: list[tuple[int, Visit]]  # visits that leave the row of their page as it is
+    replaced: list[int]  # pages whose earlier items go
+    left: list[Known]  # the rows that make room
+    first_at: dict[int, str]
+    failed: list[tuple[int, str]]  # pages that failed once more, and when they had before
 
 
 def interval(every: float, changed: bool, bounds: Revisit) -> float:
     """Give the seconds until the next visit: half after a change, half as much again after none."""
     return min(bounds.most, max(bounds.least, every / 2 if changed else every * 1.5))
+
+
+def turns(pairs: Sequence[tuple[int, Visit]]) -> Iterator[list[tuple[int, Visit]]]:
+    """Yield the visits in lists without two to one page, those to one page in their order.
+
+    What a visit is compared with is what the one before it has left, also within one flush.
+    """
+    left = list(pairs)
+    while left:
+        now: dict[tuple[int, int], tuple[int, Visit]] = {}
+        later = []
+        for pair in left:
+            todo = pair[1].todo
+            if now.setdefault((todo.host_id, todo.url_hash), pair) is not pair:
+                later.append(pair)
+        yield list(now.values())
+        left = later
 
 
 async def settle(
@@ -62,61 +100,76 @@ async def settle(
     pairs: Sequence[tuple[int, Visit]],
     keep: Keep,
 ) -> Settled:
-    """Write down what changed since the visits before; called inside the commit's transaction."""
-    known = await _known(db, [visit.todo.url for _, visit in pairs])
-    settled = Settled([], [], {}, 0, [])
-    changes, checks, counted = [], [], 0
+    """Write down what changed since the visits before; called inside the commit's transaction.
+
+    The same few statements however many visits there are. No two of them are to one page.
+    """
+    known = await _known(db, [visit.todo.url for _, visit in pairs if not is_stream(visit)])
+    new, found = [], []
     for page_id, visit in pairs:
-        was = known.pop((visit.todo.host_id, visit.todo.url_hash), None)
-        if was is None:
-            settled.rows.append((page_id, visit))
-            if visit.stored:
-                changes.append(_change(page_id, run_id, visit, "new", None))
-            continue
-        kind = await _kind(db, was, visit)
-        if kind is not None:
-            changes.append(_change(was.page_id, run_id, visit, kind, was))
-        checks.append((was.page_id, iso(visit.at), kind not in (None, "touched", "failed")))
-        if visit.outcome is Outcome.NOT_MODIFIED:
-            await _touch(db, was, run_id, visit)
-        elif kind != "failed":
-            counted += was.outcome in _PRESENT
-            await _replace(db, was, kind, keep.versions)
-            settled.rows.append((was.page_id, visit))
-            settled.first_at[was.page_id] = was.first_at or was.fetched_at
-            if visit.stored:
-                settled.replaced.append(was.page_id)
-            continue
-        settled.kept.append((was.page_id, visit))
-    await _insert_changes(db, changes)
-    await _insert_checks(db, checks, keep.revisit)
-    return settled._replace(pages=counted)
+        was = known.get((visit.todo.host_id, visit.todo.url_hash))
+        if was is None or is_stream(visit):  # each batch of messages is a row of its own
+            new.append((page_id, visit))
+        else:
+            found.append((was, visit))
+    again = await _compared(db, found)
+    await _insert_changes(db, run_id, new, again)
+    failed = await _insert_checks(db, again, keep.revisit)
+    replaced = [each for each in again if not each.stays]
+    await _touch(db, [each for each in again if each.visit.outcome is Outcome.NOT_MODIFIED])
+    await _replace(db, replaced, keep.versions)
+    return Settled(
+        rows=[*new, *((each.was.page_id, each.visit) for each in replaced)],
+        kept=[(each.was.page_id, each.visit) for each in again if each.stays],
+        replaced=[each.was.page_id for each in replaced if each.visit.stored],
+        left=[each.was for each in replaced],
+        first_at={e.was.page_id: e.was.first_at or e.was.fetched_at for e in replaced},
+        failed=failed,
+    )
 
 
 async def note_first(db: aiosqlite.Connection, first_at: dict[int, str]) -> None:
     """Write when pages that were replaced had first been visited."""
     rows = [(at, page_id) for page_id, at in first_at.items()]
-    await db.executemany("UPDATE pages SET first_at = ? WHERE page_id = ?", rows)
+    if rows:
+        await db.executemany("UPDATE pages SET first_at = ? WHERE page_id = ?", rows)
 
 
 async def _known(db: aiosqlite.Connection, urls: list[str]) -> dict[tuple[int, int], Known]:
+    """Give the last row of each request to one of the URLs."""
     rows = await db.execute_fetchall(
-        f"SELECT {', '.join(Known._fields)} FROM pages"
-        " WHERE url IN (SELECT value FROM json_each(?)) ORDER BY page_id",
+        f"SELECT {', '.join(Known._fields[:-1])},"
+        " (SELECT sha256 FROM files WHERE files.page_id = pages.page_id) FROM pages"
+        f" WHERE url IN {_IDS} ORDER BY page_id",
         (to_json(urls),),
     )
     return {(row[1], row[2]): Known(*row) for row in rows}
 
 
-async def _kind(db: aiosqlite.Connection, was: Known, visit: Visit) -> str | None:
-    """Give what kind of change a visit found, None for none."""
-    before, now = was.outcome in _PRESENT, visit.stored
+# ---------------------------------------------------------------- what a visit found
+
+
+async def _compared(db: aiosqlite.Connection, found: list[tuple[Known, Visit]]) -> list[Again]:
+    """Tell what kind of change each visit found."""
+    again = [Again(was, visit, _kind(was, visit)) for was, visit in found]
+    unsure = [each for each in again if each.kind == "changed" and _is_html(each.visit)]
+    if not unsure:
+        return again
+    ids = to_json([each.was.page_id for each in unsure])
+    sql = f"SELECT page_id, body FROM bodies WHERE page_id IN {_IDS}"
+    bodies: dict[int, bytes] = {row[0]: row[1] for row in await db.execute_fetchall(sql, (ids,))}
+    large = sum(map(len, bodies.values())) > _LARGE
+    same = await asyncio.to_thread(_alike, unsure, bodies) if large else _alike(unsure, bodies)
+    return [e._replace(kind="touched") if e.was.page_id in same else e for e in again]
+
+
+def _kind(was: Known, visit: Visit) -> str | None:
+    """Give what kind of change a visit found, None for none, where texts are not compared."""
+    before, now = was.outcome in STORED, visit.stored
     if visit.outcome is Outcome.NOT_MODIFIED:
         return None
     if before and now:
-        if was.content_hash == content_hash_of(visit):
-            return None
-        return "touched" if await _same_text(db, was, visit) else "changed"
+        return None if _digest_before(was) == digest_of(visit) else "changed"
     if now:
         return "back" if was.first_at is not None else "new"
     if not before:
@@ -126,83 +179,123 @@ async def _kind(db: aiosqlite.Connection, was: Known, visit: Visit) -> str | Non
     return "gone" if visit.outcome in _GONE else "failed"
 
 
-async def _same_text(db: aiosqlite.Connection, was: Known, visit: Visit) -> bool:
-    """Tell whether a reader sees the same as before; no when the old body was not kept."""
-    rows = list(
-        await db.execute_fetchall("SELECT body FROM bodies WHERE page_id = ?", (was.page_id,))
-    )
-    if not rows or visit.response is None or not visit.response.is_html:
-        return False
-    try:
-        old = unpack(rows[0][0])
-    except zstandard.ZstdError:
-        return False  # a damaged body: what replaces it is news
-    kind = visit.response.headers.get("Content-Type")
-    return text_of(decode(old, kind)[0]) == text_of(decode(visit.response.body, kind)[0])
+def digest_of(visit: Visit) -> str | None:
+    """Give what tells the content of a visit: the sha256 of a file, else the hash of the body."""
+    return content_hash_of(visit) if visit.file is None else visit.file.sha256
 
 
-async def _touch(db: aiosqlite.Connection, was: Known, run_id: int, visit: Visit) -> None:
-    await db.execute(
-        "UPDATE pages SET fetched_at = ?, run_id = ?, first_at = ? WHERE page_id = ?",
-        (iso(visit.at), run_id, was.first_at or was.fetched_at, was.page_id),
-    )
+def _digest_before(was: Known) -> str | None:
+    return was.content_hash if was.sha256 is None else was.sha256
 
 
-async def _replace(db: aiosqlite.Connection, was: Known, kind: str | None, versions: int) -> None:
-    """Move a page's row out of the way, into `page_versions` where it is news."""
-    page_id = was.page_id
-    if kind in ("changed", "touched", "gone", "redirected") and versions:
+def _is_html(visit: Visit) -> bool:
+    return visit.response is not None and visit.response.is_html
+
+
+def _alike(unsure: Iterable[Again], bodies: dict[int, bytes]) -> set[int]:
+    """Give the ids of pages whose reader sees the same as before; none without its old body."""
+    same = set()
+    for was, visit, _ in unsure:
+        body, response = bodies.get(was.page_id), visit.response
+        if body is None or response is None:
+            continue
+        try:
+            old = unpack(body)
+        except zstandard.ZstdError:
+            continue  # a damaged body: what replaces it is news
+        kind = response.headers.get("Content-Type")
+        if text_of(decode(old, kind)[0]) == text_of(decode(response.body, kind)[0]):
+            same.add(was.page_id)
+    return same
+
+
+# ---------------------------------------------------------------- what is written
+
+
+async def _touch(db: aiosqlite.Connection, same: list[Again]) -> None:
+    """Write when pages that are as they were were looked at; their run is the one that has them."""
+    rows = [(iso(visit.at), was.first_at or was.fetched_at, was.page_id) for was, visit, _ in same]
+    if rows:
+        await db.executemany(
+            "UPDATE pages SET fetched_at = ?, first_at = ? WHERE page_id = ?", rows
+        )
+
+
+async def _replace(db: aiosqlite.Connection, replaced: list[Again], versions: int) -> None:
+    """Move the rows of pages out of the way, into `page_versions` where they are news."""
+    if not replaced:
+        return
+    news = to_json([each.was.page_id for each in replaced if each.kind in _NEWS])
+    if versions and news != "[]":
         await db.execute(
-            "INSERT INTO page_versions SELECT page_id, (SELECT coalesce(max(version), 0) + 1 FROM"
-            " page_versions WHERE page_id = ?1), run_id, fetched_at, status, outcome, title,"
-            " content_hash, size, body FROM pages LEFT JOIN bodies USING (page_id)"
-            " WHERE page_id = ?1",
-            (page_id,),
+            "INSERT INTO page_versions SELECT p.page_id, (SELECT coalesce(max(version), 0) + 1 FROM"
+            " page_versions AS v WHERE v.page_id = p.page_id), p.run_id, p.fetched_at, status,"
+            " outcome, title, coalesce(f.sha256, content_hash), p.size, body FROM pages AS p"
+            " LEFT JOIN bodies AS b ON b.page_id = p.page_id"
+            f" LEFT JOIN files AS f ON f.page_id = p.page_id WHERE p.page_id IN {_IDS}",
+            (news,),
         )
         await db.execute(
-            "DELETE FROM page_versions WHERE page_id = ?1 AND version <= (SELECT max(version)"
-            " FROM page_versions WHERE page_id = ?1) - ?2",
-            (page_id, versions),
+            f"DELETE FROM page_versions WHERE page_id IN {_IDS} AND version <= (SELECT max(version)"
+            " FROM page_versions AS v WHERE v.page_id = page_versions.page_id) - ?",
+            (news, versions),
         )
-    for table in ("bodies", "link_lists", "texts", "simhashes", "pages"):
-        await db.execute(f"DELETE FROM {table} WHERE page_id = ?", (page_id,))
+    ids = to_json([each.was.page_id for each in replaced])
+    for table in _TABLES:
+        await db.execute(f"DELETE FROM {table} WHERE page_id IN {_IDS}", (ids,))
+
+
+async def _insert_changes(
+    db: aiosqlite.Connection, run_id: int, new: list[tuple[int, Visit]], again: list[Again]
+) -> None:
+    rows = [_change(page_id, run_id, visit, "new", None) for page_id, visit in new if visit.stored]
+    for was, visit, kind in again:
+        if kind is not None:
+            rows.append(_change(was.page_id, run_id, visit, kind, was))
+    if rows:
+        await db.executemany(
+            "INSERT INTO changes (page_id, url, run_id, at, kind, status_before, status,"
+            " outcome_before, outcome, title_before, title, hash_before, hash, redirect_to)"
+            f" VALUES ({', '.join('?' * 14)})",
+            rows,
+        )
 
 
 def _change(
     page_id: int, run_id: int, visit: Visit, kind: str, was: Known | None
 ) -> tuple[Any, ...]:
-    before = (was.status, was.outcome, was.title, was.content_hash) if was else (None,) * 4
+    before = (was.status, was.outcome, was.title, _digest_before(was)) if was else (None,) * 4
     return (
         *(page_id, visit.todo.url, run_id, iso(visit.at), kind),
-        *(before[0], visit.status, before[1], str(visit.outcome), before[2], visit.title),
-        *(before[3], content_hash_of(visit), visit.redirect_to),
-    )
-
-
-async def _insert_changes(db: aiosqlite.Connection, changes: list[tuple[Any, ...]]) -> None:
-    await db.executemany(
-        "INSERT INTO changes (page_id, url, run_id, at, kind, status_before, status,"
-        " outcome_before, outcome, title_before, title, hash_before, hash, redirect_to)"
-        f" VALUES ({', '.join('?' * 14)})",
-        changes,
+        *(before[0], visit.status, before[1], str(visit.outcome), before[2], clean(visit.title)),
+        *(before[3], digest_of(visit), visit.redirect_to),
     )
 
 
 async def _insert_checks(
-    db: aiosqlite.Connection, checks: list[tuple[int, str, bool]], bounds: Revisit
-) -> None:
-    """Write when each page is due again."""
-    ids = to_json([page_id for page_id, _, _ in checks])
+    db: aiosqlite.Connection, again: list[Again], bounds: Revisit
+) -> list[tuple[int, str]]:
+    """Write when each page is due again; give those that failed as before, and when that was."""
+    if not again:
+        return []
+    ids = to_json([each.was.page_id for each in again])
     found = await db.execute_fetchall(
-        "SELECT page_id, every, visits, changes FROM revisits"
-        " WHERE page_id IN (SELECT value FROM json_each(?))",
+        f"SELECT page_id, every, visits, changes, checked_at FROM revisits WHERE page_id IN {_IDS}",
         (ids,),
     )
     known = {row[0]: row[1:] for row in found}
     now = time.time()
-    rows = []
-    for page_id, at, changed in checks:
-        every, visits, changes = known.get(page_id, (bounds.first, 1, 0))
+    rows, failed = [], []
+    for was, visit, kind in again:
+        changed = kind not in (None, "touched", "failed")
+        first = (bounds.first, 1, 0, was.fetched_at)
+        every, visits, changes, checked_at = known.get(was.page_id, first)
+        if kind == "failed" and checked_at != was.fetched_at:
+            failed.append((was.page_id, checked_at))
+        elif not visit.stored and was.outcome not in STORED:
+            failed.append((was.page_id, was.fetched_at))
         every = interval(every, changed, bounds)
-        rows.append((page_id, at, every, iso(now + every), visits + 1, changes + changed))
+        row = (was.page_id, iso(visit.at), every, iso(now + every), visits + 1, changes + changed)
+        rows.append(row)
     await db.executemany("INSERT OR REPLACE INTO revisits VALUES (?, ?, ?, ?, ?, ?)", rows)
+    return failed

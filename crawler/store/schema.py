@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiosqlite
@@ -12,6 +14,11 @@ from crawler.store import views
 APPLICATION_ID = 0x43724B70  # "CrKp", in the file's header
 MIGRATIONS = sorted((Path(__file__).parent / "migrations").glob("[0-9]*.sql"))
 VERSION = len(MIGRATIONS)
+_HEADER = (
+    "PRAGMA user_version",
+    "PRAGMA application_id",
+    "SELECT count(*) FROM sqlite_master",
+)
 
 
 async def migrate(db: aiosqlite.Connection, path: Path) -> None:
@@ -19,14 +26,8 @@ async def migrate(db: aiosqlite.Connection, path: Path) -> None:
 
     StoreRefused for a file of a newer version, and for another program's database.
     """
-    version, application, tables = await _header(db)
-    if version > VERSION:
-        raise StoreRefused(
-            f"{path}: made by a newer Crawlkeep (schema {version}, this one knows {VERSION});"
-            " upgrade crawlkeep or choose another --store"
-        )
-    if tables and application != APPLICATION_ID:
-        raise StoreRefused(f"{path}: an SQLite database, but not a crawl's; choose another --store")
+    header = [next(iter(await db.execute_fetchall(sql)))[0] for sql in _HEADER]
+    version, _, tables = _known(path, *header)
     if not tables:
         await db.execute_fetchall("PRAGMA page_size = 4096")
     # Says now, not at the first commit, that the file cannot be written, and waits for another
@@ -35,32 +36,47 @@ async def migrate(db: aiosqlite.Connection, path: Path) -> None:
     await db.execute_fetchall(f"PRAGMA user_version = {version}")
     await db.execute_fetchall("ROLLBACK")
     await db.execute_fetchall("PRAGMA journal_mode = WAL")
-    for number, file in enumerate(MIGRATIONS[version:], start=version + 1):
-        script = file.read_text(encoding="utf-8")
-        await db.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};"
-            f"\nPRAGMA user_version = {number};\nCOMMIT;"
-        )
-    await _bring_views(db)
-
-
-async def _bring_views(db: aiosqlite.Connection) -> None:
-    """Make views and outcomes anew where the file has them otherwise, in one transaction."""
+    for script in _scripts(version):
+        await db.executescript(script)
     entries = [tuple(entry) for entry in await db.execute_fetchall(views.ENTRIES)]
-    known = any(name == "outcomes" and views.is_ours(sql) for _, name, sql in entries)
-    rows = [tuple(row) for row in await db.execute_fetchall(views.ROWS)] if known else []
-    script = views.script(entries, rows)
-    if script:
+    rows = [tuple(row) for row in await db.execute_fetchall(views.ROWS)] if _counts(entries) else []
+    if script := views.script(entries, rows):
         await db.executescript(script)
 
 
-async def _header(db: aiosqlite.Connection) -> tuple[int, int, int]:
-    values = []
-    for sql in (
-        "PRAGMA user_version",
-        "PRAGMA application_id",
-        "SELECT count(*) FROM sqlite_master",
-    ):
-        [row] = await db.execute_fetchall(sql)
-        values.append(int(row[0]))
-    return values[0], values[1], values[2]
+def migrate_now(db: sqlite3.Connection, path: Path) -> None:
+    """Bring a file that is a store to `VERSION`, as `migrate` does."""
+    version, _, _ = _known(path, *(db.execute(sql).fetchone()[0] for sql in _HEADER))
+    for script in _scripts(version):
+        db.executescript(script)
+    entries = list(db.execute(views.ENTRIES))
+    rows = list(db.execute(views.ROWS)) if _counts(entries) else []
+    if script := views.script(entries, rows):
+        db.executescript(script)
+
+
+def _counts(entries: list[views.Entry]) -> bool:
+    """Return whether a file has our table of outcomes."""
+    return any(name == "outcomes" and views.is_ours(sql) for _, name, sql in entries)
+
+
+def _known(path: Path, version: int, application: int, tables: int) -> tuple[int, int, int]:
+    """Give the header of a file that this version may write; StoreRefused for any other."""
+    if version > VERSION:
+        raise StoreRefused(
+            f"{path}: made by a newer Crawlkeep (schema {version}, this one knows {VERSION});"
+            " upgrade crawlkeep or choose another --store"
+        )
+    if tables and application != APPLICATION_ID:
+        raise StoreRefused(f"{path}: an SQLite database, but not a crawl's; choose another --store")
+    return version, application, tables
+
+
+def _scripts(version: int) -> Iterator[str]:
+    """Yield what brings a file of a version to `VERSION`, step by step."""
+    for number, file in enumerate(MIGRATIONS[version:], start=version + 1):
+        script = file.read_text(encoding="utf-8")
+        yield (
+            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};"
+            f"\nPRAGMA user_version = {number};\nCOMMIT;"
+        )

@@ -40,12 +40,14 @@ from crawler.store.rows import (
     iso,
 )
 from crawler.store.schema import migrate
+from crawler.store.upkeep import END_RECRAWL
 from crawler.store.wal import Log
 from crawler.storefile import StoreFile, make_private
 from crawler.version import __version__
 
 _WAL_PAGES = 12_000  # 48 MB: what many flushes change is copied into the file once
 _CACHE = (16_000, 64_000)  # KB of the file in memory: at first, and with millions of URLs
+_AGAIN = "SELECT host_id FROM todo WHERE again > 0"
 _PER_URL = 1 / 16  # KB: what seen and todo take for a URL is 150 bytes, and not all of it is busy
 
 
@@ -109,6 +111,7 @@ class SqliteStore:
             "SELECT coalesce(sum(pending), 0) FROM hosts WHERE pending > 0"
         )
         [(runs,)] = await self._all("SELECT count(*) FROM runs")
+        [(again,)] = await self._all("SELECT count(*) FROM todo WHERE again > 0")
         return State(
             values.get("spider"),
             bool(values.get("seeded")),
@@ -117,6 +120,7 @@ class SqliteStore:
             runs,
             tuple(msgspec.json.decode(values.get("scope", "[]"))),
             values.get("arguments"),
+            again,
         )
 
     async def close(self) -> None:
@@ -163,25 +167,20 @@ class SqliteStore:
             self._flush.run_id = cursor.lastrowid or 0
             return self._flush.run_id
 
-    async def end_run(self, state: str, reason: str | None, counts: dict[str, float]) -> None:
-        """Record how the run ended."""
+    async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> None:
+        """Record how the run ended, and with it a recrawl of which nothing is left."""
         self._file.check()
         with self._named_errors():
             if state == "failed":  # maybe of a lock, which was waited for already
                 await self._db.execute_fetchall("PRAGMA busy_timeout = 1000")
+            await self._db.execute("BEGIN IMMEDIATE")
             await self._db.execute(
-                "UPDATE runs SET ended_at = ?, state = ?, reason = ?, pages = ?, errors = ?,"
-                " seconds = ? WHERE run_id = ?",
-                (
-                    iso(time.time()),
-                    state,
-                    reason,
-                    int(counts.get("pages", 0)),
-                    int(counts.get("errors", 0)),
-                    counts.get("seconds", 0.0),
-                    self._flush.run_id,
-                ),
+                "UPDATE runs SET ended_at = ?, state = ?, reason = ?, seconds = ? WHERE run_id = ?",
+                (iso(time.time()), state, reason, seconds, self._flush.run_id),
             )
+            if state == "finished":
+                await self._db.execute(END_RECRAWL)
+            await self._db.execute("COMMIT")
 
     # ------------------------------------------------------------ the flush
 
@@ -220,10 +219,11 @@ class SqliteStore:
 
     # ------------------------------------------------------------ reading back
 
-    async def hosts(self, after: int, limit: int) -> list[HostRow]:
+    async def hosts(self, after: int, limit: int, *, again: bool = False) -> list[HostRow]:
         """Give up to `limit` hosts with pending requests and an id above `after`, by id."""
+        only = f" AND host_id IN ({_AGAIN})" if again else ""
         rows = await self._all(
-            f"{HOSTS} WHERE pending > 0 AND host_id > ? ORDER BY host_id LIMIT ?",
+            f"{HOSTS} WHERE pending > 0 AND host_id > ?{only} ORDER BY host_id LIMIT ?",
             (after, limit),
         )
         return [HostRow(*row) for row in rows]

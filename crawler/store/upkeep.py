@@ -14,12 +14,20 @@ from typing import Any
 
 from crawler import outcome, urls
 from crawler.errors import QueryError, StoreRefused
-from crawler.request import url_hash
+from crawler.request import EARLY, FIRST, RENEWAL, REVISIT, url_hash
 from crawler.store.causes import named
 from crawler.store.claim import Claim
+from crawler.store.schema import migrate_now
 from crawler.storefile import StoreFile
 
-_PARSED = outcome.having("stored") - outcome.having("error")  # others: 304 would leave them so
+_STORED = outcome.having("stored")
+_PARSED = _STORED - outcome.having("error")  # others: 304 would leave them so
+END_RECRAWL = (
+    "DELETE FROM crawl WHERE key = 'recrawl' AND NOT EXISTS (SELECT 1 FROM todo WHERE again > 0)"
+)
+_CHECKED = (
+    "coalesce((SELECT checked_at FROM revisits WHERE revisits.page_id = p.page_id), fetched_at)"
+)
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
@@ -57,6 +65,7 @@ def claimed(path: Path) -> Iterator[Claimed]:
         db = sqlite3.connect(path, isolation_level=None, timeout=60, factory=Claimed)
         db.file = StoreFile(path)
         try:
+            migrate_now(db, path)
             db.execute("BEGIN IMMEDIATE")
             db.file.note()
             yield db
@@ -89,18 +98,50 @@ def recrawl(
 
     A page is due `every` seconds after its first visit, later by what its visits found. The
     request carries the page's validators, so that the server may answer 304 (RFC 9110 13.1).
+
+    A recrawl begins here, and ends with the run that leaves nothing of it. Until then it is gone
+    on with: `all_` are the pages that it has not visited yet.
     """
     due = (
         "coalesce((SELECT due_at FROM revisits WHERE revisits.page_id = p.page_id),"
         f" strftime('%Y-%m-%dT%H:%M:%fZ', fetched_at, '+{int(every)} seconds'))"
     )
-    condition = "true" if all_ else f"{due} <= '{now}'"
     with claimed(path) as db:
+        began = _began(db)
+        condition = f"{due} <= '{now}'"
+        if all_:
+            condition = f"{_CHECKED} < '{began}'" if began else "true"
         rows = _chosen(
             db,
             f"outcome IN ({outcome.names('recrawled')}) AND {condition} AND ({where or 'true'})",
         )
-        return _queue(db, rows, conditional=True)
+        return _begun(db, now, _queue(db, rows, conditional=True))
+
+
+def under_way(path: Path) -> tuple[str | None, int]:
+    """Give when the recrawl began that is not finished yet, and how many requests are queued.
+
+    A time is ISO 8601 in UTC, None where the last recrawl is finished. One that was killed after
+    all of it had been stored ends here.
+    """
+    with claimed(path) as db:
+        began = _began(db)
+        [queued] = db.execute("SELECT count(*) FROM todo").fetchone()
+        if not queued:
+            db.execute(END_RECRAWL)
+        return began, queued
+
+
+def _began(db: sqlite3.Connection) -> str | None:
+    found = db.execute("SELECT value FROM crawl WHERE key = 'recrawl'").fetchone()
+    return str(found[0]) if found else None
+
+
+def _begun(db: sqlite3.Connection, now: str, number: int) -> int:
+    """Remember when the recrawl began that `number` requests were queued for; give the number."""
+    if number:
+        db.execute("INSERT OR IGNORE INTO crawl (key, value) VALUES ('recrawl', ?)", (now,))
+    return number
 
 
 def bring_forward(path: Path, changed: Iterable[tuple[str, str]], now: str) -> int:
@@ -109,20 +150,23 @@ def bring_forward(path: Path, changed: Iterable[tuple[str, str]], now: str) -> i
     with claimed(path) as db:
         for url, at in changed:
             rows = db.execute(
-                "SELECT page_id FROM pages WHERE url = ? AND fetched_at < ?", (url, at)
+                "SELECT page_id, fetched_at FROM pages WHERE url = ? AND fetched_at < ?", (url, at)
             ).fetchall()
-            for (page_id,) in rows:
+            for page_id, fetched_at in rows:
                 db.execute(
-                    "INSERT INTO revisits VALUES (?1, ?2, 86400, ?2, 1, 0)"
+                    "INSERT INTO revisits VALUES (?, ?, 86400, ?, 1, 0)"
                     " ON CONFLICT DO UPDATE SET due_at = min(due_at, excluded.due_at)",
-                    (page_id, now),
+                    (page_id, fetched_at, now),
                 )
                 number += 1
     return number
 
 
-def add_new(path: Path, found: Iterable[str]) -> int:
-    """Queue canonical URLs never seen, of hosts that pages are stored of; give their number."""
+def add_new(path: Path, found: Iterable[str], now: str) -> int:
+    """Queue canonical URLs never seen, of hosts that pages are stored of; give their number.
+
+    They belong to the recrawl that begins `now` (ISO 8601, UTC), or is under way.
+    """
     with claimed(path) as db:
         hosts = dict(db.execute("SELECT name, host_id FROM hosts WHERE pages > 0"))
         seq = int(dict(db.execute("SELECT key, value FROM crawl")).get("next_seq", 1))
@@ -134,54 +178,52 @@ def add_new(path: Path, found: Iterable[str]) -> int:
                 new[key] = url
         for (host_id, digest), url in new.items():
             db.execute(
-                "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth)"
-                " VALUES (?, 1, ?, ?, ?, 1)",
-                (host_id, seq, digest, url),
+                "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth, again)"
+                " VALUES (?, ?, ?, ?, ?, 1, ?)",
+                (host_id, EARLY, seq, digest, url, REVISIT),
             )
             db.execute("UPDATE hosts SET pending = pending + 1 WHERE host_id = ?", (host_id,))
             seq += 1
         db.execute("INSERT OR REPLACE INTO crawl (key, value) VALUES ('next_seq', ?)", (seq,))
-    return len(new)
+        return _begun(db, now, len(new))
 
 
 def _chosen(db: sqlite3.Connection, where: str) -> list[tuple[Any, ...]]:
+    """Give the pages that fulfil a condition and are not queued; of each request the last row."""
     try:
         return db.execute(
             "SELECT p.page_id, p.host_id, p.url_hash, p.url, p.depth, p.parent_id, p.callback,"
             " p.request, p.headers, p.outcome, p.requested_url"
             " FROM pages AS p JOIN (SELECT host_id, name AS host FROM hosts) USING (host_id)"
             f" WHERE {where} AND NOT EXISTS (SELECT 1 FROM todo WHERE todo.host_id = p.host_id"
-            " AND todo.url_hash = p.url_hash) ORDER BY p.page_id"
+            " AND todo.url_hash = p.url_hash) AND NOT EXISTS (SELECT 1 FROM pages AS later"
+            " WHERE later.url = p.url AND later.page_id > p.page_id"
+            " AND later.url_hash = p.url_hash) ORDER BY p.page_id"
         ).fetchall()
     except sqlite3.OperationalError as error:
         raise QueryError(f"--where: {error}; see the columns in docs/schema.md") from None
 
 
 def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: bool) -> int:
-    """Put pages back into `todo`, a copy of one URL once."""
+    """Put pages back into `todo`, and give their number.
+
+    `conditional`: for a recrawl, whose requests come first and carry the validators.
+    """
     values = dict(db.execute("SELECT key, value FROM crawl"))
     seq = int(values.get("next_seq", 1))
     pending: dict[int, int] = {}
-    todo = {}
+    todo = []
     for _, host_id, digest, url, depth, parent, callback, request, headers, ended, _ in rows:
-        extra = json.loads(request) if request else {}
-        extra.pop("hops", None)
-        old = {k: v for k, v in (extra.pop("headers", None) or {}).items()
-               if k not in _VALIDATORS.values()}  # fmt: skip
-        if conditional and ended in _PARSED:
-            old |= _validators(headers)
-        if old:
-            extra["headers"] = old
-        key = (host_id, digest)
-        if key not in todo:
-            pending[host_id] = pending.get(host_id, 0) + 1
-            text = json.dumps(extra) if extra else None
-            todo[key] = (host_id, depth, seq, digest, url, depth, parent, callback, text)
-            seq += 1
+        extra = _extra(request, headers if conditional and ended in _PARSED else None)
+        again = RENEWAL if ended in _STORED else REVISIT if conditional else FIRST
+        rank = EARLY if again else 0
+        todo.append((host_id, rank, seq, digest, url, depth, parent, callback, extra, again))
+        pending[host_id] = pending.get(host_id, 0) + 1
+        seq += 1
     db.executemany(
-        "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth, parent_id, callback, extra)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        todo.values(),
+        "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth, parent_id, callback, extra,"
+        " again) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        todo,
     )
     db.executemany(
         "UPDATE hosts SET pending = pending + ? WHERE host_id = ?",
@@ -190,6 +232,18 @@ def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: 
     marks = [("next_seq", seq), ("revisits", 1)]
     db.executemany("INSERT OR REPLACE INTO crawl (key, value) VALUES (?, ?)", marks if todo else [])
     return len(todo)
+
+
+def _extra(request: str | None, headers: str | None) -> str | None:
+    """Give what a request carried, as if it were the first; with the validators of `headers`."""
+    extra = json.loads(request) if request else {}
+    extra.pop("hops", None)
+    old = {k: v for k, v in (extra.pop("headers", None) or {}).items()
+           if k not in _VALIDATORS.values()}  # fmt: skip
+    old |= _validators(headers)
+    if old:
+        extra["headers"] = old
+    return json.dumps(extra) if extra else None
 
 
 def _validators(headers: str | None) -> dict[str, str]:

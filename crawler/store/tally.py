@@ -1,0 +1,59 @@
+"""What one commit adds to the counters: rows of `pages`, and what became of items."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from crawler import outcome
+from crawler.page import Visit
+from crawler.stats import Stats
+from crawler.store import Batch
+from crawler.store.items import Told
+from crawler.store.revisits import Known
+
+_STORED = outcome.having("stored")
+
+
+class Tally:
+    """What the rows of `pages` come to, by outcome and by host, against what they were."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.pages: Counter[int] = Counter()  # stored ones, by host
+        self.problems: list[tuple[Any, ...]] = []
+        self.widened: list[str] = []
+
+    @property
+    def stored(self) -> int:
+        """How many more pages are stored than before."""
+        return sum(self.pages.values())
+
+    def add(self, visits: Iterable[Visit]) -> None:
+        """Count visits that became rows."""
+        for visit in visits:
+            self.outcomes[visit.outcome] += 1
+            if visit.stored:
+                self.pages[visit.todo.host_id] += 1
+
+    def take(self, rows: Iterable[Known]) -> None:
+        """Take away rows that made room."""
+        for was in rows:
+            self.outcomes[was.outcome] -= 1
+            if was.outcome in _STORED:
+                self.pages[was.host_id] -= 1
+
+    def tell(self, told: Told) -> None:
+        """Add what storing items had to tell."""
+        self.problems += told.problems
+        self.widened += told.widened
+
+    def counters(self, batch: Batch, run: Stats) -> list[tuple[str, int]]:
+        """Return what this commit adds to each of the counters: (name, number)."""
+        counts = Counter(batch.counts)
+        counts.update({f"outcome.{name}": number for name, number in self.outcomes.items()})
+        counts.update({f"refused.{name}": number for name, number in run.refused.items()})
+        counts.update(f"retry.{v.outcome}" for v in batch.visits if v.retry_at is not None)
+        counts["items.widened"] += len(self.widened)
+        return [(name, number) for name, number in counts.items() if number]
