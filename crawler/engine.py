@@ -77,10 +77,8 @@ class Engine:
         self._collector, self._gate = collector, gate
         politeness = config.politeness
         self._limits = pace.Limits(
-            politeness.max_delay,
-            politeness.max_retry_after,
-            politeness.adaptive,
-            politeness.load,
+            *(politeness.max_delay, politeness.max_retry_after),
+            *(politeness.adaptive, politeness.load),
         )
         self._give_up_after = politeness.give_up_after
         self._by_address = politeness.limit_by == "address"

@@ -255,7 +255,7 @@ def test_a_store_of_an_earlier_version_is_counted_anew(tmp_path: Path) -> None:
             db.execute("UPDATE counters SET value = 17 WHERE name = 'outcome.ok'")
             db.execute("DROP INDEX todo_again")
             db.execute("ALTER TABLE todo DROP COLUMN again")
-            db.execute("PRAGMA user_version = 3")
+            db.execute("PRAGMA user_version = 4")
         assert all_again(path) == 3
         store_truth.check(path)
 

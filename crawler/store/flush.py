@@ -131,7 +131,7 @@ class Flush:
         if batch.cookies:
             await cookies.write(self._db, batch.cookies)
         self._page_id += len(ended)
-        await self._write_totals(batch, [*arrived, *batch.visits], new, tally)
+        await self._write_totals(batch, [*arrived, *batch.visits], tally)
         return Committed(added, hosts, new, len(tally.problems), tuple(tally.widened), tally.stored)
 
     async def _take_in(self, arrivals: Sequence[Arrival]) -> list[Visit]:
@@ -231,9 +231,8 @@ class Flush:
     async def _remove(self, todos: Iterable[Todo]) -> None:
         keys = [todo[:3] for todo in todos]
         if keys:
-            cursor = await self._db.executemany(
-                "DELETE FROM todo WHERE host_id = ? AND rank = ? AND seq = ?", keys
-            )
+            gone = "DELETE FROM todo WHERE host_id = ? AND rank = ? AND seq = ?"
+            cursor = await self._db.executemany(gone, keys)
             if cursor.rowcount != len(keys):  # whatever else it is, it must not be stored twice
                 raise StoreError(
                     f"{len(keys)} visits, but {cursor.rowcount} of them were to do;"
@@ -341,13 +340,10 @@ class Flush:
                 (to_json(times),),
             )
 
-    async def _write_totals(
-        self, batch: Batch, visits: list[Visit], new: int, tally: Tally
-    ) -> None:
+    async def _write_totals(self, batch: Batch, ended: list[Visit], tally: Tally) -> None:
         """Bring the counters in line with this very commit, those of the run, too."""
         run = Stats()
-        run.add(visits, new, refused=len(tally.problems))
-
+        run.add(ended, 0, refused=len(tally.problems))
         await self._many(
             "INSERT INTO counters",
             ("name", "value"),
