@@ -127,6 +127,12 @@ def test_what_fills_a_window_is_read_to_its_end() -> None:
     assert both(f'<div data-p="{fake}"></div><a href=/in>x</a>') == ["/in"]
     assert both(f'<a data-z="{"x" * 300_000}" href="/in">x</a>') == ["/in"]
     assert both(f"<a data-z={'x' * 300_000} href='/in'>x</a>") == ["/in"]
+    name = "d" * 262_142  # which a window cuts off in its middle, or right behind it
+    for cut in range(6):
+        assert both(f'<a {name[cut:]} href="/in" title="a > b">x</a>') == ["/in"]
+        assert both(f'<a {name[cut:]}="c d" href="/in">x</a>') == ["/in"]
+    for end in ("", " ", "=", '="', " b= "):  # and the end of the document
+        assert both(f"<a href=/in>x</a><a {'b ' * 200_000}{end}") == ["/in"]
     assert both(f"<svg>{'<path/>' * 60_000}<style/></svg><a href=/in>x</a>") == ["/in"]
     assert both(f"{'<svg><path/></svg>' * 40_000}<a href=/in>x</a>") == ["/in"]
 
