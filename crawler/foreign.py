@@ -37,6 +37,8 @@ _CLOSES_P = _BREAKOUT & frozenset(
 )  # fmt: skip
 _ALIKE = ({"li"}, {"dd", "dt"}, {"option"}, {"tr"}, {"td", "th"})
 _BOUNDS = frozenset(("ul", "ol", "dl", "select", "table"))
+_DEEPEST = 512  # elements within each other: Chromium's limit
+_LOOKED_AT = 64  # of them for each tag, so that no markup costs more than in proportion to it
 
 
 class Foreign:
@@ -60,7 +62,7 @@ class Foreign:
         """Take a start tag; tell whether its element is a foreign one."""
         if not self.open:
             if name in NAMESPACES and not empty:
-                self.open.append((name, name, False))
+                self._push(name, name)
             return name in NAMESPACES
         top, namespace, holds_html = self.open[-1]
         html = not namespace or (holds_html and name not in ("mglyph", "malignmark"))
@@ -72,7 +74,8 @@ class Foreign:
         if html:
             return self._html(name, empty=empty)
         if not empty:
-            self.open.append((name, namespace, self._holds_html(name, namespace, attributes)))
+            holds_html = self._holds_html(name, namespace, attributes)
+            self._push(name, namespace, holds_html=holds_html)
         return True
 
     @staticmethod
@@ -86,7 +89,7 @@ class Foreign:
         """Open an element by the rules of HTML; only inside of a foreign one it is remembered."""
         if name in NAMESPACES:
             if not empty:
-                self.open.append((name, name, False))
+                self._push(name, name)
             return True
         if self.open:
             if name in _CLOSES_P:
@@ -95,17 +98,27 @@ class Foreign:
                 if name in alike:
                     self._close_html(alike)
             if name not in _VOID:
-                self.open.append((name, "", False))
+                self._push(name, "")
         return False
 
     def _close_html(self, names: set[str]) -> None:
-        for at in range(len(self.open) - 1, -1, -1):
+        for at in self._innermost():
             name, namespace, _ = self.open[at]
             if namespace or name in _BOUNDS:
                 return
             if name in names:
                 del self.open[at:]
                 return
+
+    def _innermost(self) -> range:
+        """Return the places of the innermost open elements, from the inside outwards."""
+        last = len(self.open) - 1
+        return range(last, max(-1, last - _LOOKED_AT), -1)
+
+    def _push(self, name: str, namespace: str, *, holds_html: bool = False) -> None:
+        """Open an element. Beyond a depth that browsers cut off, too, it is not remembered."""
+        if len(self.open) < _DEEPEST:
+            self.open.append((name, namespace, holds_html))
 
     def end(self, name: str) -> None:
         """Take an end tag."""
@@ -115,14 +128,14 @@ class Foreign:
         if foreign and name in ("br", "p"):
             self._leave()
             foreign = False
-        for at in range(len(self.open) - 1, -1, -1):
+        for at in self._innermost():
             found, namespace, _ = self.open[at]
             if bool(namespace) is not foreign:
                 break
             if found == name:
                 del self.open[at:]
                 return
-        if foreign and name in _CONTAINERS and not any(not one[1] for one in self.open):
+        if foreign and name in _CONTAINERS and all(one[1] for one in self.open):
             self._leave()
 
     def _leave(self) -> None:

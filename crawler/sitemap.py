@@ -24,6 +24,7 @@ LIMIT = 50 * 1024 * 1024
 """How many bytes are read, after decompression: the protocol's limit for one file. Its limit of
 50,000 URLs is not enforced, because this one bounds the work too and real sites overstep it."""
 
+_DEEPEST = 100  # elements within each other in one entry
 _MOST_CHILDREN = 10_000  # elements within one entry; more is an attack on memory
 _MARKUP = re.compile(
     rb"<(?:\?xml|!--|(?:[\w.-]+:)?(?:urlset|sitemapindex|rss|rdf|feed)\b)", re.IGNORECASE
@@ -212,7 +213,7 @@ class _Reading:
             self._whole = False  # no address has a tag in it
         if not token.ends:
             entry.children += 1
-            self.over = entry.children > _MOST_CHILDREN
+            self.over = entry.children > _MOST_CHILDREN or len(entry.path) > _DEEPEST
             if len(entry.path) == 1 and name in _FIELDS:
                 self._begin(entry, token, name)
             if not token.empty:

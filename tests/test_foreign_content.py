@@ -4,6 +4,7 @@ Each page is read by the fast pass and by the full one; both must say what Chrom
 """
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -126,8 +127,38 @@ def test_what_fills_a_window_is_read_to_its_end() -> None:
     assert both(f'<div data-p="{fake}"></div><a href=/in>x</a>') == ["/in"]
     assert both(f'<a data-z="{"x" * 300_000}" href="/in">x</a>') == ["/in"]
     assert both(f"<a data-z={'x' * 300_000} href='/in'>x</a>") == ["/in"]
+    name = "d" * 262_142  # which a window cuts off in its middle, or right behind it
+    for cut in range(6):
+        assert both(f'<a {name[cut:]} href="/in" title="a > b">x</a>') == ["/in"]
+        assert both(f'<a {name[cut:]}="c d" href="/in">x</a>') == ["/in"]
+    for end in ("", " ", "=", '="', " b= "):  # and the end of the document
+        assert both(f"<a href=/in>x</a><a {'b ' * 200_000}{end}") == ["/in"]
     assert both(f"<svg>{'<path/>' * 60_000}<style/></svg><a href=/in>x</a>") == ["/in"]
     assert both(f"{'<svg><path/></svg>' * 40_000}<a href=/in>x</a>") == ["/in"]
+
+
+NESTED = {
+    "foreign elements and ends of none": ("<svg>", "<g>", "</z>"),
+    "elements where HTML stands": ("<svg><foreignObject>", "<div>", ""),
+    "items": ("<svg><foreignObject>", "<li><b>", "<li>"),
+    "pictures in pictures": ("", "<svg><desc>", "</p>"),
+    "formulas": ("", "<math><mi>", "</x>"),
+    "pictures without an end": ("", "<svg><path>", ""),
+}
+
+
+@pytest.mark.parametrize("what", NESTED)
+def test_nesting_costs_in_proportion(what: str) -> None:
+    head, deep, after = NESTED[what]
+
+    def cost(number: int) -> float:
+        text = head + deep * number + after * number
+        began = time.process_time()
+        scan(text)
+        return time.process_time() - began
+
+    small = min(cost(2_000) for _ in range(3))
+    assert cost(16_000) < 30 * small  # eight times the markup; the square of it were 64
 
 
 def test_both_ways_of_the_fast_pass_agree_on_plain_pages() -> None:

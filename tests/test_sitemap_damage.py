@@ -126,6 +126,10 @@ def test_packed_data_that_is_damaged_gives_no_url_at_all() -> None:
     assert read(packed[:-8] + bytes(8)) == ("", CUT)  # the checksum alone
 
 
+def test_an_entry_that_nests_without_end_ends_the_file_and_says_so() -> None:
+    assert read(f"<urlset>{A}{B}<url>{'<a>' * 200}") == (BOTH, CUT)
+
+
 def test_a_text_sitemap_gives_whole_lines_or_refuses_them() -> None:
     text = (
         "https://e.org/1\nhttps://e.org/2 https://e.org/3\nhttps://e.org/\0\nhttps://e.org/\x0b4\n"
