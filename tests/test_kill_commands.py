@@ -49,7 +49,7 @@ class Victim(Spider):
     name = "victim"
     rules = (Rule(),)
     start_urls = ["{url}"]
-    version = "1"
+    version = {version}
     settings = {{
         "engine": {{"workers": 4}},
         "politeness": {{"delay": 0.0, "per_host": 4, "robots": False, "max_delay": 0.01}},
@@ -59,7 +59,7 @@ class Victim(Spider):
 
     def parse(self, page):
         yield Seen(page.url, page.title)
-        yield Draft(page.url, int(self.version))
+        yield Draft(page.url, self.version)
         yield {{"value": page.title}}
         if page.url.endswith("5"):
             yield Number("no number")
@@ -175,7 +175,7 @@ STEPS = (
     Step("run what is retried", ("run", *SPIDERS, "-q")),
     Step("recrawl", ("recrawl", *SPIDERS, "--all", "-q"), 3),
     Step("recrawl unchanged", ("recrawl", *SPIDERS, "--all", "-q")),
-    Step("reparse", ("reparse", *SPIDERS, "-a", "version=2", "--apply", "--processes", "1")),
+    Step("reparse", ("reparse", "later.py", *SPIDERS[1:], "--apply", "--processes", "1")),
     Step("search again", ("search", "--index", "--store", "s.db")),
 )
 IMPORTS = (
@@ -237,7 +237,8 @@ def killer() -> Iterator[Killer]:
 def folder_of(tmp_path: Path, name: str, url: str) -> Path:
     folder = tmp_path / name
     folder.mkdir()
-    (folder / "victim.py").write_text(SPIDER.format(url=url), encoding="utf-8")
+    for version, file in enumerate(("victim.py", "later.py"), start=1):
+        (folder / file).write_text(SPIDER.format(url=url, version=version), encoding="utf-8")
     archive(folder)
     return folder
 

@@ -38,7 +38,7 @@ def store_of(path: Path, ended: Outcome) -> Stats:
         batch = [visit(done.added[0], outcome=ended)]
         done = await store.commit(Batch(visits=batch))
         stats.add(batch, done.new)
-        await store.end_run("finished", None, {"pages": stats.pages, "errors": stats.errors})
+        await store.end_run("finished", None)
         await store.close()
         return stats
 
