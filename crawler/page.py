@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks
     from bs4 import BeautifulSoup
     from parsel import Selector, SelectorList
 
+    from crawler.endless import Note
     from crawler.form import Form
     from crawler.kinds import StoredFile
 
@@ -349,6 +350,7 @@ class Visit:
     duplicate_of: str | None = None
     simhash: int | None = None  # of a text that is new, where near ones are looked for
     endless: str | None = None  # the pattern of URLs that this page closed
+    pattern: Note | None = None  # where that of this page stands, if it was looked at
     elapsed: float | None = None  # seconds that a try without a response took
     file: StoredFile | None = None  # what a Download stored
     text: str | None = None

@@ -58,3 +58,22 @@ def _windows(text: str) -> Iterator[str]:
         end = text.find(">", at + _WINDOW) + 1 or len(text)
         yield text[at:end]
         at = end
+
+
+# The same roughly, in one sweep; the names that most tags have come first.
+_MARKUP = re.compile(
+    rf"""<(?:[a-rA-Ru-zU-Z/][^>]*+>?
+    | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+    | ({_any_case("script style title textarea template")})(?=[\s/>])[^>]*+>?
+      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z)
+    | [sStT!?][^>]*+>?)""",
+    re.VERBOSE,
+)
+
+
+def words_of(html: str) -> str:
+    """Return the words of a page at a third of the cost: to compare pages, not to be read.
+
+    Character references stay as they are, and markup in an attribute counts as text.
+    """
+    return " ".join(_MARKUP.sub(" ", html).split())

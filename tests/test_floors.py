@@ -25,7 +25,7 @@ FLOORS = [
     ],
     ["wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree", "page"],
     [
-        *("scope", "traps", "rules", "redirects", "pace", "retry", "spider", "stats"),
+        *("scope", "endless", "traps", "rules", "redirects", "pace", "retry", "spider", "stats"),
         *("following", "novelty"),
     ],
     [

@@ -1,0 +1,148 @@
+"""What the pages of one pattern of URLs said, and which of them is looked at next.
+
+To look at a page is to compare its text with those of the pages before it. A pattern that says
+something new each time is looked at ever more seldom, up to every `_STRIDE`th page; from the first
+repeat on each page is looked at again, so that its end is never further away than docs/links.md
+says. All of it is bounded, and `Note` is what of it goes into the store.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import xxhash
+
+from crawler.readable import words_of
+
+TEXTS = 4096
+"""Texts of one pattern that are remembered: the last ones that were new."""
+ALL_TEXTS = 100_000
+"""Texts of all patterns that are remembered; some 130 bytes each."""
+_STRIDE = 16
+_TITLE = re.compile(r"<[tT][iI][tT][lL][eE](?=[\s/>])[^>]*+>([^<]*+)")
+_MOST_TEXT = 1 << 18  # characters of a page that are compared
+ID = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{12,}|[0-9a-fA-F]{8,}")
+"""An id: long, of letters and digits. "2026-11-21" and "python3.11" are none."""
+_PART = re.compile(r"[^/?&=]+")
+_NUMBER = re.compile(r"[0-9]+")
+_DATE = re.compile(r"([0-9]{4})([01][0-9])([0-3][0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Where a pattern stands after a page: the counts, and the text if it was new."""
+
+    pattern: str
+    pages: int
+    known: int
+    repeats: int
+    text: int | None = None
+    page: int = 0
+
+    @property
+    def key(self) -> int:
+        """The number that stands for the pattern beside its texts."""
+        return xxhash.xxh3_64_intdigest(self.pattern.encode("utf-8", "replace"))
+
+
+class Pattern:
+    """How many pages of a pattern there were, their texts, and the repeats in a row.
+
+    `texts` leads from each text to the page that said it first: a page that is visited again
+    repeats nobody.
+    """
+
+    __slots__ = ("known", "pages", "repeats", "skip", "stride", "texts")
+
+    def __init__(self, pages: int = 0, known: int = 0, repeats: int = 0) -> None:
+        self.pages, self.known, self.repeats = pages, known, repeats
+        self.skip, self.stride = 0, 1
+        self.texts: dict[int, int] = {}
+
+    def due(self) -> bool:
+        """Tell whether this page is to be looked at, and count it among those that were not."""
+        if not self.skip:
+            return True
+        self.skip -= 1
+        return False
+
+    def hear(self, text: int, page: int, sure: int) -> bool:
+        """Take in what a page says, and tell whether it is new.
+
+        `sure` is the number of texts up to which every page is looked at.
+        """
+        first = self.texts.get(text)
+        if first is None:
+            self.texts[text] = page
+            self.known += 1
+            self.repeats = 0
+            self.stride = min(2 * self.stride, _STRIDE) if self.known > sure else 1
+            if len(self.texts) > TEXTS:
+                del self.texts[next(iter(self.texts))]
+        elif first != page:
+            self.repeats += 1
+            self.stride = 1
+        self.skip = self.stride - 1
+        return first is None
+
+    def forget(self) -> None:
+        """Give up the texts: as many are looked at again."""
+        self.texts = {}
+        self.known = self.repeats = self.skip = 0
+        self.stride = 1
+
+
+class Heard:
+    """The patterns whose texts are remembered; those that were heard longest ago go first."""
+
+    def __init__(self) -> None:
+        self._patterns: OrderedDict[str, Pattern] = OrderedDict()
+        self._texts = 0
+
+    def grew(self, name: str, pattern: Pattern, before: int) -> None:
+        """Take note of a pattern that had `before` texts; let others forget theirs for it."""
+        self._patterns[name] = pattern
+        self._patterns.move_to_end(name)
+        self._texts += len(pattern.texts) - before
+        while self._texts > ALL_TEXTS and len(self._patterns) > 1:
+            self.drop(next(iter(self._patterns)))
+
+    def drop(self, name: str) -> None:
+        """Forget the texts of a pattern, if there are any."""
+        pattern = self._patterns.pop(name, None)
+        if pattern is not None:
+            self._texts -= len(pattern.texts)
+            pattern.forget()
+
+    @property
+    def room(self) -> int:
+        """How many more texts may be remembered."""
+        return ALL_TEXTS - self._texts
+
+
+def digest(url: str, html: str) -> int:
+    """Return what stands for the title and text of a page, without the numbers of its URL."""
+    html = html[:_MOST_TEXT]
+    title = _TITLE.search(html)
+    text = f"{title[1].strip() if title else ''} {words_of(html)}"
+    return xxhash.xxh3_64_intdigest(_without_numbers(text, url).encode("utf-8", "replace"))
+
+
+def page_id(url: str) -> int:
+    """Return what stands for a page beside its text."""
+    return xxhash.xxh32_intdigest(url.encode("utf-8", "replace"))
+
+
+def _without_numbers(text: str, url: str) -> str:
+    """Take out the numbers of the URL and their neighbours: pages name themselves, and the next."""
+    parts = [part for part in _PART.findall(url) if part.isdecimal() or not ID.fullmatch(part)]
+    found = [number for part in parts for number in _NUMBER.findall(part) if len(number) < 10]
+    found += [part for number in found for date in _DATE.findall(number) for part in date]
+    near = {str(int(number) + step) for number in found for step in (-1, 0, 1)}
+    if not any(number in text for number in near):
+        return text
+    return _NUMBER.sub(
+        lambda found: "" if (found[0].lstrip("0") or "0") in near else found[0], text
+    )
