@@ -1,7 +1,7 @@
 """What the pages of one pattern of URLs said, and which of them is looked at next.
 
 To look at a page is to compare its text with those of the pages before it. A pattern that says
-something new each time is looked at ever more seldom, up to every `_STRIDE`th page; from the first
+something new each time is looked at ever more seldom, up to every `STRIDE`th page; from the first
 repeat on each page is looked at again, so that its end is never further away than docs/links.md
 says. All of it is bounded, and `Note` is what of it goes into the store.
 """
@@ -20,7 +20,8 @@ TEXTS = 4096
 """Texts of one pattern that are remembered: the last ones that were new."""
 ALL_TEXTS = 100_000
 """Texts of all patterns that are remembered; some 130 bytes each."""
-_STRIDE = 16
+STRIDE = 16
+"""Of so many pages of a pattern that always says something new one is looked at."""
 _TITLE = re.compile(r"<[tT][iI][tT][lL][eE](?=[\s/>])[^>]*+>([^<]*+)")
 _MOST_TEXT = 1 << 18  # characters of a page that are compared
 ID = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{12,}|[0-9a-fA-F]{8,}")
@@ -78,7 +79,7 @@ class Pattern:
             self.texts[text] = page
             self.known += 1
             self.repeats = 0
-            self.stride = min(2 * self.stride, _STRIDE) if self.known > sure else 1
+            self.stride = min(2 * self.stride, STRIDE) if self.known > sure else 1
             if len(self.texts) > TEXTS:
                 del self.texts[next(iter(self.texts))]
         elif first != page:
@@ -137,12 +138,26 @@ def page_id(url: str) -> int:
 
 def _without_numbers(text: str, url: str) -> str:
     """Take out the numbers of the URL and their neighbours: pages name themselves, and the next."""
-    parts = [part for part in _PART.findall(url) if part.isdecimal() or not ID.fullmatch(part)]
+    parts = _PART.findall(url, url.find("/", 8))
+    parts = [part for part in parts if part.isdecimal() or not ID.fullmatch(part)]
     found = [number for part in parts for number in _NUMBER.findall(part) if len(number) < 10]
     found += [part for number in found for date in _DATE.findall(number) for part in date]
-    near = {str(int(number) + step) for number in found for step in (-1, 0, 1)}
-    if not any(number in text for number in near):
-        return text
-    return _NUMBER.sub(
-        lambda found: "" if (found[0].lstrip("0") or "0") in near else found[0], text
-    )
+    near = {(int(number) + step, len(number)) for number in found for step in (-1, 0, 1)}
+    spellings = {f"{one:0{width}}" for one, size in near if one >= 0 for width in (1, 2, size)}
+    for spelled in spellings:
+        if spelled in text:
+            text = _without(text, spelled)
+    return text
+
+
+def _without(text: str, number: str) -> str:
+    """Take out a number where it is not a part of a longer one; a text may have thousands."""
+    first, *rest = text.split(number)
+    kept, before, last = [first], first[-1:], len(rest)
+    for at, piece in enumerate(rest, start=1):
+        after = piece[:1] or ("0" if at < last else "")  # nothing between two of them
+        if before.isdecimal() or after.isdecimal():
+            kept.append(number)
+        kept.append(piece)
+        before = piece[-1:] or "0"
+    return "".join(kept)

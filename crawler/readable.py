@@ -60,7 +60,7 @@ def _windows(text: str) -> Iterator[str]:
         at = end
 
 
-# The same roughly, in one sweep; the names that most tags have come first.
+# All of it in one sweep; the letters that most tags begin with come first.
 _MARKUP = re.compile(
     rf"""<(?:[a-rA-Ru-zU-Z/][^>]*+>?
     | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import xxhash
 
 from crawler import endless, urls
-from crawler.endless import ID, Heard, Note, Pattern
+from crawler.endless import ID, STRIDE, Heard, Note, Pattern
 from crawler.readable import words_of
 from crawler.scope import registrable_domain
 from crawler.webrules import Traps as Settings
@@ -33,6 +33,7 @@ _MOST_TEXT = 1 << 18  # characters of a page that are compared
 _NOTED = 64  # pages of a pattern after which its count is stored, while it is below the limit
 _VARIES = re.compile(r"[0-9?]")
 _NUMBER = re.compile(r"[0-9]+")
+_SHORTEST_ID = 8  # characters
 
 
 def shape_refusal(url: str, limits: Settings) -> str | None:
@@ -64,9 +65,15 @@ def pattern_of(url: str) -> str:
     """Give what a URL has in common with those that differ in numbers, ids and query values."""
     path, mark, query = url.partition("?")
     host, target = urls.split(path)
-    parts = ["*" if ID.fullmatch(part) else _NUMBER.sub("0", part) for part in target.split("/")]
+    parts = [
+        "*" if len(part) >= _SHORTEST_ID and ID.fullmatch(part) else part
+        for part in target.split("/")
+    ]
+    path = host + _NUMBER.sub("0", "/".join(parts))
+    if not mark:
+        return path
     names = {_NUMBER.sub("0", pair.partition("=")[0]) for pair in query.split("&")}
-    return host + "/".join(parts) + mark + "&".join(sorted(names))
+    return f"{path}?{'&'.join(sorted(names))}"
 
 
 class Traps:
@@ -79,7 +86,7 @@ class Traps:
         self._settings = settings
         self._patterns: OrderedDict[str, Pattern] = OrderedDict()
         self._heard = Heard()
-        self._sure = 2 * settings.endless_repeats
+        self._sure = settings.endless_repeats + STRIDE
         self._closed: set[str] = set()
         self._queries: OrderedDict[str, int] = OrderedDict()
         self._hosts: OrderedDict[str, set[str]] = OrderedDict()

@@ -162,7 +162,7 @@ def shelves(number: int) -> tuple[str, str]:
 def untitled(number: int) -> tuple[str, str]:
     return (
         f"{SITE}/photo/{number}",
-        f"</p><title>Photo of {WORDS[number % 400]} {number * 3}</title>",
+        f"</p><title>Photo {WORDS[number % 400]} {number * 3}</title>",
     )
 
 
