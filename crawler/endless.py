@@ -1,6 +1,7 @@
 """What the pages of one pattern of URLs said, and which of them is looked at next.
 
-To look at a page is to compare its text with those of the pages before it. A pattern that says
+To look at a page is to compare its text with those of the pages before it; where a pattern is
+large, a title that none of these had is enough. A pattern that says
 something new each time is looked at ever more seldom, up to every `STRIDE`th page; from the first
 repeat on each page is looked at again, so that its end is never further away than docs/links.md
 says. All of it is bounded, and `Note` is what of it goes into the store.
@@ -14,12 +15,12 @@ from dataclasses import dataclass
 
 import xxhash
 
-from crawler.readable import words_of
+from crawler.words import unmarked
 
 TEXTS = 4096
-"""Texts of one pattern that are remembered: the last ones that were new."""
+"""Titles and texts of one pattern that are remembered: the last ones that were new."""
 ALL_TEXTS = 100_000
-"""Texts of all patterns that are remembered; some 130 bytes each."""
+"""Titles and texts of all patterns that are remembered; some 130 bytes each."""
 STRIDE = 16
 """Of so many pages of a pattern that always says something new one is looked at."""
 _TITLE = re.compile(r"<[tT][iI][tT][lL][eE](?=[\s/>])[^>]*+>([^<]*+)")
@@ -33,13 +34,13 @@ _DATE = re.compile(r"([0-9]{4})([01][0-9])([0-3][0-9])")
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Where a pattern stands after a page: the counts, and the text if it was new."""
+    """Where a pattern stands after a page: the counts, and what of the page was new."""
 
     pattern: str
     pages: int
     known: int
     repeats: int
-    text: int | None = None
+    new: tuple[int, ...] = ()
     page: int = 0
 
     @property
@@ -49,18 +50,20 @@ class Note:
 
 
 class Pattern:
-    """How many pages of a pattern there were, their texts, and the repeats in a row.
+    """How many pages of a pattern there were, what they said, and the repeats in a row.
 
-    `texts` leads from each text to the page that said it first: a page that is visited again
-    repeats nobody.
+    `said` leads from each title and each text to the page that said it first: a page that is
+    visited again repeats nobody. `alone` are titles whose text was not looked at: a title that is
+    new makes a page new.
     """
 
-    __slots__ = ("known", "pages", "repeats", "skip", "stride", "texts")
+    __slots__ = ("alone", "known", "new", "pages", "repeats", "said", "skip", "stride")
 
     def __init__(self, pages: int = 0, known: int = 0, repeats: int = 0) -> None:
         self.pages, self.known, self.repeats = pages, known, repeats
-        self.skip, self.stride = 0, 1
-        self.texts: dict[int, int] = {}
+        self.skip, self.stride, self.new = 0, 1, known
+        self.said: dict[int, int] = {}
+        self.alone: set[int] = set()
 
     def due(self) -> bool:
         """Tell whether this page is to be looked at, and count it among those that were not."""
@@ -69,29 +72,43 @@ class Pattern:
         self.skip -= 1
         return False
 
-    def hear(self, text: int, page: int, sure: int) -> bool:
-        """Take in what a page says, and tell whether it is new.
+    def hear(self, title: int | None, text: int | None, page: int, sure: int) -> tuple[int, ...]:
+        """Take in what a page says, and return what of it is new.
 
-        `sure` is the number of texts up to which every page is looked at.
+        `text` is None where the new title is enough; `sure` is the number of new pages up to
+        which every page is looked at.
         """
-        first = self.texts.get(text)
-        if first is None:
-            self.texts[text] = page
-            self.known += 1
-            self.repeats = 0
-            self.stride = min(2 * self.stride, STRIDE) if self.known > sure else 1
-            if len(self.texts) > TEXTS:
-                del self.texts[next(iter(self.texts))]
-        elif first != page:
+        first = self.said.get(text) if text is not None else None
+        late = title in self.alone
+        if first is not None and first != page:
             self.repeats += 1
             self.stride = 1
+        elif first is None and late:  # of the two texts under this title one was not looked at
+            self.stride = 1
+        elif first is None:
+            self.repeats = 0
+            self.new += 1
+            self.stride = min(2 * self.stride, STRIDE) if self.new > sure else 1
         self.skip = self.stride - 1
-        return first is None
+        if title is not None:
+            (self.alone.add if text is None else self.alone.discard)(title)
+        new = tuple(one for one in (title, text) if one is not None and one not in self.said)
+        for one in new:
+            self._remember(one, page)
+        return new
+
+    def _remember(self, one: int, page: int) -> None:
+        self.said[one] = page
+        self.known += 1
+        if len(self.said) > TEXTS:
+            oldest = next(iter(self.said))
+            del self.said[oldest]
+            self.alone.discard(oldest)
 
     def forget(self) -> None:
-        """Give up the texts: as many are looked at again."""
-        self.texts = {}
-        self.known = self.repeats = self.skip = 0
+        """Give up what was said: as many pages are looked at again."""
+        self.said, self.alone = {}, set()
+        self.known = self.new = self.repeats = self.skip = 0
         self.stride = 1
 
 
@@ -106,7 +123,7 @@ class Heard:
         """Take note of a pattern that had `before` texts; let others forget theirs for it."""
         self._patterns[name] = pattern
         self._patterns.move_to_end(name)
-        self._texts += len(pattern.texts) - before
+        self._texts += len(pattern.said) - before
         while self._texts > ALL_TEXTS and len(self._patterns) > 1:
             self.drop(next(iter(self._patterns)))
 
@@ -114,7 +131,7 @@ class Heard:
         """Forget the texts of a pattern, if there are any."""
         pattern = self._patterns.pop(name, None)
         if pattern is not None:
-            self._texts -= len(pattern.texts)
+            self._texts -= len(pattern.said)
             pattern.forget()
 
     @property
@@ -123,11 +140,20 @@ class Heard:
         return ALL_TEXTS - self._texts
 
 
-def digest(url: str, html: str) -> int:
-    """Return what stands for the title and text of a page, without the numbers of its URL."""
+def title_of(url: str, html: str) -> int | None:
+    """Return what stands for the title of a page, without the numbers of its URL; None for none."""
+    found = _TITLE.search(html)
+    return _digest(f"title {found[1].strip()}", url) if found and found[1].strip() else None
+
+
+def text_of(url: str, html: str) -> int:
+    """Return what stands for the title and the text of a page, without the numbers of its URL."""
     html = html[:_MOST_TEXT]
-    title = _TITLE.search(html)
-    text = f"{title[1].strip() if title else ''} {words_of(html)}"
+    found = _TITLE.search(html)
+    return _digest(f"{found[1].strip() if found else ''} {unmarked(html)}", url)
+
+
+def _digest(text: str, url: str) -> int:
     return xxhash.xxh3_64_intdigest(_without_numbers(text, url).encode("utf-8", "replace"))
 
 

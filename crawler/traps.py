@@ -17,9 +17,9 @@ import xxhash
 
 from crawler import endless, urls
 from crawler.endless import ID, STRIDE, Heard, Note, Pattern
-from crawler.readable import words_of
 from crawler.scope import registrable_domain
 from crawler.webrules import Traps as Settings
+from crawler.words import words_of
 
 if TYPE_CHECKING:
     from crawler.simhash import Near
@@ -151,22 +151,30 @@ class Traps:
 
         Give the pattern where this page closed it.
         """
-        return self.hear(url, endless.digest(url, html))[0]
+        title = endless.title_of(url, html)
+        text = endless.text_of(url, html) if self.asks(url, title) else None
+        return self.hear(url, title, text)[0]
 
-    def hear(self, url: str, text: int) -> tuple[str | None, Note]:
-        """Do what `compare` does with the `endless.digest` of a page; also return what to store."""
+    def asks(self, url: str, title: int | None) -> bool:
+        """Tell whether the text of a page is asked for, given its `endless.title_of`."""
+        pattern = self._pattern(pattern_of(url))
+        if pattern.pages <= self._settings.endless_after:
+            return False
+        return title is None or pattern.new <= self._sure or title in pattern.said
+
+    def hear(self, url: str, title: int | None, text: int | None) -> tuple[str | None, Note]:
+        """Do what `compare` does with what it takes of a page; also return what to store."""
         name = pattern_of(url)
         pattern = self._pattern(name)
         if name in self._closed or pattern.pages <= self._settings.endless_after:
             return None, Note(name, pattern.pages, pattern.known, pattern.repeats)
-        before, page = len(pattern.texts), endless.page_id(url)
-        new = pattern.hear(text, page, self._sure)
+        before, page = len(pattern.said), endless.page_id(url)
+        new = pattern.hear(title, text, page, self._sure)
         self._heard.grew(name, pattern, before)
         if pattern.repeats >= self._settings.endless_repeats:
             self.close(name)
             return name, Note(name, pattern.pages, 0, 0)
-        counts = pattern.pages, pattern.known, pattern.repeats
-        return None, Note(name, *counts, text, page) if new else Note(name, *counts)
+        return None, Note(name, pattern.pages, pattern.known, pattern.repeats, new, page)
 
     def close(self, pattern: str) -> None:
         """Refuse the URLs of a pattern from now on."""
@@ -180,7 +188,7 @@ class Traps:
         pattern = Pattern(note.pages, *((note.known, note.repeats) if texts else (0, 0)))
         self._patterns[note.pattern] = pattern
         if texts:
-            pattern.texts = texts
+            pattern.said = texts
             self._heard.grew(note.pattern, pattern, 0)
 
     def _pattern(self, name: str) -> Pattern:

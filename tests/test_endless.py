@@ -108,6 +108,16 @@ def facets() -> Space:
     return space
 
 
+def titled(space: Space, words: int = 2) -> Space:
+    """The same with titles: so many first words of each page's text."""
+
+    def with_title(number: int) -> tuple[str, str]:
+        url, text = space(number)
+        return url, f"</p><title>{' '.join(text.split()[:words])}</title><p>{text} indeed"
+
+    return with_title
+
+
 # The space, and the page by which it must have ended: what docs/links.md promises.
 ONE = 2 * STRIDE - 1 + REPEATS  # pages that a space goes on with a single text
 ENDLESS = [
@@ -126,6 +136,11 @@ ENDLESS = [
     ("500 pages under session ids", sessions(500), AFTER + 2 * 500),
     ("5,000 pages under session ids", sessions(5000), AFTER + 2 * 5000),
     ("500 pages under session ids, shuffled", sessions(500, shuffled=True), 8 * 500),
+    ("empty under a title after 2,000 days", titled(calendar_with(2000)), 2000 + ONE + 1),
+    ("empty under the same title", titled(calendar_with(2000), 0), 2000 + ONE),
+    ("seven titles in turn after real ones", titled(turns(7, 3000)), 3000 + ONE + 6 * STRIDE + 7),
+    ("500 titles under session ids", titled(sessions(500), 3), AFTER + 2 * 500),
+    ("500 titles shuffled", titled(sessions(500, shuffled=True), 3), 8 * 500),
     ("facets", facets(), AFTER + REPEATS + 600),
 ]
 
@@ -173,6 +188,8 @@ REAL = [
     ("a shop that is mostly sold out", sold_out, 5000),
     ("a shop whose shelves are empty at times", shelves, 5000),
     ("photos under titles", untitled, 2000),
+    ("a shop under titles", titled(shop, 4), 5000),
+    ("a shop under one title", titled(shop, 1), 5000),
 ]
 
 
@@ -207,8 +224,8 @@ def test_of_a_large_space_with_news_few_pages_are_looked_at() -> None:
 def test_the_texts_that_are_remembered_are_bounded_and_the_last_is_among_them() -> None:
     pattern = Pattern()
     for text in range(10_000):
-        pattern.hear(text, text, sure=10**9)
-    assert len(pattern.texts) == TEXTS and not pattern.hear(9_999, 1, sure=0)
+        pattern.hear(None, text, text, sure=10**9)
+    assert len(pattern.said) == TEXTS and not pattern.hear(None, 9_999, 1, sure=0)
     assert pattern.repeats == 1
 
 
@@ -219,7 +236,7 @@ def test_the_texts_of_all_patterns_are_bounded(monkeypatch: pytest.MonkeyPatch) 
         url = f"{SITE}/{letter}/{number}"
         if traps.suspects(url):
             traps.compare(url, f"{number * 3} of {letter}")
-    assert 900 < sum(len(pattern.texts) for pattern in traps._patterns.values()) <= 1000
+    assert 900 < sum(len(pattern.said) for pattern in traps._patterns.values()) <= 1000
 
 
 def test_what_was_counted_holds_over_kills(tmp_path: Path) -> None:

@@ -46,9 +46,9 @@ async def _insert_notes(db: aiosqlite.Connection, notes: list[Note]) -> None:
     counts = [(n.pattern, keys[n.pattern], n.pages, n.known, n.repeats) for n in notes]
     await db.executemany(_PATTERN, counts)
     texts = [
-        (keys[note.pattern], (note.known - 1) % TEXTS, _signed(note.text), note.page)
+        (keys[note.pattern], (note.known - behind) % TEXTS, _signed(new), note.page)
         for note in notes
-        if note.text is not None
+        for behind, new in enumerate(reversed(note.new), start=1)
     ]
     if texts:
         await db.executemany("INSERT OR REPLACE INTO pattern_texts VALUES (?, ?, ?, ?)", texts)
