@@ -50,6 +50,8 @@ class Summary:
     resumed: bool
     outcomes: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    hidden_pages: int = 0
+    hidden_characters: int = 0
 
 
 class Crawler:
@@ -284,6 +286,8 @@ class Crawler:
             resumed=self.state.runs > 0,
             outcomes={str(name): number for name, number in stats.outcomes.items()},
             refused=dict(stats.refused),
+            hidden_pages=stats.hidden[0],
+            hidden_characters=stats.hidden[1],
         )
 
 

@@ -50,6 +50,7 @@ class Overview:
     outcomes: dict[str, int]
     retries: int
     refused: dict[str, int]
+    hidden: dict[str, int]
     items: dict[str, int]
     busiest: dict[str, int]
     runs: list[Run]
@@ -94,6 +95,7 @@ def _overview(reader: Reader) -> Overview:
         outcomes=outcomes,
         retries=sum(_below("retry.", counters).values()),
         refused=_below("refused.", counters),
+        hidden=_below("hidden.", counters),
         items=_items(reader),
         busiest=dict(
             reader.query(

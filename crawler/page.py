@@ -95,6 +95,7 @@ class ScrapedPage:
     __slots__ = (
         "_html",
         "_links",
+        "_readable",
         "_scan",
         "_selector",
         "_soup",
@@ -112,6 +113,7 @@ class ScrapedPage:
         self.encoding = "utf-8"
         self._html: str | None = None
         self._links = links
+        self._readable: readable.Readable | None = None
         self._scan: scan.Scan | None = None
         self._selector: Selector | None = None
         self._soup: BeautifulSoup | None = None
@@ -251,7 +253,27 @@ class ScrapedPage:
     @property
     def text(self) -> str:
         """What a reader sees: the text of the page, one line a block; no scripts, no markup."""
-        return readable.text_of(self.html) if self.response.is_html else self.html
+        return self._read().text
+
+    @property
+    def all_text(self) -> str:
+        """The same with what is hidden; how much that is says `hidden`."""
+        return readable.text_of(self.html, hidden=True) if self.response.is_html else self.html
+
+    @property
+    def hidden(self) -> int:
+        """The characters that `text` leaves out as no reader sees them (docs/text.md)."""
+        return self._read().hidden
+
+    def _read(self) -> readable.Readable:
+        if self._readable is None:
+            if self.response.is_html:
+                html = self.html  # which finds the encoding
+                raw = None if self.encoding.startswith("utf-16") else self.body
+                self._readable = readable.read(html, raw)
+            else:
+                self._readable = readable.Readable(self.html, 0)
+        return self._readable
 
     @property
     def markdown(self) -> str:
@@ -354,6 +376,7 @@ class Visit:
     elapsed: float | None = None  # seconds that a try without a response took
     file: StoredFile | None = None  # what a Download stored
     text: str | None = None
+    hidden: int = 0  # characters that the text leaves out
     page: ScrapedPage | None = None  # kept only where somebody waits for pages
     error: str | None = None
     retry_at: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -14,9 +15,11 @@ import zstandard
 from crawler.charset import decode
 from crawler.errors import QueryError, StoreRefused
 from crawler.query import Reader, Rows
-from crawler.readable import text_of
+from crawler.readable import read
 from crawler.store.claim import Claim
 from crawler.store.rows import unpack
+from crawler.store.schema import bring_up_to_date
+from crawler.store.texts import INSERT
 
 _BATCH = 500
 MOST = 20_000  # hits that are ranked: 0.1 s on a store of a million pages
@@ -127,9 +130,11 @@ def index(
         raise StoreRefused(f"{path}: there is no such store")
     claim = Claim(path)
     claim.take()
-    db = sqlite3.connect(path, isolation_level=None, timeout=60)
     number = last = 0
+    db = None
     try:
+        asyncio.run(bring_up_to_date(path))
+        db = sqlite3.connect(path, isolation_level=None, timeout=60)
         while batch := db.execute(
             "SELECT page_id, url, title, body, headers FROM pages JOIN bodies USING (page_id)"
             " WHERE page_id > ? AND content_type IN ('text/html', 'application/xhtml+xml')"
@@ -138,12 +143,13 @@ def index(
         ).fetchall():
             rows = [made for row in batch if (made := _text_row(row, damaged)) is not None]
             db.execute("BEGIN IMMEDIATE")
-            db.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", rows)
+            db.executemany(INSERT, rows)
             db.execute("COMMIT")
             last, number = batch[-1][0], number + len(rows)
             tick(number)
     finally:
-        db.close()
+        if db is not None:
+            db.close()
         claim.release()
     return number
 
@@ -155,7 +161,7 @@ def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> tuple[Any
     except zstandard.ZstdError:
         damaged(url)
         return None
-    return page_id, url, title, text_of(html)
+    return page_id, url, title, *read(html)
 
 
 def header(headers: str | None, name: str) -> str | None:

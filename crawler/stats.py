@@ -25,6 +25,7 @@ class Stats:
     items: int = 0
     bytes: int = 0
     new: int = 0
+    hidden: tuple[int, int] = (0, 0)  # pages with text that no reader sees, its characters
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
@@ -39,6 +40,8 @@ class Stats:
                 continue
             self.outcomes[visit.outcome] += 1
             self.pages += visit.stored
+            if visit.hidden and visit.stored:
+                self.hidden = (self.hidden[0] + 1, self.hidden[1] + visit.hidden)
             self.errors += visit.outcome not in _FINE
             self.items += len(visit.items)
             if visit.response is not None:

@@ -89,6 +89,39 @@ def tags(text: str) -> Iterator[Tag]:
     yield Tag("".join(pieces), "", True, "")
 
 
+class Span(NamedTuple):
+    """Where one tag stands in a text; `after` is where the content of an element of `RAW` ends."""
+
+    start: int
+    end: int
+    name: str
+    ends: bool
+    attributes: str
+    after: int
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Yield every tag with its place, as `tags` finds them."""
+    at, size = 0, len(text)
+    while (at := text.find("<", at)) >= 0:
+        match = _TAG.match(text, at, min(size, at + _WINDOW))
+        if match is None:
+            at += 1
+            continue
+        start, at = at, match.end()
+        if at < size and at - start >= _WINDOW:
+            at = _end_of_long(text, match)
+        name = match[2]
+        if name is None or (not match[4] and match.end() == size):
+            continue
+        name, ends, end = name.lower(), bool(match[1]), at
+        if name in RAW and not ends:
+            at = _raw_end(text, at, name)
+        elif name == "plaintext" and not ends:
+            at = size
+        yield Span(start, end, name, ends, match[3], at)
+
+
 def _end_of_long(text: str, match: re.Match[str]) -> int:
     """Give the end of what was cut off at the window's end."""
     if match[5]:

@@ -19,7 +19,8 @@ FLOORS = [
         *("columns", "secret", "window", "clock", "simhash"),
     ],
     [
-        *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable", "soup"),
+        *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse"),
+        *("css", "words", "hidden", "invisible", "readable", "soup"),
         *("robots", "sitemap_bytes", "sitemap", "weblinks", "filenames", "markdown"),
         *("canonical", "politeness"),
     ],

@@ -95,7 +95,7 @@ def test_the_index_follows_the_text(db: sqlite3.Connection) -> None:
     def found(word: str) -> list[tuple[int]]:
         return db.execute("SELECT rowid FROM search WHERE search MATCH ?", (word,)).fetchall()
 
-    db.execute("INSERT INTO texts VALUES (1, 'http://h/1', 'Título', 'naïve words')")
+    db.execute("INSERT INTO texts VALUES (1, 'http://h/1', 'Título', 'naïve words', 0)")
     assert found("titulo naive") == [(1,)]
     db.execute("DELETE FROM texts WHERE page_id = 1")
     assert found("naive") == []

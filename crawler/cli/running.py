@@ -197,6 +197,11 @@ def story(summary: Summary) -> str:
     if odd:
         told = ", ".join(f"{number:,} {name}" for name, number in sorted(odd.items()))
         lines.append(f"besides ok: {told}")
+    if summary.hidden_pages:
+        lines.append(
+            f"left out of texts, as no reader sees it: {summary.hidden_characters:,} characters on"
+            f" {summary.hidden_pages:,} pages (store.hidden_text)"
+        )
     if summary.state == "interrupted":
         lines.append(f"{summary.queued:,} queued. {_resume()}")
     elif summary.queued:

@@ -65,6 +65,8 @@ def story(one: Overview) -> str:
     ]
     if one.refused:
         lines.append(f"not taken {_list(one.refused)}")
+    if one.hidden:
+        lines.append(f"hidden text {_list(one.hidden)}")
     return "\n".join([*lines, "runs", *(f"  {_run(run)}" for run in one.runs)])
 
 

@@ -289,6 +289,9 @@ class Flush:
                 f"outcome.{visit.outcome}" if visit.retry_at is None else f"retry.{visit.outcome}"
             )
             counts[name] = counts.get(name, 0) + 1
+            if visit.hidden and visit.stored:
+                counts["hidden.pages"] = counts.get("hidden.pages", 0) + 1
+                counts["hidden.characters"] = counts.get("hidden.characters", 0) + visit.hidden
             for reason, number in visit.refusals.items():
                 counts[f"refused.{reason}"] = counts.get(f"refused.{reason}", 0) + number
         await self._many(

@@ -41,6 +41,12 @@ async def migrate(db: aiosqlite.Connection, path: Path) -> None:
         )
 
 
+async def bring_up_to_date(path: Path) -> None:
+    """Migrate a file that is claimed; StoreRefused as `migrate` says."""
+    async with aiosqlite.connect(path, isolation_level=None) as db:
+        await migrate(db, path)
+
+
 async def _header(db: aiosqlite.Connection) -> tuple[int, int, int]:
     values = []
     for sql in (
