@@ -99,7 +99,7 @@ def _fill(db: sqlite3.Connection, pages: int, links: int, text: bool) -> None:
     if text:
         chosen = random.Random(2)
         db.executemany(
-            "INSERT INTO texts VALUES (?, ?, ?, ?)",
+            "INSERT INTO texts VALUES (?, ?, ?, ?, 0)",
             (
                 (
                     n + 1,

@@ -1,7 +1,7 @@
 """Serve the documentation sites that the benchmark crawls, with nginx on loopback addresses.
 
 The corpora are Debian packages, so that anyone can have the same bytes. Each is a host of its
-own (127.0.0.2, .3, .4) on one free port, under the directory `/docs/`, so that the scope "under
+own (127.0.0.2 and so on) on one free port, under the directory `/docs/`, so that the scope "under
 the seed's directory" means something.
 """
 
@@ -57,6 +57,12 @@ CORPORA = (
         "sqlite3-doc",
         ("/usr/share/doc/sqlite3", "/usr/share/doc/sqlite3-doc"),
         "127.0.0.4",
+    ),
+    Corpus(
+        "libstdc++",
+        "libstdc++-12-doc",
+        ("/usr/share/doc/libstdc++-12-doc/libstdc++",),
+        "127.0.0.5",
     ),
 )
 

@@ -13,6 +13,7 @@ from crawler.callbacks import Collector
 from crawler.clients.doors import Doors
 from crawler.committer import Committer
 from crawler.config import Config
+from crawler.endless import ALL_TEXTS
 from crawler.engine import Engine
 from crawler.fetcher import Fetcher
 from crawler.following import Following, steps_of
@@ -29,7 +30,7 @@ from crawler.seeding import seed, widened
 from crawler.sitemap_visits import SitemapReader
 from crawler.spider import Spider
 from crawler.store import Committed, State, Store
-from crawler.traps import Traps
+from crawler.traps import ROOM, Traps
 
 _CONTENTS = 100_000  # contents of earlier runs that are remembered
 
@@ -187,6 +188,8 @@ async def _novelty(crawl: Crawl, traps: Traps) -> Novelty:
     if limits.endless_after:
         for pattern in await crawl.store.endless():
             traps.close(pattern)
+        for note, texts in await crawl.store.patterns(ROOM, ALL_TEXTS):
+            traps.resume(note, texts)
     return novelty
 
 

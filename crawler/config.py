@@ -155,6 +155,9 @@ class Store(Section, frozen=True, kw_only=True):
     """Keep the links of every page."""
     text: bool = False
     """Keep the readable text of every page, and index it for `crawler search`."""
+    hidden_text: Literal["drop", "keep"] = "drop"
+    """What becomes of text that a reader does not see: drop counts it (texts.hidden), keep stores
+    it with the rest."""
     versions: Count = 1
     """How many earlier versions of a page are kept when a later visit finds it changed."""
     files: str | None = None

@@ -55,6 +55,8 @@ class Summary:
     refused: dict[str, int] = field(default_factory=dict)
     widened: list[str] = field(default_factory=list)
     """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
+    hidden_pages: int = 0
+    hidden_characters: int = 0
 
 
 class Crawler:
@@ -298,6 +300,8 @@ class Crawler:
             outcomes={str(name): number for name, number in stats.outcomes.items()},
             refused=dict(stats.refused + self.cookies.refused),
             widened=list(stats.widened),
+            hidden_pages=stats.hidden[0],
+            hidden_characters=stats.hidden[1],
         )
 
 

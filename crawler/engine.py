@@ -17,7 +17,7 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
-from crawler import pace, redirects, retry, scan
+from crawler import pace, redirects, retry
 from crawler.address import address_of
 from crawler.callbacks import Collector
 from crawler.clients.doors import Doors
@@ -46,6 +46,7 @@ _REFUSED = {
     Verdict.UNREACHABLE: Outcome.ROBOTS_UNREACHABLE,
 }
 
+_LARGE_TEXT = 64 * 1024  # bytes of a body whose text is taken on a thread
 _UNSENT = frozenset(Outcome) - having("sent") - {Outcome.INTERNAL_ERROR}  # which may be late
 _TOLD = having("told")
 _DAMAGED = (CrawlerError, ValueError, TypeError, LookupError, AttributeError)  # of a row
@@ -197,12 +198,20 @@ class Engine:
             visit.outcome, visit.error = Outcome.INTERNAL_ERROR, traceback.format_exc()
         return visit
 
-    async def _text(self, page: ScrapedPage) -> str:
-        """Give the text of a page; of large ones, each of which holds the GIL, one at a time."""
-        if len(page.body) < scan.LARGE:
-            return page.text
+    async def _text(self, visit: Visit, page: ScrapedPage) -> None:
+        """Note the text of a page; of large ones, each of which holds the GIL, one at a time."""
+
+        def read() -> None:
+            if self._config.store.hidden_text == "keep":
+                visit.text = page.all_text
+            else:
+                visit.text, visit.hidden = page.text, page.hidden
+
+        if len(page.body) < _LARGE_TEXT:
+            read()
+            return
         async with self._turn:
-            return await asyncio.to_thread(lambda: page.text)
+            await asyncio.to_thread(read)
 
     async def _read(self, visit: Visit, request: Request, response: Response) -> None:
         """Put what an answer leads to into its visit."""
@@ -216,7 +225,7 @@ class Engine:
             if self._novelty.plain(page) or await self._novelty.judge(visit, page):
                 await self.parser.parse(visit, page, request)
                 if self._config.store.text and response.is_html:
-                    visit.text = await self._text(page)
+                    await self._text(visit, page)
         elif outcome is Outcome.REDIRECT:
             self._redirect(visit, request, response)
         elif outcome is not Outcome.NOT_MODIFIED:

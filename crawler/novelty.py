@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from crawler import endless
 from crawler.page import Outcome, ScrapedPage, Visit
 from crawler.traps import Contents, Traps
 from crawler.webrules import Traps as Limits
@@ -33,21 +34,25 @@ class Novelty:
 
     async def judge(self, visit: Visit, page: ScrapedPage) -> bool:
         """Tell whether the page is to be parsed; call it right after `plain`."""
-        suspected = self._suspected
-        if len(page.body) >= _THREAD and (suspected or self._near):
+        suspected, text = self._suspected, None
+        title = endless.title_of(page.url, page.html) if suspected else None
+        asked = suspected and self.traps.asks(page.url, title)
+        if len(page.body) >= _THREAD and (asked or self._near):
             async with self._turn:  # each of them holds the GIL
-                await asyncio.to_thread(self._look, visit, page, suspected)
+                text = await asyncio.to_thread(self._look, visit, page, asked)
         else:
-            self._look(visit, page, suspected)
+            text = self._look(visit, page, asked)
+        if suspected:
+            visit.endless, visit.pattern = self.traps.hear(page.url, title, text)
         if visit.duplicate_of is None or not self._skips:
             return True
         visit.outcome = Outcome.DUPLICATE
         return False
 
-    def _look(self, visit: Visit, page: ScrapedPage, suspected: bool) -> None:
-        if suspected:
-            visit.endless = self.traps.compare(page.url, page.html)
+    def _look(self, visit: Visit, page: ScrapedPage, asked: bool) -> int | None:
+        """Look for the page's content among the others; return what stands for its text."""
         if self.contents is not None and page.body:
             html = page.html if self._near and page.response.is_html else None
             found = self.contents.original(page.body, html, page.url)
             visit.duplicate_of, visit.simhash = found
+        return endless.text_of(page.url, page.html) if asked else None

@@ -48,6 +48,7 @@ class Overview:
     outcomes: dict[str, int]
     retries: int
     refused: dict[str, int]
+    hidden: dict[str, int]
     items: dict[str, int]
     problems: int
     widened: int
@@ -94,6 +95,7 @@ def _overview(reader: Reader) -> Overview:
         outcomes=outcomes,
         retries=sum(_below("retry.", counters).values()),
         refused=_below("refused.", counters),
+        hidden=_below("hidden.", counters),
         items=_items(reader),
         problems=next(iter(reader.query("SELECT count(*) FROM problems").rows))[0],
         widened=counters.get("items.widened", 0),

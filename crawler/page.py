@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks
     from bs4 import BeautifulSoup
     from parsel import Selector, SelectorList
 
+    from crawler.endless import Note
     from crawler.form import Form
     from crawler.kinds import StoredFile
 
@@ -94,6 +95,7 @@ class ScrapedPage:
     __slots__ = (
         "_html",
         "_links",
+        "_readable",
         "_scan",
         "_selector",
         "_soup",
@@ -111,6 +113,7 @@ class ScrapedPage:
         self.encoding = "utf-8"
         self._html: str | None = None
         self._links = links
+        self._readable: readable.Readable | None = None
         self._scan: scan.Scan | None = None
         self._selector: Selector | None = None
         self._soup: BeautifulSoup | None = None
@@ -251,7 +254,27 @@ class ScrapedPage:
     @property
     def text(self) -> str:
         """What a reader sees: the text of the page, one line a block; no scripts, no markup."""
-        return readable.text_of(self.html) if self.response.is_html else self.html
+        return self._read().text
+
+    @property
+    def all_text(self) -> str:
+        """The same with what is hidden; how much that is says `hidden`."""
+        return readable.text_of(self.html, hidden=True) if self.response.is_html else self.html
+
+    @property
+    def hidden(self) -> int:
+        """The characters that `text` leaves out as no reader sees them (docs/text.md)."""
+        return self._read().hidden
+
+    def _read(self) -> readable.Readable:
+        if self._readable is None:
+            if self.response.is_html:
+                html = self.html  # which finds the encoding
+                raw = None if self.encoding.startswith("utf-16") else self.body
+                self._readable = readable.read(html, raw)
+            else:
+                self._readable = readable.Readable(self.html, 0)
+        return self._readable
 
     @property
     def markdown(self) -> str:
@@ -347,9 +370,11 @@ class Visit:
     duplicate_of: str | None = None
     simhash: int | None = None  # of a text that is new, where near ones are looked for
     endless: str | None = None  # the pattern of URLs that this page closed
+    pattern: Note | None = None  # where that of this page stands, if it was looked at
     elapsed: float | None = None  # seconds that a try without a response took
     file: StoredFile | None = None  # what a Download stored
     text: str | None = None
+    hidden: int = 0  # characters that the text leaves out
     page: ScrapedPage | None = None  # kept only where somebody waits for pages
     error: str | None = None
     retry_at: float | None = None

@@ -13,8 +13,9 @@ import zstandard
 from crawler.charset import decode
 from crawler.errors import QueryError
 from crawler.query import Reader, Rows
-from crawler.readable import text_of
+from crawler.readable import read
 from crawler.store.rows import unpack
+from crawler.store.texts import INSERT
 from crawler.store.upkeep import claimed
 
 _BATCH = 500
@@ -131,7 +132,7 @@ def index(
             (last, _BATCH),
         ).fetchall():
             rows = [made for row in batch if (made := _text_row(row, damaged)) is not None]
-            db.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", rows)
+            db.executemany(INSERT, rows)
             db.step()
             last, number = batch[-1][0], number + len(rows)
             tick(number)
@@ -145,7 +146,7 @@ def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> tuple[Any
     except zstandard.ZstdError:
         damaged(url)
         return None
-    return page_id, url, title, text_of(html)
+    return page_id, url, title, *read(html)
 
 
 def header(headers: str | None, name: str) -> str | None:

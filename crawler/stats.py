@@ -22,6 +22,7 @@ class Stats:
     items: int = 0
     bytes: int = 0
     new: int = 0
+    hidden: tuple[int, int] = (0, 0)  # pages with text that no reader sees, its characters
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     widened: list[str] = field(default_factory=list)
@@ -44,6 +45,8 @@ class Stats:
             self.outcomes[visit.outcome] += 1
             self.pages += visit.stored
             self.errors += visit.outcome in _ERRORS
+            if visit.hidden and visit.stored:
+                self.hidden = (self.hidden[0] + 1, self.hidden[1] + visit.hidden)
             self.items += len(visit.items)
             if visit.response is not None:
                 self.bytes += visit.response.wire_size

@@ -115,6 +115,59 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
     yield Tag("".join(pieces), "", True, "")
 
 
+class Span(NamedTuple):
+    """Where one tag stands in a text; `after` is where the content of an element of `RAW` ends."""
+
+    start: int
+    end: int
+    name: str
+    ends: bool
+    attributes: str
+    after: int
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Yield every tag with its place, as `tags` finds them."""
+    foreign = Foreign()
+    inward = foreign.open
+    at, size = 0, len(text)
+    while (at := text.find("<", at)) >= 0:
+        match = _TAG.match(text, at, min(size, at + _WINDOW))
+        if match is None:
+            at += 1
+            continue
+        start, at = at, match.end()
+        attributes, whole = match[3], bool(match[4])
+        if at - start >= _WINDOW and at < size:
+            at, attributes, whole = _end_of_long(text, match)
+        name = match[2]
+        if name is None:
+            if foreign.inside and text.startswith("<![CDATA[", start):
+                at = _end_of_cdata(text, start, [])
+            continue
+        if not whole:
+            continue
+        name, ends, end = name.lower(), bool(match[1]), at
+        empty = is_foreign = False
+        if ends and inward:
+            foreign.end(name)
+        elif not ends and (inward or name in NAMESPACES):
+            empty = attributes[-1:] == "/" and _is_empty(attributes)
+            is_foreign = foreign.start(name, attributes, empty=empty)
+        if not (ends or is_foreign):
+            at = _after(text, at, name)
+        yield Span(start, end, name, ends, attributes, at)
+        if empty and is_foreign:
+            yield Span(end, end, name, True, "", end)
+
+
+def _after(text: str, at: int, name: str) -> int:
+    """Return where the content of an element ends that is text by its name, else `at`."""
+    if name in RAW:
+        return _raw_end(text, at, name)
+    return len(text) if name == "plaintext" else at
+
+
 def _is_empty(attributes: str) -> bool:
     """Tell whether the "/" at the end is one of its own, and not of a value without quotes."""
     last = None

@@ -2,8 +2,8 @@
 
 A space is endless when its pages say nothing new: pages whose URLs differ only in numbers, ids and
 the values of a query are one *pattern*; once there are many of a pattern, their texts are
-compared, and when one after the other was there before, the pattern is closed. A catalogue of a
-million products is never closed, because each page says something else.
+compared (see `endless`), and when one after the other was there before, the pattern is closed. A
+catalogue of a million products is never closed, because each page says something else.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from typing import TYPE_CHECKING, TypeVar
 
 import xxhash
 
-from crawler import urls
+from crawler import endless, urls
+from crawler.endless import ID, STRIDE, Heard, Note, Pattern
 from crawler.scope import registrable_domain
 from crawler.webrules import Traps as Settings
+from crawler.words import words_of
 
 if TYPE_CHECKING:
     from crawler.simhash import Near
 
 V = TypeVar("V")
 
-_ROOM = 50_000  # patterns, paths and domains that are remembered
+ROOM = 50_000
+"""Patterns, paths and domains that are remembered, of each so many."""
 _CONTENTS = 100_000  # contents that are remembered
-_TEXTS = 2_000  # texts of one pattern that are remembered
 _MOST_TEXT = 1 << 18  # characters of a page that are compared
+_NOTED = 64  # pages of a pattern after which its count is stored, while it is below the limit
 _VARIES = re.compile(r"[0-9?]")
 _NUMBER = re.compile(r"[0-9]+")
-# An id: long, of letters and digits. "2026-11-21" and "python3.11" are none.
-_ID = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{12,}|[0-9a-fA-F]{8,}")
+_SHORTEST_ID = 8  # characters
 
 
 def shape_refusal(url: str, limits: Settings) -> str | None:
@@ -63,37 +65,28 @@ def pattern_of(url: str) -> str:
     """Give what a URL has in common with those that differ in numbers, ids and query values."""
     path, mark, query = url.partition("?")
     host, target = urls.split(path)
-    parts = ["*" if _ID.fullmatch(part) else _NUMBER.sub("0", part) for part in target.split("/")]
+    parts = [
+        "*" if len(part) >= _SHORTEST_ID and ID.fullmatch(part) else part
+        for part in target.split("/")
+    ]
+    path = host + _NUMBER.sub("0", "/".join(parts))
+    if not mark:
+        return path
     names = {_NUMBER.sub("0", pair.partition("=")[0]) for pair in query.split("&")}
-    return host + "/".join(parts) + mark + "&".join(sorted(names))
-
-
-def text_of(html: str) -> str:
-    """Give roughly what a reader sees of a page, white space collapsed."""
-    from crawler.tags import tags  # few crawls come across a suspect
-
-    return " ".join(" ".join(tag.before for tag in tags(html[:_MOST_TEXT])).split())
-
-
-class _Pattern:
-    """How many pages of a pattern there were, their texts, and the repeats in a row."""
-
-    __slots__ = ("pages", "repeats", "texts")
-
-    def __init__(self) -> None:
-        self.pages = self.repeats = 0
-        self.texts: set[int] = set()
+    return f"{path}?{'&'.join(sorted(names))}"
 
 
 class Traps:
     """What is known about endless spaces; all of it bounded.
 
-    A pattern that was closed stays so over runs; what is counted on the way there starts anew.
+    What is counted on the way to closing a pattern is kept over runs, too (see `noted`, `resume`).
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._patterns: OrderedDict[str, _Pattern] = OrderedDict()
+        self._patterns: OrderedDict[str, Pattern] = OrderedDict()
+        self._heard = Heard()
+        self._sure = settings.endless_repeats + STRIDE
         self._closed: set[str] = set()
         self._queries: OrderedDict[str, int] = OrderedDict()
         self._hosts: OrderedDict[str, set[str]] = OrderedDict()
@@ -145,48 +138,75 @@ class Traps:
             self._pages[host_id] += number
 
     def suspects(self, url: str) -> bool:
-        """Count a page, and tell whether its text should be looked at (see `compare`)."""
-        if not self._settings.endless_after or not _VARIES.search(url, url.index("/", 8)):
+        """Count a page, and tell whether it should be looked at (see `compare`)."""
+        after = self._settings.endless_after
+        if not after or not _VARIES.search(url, url.index("/", 8)):
             return False
-        pattern = self._remembered(self._patterns, pattern_of(url), _Pattern())
+        pattern = self._pattern(pattern_of(url))
         pattern.pages += 1
-        return pattern.pages > self._settings.endless_after
-
-    def close(self, pattern: str) -> None:
-        """Refuse the URLs of a pattern that an earlier run found endless."""
-        self._closed.add(pattern)
+        return pattern.due() if pattern.pages > after else pattern.pages % _NOTED == 0
 
     def compare(self, url: str, html: str) -> str | None:
         """Close the pattern of a page when its text, like many before it, says nothing new.
 
         Give the pattern where this page closed it.
         """
+        title = endless.title_of(url, html)
+        text = endless.text_of(url, html) if self.asks(url, title) else None
+        return self.hear(url, title, text)[0]
+
+    def asks(self, url: str, title: int | None) -> bool:
+        """Tell whether the text of a page is asked for, given its `endless.title_of`."""
+        pattern = self._pattern(pattern_of(url))
+        if pattern.pages <= self._settings.endless_after:
+            return False
+        return title is None or pattern.new <= self._sure or title in pattern.said
+
+    def hear(self, url: str, title: int | None, text: int | None) -> tuple[str | None, Note]:
+        """Do what `compare` does with what it takes of a page; also return what to store."""
         name = pattern_of(url)
-        pattern = self._patterns[name]
-        text = xxhash.xxh3_64_intdigest(
-            _without_numbers(text_of(html), url).encode("utf-8", "replace")
-        )
-        pattern.repeats = pattern.repeats + 1 if text in pattern.texts else 0
-        if len(pattern.texts) < _TEXTS:
-            pattern.texts.add(text)
-        if pattern.repeats < self._settings.endless_repeats or name in self._closed:
-            return None
-        self._closed.add(name)
-        return name
+        pattern = self._pattern(name)
+        if name in self._closed or pattern.pages <= self._settings.endless_after:
+            return None, Note(name, pattern.pages, pattern.known, pattern.repeats)
+        before, page = len(pattern.said), endless.page_id(url)
+        new = pattern.hear(title, text, page, self._sure)
+        self._heard.grew(name, pattern, before)
+        if pattern.repeats >= self._settings.endless_repeats:
+            self.close(name)
+            return name, Note(name, pattern.pages, 0, 0)
+        return None, Note(name, pattern.pages, pattern.known, pattern.repeats, new, page)
+
+    def close(self, pattern: str) -> None:
+        """Refuse the URLs of a pattern from now on."""
+        self._closed.add(pattern)
+        self._heard.drop(pattern)
+
+    def resume(self, note: Note, texts: dict[int, int]) -> None:
+        """Take up where an earlier run left a pattern; its texts come in the order of their age."""
+        if note.pattern in self._closed or len(texts) > self._heard.room:
+            texts = {}
+        pattern = Pattern(note.pages, *((note.known, note.repeats) if texts else (0, 0)))
+        self._patterns[note.pattern] = pattern
+        if texts:
+            pattern.said = texts
+            self._heard.grew(note.pattern, pattern, 0)
+
+    def _pattern(self, name: str) -> Pattern:
+        found = self._patterns.get(name)
+        if found is not None:
+            self._patterns.move_to_end(name)
+            return found
+        found = self._patterns[name] = Pattern()
+        if len(self._patterns) > ROOM:
+            self._heard.drop(self._patterns.popitem(last=False)[0])
+        return found
 
     def _remembered(self, memory: OrderedDict[str, V], key: str, default: V) -> V:
         value = memory.setdefault(key, default)
         memory.move_to_end(key)
-        if len(memory) > _ROOM:
+        if len(memory) > ROOM:
             memory.popitem(last=False)
         return value
-
-
-def _without_numbers(text: str, url: str) -> str:
-    """Take out the numbers of the URL and their neighbours: pages name themselves, and the next."""
-    own = {int(number) for number in _NUMBER.findall(url) if len(number) < 10}
-    near = {str(number + step) for number in own for step in (-1, 0, 1)}
-    return _NUMBER.sub(lambda found: "" if found[0].lstrip("0") in near else found[0], text)
 
 
 class Contents:
@@ -220,7 +240,7 @@ class Contents:
         if found is None and self._near is not None and html is not None:
             from crawler.simhash import simhash
 
-            number = simhash(text_of(html))
+            number = simhash(words_of(html[:_MOST_TEXT]))
             found = self._near.find(number)
             if found is None or found == url:  # its own text of an earlier visit
                 self._near.add(number, url)

@@ -68,6 +68,7 @@ def test_every_table_and_view_for_users_has_an_example(db: sqlite3.Connection) -
         " AND name NOT LIKE 'search!_%' ESCAPE '!' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
     )
     internal = {"crawl", "seen", "todo", "robots", "cookies", "simhashes", "endless"}
+    internal |= {"patterns", "pattern_texts"}
     assert {name for (name,) in names} - internal - asked == set()
 
 
@@ -96,7 +97,7 @@ def test_the_index_follows_the_text(db: sqlite3.Connection) -> None:
     def found(word: str) -> list[tuple[int]]:
         return db.execute("SELECT rowid FROM search WHERE search MATCH ?", (word,)).fetchall()
 
-    db.execute("INSERT INTO texts VALUES (1, 'http://h/1', 'Título', 'naïve words')")
+    db.execute("INSERT INTO texts VALUES (1, 'http://h/1', 'Título', 'naïve words', 0)")
     assert found("titulo naive") == [(1,)]
     db.execute("DELETE FROM texts WHERE page_id = 1")
     assert found("naive") == []

@@ -34,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
             " host_id, url_hash) VALUES (?, ?, 'ok', 0, '', 1, 1, ?, ?)",
             (number, url, number % 2 + 1, number),
         )
-        db.execute("INSERT INTO texts VALUES (?, ?, ?, ?)", (number, url, title, text))
+        db.execute("INSERT INTO texts VALUES (?, ?, ?, ?, 0)", (number, url, title, text))
     db.commit()
     db.close()
     return path

@@ -200,6 +200,11 @@ def story(summary: Summary) -> str:
     if walled := summary.outcomes.get(Outcome.WALLED):
         lines.append(_walled(walled, store))
     lines += _of_items(summary)
+    if summary.hidden_pages:
+        lines.append(
+            f"left out of texts, as no reader sees it: {summary.hidden_characters:,} characters on"
+            f" {summary.hidden_pages:,} pages (store.hidden_text)"
+        )
     if summary.state == "interrupted":
         lines.append(f"{summary.queued:,} queued. {_resume()}")
     elif summary.queued:

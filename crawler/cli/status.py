@@ -69,6 +69,8 @@ def story(one: Overview) -> str:
         lines.append(f"widened  {one.widened:,} times a column of items, to hold all values")
     if one.refused:
         lines.append(f"not taken {_list(one.refused)}")
+    if one.hidden:
+        lines.append(f"hidden text {_list(one.hidden)}")
     return "\n".join([*lines, "runs", *(f"  {_run(run)}" for run in one.runs)])
 
 

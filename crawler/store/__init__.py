@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from crawler.config import Revisit
+from crawler.endless import Note
 from crawler.page import Visit
 from crawler.request import Candidate, Todo
 from crawler.storefile import file_of
@@ -151,6 +152,9 @@ class Store(Protocol):
 
     async def endless(self) -> list[str]:
         """Give the patterns of URLs that were found endless."""
+
+    async def patterns(self, limit: int, most_texts: int) -> list[tuple[Note, dict[int, int]]]:
+        """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
 
     async def seed_redirects(self) -> list[str]:
         """Give the URLs to which seeds have redirected."""

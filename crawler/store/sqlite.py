@@ -19,6 +19,7 @@ from typing import Any
 import aiosqlite
 import msgspec
 
+from crawler.endless import Note
 from crawler.errors import StoreRefused
 from crawler.outcome import names
 from crawler.request import Todo
@@ -260,6 +261,11 @@ class SqliteStore:
         """Give the patterns of URLs that were found endless."""
         with self._named_errors():
             return await novelties.endless(self._db)
+
+    async def patterns(self, limit: int, most_texts: int) -> list[tuple[Note, dict[int, int]]]:
+        """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
+        with self._named_errors():
+            return await novelties.patterns(self._db, limit, most_texts)
 
     async def seed_redirects(self) -> list[str]:
         """Give the URLs to which seeds have redirected."""

@@ -56,4 +56,5 @@ class Tally:
         counts.update({f"refused.{name}": number for name, number in run.refused.items()})
         counts.update(f"retry.{v.outcome}" for v in batch.visits if v.retry_at is not None)
         counts["items.widened"] += len(self.widened)
+        counts["hidden.pages"], counts["hidden.characters"] = run.hidden
         return [(name, number) for name, number in counts.items() if number]
