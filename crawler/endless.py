@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import xxhash
 
@@ -30,23 +29,6 @@ ID = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{12,}|[0-9a-fA-F]{
 _PART = re.compile(r"[^/?&=]+")
 _NUMBER = re.compile(r"[0-9]+")
 _DATE = re.compile(r"([0-9]{4})([01][0-9])([0-3][0-9])")
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Where a pattern stands after a page: the counts, and what of the page was new."""
-
-    pattern: str
-    pages: int
-    known: int
-    repeats: int
-    new: tuple[int, ...] = ()
-    page: int = 0
-
-    @property
-    def key(self) -> int:
-        """The number that stands for the pattern beside its texts."""
-        return xxhash.xxh3_64_intdigest(self.pattern.encode("utf-8", "replace"))
 
 
 class Pattern:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks
     from bs4 import BeautifulSoup
     from parsel import Selector, SelectorList
 
-    from crawler.endless import Note
     from crawler.form import Form
     from crawler.kinds import StoredFile
+    from crawler.pattern_note import Note
 
 
 @dataclass(slots=True)

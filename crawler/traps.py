@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 import xxhash
 
 from crawler import endless, urls
-from crawler.endless import ID, STRIDE, Heard, Note, Pattern
+from crawler.endless import ID, STRIDE, Heard, Pattern
+from crawler.pattern_note import Note
 from crawler.scope import registrable_domain
 from crawler.webrules import Traps as Settings
 from crawler.words import words_of

@@ -176,7 +176,7 @@ def test_an_import_stops(tmp_path: Path) -> None:
             with pytest.raises(StoreGone):
                 await importing.pages(store, found, lambda number: path.unlink())
             with pytest.raises(StoreGone):
-                await store.end_run("finished", "import", {}
+                await store.end_run("finished", "import")
         finally:
             await store.close()
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from crawler.config import Revisit
-from crawler.endless import Note
 from crawler.page import Visit
+from crawler.pattern_note import Note
 from crawler.request import Candidate, Todo
 from crawler.storefile import file_of
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import aiosqlite
 
-from crawler.endless import TEXTS, Note
+from crawler.endless import TEXTS
 from crawler.page import Visit
+from crawler.pattern_note import Note
 
 _OVERFLOW = 1 << 63  # SQLite's integers have a sign, a hash has none
 # Visits of one flush may come in another order than their pages were looked at.

@@ -19,9 +19,9 @@ from typing import Any
 import aiosqlite
 import msgspec
 
-from crawler.endless import Note
 from crawler.errors import StoreRefused
 from crawler.outcome import names
+from crawler.pattern_note import Note
 from crawler.request import Todo
 from crawler.store import (
     Batch,
