@@ -42,8 +42,8 @@ test: $(DEV)
 
 # The tests that kill a crawl, with a hundred kills, and every command that writes, with 200.
 kill-test: $(DEV)
-	KILLS=100 $(BIN)/pytest tests/test_kill.py $(ARGS)
-	KILLS=200 $(BIN)/pytest -rP tests/test_kill_commands.py $(ARGS)
+	KILLS=100 $(BIN)/pytest tests/store/test_kill.py $(ARGS)
+	KILLS=200 $(BIN)/pytest -rP tests/store/test_kill_commands.py $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff check
@@ -60,6 +60,8 @@ docs: $(DEV)
 	$(BIN)/crawler config > .made && mv .made config.toml
 	$(BIN)/crawler config --format markdown > .made && mv .made docs/configuration.md
 	$(BIN)/python -m crawler.cli.reference > .made && mv .made docs/cli.md
+	$(BIN)/python docs/make/rooms.py > .made && mv .made docs/rooms.svg
+	$(BIN)/python docs/make/passes.py --write
 
 conformance: $(DEV)
 ifeq ($(CONFORMANCE),)

@@ -26,11 +26,11 @@ import aiohttp
 import uvloop
 
 from crawler.clients import ApiClient, Retries, fetch_all
-from crawler.coding import ACCEPT
-from crawler.config import Config, Fetch
-from crawler.fetcher import Fetcher
-from crawler.guard import Guard
-from crawler.request import Request
+from crawler.config.load import Config, Fetch
+from crawler.http.address_guard import Guard
+from crawler.http.content_encoding import ACCEPT
+from crawler.http.fetcher import Fetcher
+from crawler.web.request import Request
 
 BODY = json.dumps({"id": 1, "text": "x" * 1000}).encode()
 ANSWER = (

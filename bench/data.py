@@ -27,10 +27,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from crawler.items import item, table_of  # noqa: E402
-from crawler.request import url_hash  # noqa: E402
 from crawler.store import views  # noqa: E402
 from crawler.store.items import create  # noqa: E402
 from crawler.store.schema import APPLICATION_ID, MIGRATIONS  # noqa: E402
+from crawler.web.request import url_hash  # noqa: E402
 
 HOSTS = 1000
 QUEUED, PORT = 1000, 8497

@@ -18,8 +18,8 @@ from generated import serving
 from scale import memory
 
 from crawler import Crawler, SiteSpider
-from crawler.config import load
-from crawler.page import Visit
+from crawler.config.load import load
+from crawler.web.page import Visit
 
 POLITENESS = ("politeness.delay=0", "politeness.per_host=32", "politeness.robots=false")
 WARM = 5_000  # pages after which memory should be what it will be

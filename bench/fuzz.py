@@ -12,17 +12,18 @@ import sys
 import time
 from collections.abc import Callable
 
-from crawler import charset, parse, sitemap, urls
-from crawler.directives import directives
-from crawler.politeness import retry_after
+from crawler import parse, sitemap, urls
+from crawler.http.link_header import parse_links
+from crawler.links.simhash import simhash
+from crawler.links.traps import pattern_of, text_of
+from crawler.parse import charset
+from crawler.parse.fast_pass import scan
+from crawler.parse.meta_refresh import refresh_of
+from crawler.parse.meta_robots import directives
+from crawler.politeness.retry_after import retry_after
 from crawler.practice.feeds import ROBOTS
 from crawler.practice.oddities import BROKEN
-from crawler.refresh import refresh_of
 from crawler.robots import Robots
-from crawler.scan import scan
-from crawler.simhash import simhash
-from crawler.traps import pattern_of, text_of
-from crawler.weblinks import parse_links
 
 URL = "http://example.org/dir/page.html?q=1"
 HTML = (

@@ -30,7 +30,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 from generated import serving  # noqa: E402
 
 from crawler import SiteSpider  # noqa: E402
-from crawler.crawl import Crawler  # noqa: E402
+from crawler.engine.crawler import Crawler  # noqa: E402
 
 SETTINGS = {
     "politeness": {"delay": 0.0, "per_host": 32, "robots": False},

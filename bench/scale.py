@@ -28,17 +28,17 @@ from pathlib import Path
 
 from synthetic import SPREADS, Web, number_of
 
-from crawler.callbacks import Collector
-from crawler.committer import Committer
+from crawler.engine.committer import Committer
 from crawler.frontier import Frontier
-from crawler.pace import Pace
-from crawler.page import Outcome, Response, ScrapedPage, Visit
-from crawler.request import Request, Todo
-from crawler.rules import Linker
-from crawler.scan import Scan
-from crawler.scope import Scope
+from crawler.links.rules import Linker
+from crawler.parse.fast_pass import Scan
+from crawler.politeness.throttle import Pace
 from crawler.spider import SiteSpider
+from crawler.spider.collector import Collector
 from crawler.store import open_store
+from crawler.urls.scope import Scope
+from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.request import Request, Todo
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 HEADER = (

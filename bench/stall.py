@@ -6,7 +6,8 @@
 A timer of one millisecond runs beside the crawl; a stall is by how much it comes late, and at most
 the CPU time that this process used meanwhile: what other programs on the machine took is shown, but
 is not counted. The pages of 2 MB are mostly text, mostly tags, or 20,000 links, and everything is
-stored; the hostile pages are those of tests/test_hostile_pages.py, of each the median of some runs.
+stored; the hostile pages are those of tests/parse/test_hostile_pages.py, of each the median of
+some runs.
 Garbage is collected as in a crawl from the command line. Exit code 1 for a stall over 50 ms.
 """
 
@@ -24,11 +25,11 @@ from generated import serving
 from systems import ROOT
 
 from crawler import Crawler, SiteSpider
-from crawler.config import load
+from crawler.config.load import load
 
-sys.path.append(str(ROOT / "tests"))
+sys.path += [str(ROOT), str(ROOT / "tests" / "support")]
 
-from test_hostile_pages import PAGES, measured
+from tests.parse.test_hostile_pages import PAGES, measured
 
 TICK = 0.001  # seconds
 LIMIT = 0.050

@@ -10,35 +10,35 @@ from typing import TYPE_CHECKING
 from crawler.version import __version__
 
 if TYPE_CHECKING:
-    from crawler.config import Config
-    from crawler.crawl import Crawler, Summary, crawl
+    from crawler.config.load import Config
+    from crawler.config.secrets import Secret
+    from crawler.engine.crawler import Crawler, Summary, crawl
     from crawler.errors import CrawlerError
     from crawler.items import item
-    from crawler.kinds import Download, StoredFile, Stream
-    from crawler.page import Outcome, Response, ScrapedPage
-    from crawler.request import Request
-    from crawler.rules import Rule
-    from crawler.secret import Secret
+    from crawler.links.rules import Rule
     from crawler.spider import SitemapSpider, SiteSpider, Spider
+    from crawler.web.download_stream import Download, StoredFile, Stream
+    from crawler.web.page import Outcome, Response, ScrapedPage
+    from crawler.web.request import Request
 
 _HOMES = {
-    "Config": "config",
-    "Crawler": "crawl",
+    "Config": "config.load",
+    "Crawler": "engine.crawler",
     "CrawlerError": "errors",
-    "Download": "kinds",
-    "Outcome": "page",
-    "Request": "request",
-    "Response": "page",
-    "Rule": "rules",
-    "Secret": "secret",
-    "ScrapedPage": "page",
+    "Download": "web.download_stream",
+    "Outcome": "web.page",
+    "Request": "web.request",
+    "Response": "web.page",
+    "Rule": "links.rules",
+    "Secret": "config.secrets",
+    "ScrapedPage": "web.page",
     "SiteSpider": "spider",
     "SitemapSpider": "spider",
     "Spider": "spider",
-    "StoredFile": "kinds",
-    "Stream": "kinds",
-    "Summary": "crawl",
-    "crawl": "crawl",
+    "StoredFile": "web.download_stream",
+    "Stream": "web.download_stream",
+    "Summary": "engine.crawler",
+    "crawl": "engine.crawler",
     "item": "items",
 }
 
@@ -73,8 +73,6 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     module = import_module(f"crawler.{home}")
-    if home in _HOMES:  # the import has put the module where the function of its name belongs
-        globals()[home] = getattr(module, home)
     value = getattr(module, name)
     globals()[name] = value
     return value

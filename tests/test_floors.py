@@ -1,7 +1,13 @@
-"""The floors of the package: imports only point down, and only the top talks to the user."""
+"""The rooms of the package and their floors: imports only point down, only the top talks to users.
+
+A new module needs a room (a folder of `crawler/`), not a place in the root. A new folder needs a
+row in FLOORS, the same row in docs/architecture.md, and a sentence there that says what it is for.
+"""
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,105 +16,131 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "crawler"
+MOST_IN_ROOT = 8
+MOST_LINES = 400  # of a file
+MOST_IN_FUNCTION = 60
+MEDIAN_FUNCTION = 8
 
-# From the ground up. A module imports from lower floors, and from what stands before it on its
-# own. A package (store, cli …) is one module here. docs/architecture.md shows the same table.
+# From the ground up. A folder imports only from lower floors; what stands under `TYPE_CHECKING`
+# and inside functions counts. Single names are modules in the root of the package.
 FLOORS = [
-    [
-        *("errors", "version", "section", "urls", "encodings", "charset"),
-        *("columns", "secret", "window", "clock", "simhash", "storefile"),
-    ],
-    [
-        *("coding", "scan", "srcset", "tags", "directives", "refresh", "parse", "readable", "soup"),
-        *("robots", "sitemap_bytes", "sitemap", "weblinks", "filenames", "markdown"),
-        *("canonical", "politeness", "set_cookie"),
-    ],
-    [
-        *("wire", "webrules", "config", "items", "bodies", "request", "kinds", "form", "tree"),
-        *("outcome", "page"),
-    ],
-    [
-        *("scope", "traps", "rules", "redirects", "pace", "retry", "spider", "stats"),
-        *("following", "novelty", "wallsigns", "walls"),
-    ],
-    [
-        *("store", "failures", "auth", "tls", "address", "special_purpose", "guard", "proxies"),
-        *("jars", "sessions", "cache", "deadline", "answers", "fetcher"),
-    ],
-    [
-        *("workbench", "frontier", "committer", "gate", "calls", "callbacks", "clients"),
-        *("parsers", "sitemap_visits", "engine", "seeding", "assembly", "crawl"),
-    ],
-    [
-        *("progress", "query", "gates", "saved", "overview", "why", "manners"),
-        *("formats", "export", "search", "warc", "compare", "reparse", "importing"),
-        "markdown_files",
-        *("plots", "report"),
-    ],
-    ["practice", "cli", "__init__", "__main__"],
+    ["errors", "version", "urls"],
+    ["parse", "robots", "config", "items"],
+    ["sitemap", "web"],
+    ["links", "politeness"],
+    ["store"],
+    ["http"],
+    ["spider", "frontier"],
+    ["parsers", "clients"],
+    ["engine"],
+    ["inspect"],
+    ["export", "reparse"],
+    ["practice"],
+    ["cli"],
+    ["__main__"],
 ]
-ORDER = [name for floor in FLOORS for name in floor]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+PUBLIC = "__init__"  # names everything that is public, each imported on first use: above all floors
 
 
-def modules() -> dict[str, list[Path]]:
-    """The files of each module; those of a package together."""
-    found: dict[str, list[Path]] = {}
-    for file in sorted(PACKAGE.rglob("*.py")):
-        found.setdefault(file.relative_to(PACKAGE).with_suffix("").parts[0], []).append(file)
-    return found
+def room_of(file: Path) -> str:
+    """The folder below `crawler/` that a file stands in, or its own name in the root."""
+    return file.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
 @cache
-def code(file: Path) -> tuple[ast.AST, ...]:
-    """Every node that runs: what stands under `if TYPE_CHECKING` does not."""
-    found = []
-    todo: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            todo.extend(node.orelse)
-            continue
-        found.append(node)
-        todo.extend(ast.iter_child_nodes(node))
-    return tuple(found)
+def files() -> tuple[Path, ...]:
+    return tuple(sorted(PACKAGE.rglob("*.py")))
+
+
+@cache
+def nodes(file: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
 
 
 def imported(file: Path) -> Iterator[str]:
-    """The modules of the package that a file imports, at its top or inside a function."""
-    for node in code(file):
+    """The rooms that a file imports from: at its top, in a function, or for types alone."""
+    for node in nodes(file):
         if isinstance(node, ast.ImportFrom):
-            parts = (node.module or "").split(".")
-            if parts == ["crawler"]:
-                names = [alias.name for alias in node.names]
-                yield from (name if name in ORDER else "__init__" for name in names)
-            elif parts[0] == "crawler":
-                yield parts[1]
+            first, _, rest = (node.module or "").partition(".")
+            if first == "crawler" and rest:
+                yield rest.partition(".")[0]
+            elif first == "crawler":
+                yield from (a.name if a.name in FLOOR else PUBLIC for a in node.names)
         elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-            yield from (parts[1] for parts in names if parts[0] == "crawler" and len(parts) > 1)
+            for alias in node.names:
+                first, _, rest = alias.name.partition(".")
+                if first == "crawler":
+                    yield rest.partition(".")[0] or PUBLIC
 
 
-def test_every_module_has_its_floor_and_every_name_its_module() -> None:
-    assert sorted(ORDER) == sorted(modules())
+def functions() -> Iterator[tuple[str, int]]:
+    """Every function, where it stands, and how many lines it has."""
+    for file in files():
+        for node in nodes(file):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                yield f"{file.relative_to(ROOT)}:{node.lineno} {node.name}", lines
 
 
-def test_a_module_imports_only_from_below_or_from_before_itself() -> None:
+def test_every_module_stands_in_a_room_that_has_a_floor() -> None:
+    homeless = sorted({room_of(file) for file in files()} - set(FLOOR) - {PUBLIC})
+    assert homeless == [], (
+        f"{homeless}: put a new module into the folder whose subject it shares"
+        " (docs/architecture.md says what each is for); a new folder gets a row in FLOORS"
+        " of tests/test_floors.py and in docs/architecture.md"
+    )
+    assert set(FLOOR) <= {room_of(file) for file in files()}
+
+
+def test_a_room_imports_only_from_lower_floors() -> None:
     wrong = [
-        f"{file.relative_to(ROOT)} imports {target}"
-        for name, files in modules().items()
-        for file in files
+        f"{file.relative_to(ROOT)} (floor {FLOOR[room_of(file)]}) imports from {target}"
+        f" (floor {FLOOR.get(target, len(FLOORS))})"
+        for file in files()
+        if room_of(file) != PUBLIC
         for target in imported(file)
-        if target != name and ORDER.index(target) > ORDER.index(name)
+        if target != room_of(file) and FLOOR.get(target, len(FLOORS)) >= FLOOR[room_of(file)]
     ]
-    assert wrong == []
+    assert wrong == [], "an import must point down; move the code, or what it needs, to its floor"
+
+
+def test_the_root_of_the_package_stays_small() -> None:
+    flat = [file.name for file in PACKAGE.glob("*.py")]
+    assert len(flat) <= MOST_IN_ROOT, f"{flat}: a module belongs into a room"
+
+
+def test_no_file_is_over_400_lines() -> None:
+    lines = {str(f.relative_to(ROOT)): f.read_text("utf-8").count("\n") for f in files()}
+    long = {name: number for name, number in lines.items() if number > MOST_LINES}
+    assert long == {}, "which second subject lives there?"
+
+
+def test_functions_are_short() -> None:
+    found = dict(functions())
+    long = {where: lines for where, lines in found.items() if lines > MOST_IN_FUNCTION}
+    assert long == {}
+    assert sorted(found.values())[len(found) // 2] <= MEDIAN_FUNCTION
 
 
 def test_the_documentation_shows_the_same_floors() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\d) \w+ \| (.*?) \|", text, re.MULTILINE)
-    shown = {int(number): re.findall(r"`(\w+)`", cell) for number, cell in rows}
-    wanted = [" ".join(f"`{name}`" for name in floor) for floor in FLOORS]
-    assert shown == dict(enumerate(FLOORS)), "write these cells:\n" + "\n".join(wanted)
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", text, re.MULTILINE)
+    shown: dict[int, list[str]] = {}
+    for number, cell in rows:
+        shown.setdefault(int(number), []).extend(re.findall(r"`(\w+)`", cell))
+    assert shown == dict(enumerate(FLOORS))
+
+
+def test_the_picture_of_the_rooms_is_drawn_from_the_imports_of_today() -> None:
+    made = subprocess.run(
+        [sys.executable, ROOT / "docs" / "make" / "rooms.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    drawn = (ROOT / "docs" / "rooms.svg").read_text(encoding="utf-8")
+    assert made.stdout == drawn, "draw it anew: make docs"
 
 
 def test_only_the_command_line_prints_logs_to_handlers_hears_signals_and_exits() -> None:
@@ -116,11 +148,9 @@ def test_only_the_command_line_prints_logs_to_handlers_hears_signals_and_exits()
     calls = {"print", "logging.basicConfig", "signal.signal", "sys.exit", "os._exit"}
     wrong = [
         f"{file.relative_to(ROOT)}:{node.lineno} calls {ast.unparse(node.func)}"
-        for name, files in modules().items()
-        if name not in ("cli", "__main__")
-        for file in files
-        if file != alone
-        for node in code(file)
+        for file in files()
+        if room_of(file) not in ("cli", "__main__") and file != alone
+        for node in nodes(file)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in calls
     ]
     assert wrong == []
@@ -129,10 +159,9 @@ def test_only_the_command_line_prints_logs_to_handlers_hears_signals_and_exits()
 @pytest.mark.parametrize("package", ["typer", "rich"])
 def test_only_the_command_line_knows_the_libraries_of_the_command_line(package: str) -> None:
     importers = {
-        name
-        for name, files in modules().items()
-        for file in files
-        for node in code(file)
+        room_of(file)
+        for file in files()
+        for node in nodes(file)
         if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == package)
         or (isinstance(node, ast.Import) and package in {a.name.split(".")[0] for a in node.names})
     }

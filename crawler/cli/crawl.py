@@ -46,9 +46,9 @@ def crawl(
 
     Example: crawler crawl https://docs.python.org/3/ --max-pages 100 --set politeness.delay=1
     """
-    from crawler.cli.running import Wish, run
+    from crawler.cli.runner import Wish, run
     from crawler.cli.stores import DATA, place
-    from crawler.crawl import store_name
+    from crawler.engine.crawler import store_name
     from crawler.spider import SiteSpider, seeds_of
 
     spider = SiteSpider(*urls)
@@ -73,8 +73,8 @@ def _check_seeds(store: Path, seeds: list[str]) -> None:
     """Raise UsageError for a seed that the store's crawl has never met: it would be ignored."""
     from crawler import urls
     from crawler.errors import UsageError
-    from crawler.overview import knows
-    from crawler.request import url_hash
+    from crawler.inspect.status import knows
+    from crawler.web.request import url_hash
 
     for seed in seeds:
         if not knows(store, urls.host_of(seed), url_hash(seed)):

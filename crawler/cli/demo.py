@@ -54,7 +54,7 @@ def demo(
         _serve(port if port is not None else PORT)
         return
     from crawler.cli import stores
-    from crawler.cli.running import Wish, run
+    from crawler.cli.runner import Wish, run
 
     site = _start(port)
     made = _spider(spider, site)
@@ -71,16 +71,16 @@ def _spider(name: str | None, site: str) -> Spider:
         from crawler.spider import SiteSpider
 
         return SiteSpider(site)
-    from crawler.cli import loading
+    from crawler.cli import spider_loader
 
-    return loading.load(name, [f"base={site}"])
+    return spider_loader.load(name, [f"base={site}"])
 
 
 def _show(path: Path, sql: str) -> None:
     import shlex
 
     from crawler.cli.table import write_table
-    from crawler.query import Reader
+    from crawler.inspect.query import Reader
 
     print(f'\n$ crawler query --store {shlex.quote(str(path))} "{sql}"')
     sys.stdout.flush()

@@ -14,7 +14,7 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.compare import Difference
+    from crawler.inspect.diff import Difference
 
 
 class Format(StrEnum):
@@ -47,9 +47,10 @@ def diff(
 
     Example: crawler diff 1 2 --store quotes
     """
-    from crawler import compare, export
+    from crawler import export
     from crawler.cli import stores
-    from crawler.formats import Wish
+    from crawler.export.formats import Wish
+    from crawler.inspect import diff as compare
 
     output = None if str(output) == "-" else output
     if a.isdigit() and b.isdigit():
@@ -70,8 +71,9 @@ def diff(
 
 def _kind(format: Format | None, output: Path | None) -> str:
     """Return the format by its name, else by the ending of the file, else a table."""
-    from crawler import export, formats
+    from crawler import export
     from crawler.errors import UsageError
+    from crawler.export import formats
 
     if format is not None or output is None:
         return (format or Format.TABLE).value
@@ -84,8 +86,9 @@ def _kind(format: Format | None, output: Path | None) -> str:
 
 
 def _show(found: Iterator[Difference], kind: str, title: str) -> None:
-    from crawler import compare, export
-    from crawler.formats import Wish
+    from crawler import export
+    from crawler.export.formats import Wish
+    from crawler.inspect import diff as compare
 
     if kind in ("html", "table"):
         _write(found, kind, title, sys.stdout)
@@ -95,8 +98,8 @@ def _show(found: Iterator[Difference], kind: str, title: str) -> None:
 
 
 def _write(found: Iterator[Difference], kind: str, title: str, out: IO[str]) -> None:
-    from crawler import compare
     from crawler.cli.table import write_table
+    from crawler.inspect import diff as compare
 
     if kind == "html":
         print(compare.as_html(found, title), file=out)

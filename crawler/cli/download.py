@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
-from crawler.cli.screen import Screen
+from crawler.cli.terminal import Screen
 
 if TYPE_CHECKING:
     from crawler.clients import Downloaded
-    from crawler.config import Config
+    from crawler.config.load import Config
 
 _CELLS = 24
 _EVERY = 0.1  # seconds between two drawings
@@ -38,7 +38,7 @@ def download(
 
     Example: crawler download https://example.com/data.zip -o data/
     """
-    from crawler import config as configuration
+    from crawler.config import load as configuration
     from crawler.errors import CrawlerError, StoreClaimed, UsageError
 
     if len(urls) > 1 and (digest or not output.is_dir()):

@@ -12,8 +12,8 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.cli.screen import Screen
-    from crawler.query import Reader
+    from crawler.cli.terminal import Screen
+    from crawler.inspect.query import Reader
 
 _CELLS = 24
 
@@ -50,10 +50,10 @@ def export(
     """
     from crawler import export as exports
     from crawler.cli import stores
-    from crawler.cli.screen import Screen
+    from crawler.cli.terminal import Screen
     from crawler.errors import UsageError
-    from crawler.formats import Wish
-    from crawler.query import Reader
+    from crawler.export.formats import Wish
+    from crawler.inspect.query import Reader
 
     kind = exports.format_of(output, format)
     if run is not None and (continue_ or kind in ("warc", "markdown")):
@@ -104,7 +104,7 @@ def _archive(
     reader: Reader, kind: str, what: str, output: Path, tick: Callable[[int], None]
 ) -> int:
     """Write stored bodies: as WARC records, or as one Markdown file a page."""
-    from crawler.cli.screen import tell_damaged
+    from crawler.cli.terminal import tell_damaged
     from crawler.errors import UsageError
     from crawler.export import to_file
 
@@ -114,12 +114,12 @@ def _archive(
         raise UsageError(f"{kind} cannot go to standard output; name a file with -o")
     damaged: list[str] = []
     if kind == "warc":
-        from crawler.warc import write_warc
+        from crawler.export.warc import write_warc
 
         number = to_file(output, lambda part: write_warc(reader, part, tick, damaged.append))
         tell_damaged(damaged)
         return number
-    from crawler.markdown_files import write_pages
+    from crawler.export.markdown import write_pages
 
     number = write_pages(reader, output, tick, damaged.append)
     tell_damaged(damaged)

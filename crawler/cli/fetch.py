@@ -11,10 +11,10 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.cli.looking import Hop, Look
+    from crawler.cli.probe import Hop, Look
     from crawler.clients import Fetched
-    from crawler.config import Config
-    from crawler.page import ScrapedPage
+    from crawler.config.load import Config
+    from crawler.web.page import ScrapedPage
 
 
 class Format(StrEnum):
@@ -49,7 +49,7 @@ def fetch(
 
     Example: crawler fetch https://example.com/ --links
     """
-    from crawler import config as configuration
+    from crawler.config import load as configuration
 
     settings = configuration.load(config, overrides=set_ or ())
     if len(urls) > 1 or format is not None:
@@ -69,7 +69,7 @@ def fetch(
 
 def _explain(found: Look, config: Config) -> None:
     """Print what scope, traps and the page itself would say in a crawl that starts there."""
-    from crawler.why import explained
+    from crawler.inspect.why import explained
 
     for about, text in explained(found.hops[0].url, found.page, config):
         print(f"{about:8} {text}")
@@ -79,10 +79,10 @@ def _tabled(urls: list[str], config: Config, format: Format) -> bool:
     """Print what became of many URLs; tell whether all were fetched."""
     import asyncio
 
-    from crawler import formats
     from crawler.cli.table import write_table
     from crawler.clients import fetch_all
-    from crawler.query import Rows
+    from crawler.export import formats
+    from crawler.inspect.query import Rows
 
     results = asyncio.run(fetch_all(map(_meant, urls), config=config))
     if format is Format.TABLE:
@@ -106,7 +106,7 @@ def _row(found: Fetched) -> tuple[str, str, str, str, str]:
 
 
 def _values(found: Fetched) -> tuple[object, ...]:
-    from crawler.retry import outcome_of
+    from crawler.politeness.retry import outcome_of
 
     answer = found.response
     if answer is None:
@@ -130,7 +130,7 @@ def looked(url: str, config: Config) -> Look:
     import asyncio
 
     from crawler import urls
-    from crawler.cli.looking import look
+    from crawler.cli.probe import look
     from crawler.errors import UsageError
 
     try:

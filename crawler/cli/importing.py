@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crawler.cli.screen import Screen
+from crawler.cli.terminal import Screen
 
 if TYPE_CHECKING:
-    from crawler.importing import Brought
+    from crawler.export.import_ import Brought
 
 
 def import_(
@@ -55,7 +55,8 @@ def _some(urls: list[str]) -> str:
 async def _bring(
     file: Path, path: Path, seeds: bool, spider: str, other: list[str]
 ) -> tuple[Brought, str]:
-    from crawler import importing, warc
+    from crawler.export import import_ as importing
+    from crawler.export import warc
     from crawler.store import open_store
 
     store = open_store(str(path))

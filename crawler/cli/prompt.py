@@ -10,7 +10,7 @@ from typing import Any, TextIO, cast
 from crawler.cli.table import write_table
 from crawler.cli.visible import raw
 from crawler.errors import QueryError
-from crawler.query import WORDS, Reader
+from crawler.inspect.query import WORDS, Reader
 
 _HELP = "SQL ends with ;  .tables lists tables and views, .schema NAME columns, .quit leaves"
 

@@ -12,7 +12,7 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.query import Reader, Rows
+    from crawler.inspect.query import Reader, Rows
 
 
 class Format(StrEnum):
@@ -48,13 +48,13 @@ def query(
 
     Example: crawler query "SELECT outcome, count(*) FROM pages GROUP BY outcome" --store quotes
     """
-    from crawler import saved
     from crawler.cli import stores
-    from crawler.query import Reader, Rows
+    from crawler.inspect import saved_queries
+    from crawler.inspect.query import Reader, Rows
 
     output = None if str(output) == "-" else output
     if list_:
-        _write(Rows(("query", "answers"), iter(saved.saved().items())), format, output)
+        _write(Rows(("query", "answers"), iter(saved_queries.saved().items())), format, output)
         return
     with Reader(stores.find(store)) as reader:
         if sql is None:
@@ -62,13 +62,13 @@ def query(
 
             ask(reader)
             return
-        text = saved.sql_of(sql)
+        text = saved_queries.sql_of(sql)
         _write(reader.explain(text) if explain else reader.query(text), format, output, reader)
 
 
 def _write(rows: Rows, format: Format, output: Path | None, reader: Reader | None = None) -> None:
     from crawler import export
-    from crawler.formats import Wish
+    from crawler.export.formats import Wish
 
     if format is Format.TABLE and output is None:
         from crawler.cli.table import write_table
@@ -95,8 +95,9 @@ def _write(rows: Rows, format: Format, output: Path | None, reader: Reader | Non
 
 def _kind(format: Format, output: Path | None) -> str:
     """Return the format by its name, else by the ending of the file."""
-    from crawler import export, formats
+    from crawler import export
     from crawler.errors import UsageError
+    from crawler.export import formats
 
     kind = format.value if format is not Format.TABLE else export.format_of(output or Path(), None)
     if kind not in (*formats.STREAMS, "sqlite"):

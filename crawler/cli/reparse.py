@@ -37,18 +37,18 @@ def reparse(
 
     Example: crawler reparse quotes --where "depth > 0" --apply
     """
-    from crawler.cli import loading, stores
-    from crawler.cli.screen import Screen
-    from crawler.query import Reader
+    from crawler.cli import spider_loader, stores
+    from crawler.cli.terminal import Screen
+    from crawler.inspect.query import Reader
     from crawler.reparse import pages, work
     from crawler.reparse.diff import Diff
 
     given = arguments or []
-    path = stores.find(loading.find(spider).name if store is None else store)
+    path = stores.find(spider_loader.find(spider).name if store is None else store)
     screen, diff, began = Screen(), Diff(), time.perf_counter()
     with Reader(path) as reader:  # closed before the processes start: none may share it
         chosen = pages.choose(reader, where)
-    make = functools.partial(loading.load, spider, given, store=path, resume=True)
+    make = functools.partial(spider_loader.load, spider, given, store=path, resume=True)
     todo = work.Work(path, chosen.chunks, make, apply)
     with ExitStack() as stack:
         stack.callback(screen.close)
@@ -67,7 +67,7 @@ def reparse(
 
 def _writer(path: Path, stack: ExitStack) -> Writer:
     from crawler.reparse.writer import Writer
-    from crawler.store.upkeep import claimed
+    from crawler.store.requeue import claimed
 
     return Writer(stack.enter_context(claimed(path)))
 

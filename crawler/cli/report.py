@@ -11,7 +11,7 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.manners import Manners
+    from crawler.inspect.politeness_report import Manners
 
 
 def report(
@@ -36,8 +36,8 @@ def report(
         return
     from crawler.cli import stores
     from crawler.cli.table import write_table
-    from crawler.manners import manners
-    from crawler.query import Reader, Rows
+    from crawler.inspect.politeness_report import manners
+    from crawler.inspect.query import Reader, Rows
 
     with Reader(stores.find(store)) as reader:
         found = manners(reader)
@@ -48,10 +48,10 @@ def report(
 
 def _page(what: str, store: str | None, output: Path | None) -> None:
     from crawler import export
-    from crawler import report as reports
     from crawler.cli import stores
     from crawler.errors import UsageError
-    from crawler.query import Reader
+    from crawler.inspect import run_report as reports
+    from crawler.inspect.query import Reader
 
     if what != "last" and not what.isdigit():
         raise UsageError(f"report {what}: give a run's number, `last`, or `politeness`")

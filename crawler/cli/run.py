@@ -32,10 +32,10 @@ def run(
 
     Example: crawler run quotes -a base=http://127.0.0.1:8000/ --max-pages 5
     """
-    from crawler.cli import loading, running, stores
+    from crawler.cli import runner, spider_loader, stores
 
-    made = loading.load(spider, arguments or [], store=store, resume=not fresh)
-    wish = running.Wish(
+    made = spider_loader.load(spider, arguments or [], store=store, resume=not fresh)
+    wish = runner.Wish(
         store=stores.place(store, stores.DATA / f"{made.name}.db"),
         config=config,
         overrides=options.overrides(set_, {"engine.max_pages": max_pages}),
@@ -44,4 +44,4 @@ def run(
         log_level=log_level,
         as_json=json,
     )
-    raise typer.Exit(running.run(made, wish))
+    raise typer.Exit(runner.run(made, wish))

@@ -46,7 +46,7 @@ def new(
     Example: crawler new news https://example.com/news/
     """
     from crawler import urls
-    from crawler.cli.loading import SPIDERS, survey
+    from crawler.cli.spider_loader import SPIDERS, survey
     from crawler.errors import UsageError
 
     if not name.isidentifier() or not name.isascii() or name.startswith("_"):

@@ -28,11 +28,11 @@ def search(
 
     Example: crawler search "write ahead log" --site sqlite.org --limit 5
     """
-    from crawler import search as searching
     from crawler.cli import stores
-    from crawler.cli.screen import Screen, tell_damaged
+    from crawler.cli.terminal import Screen, tell_damaged
     from crawler.errors import UsageError
-    from crawler.query import Reader
+    from crawler.inspect import search as searching
+    from crawler.inspect.query import Reader
 
     path = stores.find(store)
     if index:
@@ -54,7 +54,7 @@ def search(
         rows = searching.search(reader, " ".join(words), site=site, limit=limit)
         if json:
             from crawler.export import stream
-            from crawler.formats import Wish
+            from crawler.export.formats import Wish
 
             stream(rows, "jsonl", sys.stdout.buffer, Wish())
             sys.stdout.buffer.flush()

@@ -10,7 +10,7 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.page import ScrapedPage
+    from crawler.web.page import ScrapedPage
 
 _BANNER = """\
 {page!r}
@@ -30,8 +30,8 @@ def shell(
 
     Example: crawler shell https://quotes.toscrape.com/
     """
-    from crawler import config as configuration
     from crawler.cli.fetch import looked
+    from crawler.config import load as configuration
     from crawler.errors import CrawlerError
 
     loaded = configuration.load(config, overrides=set_ or ())

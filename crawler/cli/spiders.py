@@ -12,11 +12,11 @@ def list_spiders() -> None:
 
     Example: crawler list
     """
-    from crawler.cli import loading
+    from crawler.cli import spider_loader
 
-    found = loading.survey()
+    found = spider_loader.survey()
     if not found:
-        print(f"There is no spider in {loading.SPIDERS}/; make one: crawler new NAME")
+        print(f"There is no spider in {spider_loader.SPIDERS}/; make one: crawler new NAME")
         raise typer.Exit
     widest = max(len(spider.name) for spider in found)
     for spider in found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from crawler.overview import Overview, Run
+    from crawler.inspect.status import Overview, Run
 
 
 def status(
@@ -24,7 +24,7 @@ def status(
     Example: crawler status quotes
     """
     from crawler.cli import stores
-    from crawler.overview import overview
+    from crawler.inspect.status import overview
 
     everything = stores.every() if store is None else []
     seen = [overview(path) for path in everything] or [overview(stores.find(store))]

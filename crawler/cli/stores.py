@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from crawler.errors import StoreRefused, UsageError
-from crawler.overview import lives
-from crawler.storefile import file_of
+from crawler.inspect.status import lives
+from crawler.store.address import file_of
 
 DATA = Path("data")
 _ENDINGS = {".db", ".db3", ".sqlite", ".sqlite3"}

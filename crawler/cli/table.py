@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 from crawler.cli.visible import raw, visible
-from crawler.query import Rows
+from crawler.inspect.query import Rows
 
 _WIDEST = 80  # characters up to which the cells of a plain column are of one width
 _BORDER = 3  # characters that a drawn column takes beside its cells

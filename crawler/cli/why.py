@@ -10,9 +10,9 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.query import Reader
+    from crawler.inspect.query import Reader
+    from crawler.inspect.why import Line
     from crawler.spider import Spider
-    from crawler.why import Line
 
 
 def why(
@@ -32,8 +32,8 @@ def why(
     from crawler import urls as addresses
     from crawler.cli import stores
     from crawler.errors import UsageError
-    from crawler.query import Reader
-    from crawler.why import why as ask
+    from crawler.inspect.query import Reader
+    from crawler.inspect.why import why as ask
 
     try:
         target = addresses.from_cli(url)
@@ -62,7 +62,7 @@ def _spider(reader: Reader, named: str | None) -> tuple[type[Spider] | None, str
     A store is data: what it names is looked up among the spiders in `spiders/`, and no file, module
     or class that it names is imported. Only `--spider` may name one.
     """
-    from crawler.cli.loading import find, shown
+    from crawler.cli.spider_loader import find, shown
     from crawler.errors import SpiderError
     from crawler.spider import SitemapSpider, SiteSpider
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from crawler.clients.api import ApiClient, ApiResponse
     from crawler.clients.downloads import Downloaded, download
-    from crawler.clients.gather import Fetched, fetch_all, fetch_each
+    from crawler.clients.fetch_many import Fetched, fetch_all, fetch_each
     from crawler.clients.paging import Cursor, LinkHeader, NextLink, PageNumber
     from crawler.clients.ratelimit import RateLimit
     from crawler.clients.retrying import Retries
@@ -26,7 +26,7 @@ _HOMES = {
     "Backoff": "websocket",
     "Cursor": "paging",
     "Downloaded": "downloads",
-    "Fetched": "gather",
+    "Fetched": "fetch_many",
     "File": "uploads",
     "LinkHeader": "paging",
     "Message": "websocket",
@@ -39,8 +39,8 @@ _HOMES = {
     "Uploaded": "uploads",
     "WebSocket": "websocket",
     "download": "downloads",
-    "fetch_all": "gather",
-    "fetch_each": "gather",
+    "fetch_all": "fetch_many",
+    "fetch_each": "fetch_many",
     "upload": "uploads",
 }
 

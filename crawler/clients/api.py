@@ -14,12 +14,11 @@ from msgspec import Struct
 from yarl import URL
 
 from crawler import urls
-from crawler.bodies import with_params
-from crawler.clients.caller import Caller, Client
 from crawler.clients.paging import Ask, Paging, items_of
 from crawler.clients.ratelimit import RateLimit
 from crawler.clients.retrying import Retries, persist
-from crawler.config import Config
+from crawler.clients.transport import Caller, Client
+from crawler.config.load import Config
 from crawler.errors import (
     ApiDenied,
     ApiFailed,
@@ -32,7 +31,8 @@ from crawler.errors import (
     FetchError,
     PagingLoop,
 )
-from crawler.page import Response
+from crawler.web.body import with_params
+from crawler.web.page import Response
 
 Params = Mapping[str, Any]
 _SHOWN = 200  # bytes of a body that an error shows

@@ -14,15 +14,15 @@ from pathlib import Path
 import xxhash
 from aiohttp import ClientResponse
 
-from crawler import retry
-from crawler.clients.caller import Caller
-from crawler.clients.part import Part
-from crawler.clients.pull import Progress, Pulled, pull
+from crawler.clients.download_attempt import Progress, Pulled, pull
+from crawler.clients.partial_file import Part
 from crawler.clients.retrying import Retries
-from crawler.config import Config
+from crawler.clients.transport import Caller
+from crawler.config.load import Config
 from crawler.errors import BadFile, FetchError, StoreError, UsageError
-from crawler.filenames import name_for
-from crawler.page import Outcome, Response
+from crawler.http.content_disposition import name_for
+from crawler.politeness import retry
+from crawler.web.page import Outcome, Response
 
 _BLOCK = 1 << 20
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-from crawler.window import Rate, Window
+from crawler.politeness.rate import Rate, Window
 
 Sleep = Callable[[float], Awaitable[object]]
 

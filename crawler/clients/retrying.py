@@ -1,4 +1,4 @@
-"""Trying again: the crawl's own rules (`crawler.retry`), for a client that waits for its answer."""
+"""Trying again by the crawl's own rules (`crawler.politeness.retry`), for a client that waits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from crawler import retry
 from crawler.clients.ratelimit import RateLimit
 from crawler.errors import FetchError
-from crawler.page import Outcome, Response
-from crawler.politeness import retry_after
+from crawler.politeness import retry
+from crawler.politeness.retry_after import retry_after
+from crawler.web.page import Outcome, Response
 
 T = TypeVar("T")
 

@@ -12,13 +12,13 @@ import msgspec
 from yarl import URL
 
 from crawler import urls
-from crawler.clients.caller import Caller, Client
 from crawler.clients.retrying import Retries, persist
-from crawler.config import Config
+from crawler.clients.transport import Caller, Client
+from crawler.config.load import Config
+from crawler.config.secrets import may_leave, revealed
 from crawler.errors import ConfigError, FetchError
-from crawler.page import Outcome, Response
-from crawler.request import Request
-from crawler.secret import may_leave, revealed
+from crawler.web.page import Outcome, Response
+from crawler.web.request import Request
 
 KEY = "SCRAPER_API_KEY"
 BASE = "https://api.scraperapi.com/"

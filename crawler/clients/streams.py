@@ -24,14 +24,15 @@ from typing import Any
 import xxhash
 from yarl import URL
 
-from crawler import retry, urls
-from crawler.callbacks import Collector
+from crawler import urls
 from crawler.clients.websocket import FINISHED, Message, WebSocket, is_lasting
 from crawler.errors import FetchError, SocketClosed
-from crawler.fetcher import Fetcher
-from crawler.page import Outcome, Visit
-from crawler.request import Candidate, Request, Todo
-from crawler.sessions import HandshakeRedirected
+from crawler.http.fetcher import Fetcher
+from crawler.http.sessions import HandshakeRedirected
+from crawler.politeness import retry
+from crawler.spider.collector import Collector
+from crawler.web.page import Outcome, Visit
+from crawler.web.request import Candidate, Request, Todo
 
 _TOGETHER = 0.25  # seconds that a batch waits for more messages after its first
 _STEADY = 60.0  # seconds after which a connection was no failure, however it ends

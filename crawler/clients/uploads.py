@@ -12,11 +12,11 @@ from typing import Any
 
 from aiohttp import FormData, payload
 
-from crawler.clients.caller import Caller
 from crawler.clients.retrying import Retries, persist
-from crawler.config import Config
+from crawler.clients.transport import Caller
+from crawler.config.load import Config
 from crawler.errors import UsageError
-from crawler.page import Response
+from crawler.web.page import Response
 
 Progress = Callable[[int, int], object]
 """Called with the bytes of the files that are sent, and that there are in all."""

@@ -15,12 +15,12 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from crawler.clients.caller import Caller
 from crawler.clients.retrying import Sleep
-from crawler.config import Config
+from crawler.clients.transport import Caller
+from crawler.config.load import Config
 from crawler.errors import FetchError, SocketClosed, UsageError
-from crawler.fetcher import Fetcher
-from crawler.request import Request
+from crawler.http.fetcher import Fetcher
+from crawler.web.request import Request
 
 FINISHED = frozenset({1000})
 """Close codes after which a server has said all (RFC 6455 7.4.1)."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from crawler.callbacks import Collector
-from crawler.config import Engine
-from crawler.page import ScrapedPage, Visit
-from crawler.request import Request
+from crawler.config.load import Engine
 from crawler.spider import Spider
+from crawler.spider.collector import Collector
+from crawler.web.page import ScrapedPage, Visit
+from crawler.web.request import Request
 
 
 class Parser(Protocol):

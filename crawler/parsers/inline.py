@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from crawler import scan
-from crawler.callbacks import Collector
-from crawler.page import Outcome, ScrapedPage, Visit
-from crawler.request import Request
+from crawler.parse import fast_pass
+from crawler.spider.collector import Collector
+from crawler.web.page import Outcome, ScrapedPage, Visit
+from crawler.web.request import Request
 
 
 class Inline:
@@ -28,7 +28,7 @@ class Inline:
     async def parse(self, visit: Visit, page: ScrapedPage, request: Request) -> None:
         """See `Parser.parse`."""
         if page.response.is_html:
-            if len(page.body) < scan.LARGE:
+            if len(page.body) < fast_pass.LARGE:
                 await self._collector.follow(visit, page)
             elif not await self._read_large(visit, page):
                 return
@@ -54,4 +54,4 @@ class Inline:
         """Scan a large page, on a thread that gives up by itself once the time is over."""
         until = time.monotonic() + self._timeout
         xml = page.response.is_xml
-        page.found = scan.scan(page.html, lambda: time.monotonic() > until, xml=xml)
+        page.found = fast_pass.scan(page.html, lambda: time.monotonic() > until, xml=xml)

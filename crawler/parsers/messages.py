@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler.items import Table
-from crawler.request import Candidate, Todo
+from crawler.web.request import Candidate, Todo
 
 LENGTH = struct.Struct(">I")
 

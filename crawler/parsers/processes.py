@@ -17,16 +17,16 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from crawler.callbacks import Collector
-from crawler.config import Engine
+from crawler.config.load import Engine
 from crawler.errors import SpiderError
 from crawler.items import Record
-from crawler.page import Outcome, Response, ScrapedPage, Visit
+from crawler.parse.fast_pass import Scan
 from crawler.parsers.messages import LENGTH, Answer, Started, Task, pack
 from crawler.parsers.recipe import recipe_of
-from crawler.request import Request
-from crawler.scan import Scan
 from crawler.spider import Spider
+from crawler.spider.collector import Collector
+from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.request import Request
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop());"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.config import Engine
+from crawler.config.load import Engine
 from crawler.errors import SpiderError
 from crawler.parsers.messages import Recipe
 from crawler.spider import Spider

@@ -20,14 +20,14 @@ from typing import BinaryIO
 import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from crawler.callbacks import Collector
 from crawler.items import Table
-from crawler.page import Outcome, Response, ScrapedPage, Visit
+from crawler.links.rules import Linker
 from crawler.parsers.messages import LENGTH, Answer, Recipe, Started, Task, pack
 from crawler.parsers.recipe import spider_of
-from crawler.request import Candidate, from_todo
-from crawler.rules import Linker
-from crawler.scope import Scope
+from crawler.spider.collector import Collector
+from crawler.urls.scope import Scope
+from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.request import Candidate, from_todo
 
 _LAST_WORDS = 5.0  # seconds that a page in work gets once the pipe has ended
 

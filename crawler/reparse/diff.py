@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from crawler.query import Reader
+from crawler.inspect.query import Reader
 from crawler.reparse.replay import Parsed
 from crawler.store.items import ItemTables
 from crawler.store.rows import to_json

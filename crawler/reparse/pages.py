@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from crawler.errors import QueryError
-from crawler.query import Reader
+from crawler.inspect.query import Reader
 from crawler.store.rows import to_json
 
 CHUNK, CHUNK_BYTES = 100, 1_000_000

@@ -11,14 +11,14 @@ import xxhash
 import zstandard
 from multidict import CIMultiDict
 
-from crawler.calls import Calls
+from crawler.inspect.query import Reader
 from crawler.items import Record
-from crawler.page import Outcome, Response, ScrapedPage, Visit
-from crawler.query import Reader
 from crawler.reparse.pages import Pages, Stored, read
-from crawler.request import Request, Todo, from_todo
 from crawler.spider import Spider
+from crawler.spider.invoke import Calls
 from crawler.store.rows import unpack
+from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.request import Request, Todo, from_todo
 
 if TYPE_CHECKING:
     import asyncio

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crawler.errors import CrawlerError
-from crawler.query import Reader
+from crawler.inspect.query import Reader
 from crawler.reparse.diff import Diff, compare
 from crawler.reparse.pages import Chosen, Pages
 from crawler.reparse.replay import Parsed, Replay

@@ -8,8 +8,8 @@ from crawler.items import Record
 from crawler.reparse.replay import Parsed
 from crawler.store.item_sql import Rows
 from crawler.store.items import QUERY, ItemTables, Told
+from crawler.store.requeue import Claimed
 from crawler.store.rows import to_json
-from crawler.store.upkeep import Claimed
 
 _IDS = "(SELECT value FROM json_each(?))"
 

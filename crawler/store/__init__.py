@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from crawler.config import Revisit
-from crawler.page import Visit
-from crawler.pattern_note import Note
-from crawler.request import Candidate, Todo
-from crawler.storefile import file_of
+from crawler.config.load import Revisit
+from crawler.store.address import file_of
+from crawler.web.page import Visit
+from crawler.web.pattern_note import Note
+from crawler.web.request import Candidate, Todo
 
 _REVISIT = Revisit()
 

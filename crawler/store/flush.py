@@ -13,9 +13,6 @@ import aiosqlite
 
 from crawler.errors import StoreError
 from crawler.items import Record
-from crawler.page import Visit
-from crawler.request import EARLY, FIRST, REVISIT, Candidate, Todo
-from crawler.stats import Stats
 from crawler.store import (
     Arrival,
     Batch,
@@ -23,7 +20,7 @@ from crawler.store import (
     HostRow,
     Keep,
     cookies,
-    novelties,
+    fingerprints,
     revisits,
     texts,
 )
@@ -42,6 +39,9 @@ from crawler.store.rows import (
     to_json,
 )
 from crawler.store.tally import Tally
+from crawler.web.page import Visit
+from crawler.web.request import EARLY, FIRST, REVISIT, Candidate, Todo
+from crawler.web.stats import Stats
 
 HOSTS = "SELECT host_id, name, pending, next_at, delay, failures, pages FROM hosts"
 _SLICE = 4000  # candidates that one statement takes: the loop stands still for about 8 ms
@@ -253,7 +253,7 @@ class Flush:
         if self._keep.bodies:
             await self._insert_bodies(ended)
         await texts.insert(self._db, ended)
-        await novelties.insert(self._db, ended)
+        await fingerprints.insert(self._db, ended)
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
 

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import aiosqlite
 import zstandard
 
-from crawler.charset import decode
-from crawler.config import Revisit
-from crawler.kinds import is_stream
-from crawler.outcome import Outcome, having
-from crawler.page import Visit
-from crawler.readable import text_of
+from crawler.config.load import Revisit
+from crawler.parse.charset import decode
+from crawler.parse.text import text_of
 from crawler.store import Keep
 from crawler.store.rows import clean, content_hash_of, iso, to_json, unpack
+from crawler.web.download_stream import is_stream
+from crawler.web.outcome import Outcome, having
+from crawler.web.page import Visit
 
 _GONE, STORED = having("gone"), having("stored")
 _NEWS = ("changed", "touched", "gone", "redirected")  # of which the version before is kept

@@ -12,8 +12,8 @@ import msgspec
 import xxhash
 import zstandard
 
-from crawler.bodies import shown
-from crawler.page import Visit
+from crawler.web.body import shown
+from crawler.web.page import Visit
 
 PAGE_COLUMNS = (
     *("page_id", "url", "title", "status", "outcome", "depth", "fetched_at", "elapsed"),

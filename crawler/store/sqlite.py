@@ -20,9 +20,6 @@ import aiosqlite
 import msgspec
 
 from crawler.errors import StoreRefused
-from crawler.outcome import names
-from crawler.pattern_note import Note
-from crawler.request import Todo
 from crawler.store import (
     Batch,
     Committed,
@@ -32,19 +29,22 @@ from crawler.store import (
     RobotsRow,
     State,
     cookies,
-    novelties,
+    fingerprints,
 )
-from crawler.store.causes import named
+from crawler.store.address import StoreFile, make_private
 from crawler.store.claim import Claim
 from crawler.store.flush import HOSTS, Flush
+from crawler.store.requeue import END_RECRAWL
 from crawler.store.rows import (
     iso,
 )
 from crawler.store.schema import migrate
-from crawler.store.upkeep import END_RECRAWL
+from crawler.store.sqlite_errors import named
 from crawler.store.wal import Log
-from crawler.storefile import StoreFile, make_private
 from crawler.version import __version__
+from crawler.web.outcome import names
+from crawler.web.pattern_note import Note
+from crawler.web.request import Todo
 
 _WAL_PAGES = 12_000  # 48 MB: what many flushes change is copied into the file once
 _CACHE = (16_000, 64_000)  # KB of the file in memory: at first, and with millions of URLs
@@ -255,17 +255,17 @@ class SqliteStore:
     async def simhashes(self, limit: int) -> list[tuple[int, str]]:
         """Give the simhashes of the last texts that were new, and their URLs, the oldest first."""
         with self._named_errors():
-            return await novelties.simhashes(self._db, limit)
+            return await fingerprints.simhashes(self._db, limit)
 
     async def endless(self) -> list[str]:
         """Give the patterns of URLs that were found endless."""
         with self._named_errors():
-            return await novelties.endless(self._db)
+            return await fingerprints.endless(self._db)
 
     async def patterns(self, limit: int, most_texts: int) -> list[tuple[Note, dict[int, int]]]:
         """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
         with self._named_errors():
-            return await novelties.patterns(self._db, limit, most_texts)
+            return await fingerprints.patterns(self._db, limit, most_texts)
 
     async def seed_redirects(self) -> list[str]:
         """Give the URLs to which seeds have redirected."""

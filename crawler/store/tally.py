@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from crawler import outcome
-from crawler.page import Visit
-from crawler.stats import Stats
 from crawler.store import Batch
 from crawler.store.items import Told
 from crawler.store.revisits import Known
+from crawler.web import outcome
+from crawler.web.page import Visit
+from crawler.web.stats import Stats
 
 _STORED = outcome.having("stored")
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from crawler import outcome
+from crawler.web import outcome
 
 _FILE = Path(__file__).parent / "views.sql"
 _VIEW = re.compile(r"^CREATE VIEW (\w+) AS\n.*?(?=;$)", re.MULTILINE | re.DOTALL)

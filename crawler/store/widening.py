@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from crawler.columns import Kind, exact_digits, json_of, wider
 from crawler.items import RESERVED
+from crawler.items.columns import Kind, exact_digits, json_of, wider
 from crawler.store.item_sql import (
     ORIGIN,
     Shape,

@@ -9,9 +9,9 @@ from typing import Any
 from fault_server import FaultServer, Wire, page, says
 from fault_story import QUICK, Visitor, crawl, merged, plays
 from stub_names import names, only_loopback
-from test_faults_hosts import redirect
 
 from crawler import Crawler
+from tests.faults.test_faults_hosts import redirect
 
 PUBLIC, INNER = "93.184.216.34", "127.0.0.1"
 ANYWHERE = {"engine": {"scope": "any"}, "fetch": {"retries": 3, "dns_cache": 0}}

@@ -13,9 +13,9 @@ from fault_server import FaultServer, Wire, page, says
 from fault_story import QUICK, Visitor, crawl, merged, plays
 
 from crawler import Crawler
-from crawler.page import Visit
 from crawler.store import Committed
-from crawler.store.upkeep import retry
+from crawler.store.requeue import retry
+from crawler.web.page import Visit
 
 LIMIT = 8  # failures in a row, in these stories
 GIVES_UP: dict[str, dict[str, Any]] = {"politeness": {"give_up_after": LIMIT}}

@@ -171,7 +171,7 @@ async def test_too_few_file_descriptors_make_requests_wait_and_lose_no_page(
     async with FaultServer() as server:
         server.at("*", slow)
         store = str(tmp_path / "a.db")
-        arguments = [str(Path(__file__).parent), server.url("/"), store]
+        arguments = [str(Path(__file__).parents[1] / "support"), server.url("/"), store]
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", FEW_FILES), *arguments, stdout=subprocess.PIPE
         )

@@ -10,8 +10,8 @@ from fault_server import FaultServer, Wire, page, says
 from fault_story import QUICK, Visitor, crawl, merged, plays
 
 from crawler import Crawler
-from crawler.jars import Jars
-from crawler.request import Request
+from crawler.http.cookies import Jars
+from crawler.web.request import Request
 
 
 def redirect(to: str | bytes, *, head: bytes = b"", status: bytes = b"302 Found") -> bytes:

@@ -4,17 +4,20 @@ import ast
 import re
 from pathlib import Path
 
-import test_faults_addresses
-import test_faults_breaker
-import test_faults_clock
-import test_faults_crawl
-import test_faults_hosts
-import test_faults_names
-import test_faults_proxies
-import test_faults_queue
-import test_faults_tls
-import test_faults_wire
 from fault_story import PLAYED
+
+from tests.faults import (
+    test_faults_addresses,
+    test_faults_breaker,
+    test_faults_clock,
+    test_faults_crawl,
+    test_faults_hosts,
+    test_faults_names,
+    test_faults_proxies,
+    test_faults_queue,
+    test_faults_tls,
+    test_faults_wire,
+)
 
 TESTS = Path(__file__).parent.parent
 PAGE = (TESTS.parent / "docs" / "faults.md").read_text(encoding="utf-8")

@@ -14,11 +14,11 @@ import trustme
 from fault_server import FaultServer, Wire, page, says
 from fault_story import crawl, plays
 
-from crawler.config import Fetch
+from crawler.config.load import Fetch
 from crawler.errors import FetchError
-from crawler.fetcher import Fetcher
-from crawler.guard import Guard
-from crawler.request import Request
+from crawler.http.address_guard import Guard
+from crawler.http.fetcher import Fetcher
+from crawler.web.request import Request
 
 # ---------------------------------------------------------------- robots.txt
 

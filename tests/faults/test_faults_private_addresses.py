@@ -14,7 +14,7 @@ from fault_story import QUICK, merged
 from stub_names import names, only_loopback
 
 from crawler import Crawler, Download, ScrapedPage, Spider, Stream
-from crawler.cli.looking import look
+from crawler.cli.probe import look
 from crawler.clients import (
     ApiClient,
     LinkHeader,
@@ -26,12 +26,12 @@ from crawler.clients import (
     fetch_all,
     upload,
 )
-from crawler.config import Config
+from crawler.config.load import Config
+from crawler.engine.robots_gate import robots_of
 from crawler.errors import CrawlerError
-from crawler.fetcher import Fetcher
-from crawler.gate import robots_of
-from crawler.guard import Guard
-from crawler.query import Reader
+from crawler.http.address_guard import Guard
+from crawler.http.fetcher import Fetcher
+from crawler.inspect.query import Reader
 
 # Every name under .example is the stub's; the rest are literals as a server may write them.
 STUB = {

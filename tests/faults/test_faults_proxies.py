@@ -1,17 +1,15 @@
 """Faults of proxies, told as stories: one of two fails, and nothing of it is the site's."""
 
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from fault_server import FaultServer, Wire, page, says
 from fault_story import Ended, crawl, plays
-from test_faults_tls import Authority
 
-sys.path.append(str(Path(__file__).parent.parent))
-from test_proxies import proxy
+from tests.faults.test_faults_tls import Authority
+from tests.http.test_proxies import proxy
 
 ERROR = b"<title>Proxy error</title><a href=http://site.example/of-the-proxy>why</a>"
 SITE = says(page(b"<title>Site</title>"), keep=True)

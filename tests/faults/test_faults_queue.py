@@ -10,7 +10,7 @@ from fault_server import FaultServer, page, says
 from fault_story import QUICK, Visitor, merged, plays
 
 from crawler import Crawler
-from crawler.workbench import Room
+from crawler.frontier.host_queue import Room
 
 QUEUED = 500_000
 QUEUE = """

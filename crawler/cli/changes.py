@@ -1,0 +1,63 @@
+"""`crawler changes`: what later visits found otherwise."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from crawler.cli import options
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def changes(
+    since: Annotated[
+        str, typer.Option(help="A time (ISO 8601), or how long ago: 30m, 12h, 7d.")
+    ] = "7d",
+    kind: Annotated[
+        str | None, typer.Option(help="new, changed, touched, redirected, gone, back, failed.")
+    ] = None,
+    store: options.Seen = None,
+    json: options.Json = False,
+) -> None:
+    """List what later visits found new, changed or gone.
+
+    Example: crawler changes --since 2d --store quotes
+    """
+    from crawler.cli import stores
+    from crawler.cli.table import write_table
+    from crawler.export import stream
+    from crawler.export.formats import Wish
+    from crawler.inspect.query import Reader
+
+    condition = " AND kind = ?" if kind else ""
+    values = (_time(since), *([kind] if kind else []))
+    with Reader(stores.find(store)) as reader:
+        rows = reader.query(
+            "SELECT at, kind, url, status_before, status, title_before, title, redirect_to"
+            f" FROM changes WHERE at >= ?{condition} ORDER BY change_id",
+            values,
+        )
+        if json:
+            stream(rows, "jsonl", sys.stdout.buffer, Wish())
+            sys.stdout.buffer.flush()
+        else:
+            write_table(rows, sys.stdout, "with --json, or in a pipe")
+
+
+def _time(text: str) -> str:
+    """Give a moment as the store writes it; UsageError for what is none."""
+    from crawler.errors import UsageError
+    from crawler.store.rows import iso
+
+    if text[-1:] in _UNITS and text[:-1].isdigit():
+        ago = timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+        return iso((datetime.now(UTC) - ago).timestamp())
+    try:
+        made = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--since {text}: write a time like 2026-01-31, or 12h, 7d") from None
+    return iso((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp())

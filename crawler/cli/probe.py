@@ -1,0 +1,120 @@
+"""Fetch one URL without a crawl, as a crawl would: robots.txt, redirects, the address guard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crawler import urls
+from crawler.config.load import Config
+from crawler.engine.robots_gate import overrides_of, robots_of
+from crawler.errors import FetchError
+from crawler.http.address_guard import Guard
+from crawler.http.fetcher import Fetcher
+from crawler.politeness import retry
+from crawler.robots import Robots
+from crawler.web import redirects
+from crawler.web.outcome import Outcome
+from crawler.web.page import Response, ScrapedPage
+from crawler.web.request import Request
+from crawler.web.walls import wall_of
+
+
+@dataclass(slots=True)
+class Hop:
+    """One request of the way: how it ended, and what robots.txt says of it."""
+
+    url: str
+    outcome: Outcome
+    status: int | None = None
+    allowed: bool = True
+    rule: str = ""
+    error: str = ""
+    elapsed: float = 0.0
+
+
+@dataclass(slots=True)
+class Look:
+    """The way from a URL to its page; `page` None where there is none."""
+
+    hops: list[Hop] = field(default_factory=list)
+    page: ScrapedPage | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+        return self.hops[-1].outcome
+
+
+async def look(url: str, config: Config) -> Look:
+    """Fetch a canonical URL and follow its redirects; what robots.txt denies is still fetched."""
+    guard = Guard(allow_private=config.fetch.allow_private)
+    guard.name(url)
+    async with Fetcher(
+        config.fetch, agent=config.agent, guard=guard, connections=2, config=config
+    ) as fetcher:
+        found = Look()
+        request: Request | None = Request(url)
+        while request is not None:
+            request = await _step(found, request, fetcher, config)
+        return found
+
+
+async def _step(found: Look, request: Request, fetcher: Fetcher, config: Config) -> Request | None:
+    """Add one hop, and give the request to which it redirects."""
+    hop = Hop(request.url, Outcome.OK)
+    found.hops.append(hop)
+    await _ask_robots(hop, fetcher, config)
+    try:
+        response = await fetcher.fetch(request)
+    except FetchError as error:
+        hop.outcome, hop.error = Outcome(error.outcome), str(error)
+        return None
+    hop.status, hop.elapsed = response.status, response.elapsed
+    hop.outcome = retry.outcome_of(response.status)
+    following = _following(request, response, hop, config.fetch.max_redirects)
+    if following is None and hop.outcome is not Outcome.TOO_MANY_REDIRECTS:
+        found.page = ScrapedPage(response, request)
+        _look_for_wall(hop, found.page, config)
+    return following
+
+
+def _look_for_wall(hop: Hop, page: ScrapedPage, config: Config) -> None:
+    wall = wall_of(page) if config.fetch.walls == "refuse" else None
+    if wall is not None:
+        hop.error = f"wall: {wall}"
+        hop.outcome = Outcome.WALLED if hop.outcome is Outcome.OK else hop.outcome
+
+
+def _following(request: Request, response: Response, hop: Hop, most: int) -> Request | None:
+    try:
+        found = redirects.following(request, response.status, response.headers, most=most)
+    except FetchError as error:
+        hop.outcome, hop.error = Outcome(error.outcome), str(error)
+        return None
+    if found is None and hop.outcome is Outcome.REDIRECT:
+        hop.outcome, hop.error = Outcome.BAD_REDIRECT, "a redirect without a Location"
+    return found
+
+
+async def _ask_robots(hop: Hop, fetcher: Fetcher, config: Config) -> None:
+    if not config.politeness.robots:
+        return
+    host, agent = urls.host_of(hop.url), config.politeness.user_agent
+    own = overrides_of(config.politeness.robots_override).get(host)
+    if own is not None:
+        hop.allowed, line, text = Robots.parse(own).explain(hop.url, agent)
+        hop.rule = f"line {line}: {text}" if line is not None else "no rule"
+        hop.rule += ", robots_override"
+        return
+    try:
+        answer = await robots_of(host, fetcher)
+    except FetchError as error:
+        answer_status, reason = 0, str(error)
+    else:
+        answer_status, reason = answer.status, f"answered {answer.status}"
+    if answer_status >= 500 or answer_status in (0, 429):  # RFC 9309 2.3.1.4: complete disallow
+        hop.allowed, hop.rule = False, f"unreachable, {reason}"
+        return
+    rules = Robots.parse(answer.body if answer.status < 300 else b"")
+    hop.allowed, line, text = rules.explain(hop.url, agent)
+    hop.rule = f"line {line}: {text}" if line is not None else f"no rule ({answer.status})"

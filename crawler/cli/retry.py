@@ -1,0 +1,41 @@
+"""`crawler retry`: queue failed requests again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crawler.cli import options
+
+
+def retry(
+    where: Annotated[
+        str, typer.Option(help="SQL over pages and host, as in \"outcome = 'timeout'\".")
+    ] = "",
+    store: options.Seen = None,
+) -> None:
+    """Queue failed requests again.
+
+    Nothing that failed is ever forgotten.
+
+    Example: crawler retry --where "status = 503 AND host LIKE '%example.com%'"
+    """
+    from crawler.cli import stores
+    from crawler.store import requeue
+
+    path = stores.find(store)
+    check(path, where)
+    number = requeue.retry(path, where)
+    print(f"{number:,} requests queued again in {path}; go on with `crawler run` or `crawl`")
+
+
+def check(path: Path, where: str) -> None:
+    """Run a condition over no page: QueryError says where a mistake is and what is near."""
+    from crawler.inspect.query import Reader
+
+    if where:
+        with Reader(path) as reader:
+            hosts = "(SELECT host_id, name AS host FROM hosts)"
+            reader.query(f"SELECT 1 FROM pages JOIN {hosts} USING (host_id) WHERE {where} LIMIT 0")

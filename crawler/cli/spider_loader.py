@@ -1,0 +1,277 @@
+"""From what a user types to a spider: by its name in `spiders/`, as module:Class, as a file."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from crawler.errors import SpiderError
+from crawler.spider.arguments import filled, refuse_other
+
+if TYPE_CHECKING:
+    from crawler.spider import Spider
+
+SPIDERS = Path("spiders")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A spider as its file shows it, without running the file; `problem` where it is broken."""
+
+    name: str
+    file: Path
+    about: str = ""
+    problem: str = ""
+
+
+def load(
+    text: str, arguments: list[str], *, store: str | Path | None = None, resume: bool = False
+) -> Spider:
+    """Give the spider that `text` names, made with the `-a` arguments.
+
+    With `resume` those of its crawl count for what is not given; `store` is by default that of its
+    name. SpiderError names the nearest spider, the file and line that does not load, or the
+    argument that is not the crawl's.
+    """
+    kind = find(text)
+    given = dict(_argument(argument) for argument in arguments)
+    path = Path(store) if store is not None else Path("data") / f"{kind.name}.db"
+    stored = _arguments_of(path, kind.name) if resume else None
+    try:
+        spider = kind(**(filled(kind, given, stored) if stored is not None else given))
+    except TypeError as error:
+        raise SpiderError(f"{text}: {error}; give it with -a name=value") from None
+    if stored is not None:
+        refuse_other(spider, stored, str(path))
+    return spider
+
+
+def _arguments_of(path: Path, name: str) -> str | None:
+    """Return the arguments that a spider's crawl keeps, None where there is none yet."""
+    if not path.is_file():
+        return None
+    from crawler.errors import QueryError, StoreRefused
+    from crawler.inspect.query import Reader
+
+    try:
+        with Reader(path) as reader:
+            values = dict(reader.query("SELECT key, value FROM crawl").rows)
+            begun = [*reader.query("SELECT 1 FROM seen LIMIT 1").rows]
+    except (QueryError, StoreRefused):
+        return None  # no store at all, which the crawl itself will say
+    return values.get("arguments") if begun and values.get("spider") == name else None
+
+
+def find(text: str) -> type[Spider]:
+    """Give the class that `text` names: a spider's name, `module:Class`, or a file."""
+    module, colon, name = text.rpartition(":")
+    if not colon:
+        module, name = text, ""
+    if module.endswith(".py"):
+        return _only(_run_file(Path(module)), name, module)
+    if colon:
+        return _only(_import(module), name, module)
+    return _named(text)
+
+
+def shown(name: str) -> type[Spider]:
+    """Return the spider whose name a file in `spiders/` shows; no other file is run.
+
+    For names that are data: a path, a module or a computed name is unknown here. SpiderError then.
+    """
+    files = [known.file for known in survey() if known.name == name and not known.problem]
+    for kind in _kinds(_run_file(files[0])) if files else ():
+        if kind.name == name:
+            return kind
+    raise SpiderError(f"no file in {SPIDERS}/ shows a spider {name!r}")
+
+
+def survey() -> list[Found]:
+    """Read every file of `spiders/`, without running it, and give the spiders in it by name."""
+    found = [spider for file in _files() for spider in _read(file)]
+    return sorted(found, key=lambda spider: spider.name)
+
+
+# ---------------------------------------------------------------- by name
+
+
+def _named(name: str) -> type[Spider]:
+    spiders = survey()
+    # The file that shows the name comes first; a name that is computed needs all of them run.
+    shown = [spider.file for spider in spiders if spider.name == name]
+    rest = [file for file in _files() if file not in shown]
+    broken: list[SpiderError] = []
+    for file in dict.fromkeys(shown + rest):
+        try:
+            for kind in _kinds(_run_file(file)):
+                if kind.name == name:
+                    return kind
+        except SpiderError as error:
+            if file in shown or file.stem == name:
+                raise
+            broken.append(error)
+    raise SpiderError(_unknown(name, [spider.name for spider in spiders if not spider.problem]))
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    if near:
+        return f"there is no spider {name!r}; did you mean {near[0]!r}?"
+    if known:
+        return f"there is no spider {name!r}; there are: {', '.join(known)}"
+    return (
+        f"there is no spider {name!r}, and none at all in {SPIDERS}/;"
+        f" make one with `crawler new {name}`"
+    )
+
+
+def _files() -> list[Path]:
+    return sorted(file for file in SPIDERS.glob("*.py") if not file.name.startswith("_"))
+
+
+def _read(file: Path) -> Iterator[Found]:
+    """Yield the classes of a file that have bases and a literal `name`."""
+    try:
+        tree = ast.parse(file.read_bytes(), filename=str(file))
+    except SyntaxError as error:
+        yield Found(file.stem, file, problem=_located(file, error.lineno, error))
+        return
+    except (OSError, ValueError) as error:
+        yield Found(file.stem, file, problem=f"{file}: {error}")
+        return
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.bases:
+            name = _literal_name(node)
+            if name:
+                yield Found(name, file, (ast.get_docstring(node) or "").partition("\n")[0])
+
+
+def _literal_name(node: ast.ClassDef) -> str | None:
+    for statement in node.body:
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        else:
+            continue
+        value = statement.value
+        named = any(isinstance(target, ast.Name) and target.id == "name" for target in targets)
+        if named and isinstance(value, ast.Constant) and isinstance(value.value, str):
+            return value.value
+    return None
+
+
+# ---------------------------------------------------------------- running a file
+
+
+def _run_file(file: Path) -> ModuleType:
+    """Run a spider's file as a module; its neighbours and the working directory can be imported."""
+    if not file.is_file():
+        raise SpiderError(f"{file}: there is no such file")
+    for folder in (str(file.parent.absolute()), str(Path.cwd())):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(f"spiders.{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses and pydantic look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the user's code may raise anything
+        del sys.modules[module.__name__]
+        raise SpiderError(_broken(file, error)) from None
+    return module
+
+
+def _import(name: str) -> ModuleType:
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name + ".").startswith(error.name + "."):
+            raise SpiderError(f"there is no module {name!r}; write module:Class") from None
+        raise SpiderError(_broken(None, error)) from None
+    except Exception as error:  # as above
+        raise SpiderError(_broken(None, error)) from None
+
+
+def _broken(file: Path | None, error: Exception) -> str:
+    """Say in one line what a spider's file raised, and in which line of which file."""
+    if isinstance(error, SyntaxError):
+        return _located(Path(error.filename or file or ""), error.lineno, error)
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and Path(frame.filename) != Path(__file__)
+    ]
+    own = [frame for frame in frames if file is not None and Path(frame.filename) == file]
+    if not frames:
+        return f"{file}: {type(error).__name__}: {error}"
+    frame = (own or frames)[-1]
+    return _located(Path(frame.filename), frame.lineno, error)
+
+
+def _located(file: Path, line: int | None, error: Exception) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{_short(file)}:{line}: {type(error).__name__}: {text}"
+
+
+def _short(file: Path) -> Path:
+    try:
+        return file.absolute().relative_to(Path.cwd())
+    except ValueError:
+        return file
+
+
+def _kinds(module: ModuleType) -> list[type[Spider]]:
+    """Give the spiders that a module defines itself."""
+    from crawler.spider import Spider
+
+    return [
+        kind
+        for kind in vars(module).values()
+        if inspect.isclass(kind)
+        and issubclass(kind, Spider)
+        and kind.__module__ == module.__name__
+        and kind.name
+    ]
+
+
+def _only(module: ModuleType, name: str, shown: str) -> type[Spider]:
+    """Give the class `name` of a module, or its only spider."""
+    from crawler.spider import Spider
+
+    kinds = _kinds(module)
+    if name:
+        kind = getattr(module, name, None) or next((k for k in kinds if k.name == name), None)
+        if inspect.isclass(kind) and issubclass(kind, Spider):
+            return kind
+        names = [kind.__name__ for kind in kinds]
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.4) or names[:1]
+        hint = f"; did you mean {shown}:{near[0]}?" if near else ""
+        raise SpiderError(f"{shown} has no spider {name!r}{hint}")
+    if len(kinds) == 1:
+        return kinds[0]
+    if not kinds:
+        raise SpiderError(f"{shown} defines no Spider with a name")
+    raise SpiderError(f"{shown} has several spiders; write {shown}:{kinds[0].__name__}")
+
+
+def _argument(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise SpiderError(f"-a {text}: write it as name=value, like -a base=https://example.com/")
+    return name, value

@@ -1,0 +1,148 @@
+"""fetch_all and fetch_each: many URLs at once, an error per URL as a value."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+
+from crawler.clients.retrying import Retries, persist
+from crawler.clients.transport import Caller
+from crawler.config.load import Config
+from crawler.errors import BadUrl, CrawlerError, FetchError, UsageError
+from crawler.web.page import Response
+
+
+class Fetched(Struct, frozen=True):
+    """What became of one URL: a response (of any status) or an error, never both.
+
+    `place` is its index in the input. `outcome` is None where there is a response.
+    """
+
+    place: int
+    url: str
+    response: Response | None = None
+    error: CrawlerError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a response and its status is 2xx."""
+        return self.response is not None and 200 <= self.response.status < 300
+
+    @property
+    def outcome(self) -> str | None:
+        """How it failed, as in `page.Outcome`; bad_url for a text that is none."""
+        if self.error is None:
+            return None
+        return self.error.outcome if isinstance(self.error, FetchError) else "bad_url"
+
+
+async def fetch_all(
+    urls: Iterable[str],
+    *,
+    concurrency: int = 20,
+    retries: int | Retries = 2,
+    headers: Mapping[str, str] | None = None,
+    config: Config | None = None,
+) -> list[Fetched]:
+    """Fetch every URL and give the results in the order of the input; redirects are followed.
+
+    At most `concurrency` are in flight. Nothing that a URL or its server does is raised;
+    UsageError for a single text in place of several, or a concurrency below 1.
+    """
+    policy = retries if isinstance(retries, Retries) else Retries(retries)
+    waiting = _waiting(urls, concurrency)
+    found: list[Fetched] = []
+    async with Caller(config, connections=concurrency) as caller:
+
+        async def work() -> None:
+            for place, url in waiting:
+                found.append(await _fetched(caller, place, url, policy, headers))
+
+        async with _at_work(work, concurrency) as workers:
+            await asyncio.gather(*workers)
+    return sorted(found, key=lambda result: result.place)
+
+
+async def fetch_each(
+    urls: Iterable[str],
+    *,
+    concurrency: int = 20,
+    retries: int | Retries = 2,
+    headers: Mapping[str, str] | None = None,
+    config: Config | None = None,
+) -> AsyncGenerator[Fetched, None]:
+    """Fetch as `fetch_all` does, and yield each result as it comes.
+
+    `urls` may be endless: it is read as workers get free, and they wait for slow readers.
+    """
+    policy = retries if isinstance(retries, Retries) else Retries(retries)
+    waiting = _waiting(urls, concurrency)
+    done: asyncio.Queue[Fetched | None] = asyncio.Queue(concurrency)
+    async with Caller(config, connections=concurrency) as caller:
+
+        async def work() -> None:
+            for place, url in waiting:
+                await done.put(await _fetched(caller, place, url, policy, headers))
+
+        async with _at_work(work, concurrency) as workers:
+            closing = asyncio.create_task(_close(workers, done))
+            try:
+                while (result := await done.get()) is not None:
+                    yield result
+                await asyncio.gather(*workers)  # raises what the iterable of URLs raised
+            finally:
+                closing.cancel()
+
+
+def _waiting(urls: Iterable[str], concurrency: int) -> Iterator[tuple[int, str]]:
+    """Give the URLs with their places; UsageError for what would fetch nothing, or letters."""
+    if isinstance(urls, str):
+        raise UsageError(f"give a list of URLs; of one it is [{urls!r:.80}]")
+    if concurrency < 1:
+        raise UsageError(f"a concurrency of {concurrency} fetches nothing; give 1 or more")
+    return enumerate(urls)
+
+
+@asynccontextmanager
+async def _at_work(
+    work: Callable[[], Coroutine[Any, Any, None]], number: int
+) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Run workers, and end those that are left.
+
+    No TaskGroup: it would wrap what the URLs raise, and the GeneratorExit of who leaves early.
+    """
+    workers = [asyncio.create_task(work()) for _ in range(number)]
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def _fetched(
+    caller: Caller, place: int, url: str, retries: Retries, headers: Mapping[str, str] | None
+) -> Fetched:
+    fetch = partial(caller.fetch, "GET", url, headers=headers)
+    try:
+        return Fetched(place, url, await persist(fetch, retries))
+    except (FetchError, BadUrl) as error:
+        return Fetched(place, url, error=error)
+
+
+async def _close(workers: list[asyncio.Task[None]], done: asyncio.Queue[Fetched | None]) -> None:
+    await asyncio.wait(workers)
+    await done.put(None)

@@ -1,0 +1,1 @@
+"""Configuration: the sections and their keys, and where values come from."""

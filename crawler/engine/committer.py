@@ -1,0 +1,254 @@
+"""The committer: the one task that writes. Group commit, and loading what the frontier asks for.
+
+Everything that touches the store happens here in turn, so a load never races a commit. Nothing is
+shown to the outside before `store.commit` has returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from crawler import urls
+from crawler.frontier import Frontier
+from crawler.store import Batch, Committed, CookieRow, HostRow, RobotsRow, Store
+from crawler.web.page import Visit
+from crawler.web.request import Candidate, Todo
+
+_SLICE = 4000  # requests shown to the frontier at once: about 4 ms
+_LOADS = 64  # hosts loaded between two looks at what is to commit
+_LOOK = 2.0  # seconds between two looks whether the store is still there
+_BYTES = 32 << 20  # bytes of uncommitted bodies that are a flush, however few visits they are
+
+
+class Committer:
+    """Collects visits and commits them together, `interval` seconds or `size` visits at a time.
+
+    It does not wait that long when the frontier has nothing left in memory: then the links of what
+    was just fetched are what the workers wait for.
+    """
+
+    def __init__(self, store: Store, frontier: Frontier, *, interval: float, size: int) -> None:
+        self._store, self._frontier = store, frontier
+        self._interval, self._size = interval, size
+        self._batch = Batch()
+        self._bytes = 0  # of the bodies in it
+        self._due = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._open = asyncio.Event()
+        self._open.set()
+        self._closing = False
+        self._turn = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._cursor, self._unloaded, self._skipped = 0, True, False
+        self.on_commit: list[Callable[[list[Visit], Committed], None]] = []
+        self.changed_cookies: Callable[[], list[CookieRow]] = list
+        frontier.starved = self._hurry
+
+    # ------------------------------------------------------------ what the engine calls
+
+    async def put(self, visit: Visit) -> None:
+        """Hand a visit over; waits while two flushes' worth of them are uncommitted."""
+        while not (self._room.is_set() and self._open.is_set()):
+            await self._open.wait()
+            await self._room.wait()
+        self._batch.visits.append(visit)
+        if visit.response is not None:
+            self._bytes += len(visit.response.body)
+        self._note()
+
+    def put_robots(self, row: RobotsRow) -> None:
+        """Hand a host's robots.txt over."""
+        self._batch.robots.append(row)
+        self._note()
+
+    def put_seed(self, candidate: Candidate) -> None:
+        """Hand a start request over; it is crawled soon, even where the next one takes long."""
+        self._batch.seeds.append(candidate)
+        self._note()
+
+    async def put_seeded(self, scope: Sequence[str] = ()) -> None:
+        """Mark the crawl as seeded, in the commit that holds the last start requests.
+
+        `scope` are those of them that a resumed crawl must know to tell what belongs to it.
+        """
+        self._batch.seeded, self._batch.scope = True, scope
+        await self.flush()
+
+    def count(self, reason: str) -> None:
+        """Add one to a counter of the next commit."""
+        counts = self._batch.counts
+        counts[reason] = counts.get(reason, 0) + 1
+
+    async def run(self) -> None:
+        """Commit and load until `finish` is called and all is committed."""
+        self._due.set()  # what an earlier run has left is to be loaded
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await self.flush()
+            if self._closing and not self._batch:
+                return
+
+    async def watch(self) -> None:
+        """Look after the store until cancelled, also while there is nothing to commit."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            await self._store.check()
+
+    def hold(self) -> None:
+        """Take no more visits until `go`: somebody outside has not kept up."""
+        self._open.clear()
+
+    def go(self) -> None:
+        """Take visits again."""
+        self._open.set()
+
+    def finish(self) -> None:
+        """Let `run` end after a last flush."""
+        self._closing = True
+        self._due.set()
+
+    # ------------------------------------------------------------ flush
+
+    async def flush(self) -> None:
+        """Commit what is there, tell the frontier, and load what it wants.
+
+        Cancelling waits for the transaction to end: a half-done one would hold the store.
+        """
+        turn = asyncio.ensure_future(self._take_turn())
+        try:
+            await asyncio.shield(turn)
+        except asyncio.CancelledError:
+            await asyncio.wait([turn])
+            raise
+
+    async def _take_turn(self) -> None:
+        async with self._turn:
+            await self._flush()
+            await self._load()
+
+    async def _flush(self) -> None:
+        batch, self._batch = self._batch, Batch()
+        self._bytes = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._room.set()
+        if not batch and not batch.counts:
+            return
+        batch.hosts = self._touched(batch)
+        batch.cookies = self.changed_cookies()
+        committed = await self._store.commit(batch)
+        ended = sum(visit.retry_at is None for visit in batch.visits)
+        frontier = self._frontier
+        frontier.pending += committed.new - ended
+        if frontier.limit:
+            more = sum(todo.again > 0 for todo in committed.added)
+            frontier.limit.queue(more - sum(visit.todo.again > 0 for visit in batch.visits))
+        for at in range(0, len(committed.added), _SLICE):
+            if at:
+                await asyncio.sleep(0)
+            self._add(committed.added[at : at + _SLICE], committed.hosts)
+        frontier.settle(visit.todo for visit in batch.visits)
+        frontier.check()
+        for listener in self.on_commit:
+            listener(batch.visits, committed)
+        await _let_go([committed.added, *(visit.candidates for visit in batch.visits)])
+
+    def _add(self, added: list[Todo], hosts: dict[int, HostRow]) -> None:
+        """Show the frontier new requests together with their hosts: an idle one may be gone."""
+        frontier = self._frontier
+        for todo in added:
+            if todo.host_id not in frontier.hosts:
+                if not frontier.vacant:
+                    self._unloaded = self._skipped = True
+                else:
+                    row = hosts.get(todo.host_id)
+                    self._admit(row or HostRow(todo.host_id, urls.host_of(todo.url)))
+        frontier.add(added)
+
+    def _touched(self, batch: Batch) -> list[HostRow]:
+        """Give the hosts whose times changed since the last commit."""
+        now, wall = self._frontier.now(), self._frontier.wall()
+        rows = []
+        for host_id in {visit.todo.host_id for visit in batch.visits}:
+            host = self._frontier.hosts[host_id]
+            if host.touched:
+                host.touched = False
+                at, pace = wall + host.ready_at - now, host.pace
+                delay = pace.delay if pace.delay > pace.least else None
+                rows.append(HostRow(host_id, host.name, 0, at, delay, pace.failures))
+        return rows
+
+    # ------------------------------------------------------------ loading
+
+    async def _load(self) -> None:
+        """Load hosts and requests that the frontier wants, until it wants none."""
+        while self._frontier.hungry or (self._unloaded and self._frontier.vacant):
+            await self._load_hosts()
+            for host in self._frontier.wanting(_LOADS):
+                asked = self._frontier.window
+                rows = await self._store.queue(host.host_id, host.reach, asked)
+                self._frontier.load(host, rows, asked=asked)
+            if len(self._batch.visits) >= self._size:
+                self._due.set()
+                return
+
+    async def _load_hosts(self) -> None:
+        """Take hosts with pending requests from the store onto the workbench, by id."""
+        frontier = self._frontier
+        limit = min(_LOADS, frontier.vacant)
+        if not self._unloaded or not limit:
+            return
+        rows = await self._store.hosts(self._cursor, limit, again=frontier.limit.closed)
+        for row in rows:
+            if row.host_id not in frontier.hosts:
+                self._admit(row)
+        self._cursor = rows[-1].host_id if rows else 0
+        if len(rows) < limit:
+            self._cursor, self._unloaded, self._skipped = 0, self._skipped, False
+
+    def _admit(self, row: HostRow) -> None:
+        """Put a host on the workbench, at rest as long as an earlier run has left it."""
+        host = self._frontier.admit(row.host_id, row.name)
+        rate = host.pace.rate  # its window was forgotten: a whole period makes up for it
+        period = rate.period if rate and row.next_at else 0.0
+        frontier = self._frontier
+        rest = max(0.0, row.next_at + period - frontier.wall())
+        host.ready_at = frontier.now() + min(rest, frontier.longest + 2 * period)
+        host.answered = row.pages
+        pace = host.pace
+        delay = max(pace.delay, row.delay or 0.0)
+        host.pace = replace(pace, failures=row.failures, delay=delay, floor=pace.least)
+
+    # ------------------------------------------------------------ when
+
+    def _note(self) -> None:
+        """Take note of something to commit: now, soon, or when more has come."""
+        number = len(self._batch.visits)
+        full = max(number / self._size, self._bytes / _BYTES)
+        if full >= 1 or (number and self._frontier.in_memory == 0):
+            self._due.set()
+            if full >= 2:
+                self._room.clear()
+        elif self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._interval, self._due.set)
+
+    def _hurry(self) -> None:
+        """Commit or load at once: the frontier has nothing left to give, or room for a host."""
+        frontier = self._frontier
+        if self._batch or frontier.hungry or (self._unloaded and frontier.vacant):
+            self._due.set()
+
+
+async def _let_go(lists: Iterable[list[Any]]) -> None:
+    """Empty long lists bit by bit: to free 200,000 values at once takes 40 ms."""
+    for values in lists:
+        while len(values) > _SLICE:
+            del values[-_SLICE:]
+            await asyncio.sleep(0)

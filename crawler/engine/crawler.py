@@ -1,0 +1,340 @@
+"""Crawler: one crawl, in any running event loop, any number of them in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from crawler import urls
+from crawler.config import load as configuration
+from crawler.config.load import Config
+from crawler.engine.assembly import Crawl, assembled
+from crawler.engine.committer import Committer
+from crawler.engine.workers import run_workers
+from crawler.errors import SpiderError, StoreError
+from crawler.frontier import Frontier
+from crawler.frontier.page_limit import PageLimit
+from crawler.http.cookies import Jars
+from crawler.politeness import retry
+from crawler.politeness.rate import Rate
+from crawler.politeness.throttle import Pace
+from crawler.spider import SiteSpider, Spider, check, seeds_of
+from crawler.spider.arguments import kept, refuse_other
+from crawler.store import Committed, State, Store, open_store
+from crawler.store.address import file_of
+from crawler.urls.scope import registrable_domain
+from crawler.web.page import ScrapedPage, Visit
+from crawler.web.stats import Stats
+
+_BACKLOG = 1000  # pages that `pages` keeps for a slow listener
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a run ended. `total_pages` counts all runs of the crawl, `queued` what is left to do."""
+
+    spider: str
+    store: str
+    state: str
+    reason: str
+    pages: int
+    total_pages: int
+    items: int
+    errors: int
+    retries: int
+    queued: int
+    seconds: float
+    resumed: bool
+    outcomes: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    widened: list[str] = field(default_factory=list)
+    """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
+    hidden_pages: int = 0
+    hidden_characters: int = 0
+
+
+class Crawler:
+    """A crawl: a spider, a store, a configuration. Use it as an async context manager.
+
+        async with Crawler(Quotes, store="data/quotes.db") as crawler:
+            summary = await crawler.run()
+
+    An unfinished crawl in `store` is resumed. UsageError and StoreError say what cannot work.
+    """
+
+    def __init__(
+        self,
+        spider: type[Spider] | Spider,
+        *,
+        store: str | Path | None = None,
+        config: Config | None = None,
+        settings: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        """`store` defaults to `data/<spider>.db`; `settings` wins over the spider's own."""
+        self.spider = spider if isinstance(spider, Spider) else spider()
+        check(self.spider)
+        merged = {name: dict(values) for name, values in self.spider.settings.items()}
+        for section, values in (settings or {}).items():
+            merged.setdefault(section, {}).update(values)
+        self.config = config or configuration.load(spider=merged)
+        if store is None:
+            store = Path("data") / f"{self.spider.name}.db"
+        self.address = str(file_of(store))
+        self.stats = Stats()
+        self.cookies = Jars()
+        self.state: State
+        self.frontier: Frontier
+        self._store: Store
+        self._committer: Committer
+        self._started = 0.0
+        self._more = 0  # pages stored beyond those that were there
+        self._iterated: asyncio.Task[Summary] | None = None
+        base = self.config.fetch.base_url
+        if base:
+            self.spider.start_urls = [urls.join(base, url) or url for url in self.spider.start_urls]
+        self._seeds = seeds_of(self.spider)
+
+    async def __aenter__(self) -> Self:
+        settings = self.config.store
+        self._store = open_store(
+            self.address,
+            durable=settings.durable,
+            bodies=settings.bodies,
+            links=settings.links,
+            versions=settings.versions,
+            revisit=self.config.revisit,
+        )
+        self.state = await self._store.open()
+        try:
+            self._prepare()
+        except BaseException:
+            await self._store.close()
+            raise
+        return self
+
+    def _prepare(self) -> None:
+        """Make what stands between the store and the workers."""
+        settings, owner = self.config.store, self.state.spider
+        if owner is not None and owner != self.spider.name:
+            raise SpiderError(
+                f"{self.address} holds a crawl of the spider {owner!r}, not {self.spider.name!r};"
+                " use another --store, or --fresh to start over"
+            )
+        if self._is_begun and self.state.arguments is not None:
+            refuse_other(self.spider, self.state.arguments, self.address)
+        politeness = self.config.politeness
+        self.frontier = Frontier(
+            Pace(
+                politeness.delay,
+                politeness.per_host,
+                rate=Rate.parse(politeness.rate) if politeness.rate else None,
+            ),
+            limit=PageLimit(
+                self.config.engine.max_pages, stored=self.state.pages, again=self.state.again
+            ),
+            gated=politeness.robots,
+            lane_of=_domain_of if politeness.limit_by == "domain" else None,
+            longest=max(retry.LONGEST, politeness.max_delay, politeness.max_retry_after),
+        )
+        self.frontier.pending = self.state.pending
+        self._committer = Committer(
+            self._store,
+            self.frontier,
+            interval=settings.flush_interval,
+            size=settings.flush_visits,
+        )
+        self._committer.on_commit.append(self._count)
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._iterated is not None:
+            await self._end(self._iterated)
+        await self._store.close()
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether the store holds anything of a crawl beside its name."""
+        return self.state.seeded or self.state.pages > 0 or self.state.pending > 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the crawl in the store has nothing left to do."""
+        if self.frontier.stopped == "finished":
+            return True
+        return self.state.seeded and self.frontier.pending == 0
+
+    def stop(self, reason: str = "interrupted") -> None:
+        """Start nothing more; what is in flight gets `engine.grace` seconds, then `run` ends."""
+        self.frontier.stop(reason)
+
+    def on_commit(self, listener: Callable[[list[Visit], Committed], None]) -> None:
+        """Call `listener` after every commit with the visits that are now stored."""
+        self._committer.on_commit.append(listener)
+
+    async def run(self) -> Summary:
+        """Crawl until nothing is left, a limit is reached, or `stop` is called."""
+        self._started = time.monotonic()
+        new = None if self._is_begun and self.state.arguments else kept(self.spider)
+        await self._store.begin_run(self.spider.name, self._settings_json(), new)
+        reason, state = "failed", "failed"
+        try:
+            await self._run()
+            reason = self.frontier.stopped or "interrupted"
+            state = "finished" if reason in ("finished", "max_pages") else "interrupted"
+        except asyncio.CancelledError:
+            reason, state = "interrupted", "interrupted"
+            raise
+        finally:
+            try:
+                await self._end_run(state, reason)
+            finally:
+                self.spider.closed(reason)
+        return self.summary(state, reason)
+
+    async def _end_run(self, state: str, reason: str) -> None:
+        """Record the end; where the run failed, so may this, and must not hide why."""
+        try:
+            seconds = round(time.monotonic() - self._started, 3)
+            await self._store.end_run(state, reason, seconds)
+        except StoreError:
+            if state != "failed":
+                raise
+
+    async def pages(self) -> AsyncIterator[ScrapedPage]:
+        """Run, and yield every page once it is stored."""
+        queue: asyncio.Queue[ScrapedPage | None] = asyncio.Queue()
+
+        def put(visits: list[Visit], committed: Committed) -> None:
+            for visit in visits:
+                if visit.stored and visit.page is not None:
+                    queue.put_nowait(visit.page)
+            if queue.qsize() > _BACKLOG:
+                self._committer.hold()
+
+        self._committer.on_commit.append(put)
+        self._keep_pages = True
+        run = self._iterated = asyncio.create_task(self.run())
+        run.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (page := await queue.get()) is not None:
+                if queue.empty():
+                    self._committer.go()
+                yield page
+            await run
+        finally:
+            await self._end(run)
+
+    async def _end(self, run: asyncio.Task[Summary]) -> None:
+        """End a run that nobody listens to any more; the rest of it can be resumed.
+
+        Called where the iteration ends, and at the end of the context: Python finalizes an
+        abandoned iterator only some time later.
+        """
+        self.stop()
+        self._committer.go()
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+
+    _keep_pages = False
+
+    # ------------------------------------------------------------ the parts of a run
+
+    async def _run(self) -> None:
+        crawl = Crawl(
+            self.spider,
+            self.config,
+            self.address,
+            tuple(self._seeds),
+            self.state,
+            self._store,
+            self.frontier,
+            self._committer,
+            self.cookies,
+        )
+        self.frontier.seeding = not self.state.seeded
+        settings = self.config.engine
+        async with assembled(crawl, keep_pages=self._keep_pages) as (engine, seeding):
+            await run_workers(
+                engine,
+                self._committer,
+                seeding,
+                workers=settings.workers,
+                grace=settings.grace,
+            )
+
+    def _count(self, visits: list[Visit], committed: Committed) -> None:
+        self.stats.add(visits, committed.new, refused=committed.refused, widened=committed.widened)
+        self._more += committed.pages
+
+    def _settings_json(self) -> str:
+        settings = msgspec.to_builtins(self.config)
+        settings["fetch"]["headers"] = sorted(settings["fetch"]["headers"])  # names, no secrets
+        settings["fetch"]["proxy"] = bool(settings["fetch"]["proxy"])
+        settings["proxy"] |= {
+            "urls": len(self.config.proxy.urls),
+            "hosts": sorted(self.config.proxy.hosts),
+        }
+        return json.dumps(settings)
+
+    def summary(self, state: str, reason: str) -> Summary:
+        """Tell what is committed by now."""
+        stats = self.stats
+        return Summary(
+            spider=self.spider.name,
+            store=self.address,
+            state=state,
+            reason=reason,
+            pages=stats.pages,
+            total_pages=self.state.pages + self._more,
+            items=stats.items,
+            errors=stats.errors,
+            retries=stats.retries,
+            queued=self.frontier.pending,
+            seconds=round(time.monotonic() - self._started, 3),
+            resumed=self.state.runs > 0,
+            outcomes={str(name): number for name, number in stats.outcomes.items()},
+            refused=dict(stats.refused + self.cookies.refused),
+            widened=list(stats.widened),
+            hidden_pages=stats.hidden[0],
+            hidden_characters=stats.hidden[1],
+        )
+
+
+def _domain_of(host: str) -> str:
+    return registrable_domain(urls.hostname_of(host + "/"))
+
+
+def crawl(
+    url: str,
+    *,
+    store: str | Path | None = None,
+    max_pages: int | None = None,
+    settings: dict[str, dict[str, Any]] | None = None,
+) -> Summary:
+    """Crawl a site to the end and give the summary; for scripts without an event loop.
+
+    Inside a running loop use `Crawler`.
+    """
+    merged: dict[str, dict[str, Any]] = {name: dict(v) for name, v in (settings or {}).items()}
+    if max_pages is not None:
+        merged.setdefault("engine", {})["max_pages"] = max_pages
+    seed = urls.from_cli(url)
+    address = Path("data") / f"{store_name(seed)}.db" if store is None else store
+
+    async def run() -> Summary:
+        async with Crawler(SiteSpider(seed), store=address, settings=merged) as crawler:
+            return await crawler.run()
+
+    return asyncio.run(run())
+
+
+def store_name(url: str) -> str:
+    """Give the name of the default store of a site: its host name, safe as a file name."""
+    name = urls.authority_of(url)
+    return "".join(char if char.isalnum() or char in ".-" else "_" for char in name)

@@ -1,0 +1,184 @@
+"""The gate: no request passes before its host's robots.txt is known (RFC 9309).
+
+Asked once per host however many workers wait, kept in the store for a day. 4xx lets everything
+pass; 5xx, 429, time-outs and unreachable hosts are asked again a few times and then shut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from crawler import urls
+from crawler.engine.committer import Committer
+from crawler.errors import ConfigError, FetchError
+from crawler.frontier import Frontier
+from crawler.frontier.host_queue import HostQueue
+from crawler.http.fetcher import Fetcher
+from crawler.robots import LIMIT, Robots
+from crawler.store import RobotsRow, Store
+from crawler.web import redirects
+from crawler.web.page import Outcome, Response
+from crawler.web.request import Request
+
+DAY = 24 * 3600.0
+_SHUT_FOR = 600.0  # seconds after which an unreachable robots.txt is asked for again
+_LASTING = frozenset({Outcome.TLS_ERROR, Outcome.ADDRESS_REFUSED})  # nothing mends by waiting
+_HOPS = 5  # redirects that RFC 9309 section 2.3.1.2 asks for at least
+
+
+class Verdict(Enum):
+    """What the gate says to one URL."""
+
+    PASS = "pass"
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A host's robots.txt in force; `rules` None means that it could not be had."""
+
+    rules: Robots | None
+    expires: float  # by the clock of the event loop
+    failure: FetchError | None = None  # why nothing of this host can be had
+    reason: str | None = None  # why it could not be had
+
+
+class Gate:
+    """Knows every host's robots.txt, or gets it."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        store: Store,
+        committer: Committer,
+        frontier: Frontier,
+        *,
+        agent: str,
+        retries: int,
+        max_delay: float = 60.0,
+        overrides: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._fetcher, self._store = fetcher, store
+        self._committer, self._frontier = committer, frontier
+        self._agent, self._retries, self._max_delay = agent, retries, max_delay
+        self._overrides = overrides or {}
+        self.announce: Callable[[Iterable[str], str], None] | None = None
+        self._tries: dict[int, int] = {}
+
+    async def knows(self, host: HostQueue) -> bool:
+        """Tell whether the host's robots.txt is known and fresh, from memory or the store."""
+        standing = host.robots
+        if isinstance(standing, Standing) and standing.expires > self._frontier.now():
+            return True
+        if host.name in self._overrides:
+            own = Robots.parse(self._overrides[host.name])
+            self._stand(host, Standing(own, math.inf))
+            return True
+        row = await self._store.robots(host.host_id) if standing is None else None
+        if row is None or row.status is None:
+            return False
+        left = min(DAY, row.fetched_at + DAY - self._frontier.wall())
+        if left > 0:
+            rules = _rules(row.status, row.body or b"")
+            self._stand(host, Standing(rules, self._frontier.now() + left))
+        return left > 0
+
+    async def ask(self, host: HostQueue) -> None:
+        """Fetch the host's robots.txt; afterwards it is known, or the host rests."""
+        # It starts later than its slot was reserved by as long as the store took to be asked.
+        self._frontier.rest(host, self._frontier.now() + host.pace.delay)
+        try:
+            response = await robots_of(host.name, self._fetcher)
+        except FetchError as error:
+            if error.final or error.outcome in _LASTING:
+                host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, error)
+                return None
+            return self._again(host, f"robots.txt: {error}")
+        if response.status >= 500 or response.status == 429:
+            return self._again(host, f"robots.txt answered {response.status}")
+        body = response.body[:LIMIT] if response.status < 300 else b""
+        row = RobotsRow(host.host_id, response.started, response.status, body)
+        return self._keep(host, row)
+
+    def _keep(self, host: HostQueue, row: RobotsRow) -> None:
+        self._committer.put_robots(row)
+        self._tries.pop(host.host_id, None)
+        if self.announce is not None and row.body:
+            self.announce(Robots.parse(row.body).sitemaps, host.name + "/robots.txt")
+        rules = _rules(row.status or 404, row.body or b"")
+        self._stand(host, Standing(rules, self._frontier.now() + DAY))
+
+    def _stand(self, host: HostQueue, standing: Standing) -> None:
+        host.robots = standing
+        delay = standing.rules.crawl_delay(self._agent) if standing.rules else None
+        if delay is not None:
+            self._frontier.slow_to(host, min(delay, self._max_delay))
+
+    def _again(self, host: HostQueue, reason: str) -> None:
+        """Let the host rest and be asked again, or shut it for a while."""
+        host.failed += 1
+        tries = self._tries.get(host.host_id, 0) + 1
+        if tries <= self._retries:
+            self._tries[host.host_id] = tries
+            self._frontier.rest(host, self._frontier.now() + 2.0 ** (tries - 1))
+            return
+        self._tries.pop(host.host_id, None)
+        self._committer.put_robots(RobotsRow(host.host_id, self._frontier.wall(), None, None))
+        host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, reason=reason)
+
+    def verdict(self, host: HostQueue, url: str) -> Verdict:
+        """Say whether a URL of a known host may be fetched.
+
+        FetchError, with the outcome of its robots.txt, where asking again would not help: a
+        certificate that proves nothing, a name that does not exist, an address that is refused.
+        """
+        standing = host.robots
+        assert isinstance(standing, Standing)
+        if standing.failure is not None:
+            failure = standing.failure
+            raise FetchError(f"robots.txt: {failure}", failure.outcome, final=True)
+        if standing.rules is None:
+            return Verdict.UNREACHABLE
+        return Verdict.PASS if standing.rules.allows(url, self._agent) else Verdict.DENIED
+
+
+def reason_of(host: HostQueue) -> str | None:
+    """Return why a host's robots.txt could not be had, None if it could."""
+    return host.robots.reason if isinstance(host.robots, Standing) else None
+
+
+async def robots_of(host: str, fetcher: Fetcher) -> Response:
+    """Fetch a host's robots.txt, at the end of at most five redirects, across hosts too."""
+    request: Request | None = Request(host + "/robots.txt")
+    while request is not None:
+        response = await fetcher.fetch(request, keep=LIMIT)
+        try:
+            request = redirects.following(request, response.status, response.headers, most=_HOPS)
+        except FetchError:  # it leads nowhere: the host has none (RFC 9309 section 2.3.1.2)
+            request = None
+    return response
+
+
+def overrides_of(files: Mapping[str, str]) -> dict[str, bytes]:
+    """Read `politeness.robots_override`: what stands in for a host's robots.txt, by host."""
+    found = {}
+    for name, file in files.items():
+        url = urls.parse(name if "://" in name else f"https://{name}")
+        if url is None:
+            raise ConfigError(f"politeness.robots_override: {name!r} is no host")
+        try:
+            found[urls.host_of(url)] = Path(file).read_bytes() if file else b""
+        except OSError as error:
+            raise ConfigError(
+                f"politeness.robots_override: {file}: {error.strerror or error}"
+            ) from None
+    return found
+
+
+def _rules(status: int, body: bytes) -> Robots:
+    return Robots.parse(body if 200 <= status < 300 else b"")

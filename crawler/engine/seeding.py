@@ -1,0 +1,73 @@
+"""Seeding: start requests go into the store once, and decide what the crawl may reach."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+
+from crawler import urls
+from crawler.engine.committer import Committer
+from crawler.engine.sitemap_reader import sitemap_request
+from crawler.errors import SpiderError
+from crawler.http.address_guard import Guard
+from crawler.links.rules import Linker
+from crawler.spider import Spider
+from crawler.spider.collector import Collector
+from crawler.urls.scope import Scope, registrable_domain
+from crawler.web.request import Request
+
+_AT_ONCE = 1000  # start requests committed together
+
+
+async def seed(
+    spider: Spider,
+    collector: Collector,
+    committer: Committer,
+    *,
+    guard: Guard,
+    linker: Linker,
+    known: Sequence[str],
+) -> None:
+    """Commit the start requests; a host that one of them names may be private.
+
+    What `start` gives beyond `known` (the canonical start URLs) widens the scope, and is stored
+    in the same commit, so that a resumed crawl has the same scope.
+    """
+    number, beyond = 0, []
+    hosts = set(map(urls.host_of, known))
+    async for request in _each(spider):
+        if not isinstance(request, Request):
+            raise SpiderError(f"{spider.name}.start() gave {request!r:.80}; give Request(url)")
+        guard.name(request.url)
+        host, scope = urls.host_of(request.url), linker.scope
+        if host not in hosts or (scope.kind == "prefix" and not scope.allows(request.url)):
+            hosts.add(host)
+            beyond.append(request.url)
+            linker.scope = scope.including(request.url)
+        committer.put_seed(collector.candidate(request, 0))
+        number += 1
+        if number % _AT_ONCE == 0:
+            await committer.flush()
+    await committer.put_seeded(beyond)
+
+
+async def _each(spider: Spider) -> AsyncIterator[Request]:
+    """Yield the start requests, whether `start` is asynchronous or not, and the sitemaps."""
+    for url in spider.sitemap_urls:
+        yield sitemap_request(urls.from_cli(url))
+    started = spider.start()
+    if isinstance(started, AsyncIterable):
+        async for request in started:
+            yield request
+    else:
+        for request in started:
+            yield request
+
+
+def widened(scope: Scope, target: str) -> Scope:
+    """Give the scope with the host to which a seed redirects, within its registrable domain."""
+    if scope.kind == "any" or scope.allows(target) or scope.allowed_domains:
+        return scope
+    domain = registrable_domain(urls.hostname_of(target))
+    if domain not in {registrable_domain(urls.hostname_of(seed)) for seed in scope.seeds}:
+        return scope
+    return Scope(scope.kind, (*scope.seeds, target))

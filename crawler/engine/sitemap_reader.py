@@ -1,0 +1,156 @@
+"""Sitemaps in a crawl: a sitemap is a request like any other; its entries become requests.
+
+Entries are read off the event loop and handed over in slices, so that a sitemap of 50 MB neither
+stalls other hosts nor is ever in memory as entries. Index files nest at most `_NESTING` deep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from crawler import urls
+from crawler.engine.committer import Committer
+from crawler.errors import SpiderError
+from crawler.links.rules import Rule, compiled
+from crawler.robots import Robots
+from crawler.spider import Spider
+from crawler.spider.collector import Collector
+from crawler.web.page import Outcome, Response, Visit
+from crawler.web.request import Candidate, Request
+
+if TYPE_CHECKING:  # lxml is slow to import, and most crawls read no sitemap
+    from crawler.sitemap import Entry
+
+SITEMAP = "sitemap"
+"""The `kind` of a request for a sitemap."""
+
+LARGEST = 50 * 1024 * 1024
+"""Bytes of a sitemap that are read: the protocol's limit for one file."""
+
+_NESTING = 5  # the protocol knows two levels
+_SLICE = 500  # entries between two looks at the event loop: about 5 ms
+# Entries that are committed together with the visit: all that the protocol allows one sitemap.
+# More go ahead of it, 50,000 at a time, and do not know where they were found.
+_AT_ONCE = 50_000
+_THREAD = 64 * 1024  # bytes from which a sitemap is read on a thread
+
+
+def sitemap_request(url: str, nesting: int = 0) -> Request:
+    """Give the request for a sitemap; robots.txt is one for those that it names."""
+    return Request(url, kind=SITEMAP, meta={"nesting": nesting} if nesting else {})
+
+
+def since_of(spider: Spider) -> datetime | None:
+    """Give `sitemap_since` as an aware datetime; SpiderError where it is no date."""
+    given = spider.sitemap_since
+    if given is None or given == "":
+        return None
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            raise SpiderError(
+                f"{spider.name}: sitemap_since = {given!r} is no date; write it like 2026-01-31"
+            ) from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+class SitemapReader:
+    """Makes requests of the entries of sitemaps, by the spider's `sitemap_…` attributes."""
+
+    def __init__(self, spider: Spider, collector: Collector, committer: Committer) -> None:
+        self._collector, self._committer = collector, committer
+        self._rules = tuple(spider.sitemap_rules)
+        self._follow = compiled(spider.sitemap_follow)
+        self._alternates = spider.sitemap_alternates
+        self._since = since_of(spider)
+
+    def announce(self, names: Iterable[str], base: str) -> None:
+        """Queue the sitemaps that a robots.txt names."""
+        for name in names:
+            url = urls.parse(name, base)
+            if url is not None:
+                self._committer.put_seed(self._collector.candidate(sitemap_request(url), 0))
+
+    async def read(self, visit: Visit, request: Request, response: Response) -> None:
+        """Put the entries of a sitemap into its visit, those of a large one ahead of it."""
+        visit.outcome = Outcome.SITEMAP
+        entries = self._entries(visit, request, response)
+        large = len(response.body) >= _THREAD
+        number = 0
+        while found := await _some(entries, threaded=large):
+            for entry in found:
+                self._take(visit, request, entry)
+            number += len(found)
+            if len(visit.candidates) >= _AT_ONCE:
+                for candidate in visit.candidates:
+                    self._committer.put_seed(candidate)
+                visit.candidates.clear()
+                await self._committer.flush()
+        if not number:
+            visit.error = "no entries could be read"
+
+    def _entries(self, visit: Visit, request: Request, response: Response) -> Iterator[Entry]:
+        from crawler import sitemap  # as above
+
+        if urls.split(request.url)[1] == "/robots.txt":
+            names = Robots.parse(response.body).sitemaps
+            found = (urls.parse(name, request.url) for name in names)
+            return (sitemap.Entry(url, "sitemap") for url in found if url is not None)
+        return sitemap.stream(
+            response.body, request.url, lambda reason: self._refuse(visit, reason)
+        )
+
+    def _take(self, visit: Visit, request: Request, entry: Entry) -> None:
+        """Make candidates of one entry, or count why not."""
+        modified = entry.modified if self._since is not None else None
+        if modified is not None and self._since is not None and modified < self._since:
+            self._refuse(visit, "not_modified_since")
+        elif entry.kind == "sitemap":
+            self._nested(visit, request, entry.url)
+        else:
+            for url in (entry.url, *(entry.alternates if self._alternates else ())):
+                self._page(visit, url)
+
+    def _nested(self, visit: Visit, request: Request, url: str) -> None:
+        nesting = int(request.meta.get("nesting", 0)) + 1
+        if nesting > _NESTING:
+            self._refuse(visit, "sitemap_too_deep")
+        elif self._follow is not None and not self._follow.search(url):
+            self._refuse(visit, "no_rule")
+        else:
+            asked = sitemap_request(url, nesting)
+            self._collector.sift(visit, self._collector.candidate(asked, visit.todo.depth))
+
+    def _page(self, visit: Visit, url: str) -> None:
+        target = self._collector.target(url)
+        rule: Rule | None = None
+        if self._rules:
+            rule = next((rule for rule in self._rules if rule.takes(target.url)), None)
+            if rule is None or not rule.follow:
+                self._refuse(visit, "no_rule")
+                return
+        elif target.refusal != "no_rule":
+            rule = target.rule
+        self._collector.sift(visit, self._candidate(target.url, target.url_hash, rule, visit))
+
+    def _candidate(self, url: str, url_hash: int, rule: Rule | None, visit: Visit) -> Candidate:
+        depth = visit.todo.depth + 1
+        priority, callback = (rule.priority, rule.callback_name) if rule else (0, None)
+        rank = self._collector.rank(priority, depth)
+        return Candidate(urls.host_of(url), url_hash, url, depth, rank, callback)
+
+    def _refuse(self, visit: Visit, reason: str) -> None:
+        visit.refusals[reason] = visit.refusals.get(reason, 0) + 1
+
+
+async def _some(entries: Iterator[Entry], *, threaded: bool) -> list[Entry]:
+    """Give the next entries, none at the end; other tasks run meanwhile or afterwards."""
+    if threaded:
+        return await asyncio.to_thread(lambda: list(islice(entries, _SLICE)))
+    await asyncio.sleep(0)
+    return list(islice(entries, _SLICE))

@@ -1,0 +1,58 @@
+"""The tasks of a run: seeding, workers, committer, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from crawler.engine.committer import Committer
+from crawler.engine.engine import Engine
+from crawler.frontier import Frontier
+
+
+async def run_workers(
+    engine: Engine,
+    committer: Committer,
+    seeding: Coroutine[Any, Any, None],
+    *,
+    workers: int,
+    grace: float,
+) -> None:
+    """Run the seeding, the workers and the committer to the end.
+
+    When the frontier is stopped from outside, requests in flight get `grace` seconds.
+    A StoreError ends everything and is raised as it is.
+    """
+    frontier = engine.frontier
+    try:
+        async with asyncio.TaskGroup() as group:
+            seeds = group.create_task(seeding)
+            group.create_task(committer.run())
+            watch = group.create_task(committer.watch())
+            parsing = group.create_task(engine.parser.run())
+            tasks = [group.create_task(engine.work()) for _ in range(workers)]
+            reaper = group.create_task(_reap(frontier, tasks, grace))
+            await asyncio.wait(tasks)
+            reaper.cancel()
+            watch.cancel()
+            seeds.cancel()
+            parsing.cancel()
+            committer.finish()
+    except BaseExceptionGroup as problems:
+        raise _first(problems) from problems
+
+
+async def _reap(frontier: Frontier, tasks: list[asyncio.Task[None]], grace: float) -> None:
+    """Cancel workers that are still busy `grace` seconds after the frontier was stopped."""
+    await frontier.stopping.wait()
+    if frontier.stopped in ("finished", "max_pages"):
+        return
+    await asyncio.sleep(grace)
+    for task in tasks:
+        task.cancel()
+
+
+def _first(problems: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = problems.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,290 @@
+"""What a crawl found, as a file: chosen by name or by SQL, complete under its name or not there."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Self
+
+from crawler.errors import QueryError, StoreFull, UsageError
+from crawler.export import formats, item_rows
+from crawler.export.formats import Wish
+from crawler.inspect.query import Reader, Rows
+from crawler.store.rows import iso
+
+PAGES = (
+    "SELECT url, title, status, outcome, depth, fetched_at, elapsed, content_type, encoding, size,"
+    " content_hash, attempts, redirect_to, requested_url, error, page_id FROM pages"
+)
+LINKS = (  # the view `links`, but page by page: it may go by URL, which jumps about in the lists
+    "SELECT pages.url AS source, link.value AS target, link.key AS position, link_lists.page_id"
+    " FROM link_lists CROSS JOIN pages ON pages.page_id = link_lists.page_id"
+    " CROSS JOIN json_each(link_lists.targets) AS link"
+)
+FORMATS = (*formats.STREAMS, "sqlite", "warc", "markdown")
+_ENDINGS = {
+    "db": "sqlite",
+    "sqlite3": "sqlite",
+    "gz": "warc",
+    "md": "markdown",
+    "ndjson": "jsonl",
+    "pq": "parquet",
+}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_WRONG = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.EISDIR, errno.ENOTDIR),
+    *(errno.ENOENT, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP),
+}
+_OVERLAP = 300.0  # seconds between the begin of a visit and its commit, at the most
+
+
+def format_of(output: Path, asked: str | None) -> str:
+    """Give the format by its name, else by the ending of the file; UsageError for none of them."""
+    ending = (asked or output.suffix.removeprefix(".") or "jsonl").lower()
+    ending = _ENDINGS.get(ending, ending)
+    if ending not in FORMATS:
+        raise UsageError(f"{output}: no format for .{ending}; use --format {'|'.join(FORMATS)}")
+    return ending
+
+
+def select(
+    reader: Reader, what: str, *, run: int | None = None, since: Mark | None = None
+) -> tuple[Rows, Wish]:
+    """Give the rows of pages, links, an item type, or any SELECT, and how they are typed.
+
+    `run` takes the rows of one run, `since` those that came or changed since an earlier export.
+    QueryError names what there is, when `what` is none of it.
+    """
+    if " " in what.strip():
+        if run is not None:
+            raise UsageError("--run goes with pages, links or an item type; write it into the SQL")
+        return reader.query(what), Wish(table="rows")
+    conditions = [] if run is None else [f"run_id = {int(run)}"]
+    if since is not None:
+        conditions.append(since.condition("page_id" if what in ("pages", "links") else "item_id"))
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    if what == "pages":
+        rows = reader.query(f"{PAGES}{where} ORDER BY page_id")
+        again = f"SELECT fetched_at FROM pages{where}"
+        read = lambda only: reader.query(again).rows  # noqa: E731
+        return rows, Wish(kinds={"fetched_at": "TIMESTAMP"}, table=what, read=read)
+    if what == "links":
+        pages = f" WHERE pages.page_id IN (SELECT page_id FROM pages{where})" if where else ""
+        return reader.query(LINKS + pages), Wish(table=what)
+    types = item_rows.item_types(reader)
+    if what not in types:
+        known = ", ".join(["pages", "links", *sorted(types)])
+        raise QueryError(
+            f"{reader.path} holds no {what!r} to export; it holds: {known}; or give a SELECT"
+        )
+    own = types[what]
+    # The rows are being read when `read` reads some once more, so that both see the same store.
+    read = lambda only: own.rows(reader, where, only).rows  # noqa: E731
+    return own.rows(reader, where), Wish(kinds=own.kinds, table=what, read=read)
+
+
+def total(reader: Reader, what: str) -> int:
+    """Give how many rows there are of pages or of an item type, 0 where counting would be slow."""
+    if what != "pages" and what not in item_types(reader):
+        return 0
+    quoted = what.replace('"', '""')
+    [(number,)] = reader.query(f'SELECT count(*) FROM "{quoted}"').rows
+    return int(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far an export went: the last id, the last run, and until when that one had come.
+
+    `until` is None where the run had ended. A visit is stored some time after it began, so that of
+    a run that went on the last minutes are given once more: nothing is missed, some rows come
+    twice.
+    """
+
+    what: str
+    last: int = 0
+    run: int = 0
+    until: str | None = None
+
+    def condition(self, id_column: str) -> str:
+        """Give the rows, in SQL, that are new or were written again since."""
+        found = [f"{id_column} > {int(self.last)}", f"run_id > {int(self.run)}"]
+        if self.until is not None:
+            at = datetime.fromisoformat(self.until).timestamp() - _OVERLAP
+            found.append(f"(run_id = {int(self.run)} AND fetched_at > '{iso(at)}')")
+        return f"({' OR '.join(found)})"
+
+    @classmethod
+    def now(cls, reader: Reader, what: str) -> Self:
+        """Give the mark of an export that begins now; `last` is not known yet."""
+        rows = reader.query("SELECT run_id, state FROM runs ORDER BY run_id DESC LIMIT 1").rows
+        run, state = next(iter(rows), (0, "finished"))
+        return cls(what, 0, run, iso(time.time()) if state == "running" else None)
+
+    @classmethod
+    def of(cls, path: Path) -> Self | None:
+        """Read the mark beside an exported file, None where there is none."""
+        file = _mark_of(path)
+        if not path.exists() or not file.exists():
+            return None
+        try:
+            return cls(**json.loads(file.read_text()))
+        except (ValueError, TypeError):
+            raise UsageError(
+                f"{file}: no mark of an export; remove it to write {path} anew"
+            ) from None
+
+
+def _mark_of(path: Path) -> Path:
+    return path.with_name(path.name + ".export")
+
+
+def item_types(reader: Reader) -> dict[str, dict[str, str]]:
+    """Give the columns of every item type in the store."""
+    return {name: own.columns for name, own in item_rows.item_types(reader).items()}
+
+
+def to_file(path: Path, write: Callable[[Path], int], *, sync: bool = True) -> int:
+    """Let `write` fill a temporary neighbour, which becomes `path` only when it is complete.
+
+    `sync` brings it to the disk first. StoreFull when the disk is full: then neither is left.
+    """
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no directory {path.parent}; make it first")
+    part = path.with_name(path.name + ".part")
+    try:
+        with told(path):
+            number = write(part)
+            if sync:
+                _sync(part)
+            part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return number
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what the system says while `path` is written into an error with the way out."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL or "disk is full" in str(error):
+            why = "no file may grow that far" if error.errno == errno.EFBIG else "the disk is full"
+            raise StoreFull(
+                f"{path}: {why}; nothing of it was kept, make room and try again"
+            ) from None
+        if error.errno in _WRONG:
+            raise UsageError(
+                f"{path}: cannot be written ({error.strerror}); choose another -o"
+            ) from None
+        raise
+
+
+def stream(rows: Rows, kind: str, out: IO[bytes], wish: Wish) -> int:
+    """Write rows to an open binary stream, as standard output is."""
+    if kind not in formats.STREAMS:
+        raise UsageError(f"{kind} cannot go to standard output; name a file with -o")
+    return formats.STREAMS[kind](_unique(rows), out, wish)
+
+
+def _unique(rows: Rows, fold: Callable[[str], str] = str) -> Rows:
+    """Give columns of one name, as a join has them, names of their own: page_id, page_id_2."""
+    made: dict[str, str] = {}
+    for name in rows.columns:
+        number, new = 1, name
+        while fold(new) in made:
+            number += 1
+            new = f"{name}_{number}"
+        made[fold(new)] = new
+    return Rows(tuple(made.values()), rows.rows)
+
+
+def _for_sqlite(rows: Rows, wish: Wish) -> tuple[Rows, Wish]:
+    """Give columns names that differ in more than their case, which SQLite does not tell."""
+    unique = _unique(rows, str.lower)
+    renamed = zip(rows.columns, unique.columns, strict=True)
+    kinds = {new: wish.kinds[name] for name, new in renamed if name in wish.kinds}
+    return unique, replace(wish, kinds=kinds)
+
+
+def write(rows: Rows, kind: str, path: Path, wish: Wish) -> int:
+    """Write rows to a file that appears when it is complete, and give their number."""
+
+    def fill(part: Path) -> int:
+        if kind == "sqlite":
+            part.unlink(missing_ok=True)
+            unique, renamed = _for_sqlite(rows, wish)
+            return formats.sqlite(unique, part, renamed)
+        with part.open("wb") as out:
+            return stream(rows, kind, out, wish)
+
+    return to_file(path, fill)
+
+
+def go_on(reader: Reader, what: str, kind: str, path: Path, wish: Wish) -> int:
+    """Add to a file what came or changed since it was written; the first time it is written whole.
+
+    A row that was written again since, as an item whose key came again or a page visited again,
+    is added once more under the same id: the last one counts. Beside the file `<file>.export`
+    keeps how far it goes. JSON lines and CSV only.
+    """
+    if kind not in ("jsonl", "csv") or " " in what.strip():
+        raise UsageError("--continue goes with pages, links or an item type as jsonl or csv")
+    known = Mark.of(path)
+    if known and known.what != what:
+        raise UsageError(f"{path} holds {known.what}, not {what}; choose another file")
+    mark = Mark.now(reader, what)
+    rows, typed = select(reader, what, since=known)
+    last = known.last if known else 0
+    # An item may have a key of that name too; its id is always the first column.
+    place = rows.columns.index("page_id") if what in ("pages", "links") else 0
+
+    def watched() -> Iterator[tuple[Any, ...]]:
+        nonlocal last
+        for row in rows.rows:
+            last = max(last, row[place])
+            yield row
+
+    def fill(part: Path) -> int:
+        if known:
+            _refuse_other_columns(path, kind, rows.columns)
+            shutil.copyfile(path, part)
+        with part.open("ab" if known else "wb") as out:
+            fresh = Rows(rows.columns, watched())
+            settings = replace(wish, kinds=typed.kinds, read=typed.read, header=not known)
+            return stream(fresh, kind, out, settings)
+
+    number = to_file(path, fill)
+    kept = json.dumps(asdict(replace(mark, last=last)))
+    to_file(_mark_of(path), lambda part: part.write_text(kept))
+    return number
+
+
+def _refuse_other_columns(path: Path, kind: str, columns: Sequence[str]) -> None:
+    """Refuse to add rows of other columns below a CSV header."""
+    if kind != "csv":
+        return
+    with path.open(encoding="utf-8", newline="") as file:
+        head = next(csv.reader(file), [])
+    if head != list(columns):
+        raise UsageError(
+            f"{path} has other columns ({', '.join(head)}) than there are now"
+            f" ({', '.join(columns)}); write it anew"
+        )
+
+
+def _sync(path: Path) -> None:
+    if path.is_file():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())

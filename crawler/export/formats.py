@@ -1,0 +1,245 @@
+"""How rows are written: JSON lines, JSON, CSV, Parquet, SQLite. All of them stream.
+
+A writer takes rows and a path that does not exist yet, or an open binary stream. Memory stays flat
+however many rows there are.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from crawler.errors import QueryError, UsageError
+from crawler.inspect.query import Rows
+
+_BATCH = 2000
+_PARQUET_BATCH = 20_000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Kinds = Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Wish:
+    """How to write: `kinds` are the declared types of columns, `safe` guards spreadsheets.
+
+    `tick` hears the number of rows written so far. `header` is off where a file is continued.
+    `read` gives some columns once more, for formats whose types hang on all values.
+    """
+
+    kinds: Kinds = field(default_factory=dict)
+    safe: bool = False
+    header: bool = True
+    table: str = "rows"
+    tick: Callable[[int], None] = lambda number: None
+    read: Callable[[Sequence[str]], Iterable[tuple[Any, ...]]] | None = None
+
+
+def batches(rows: Rows, size: int = _BATCH) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows in lists."""
+    source = iter(rows.rows)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def jsonl(rows: Rows, out: IO[bytes], wish: Wish) -> int:
+    """Write one JSON object a line, and give the number of rows."""
+    number, encode = 0, msgspec.json.Encoder().encode_lines
+    for batch in batches(rows):
+        out.write(encode(list(_objects(rows.columns, batch, wish.kinds))))
+        number += len(batch)
+        wish.tick(number)
+    return number
+
+
+def json(rows: Rows, out: IO[bytes], wish: Wish) -> int:
+    """Write one JSON array of objects, and give the number of rows."""
+    number, encode = 0, msgspec.json.Encoder().encode
+    for batch in batches(rows):
+        objects = _objects(rows.columns, batch, wish.kinds)
+        out.write(b"[\n " if number == 0 else b",\n ")
+        out.write(b",\n ".join(map(encode, objects)))
+        number += len(batch)
+        wish.tick(number)
+    out.write(b"\n]\n" if number else b"[]\n")
+    return number
+
+
+def _objects(
+    columns: Sequence[str], batch: Iterable[tuple[Any, ...]], kinds: Kinds
+) -> Iterator[dict[str, Any]]:
+    """Yield a dict for each row; JSON goes through as it is, without being read."""
+    reads = [(place, _READS[kind]) for place, name in enumerate(columns)
+             if (kind := kinds.get(name)) in _READS]  # fmt: skip
+    for row in batch:
+        made = dict(zip(columns, row, strict=True))
+        for place, read in reads:
+            value = row[place]
+            if value is not None:
+                made[columns[place]] = read(value)
+        if any(isinstance(value, bytes) for value in row):
+            made = {k: v.hex() if isinstance(v, bytes) else v for k, v in made.items()}
+        yield made
+
+
+def _raw(value: Any) -> Any:
+    return msgspec.Raw(value.encode()) if isinstance(value, str) else value
+
+
+def _number(value: Any) -> Any:
+    """Return a decimal as JSON: digits that a double has not are text, unless it is whole."""
+    whole = isinstance(value, str) and value.lstrip("-").isdigit()
+    return msgspec.Raw(value.encode()) if whole else value
+
+
+_READS: dict[str | None, Callable[[Any], Any]] = {
+    "JSON": _raw,
+    "BOOLEAN": bool,
+    "DECIMAL": _number,
+}
+
+
+# ---------------------------------------------------------------- CSV
+
+
+def write_csv(rows: Rows, out: IO[bytes], wish: Wish) -> int:
+    """Write RFC 4180 CSV in UTF-8 with a header, and give the number of rows.
+
+    With `wish.safe` a text that a spreadsheet would run as a formula gets an apostrophe in front
+    (OWASP, CSV injection).
+    """
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
+    writer = csv.writer(text, lineterminator="\r\n")
+    if wish.header:
+        writer.writerow(rows.columns)
+    number = 0
+    for batch in batches(rows):
+        if wish.safe:
+            batch = [tuple(map(_guarded, row)) for row in batch]
+        writer.writerows([[_text(value) for value in row] for row in batch])
+        number += len(batch)
+        wish.tick(number)
+    text.flush()
+    text.detach()
+    return number
+
+
+def _guarded(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _text(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+# ---------------------------------------------------------------- Parquet
+
+
+def parquet(rows: Rows, out: IO[bytes], wish: Wish) -> int:
+    """Write Parquet (zstd), and give the number of rows; `arrow` says of which types.
+
+    UsageError without pyarrow, QueryError where a later value does not fit its column.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet as files
+    except ImportError:
+        raise UsageError("Parquet needs pyarrow: pip install 'crawlkeep[parquet]'") from None
+    from crawler.export.arrow import array_of, schema_of
+
+    source = batches(rows, _PARQUET_BATCH)
+    first = next(source, [])
+    schema = schema_of(rows.columns, wish.kinds, first, wish.read)
+    number = 0
+    with files.ParquetWriter(out, schema, compression="zstd") as writer:
+        for batch in chain([first] if first else [], source):
+            columns = zip(*batch, strict=True)
+            try:
+                arrays = [
+                    array_of(column, kind.type)
+                    for column, kind in zip(columns, schema, strict=True)
+                ]
+            except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, ValueError) as error:
+                raise QueryError(
+                    f"a value does not fit its Parquet column ({error});"
+                    " give the column one type in SQL: CAST(... AS TEXT)"
+                ) from None
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+            number += len(batch)
+            wish.tick(number)
+    return number
+
+
+# ---------------------------------------------------------------- SQLite
+
+
+def sqlite(rows: Rows, path: Path, wish: Wish) -> int:
+    """Write a table of a new SQLite file, and give the number of rows."""
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")
+        decimals = [at for at, name in enumerate(rows.columns) if wish.kinds.get(name) == "DECIMAL"]
+        names = list(rows.columns)
+        for at in decimals:
+            names.append(f"{rows.columns[at]}_exact")
+            while names[-1].lower() in map(str.lower, names[:-1]):
+                names[-1] += "_"
+        kinds = {**wish.kinds, **dict.fromkeys(names[len(rows.columns) :], "TEXT")}
+        quoted = [(name, name.replace('"', '""').replace("\0", "\ufffd")) for name in names]
+        columns = ", ".join(
+            f'"{safe}" {_SQL.get(kinds.get(name, ""), "")}' for name, safe in quoted
+        )
+        table = wish.table.replace('"', '""')
+        db.execute("BEGIN")
+        db.execute(f'CREATE TABLE "{table}" ({columns})')
+        sql = f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(names))})'
+        number = 0
+        for batch in batches(rows):
+            db.executemany(sql, _with_digits(batch, decimals) if decimals else batch)
+            number += len(batch)
+            wish.tick(number)
+        db.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        raise OSError(f"{path}: {error}") from None
+    finally:
+        db.close()
+    return number
+
+
+def _with_digits(batch: Iterable[tuple[Any, ...]], decimals: list[int]) -> list[tuple[Any, ...]]:
+    """Return rows with the nearest doubles, and the digits of those that have more behind them."""
+    made = []
+    for row in batch:
+        exact = [row[at] if isinstance(row[at], str) else None for at in decimals]
+        values = list(row)
+        for at in decimals:
+            values[at] = None if row[at] is None else float(row[at])
+        made.append((*values, *exact))
+    return made
+
+
+_SQL = {
+    **{kind: kind for kind in ("TEXT", "INTEGER", "REAL", "BOOLEAN", "TIMESTAMP")},
+    "JSON": "JSON TEXT",
+    "DECIMAL": "DECIMAL REAL",
+}
+
+STREAMS: dict[str, Callable[[Rows, IO[bytes], Wish], int]] = {
+    "jsonl": jsonl,
+    "json": json,
+    "csv": write_csv,
+    "parquet": parquet,
+}
+"""Formats that can also go to standard output."""

@@ -1,0 +1,122 @@
+"""Bring in what was not crawled here: pages of a WARC file, or URLs as seeds.
+
+Everything goes through the store's own interface, so any backend takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from multidict import CIMultiDict
+
+from crawler import urls
+from crawler.errors import UsageError
+from crawler.politeness import retry
+from crawler.store import Arrival, Batch, Store
+from crawler.web import redirects
+from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.request import Candidate, Request, Todo, url_hash
+
+_BATCH = 200
+_BYTES = 32 << 20  # bytes of bodies that are a commit, however few pages they are
+
+Answer = tuple[str, int, dict[str, str], bytes, float]
+"""URL, status, headers, body, Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """How many were new, and how many URLs the store knew already."""
+
+    new: int = 0
+    known: int = 0
+
+
+def urls_in(path: Path) -> Iterator[str]:
+    """Yield the canonical URLs of a sitemap, a feed, or a list with one URL a line.
+
+    UsageError for a line that is none.
+    """
+    data = path.read_bytes()
+    if data[:2] == b"\x1f\x8b" or data.lstrip()[:1] == b"<":
+        from crawler.sitemap import parse
+
+        yield from (entry.url for entry in parse(data, "http://localhost/"))
+        return
+    for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        url = urls.parse(text)
+        if url is None:
+            raise UsageError(f"{path}:{number}: {text!r:.100} is no http(s) URL")
+        yield url
+
+
+async def seeds(store: Store, found: Iterable[str]) -> Brought:
+    """Queue URLs that were never seen, and tell how many there were."""
+    source, brought = iter(found), Brought()
+    while batch := [_candidate(url) for url in islice(source, 1000)]:
+        brought = _more(brought, len(batch), (await store.commit(Batch(seeds=batch))).new)
+    return brought
+
+
+async def pages(
+    store: Store,
+    responses: Iterable[Answer],
+    tick: Callable[[int], None] = lambda number: None,
+) -> Brought:
+    """Store responses as pages with title and links, and tell how many there were.
+
+    A URL that the store has seen already is passed over, and of two responses of one URL the
+    second. What comes before a damage is stored. A page is seen and stored in one commit, so that
+    an import that was killed goes on where it was.
+    """
+    brought = Brought()
+    for batch in _batches(responses):
+        arrivals = [Arrival(_candidate(row[0]), partial(_visit, answer=row)) for row in batch]
+        committed = await store.commit(Batch(arrivals=arrivals))
+        brought = _more(brought, len(batch), committed.new)
+        tick(brought.new)
+    return brought
+
+
+def _more(brought: Brought, number: int, new: int) -> Brought:
+    return Brought(brought.new + new, brought.known + number - new)
+
+
+def _batches(responses: Iterable[Answer]) -> Iterator[list[Answer]]:
+    """Yield the responses in lists; the last one before an error is raised, too."""
+    batch: list[Answer] = []
+    size = 0
+    try:
+        for row in responses:
+            batch.append(row)
+            size += len(row[3])
+            if len(batch) == _BATCH or size >= _BYTES:
+                yield batch
+                batch, size = [], 0
+    except UsageError:
+        yield batch
+        raise
+    yield batch
+
+
+def _candidate(url: str) -> Candidate:
+    return Candidate(urls.host_of(url), url_hash(url), url, 0, 0)
+
+
+def _visit(todo: Todo, answer: Answer) -> Visit:
+    url, status, headers, body, at = answer
+    response = Response(url, status, CIMultiDict(headers), body, at, 0.0)
+    visit = Visit(todo, retry.outcome_of(status), at, status, response)
+    if visit.outcome is Outcome.REDIRECT:
+        visit.redirect_to = redirects.location_of(response.headers, url)
+    elif visit.outcome is Outcome.OK and response.is_html:
+        page = ScrapedPage(response, Request(url))
+        visit.title, visit.links, visit.encoding = page.title, page.links, page.encoding
+    return visit

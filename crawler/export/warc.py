@@ -1,0 +1,174 @@
+"""WARC 1.1 (ISO 28500:2017): a stored crawl as request and response records, and back.
+
+Each record is a gzip member of its own, so that readers can jump to it. A body is stored after its
+content coding: the response record says so by leaving Content-Encoding out, with the length of what
+follows.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+import zstandard
+
+from crawler import urls
+from crawler.errors import UsageError
+from crawler.inspect.query import Reader
+from crawler.store.rows import unpack
+from crawler.version import __version__
+
+_PAGES = (
+    "SELECT url, status, method, fetched_at, headers, request, body FROM pages"
+    " LEFT JOIN bodies USING (page_id) WHERE status IS NOT NULL ORDER BY page_id"
+)
+_DROPPED = {"content-encoding", "transfer-encoding", "content-length"}
+
+
+def write_warc(
+    reader: Reader,
+    path: Path,
+    tick: Callable[[int], None] = lambda number: None,
+    damaged: Callable[[str], None] = lambda url: None,
+) -> int:
+    """Write every answered request to a WARC file, and give their number.
+
+    A page whose stored body is damaged is left out; `damaged` hears its URL. UsageError without
+    warcio.
+    """
+    warcio = _warcio()
+    number = 0
+    with path.open("wb") as out:
+        writer = warcio(out, gzip=True, warc_version="1.1")
+        info = {"software": f"crawlkeep/{__version__}", "format": "WARC File Format 1.1"}
+        writer.write_record(writer.create_warcinfo_record(path.name.removesuffix(".part"), info))
+        for *row, stored in reader.query(_PAGES).rows:
+            try:
+                body = unpack(stored) if stored else b""
+            except zstandard.ZstdError:
+                damaged(row[0])
+                continue
+            _write_page(writer, row, body)
+            number += 1
+            tick(number)
+    return number
+
+
+def _write_page(writer: Any, row: list[Any], body: bytes) -> None:
+    from warcio.statusandheaders import StatusAndHeaders
+
+    url, status, method, fetched_at, headers, request = row
+    fields = [(k, v) for k, v in _fields(headers) if k.lower() not in _DROPPED]
+    fields.append(("Content-Length", str(len(body))))
+    date = {"WARC-Date": fetched_at}
+    response = writer.create_warc_record(
+        url,
+        "response",
+        payload=BytesIO(body),
+        length=len(body),  # else warcio buffers it in a file
+        http_headers=StatusAndHeaders(_status_line(status), fields, protocol="HTTP/1.1"),
+        warc_headers_dict=date,
+    )
+    asked = [("Host", urls.authority_of(url)), *_fields(_request_headers(request))]
+    sent = writer.create_warc_record(
+        url,
+        "request",
+        payload=BytesIO(),
+        length=0,
+        http_headers=StatusAndHeaders(
+            f"{method} {_target(url)} HTTP/1.1", asked, is_http_request=True
+        ),
+        warc_headers_dict=date,
+    )
+    writer.write_request_response_pair(sent, response)
+
+
+def _status_line(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} "
+
+
+def _fields(headers: str | None) -> list[tuple[str, str]]:
+    clean = str.maketrans("\r\n", "  ")
+    return [
+        (name, str(value).translate(clean)) for name, value in json.loads(headers or "{}").items()
+    ]
+
+
+def _request_headers(request: str | None) -> str:
+    fields = (json.loads(request) if request else {}).get("headers") or {}
+    return json.dumps({name: value for name, value in fields.items() if isinstance(value, str)})
+
+
+def _target(url: str) -> str:
+    return "/" + url.split("/", 3)[3] if url.count("/") >= 3 else "/"
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_warc(
+    file: IO[bytes], other: Callable[[str], None] = lambda url: None
+) -> Iterator[tuple[str, int, dict[str, str], bytes, float]]:
+    """Yield URL, status, headers, body and Unix time of each HTTP response in a WARC file.
+
+    A response that is none of HTTP is left out; `other` hears its URL. UsageError without warcio,
+    and where the file is none.
+    """
+    _warcio()
+    from warcio.archiveiterator import ArchiveIterator
+    from warcio.exceptions import ArchiveLoadFailed
+
+    try:
+        records = ArchiveIterator(file)
+        # Header bytes as the HTTP client reads them: warcio takes what is no UTF-8 for Latin-1,
+        # and a Location for another URL than the one that was crawled.
+        records.loader.http_parser.decode_header = _decoded
+        for record in records:
+            if record.rec_type != "response":
+                continue
+            target = record.rec_headers.get_header("WARC-Target-URI") or ""
+            url = urls.parse(target)
+            if url is None or record.http_headers is None:
+                other(target)
+                continue
+            headers = {
+                name: value
+                for name, value in record.http_headers.headers
+                if name.lower() not in ("content-encoding", "transfer-encoding")
+            }
+            body = record.content_stream().read()
+            status = int(record.http_headers.get_statuscode())
+            yield url, status, headers, body, _time(record.rec_headers.get_header("WARC-Date"))
+    except (ArchiveLoadFailed, ValueError, AttributeError, EOFError, zlib.error) as error:
+        # warcio meets a record that is cut short with whatever error comes first.
+        name = getattr(file, "name", "it")
+        raise UsageError(f"{name} is no WARC file, or is damaged: {error!s:.100}") from None
+
+
+def _decoded(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")
+
+
+def _time(text: str | None) -> float:
+    try:
+        made = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+    except ValueError:
+        return 0.0
+    return (made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()
+
+
+def _warcio() -> Any:
+    try:
+        from warcio.warcwriter import WARCWriter
+    except ImportError:
+        raise UsageError("WARC needs warcio: pip install 'crawlkeep[warc]'") from None
+    return WARCWriter

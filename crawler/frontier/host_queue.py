@@ -1,0 +1,184 @@
+"""What one host has on the workbench: its next requests, its pace, its place in the line.
+
+Plain state without I/O; the frontier moves it. Times are those of the event loop's clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from crawler.politeness.rate import Window
+from crawler.politeness.throttle import Pace
+from crawler.web.request import Todo
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much the workbench holds in memory; whatever is beyond stays in the store."""
+
+    requests: int = 20_000
+    """Over all hosts; about 10 MB."""
+    least: int = 8
+    """Of one host, however many hosts there are."""
+    most: int = 512
+    """Of one host, however few hosts there are."""
+    hosts: int = 20_000
+    """Hosts with requests, or at rest."""
+
+
+class Standing(Protocol):
+    """What a host's robots.txt says; the frontier only asks whether it is known."""
+
+
+class Lane:
+    """What hosts share that are limited together: by registrable domain, or by IP address.
+
+    `waiting` are hosts with work that only the others' requests in flight keep from starting.
+    """
+
+    __slots__ = ("__weakref__", "in_flight", "ready_at", "waiting")
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.ready_at = 0.0
+        self.waiting: dict[int, HostQueue] = {}
+
+    def start(self, now: float, delay: float) -> None:
+        """Reserve a slot, as `HostQueue.ready_at` does for one host."""
+        self.in_flight += 1
+        self.ready_at = max(now, self.ready_at) + delay
+
+    def end(self) -> list[HostQueue]:
+        """Free a slot, and give the hosts that waited for one."""
+        self.in_flight -= 1
+        waiting = list(self.waiting.values())
+        self.waiting.clear()
+        return waiting
+
+
+class HostQueue:
+    """One host on the workbench.
+
+    Invariant: every pending request of the host with a key up to `reach` is in memory. Beyond
+    `reach` only those of `held` are: they are or were in flight, uncommitted or waiting for a
+    retry. `complete` says that the store has nothing else beyond `reach`. `due` and `ticket` are
+    its one valid place in the frontier's line: when, and which entry. `failed` counts failures in a
+    row, `answered` what was answered well. `given_up` says why it is left alone for this run: then
+    its requests, none of which is sent, may start at any time.
+    """
+
+    __slots__ = (
+        "answered",
+        "complete",
+        "delayed",
+        "due",
+        "failed",
+        "given_up",
+        "held",
+        "host_id",
+        "in_flight",
+        "lane",
+        "loading",
+        "name",
+        "pace",
+        "reach",
+        "ready",
+        "ready_at",
+        "reserved",
+        "robots",
+        "slowed_at",
+        "ticket",
+        "touched",
+        "window",
+    )
+
+    def __init__(self, host_id: int, name: str, pace: Pace) -> None:
+        self.host_id = host_id
+        self.name = name
+        self.pace = pace
+        self.ready: list[tuple[int, int, Todo]] = []
+        self.delayed: list[tuple[float, int, Todo]] = []
+        self.held: set[tuple[int, int]] = set()
+        self.in_flight = 0
+        self.ready_at = 0.0
+        self.reserved = (0.0, -1.0)  # by the last start: `ready_at` before and after it
+        self.window = Window(pace.rate) if pace.rate is not None else None
+        self.reach = (-(1 << 62), 0)
+        self.complete = False
+        self.loading = False
+        self.due: float | None = None
+        self.ticket = 0
+        self.touched = False
+        self.robots: Standing | None = None
+        self.lane: Lane | None = None
+        self.failed = self.answered = 0
+        self.slowed_at = 0.0  # when trouble last slowed it down
+        self.given_up: str | None = None
+
+    def push(self, todo: Todo, now: float, wait: float) -> None:
+        """Take a request into memory, to start in `wait` seconds at the earliest."""
+        if wait > 0 and self.given_up is None:
+            self.held.add(todo.key)
+            heapq.heappush(self.delayed, (now + wait, todo.seq, todo))
+        else:
+            heapq.heappush(self.ready, (todo.rank, todo.seq, todo))
+
+    def give_up(self, reason: str) -> None:
+        """Let every request go at once, unsent."""
+        self.given_up = reason
+        self.promote(math.inf)
+
+    def reserve(self, now: float) -> None:
+        """Take a slot: the next start is a delay away, and as far as the rate asks for."""
+        self.touched = True
+        if self.given_up is not None:
+            return
+        before = self.ready_at
+        self.ready_at = max(now, before) + self.pace.delay
+        if self.window is not None:
+            self.window.note(now)
+            self.ready_at = max(self.ready_at, self.window.next_at(now))
+        elif self.lane is None:
+            self.reserved = before, self.ready_at
+
+    def give_back(self) -> None:
+        """Give the slot back that was just reserved: nothing was sent."""
+        if self.reserved[1] == self.ready_at:
+            self.ready_at = self.reserved[0]
+
+    def enter(self, lane: Lane) -> None:
+        """Be limited together with the other hosts of a lane from now on."""
+        self.lane = lane
+        lane.in_flight += self.in_flight
+        lane.ready_at = max(lane.ready_at, self.ready_at)
+
+    def waits(self) -> bool:
+        """Tell whether others of its lane keep it from starting; it then waits for them."""
+        lane = self.lane
+        if lane is None or lane.in_flight < self.pace.per_host or self.given_up is not None:
+            return False
+        lane.waiting[self.host_id] = self
+        return True
+
+    def promote(self, now: float) -> None:
+        """Move requests whose retry time has come to the ready ones."""
+        while self.delayed and self.delayed[0][0] <= now:
+            todo = heapq.heappop(self.delayed)[2]
+            heapq.heappush(self.ready, (todo.rank, todo.seq, todo))
+
+    def next_time(self) -> float | None:
+        """Give the time from which a request can start, None when there is none in memory."""
+        if self.given_up is not None:
+            return 0.0 if self.ready else None
+        rest = self.ready_at if self.lane is None else max(self.ready_at, self.lane.ready_at)
+        if self.ready:
+            return rest
+        return max(rest, self.delayed[0][0]) if self.delayed else None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it is left: here, in flight or in the store."""
+        return self.complete and not (self.loading or self.held or self.ready or self.in_flight)

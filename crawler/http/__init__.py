@@ -1,0 +1,1 @@
+"""One try over the network: sessions, TLS, proxies, cookies, the address guard."""

@@ -1,0 +1,71 @@
+"""Failures: which outcome an exception of the HTTP client means, as a table."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import aiohttp
+
+from crawler.errors import AddressRefused, FetchError, without_passwords
+from crawler.web.page import Outcome
+
+_TLS = (
+    aiohttp.ClientConnectorCertificateError,
+    aiohttp.ClientConnectorSSLError,
+    aiohttp.ClientSSLError,
+    aiohttp.ServerFingerprintMismatch,
+    ssl.SSLError,
+)
+_OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Outcome], ...] = (
+    (TimeoutError, Outcome.TIMEOUT),
+    (aiohttp.ClientProxyConnectionError, Outcome.PROXY_ERROR),
+    (aiohttp.ClientHttpProxyError, Outcome.PROXY_ERROR),
+    (_TLS, Outcome.TLS_ERROR),
+    (aiohttp.ClientConnectorDNSError, Outcome.DNS_ERROR),
+    (aiohttp.ClientPayloadError, Outcome.PROTOCOL_ERROR),
+    (aiohttp.ClientResponseError, Outcome.PROTOCOL_ERROR),
+    (aiohttp.ServerDisconnectedError, Outcome.CONNECT_ERROR),
+    (aiohttp.ClientError, Outcome.CONNECT_ERROR),
+    (OSError, Outcome.CONNECT_ERROR),
+    (ValueError, Outcome.PROTOCOL_ERROR),  # what aiohttp says to headers and URLs it cannot take
+)
+_LASTING = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+_LONGEST = 500  # characters of a client's message: a parser quotes what it could not read
+
+
+def named(error: BaseException) -> FetchError:
+    """Give the FetchError that says in which outcome an exception of the client ends."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, FetchError):
+            return inner
+        if isinstance(inner, aiohttp.ClientConnectorError) and isinstance(
+            inner.os_error, AddressRefused
+        ):
+            return inner.os_error
+        inner = inner.__cause__ or inner.__context__
+    outcome = next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), None)
+    return FetchError(_text(error), outcome or Outcome.PROTOCOL_ERROR, final=_is_final(error))
+
+
+def _text(error: BaseException) -> str:
+    """Give the class and message, without the credentials of a proxy and without an essay."""
+    text = without_passwords(str(error))
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _is_final(error: BaseException) -> bool:
+    """Tell whether trying again cannot help: the resolver says that there is no such name."""
+    return (
+        isinstance(error, aiohttp.ClientConnectorDNSError)
+        and isinstance(error.os_error.__cause__ or error.os_error, OSError)
+        and _errno(error.os_error) in _LASTING
+    )
+
+
+def _errno(error: OSError) -> int | None:
+    cause = error.__cause__
+    return cause.errno if isinstance(cause, socket.gaierror) else error.errno

@@ -1,0 +1,1 @@
+"""Questions to a store: read it, never write it."""

@@ -1,0 +1,255 @@
+"""Read-only SQL over a store, also while a crawl writes into it.
+
+WAL gives every reader its own snapshot, so nothing here can stop or slow a crawl's commits.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from crawler.errors import QueryError, StoreRefused
+from crawler.store.address import file_of
+
+_BUSY = 10.0  # seconds to wait for a lock, which only a checkpoint or a migration can hold
+_TURN = 100_000  # steps of SQLite's machine, about a millisecond, between two looks for Ctrl-C
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The answer to a query: column names, and the rows as they come."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+class Reader:
+    """A store opened for reading; use it as a context manager."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the file; StoreRefused when it is missing or no SQLite database."""
+        self.path = file_of(path)
+        if not self.path.is_file():
+            raise StoreRefused(
+                f"{self.path}: there is no such store; crawl into it first,"
+                " or name another with --store"
+            )
+        self._db = self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._db.close()
+
+    def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Rows:
+        """Run one statement that only reads; QueryError says what is wrong with it."""
+        try:
+            cursor = self._db.execute(sql, values)
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            raise _named(error, self.path, sql, self._db) from None
+        if cursor.description is None:
+            raise QueryError("a query gives rows: write a SELECT")
+        columns = tuple(column[0] for column in cursor.description)
+        return Rows(columns, self._rows(cursor))
+
+    def explain(self, sql: str) -> Rows:
+        """Give the plan by which SQLite would answer a query."""
+        plan = self.query(f"EXPLAIN QUERY PLAN {sql}").rows
+        depth: dict[int, int] = {0: -1}
+        lines = []
+        for number, parent, _, detail in plan:
+            depth[number] = depth.get(parent, -1) + 1
+            lines.append((f"{'  ' * depth[number]}{detail}",))
+        return Rows(("plan",), iter(lines))
+
+    def names(self) -> dict[str, list[str]]:
+        """Give the columns of every table and view, for completion."""
+        return names(self._db)
+
+    def _rows(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+        try:
+            for row in cursor:  # noqa: UP028  # else it is closed with this, after its connection
+                yield row
+        except sqlite3.Error as error:
+            raise _named(error, self.path) from None
+
+    def _open(self) -> sqlite3.Connection:
+        # Not mode=ro: that leaves an empty log and its index behind when it is the last to close.
+        uri = self.path.absolute().as_uri() + "?mode=rw"
+        try:
+            return _connect(uri)
+        except sqlite3.OperationalError as error:
+            if "unable to open" not in str(error):
+                raise _named(error, self.path) from None
+            # In a directory that cannot be written SQLite cannot make the -shm file that WAL needs.
+            try:
+                return _connect(uri.replace("=rw", "=ro&immutable=1"))
+            except sqlite3.Error as error:
+                raise _named(error, self.path) from None
+        except sqlite3.DatabaseError as error:
+            raise _named(error, self.path) from None
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None)
+    db.execute("PRAGMA query_only = ON")
+    db.execute("SELECT count(*) FROM sqlite_master")
+    db.set_authorizer(_allowed)
+    db.set_progress_handler(lambda: 0, _TURN)  # Python sees to its signals only where it runs
+    return db
+
+
+_PRAGMAS = {
+    *("table_info", "table_xinfo", "index_list", "index_info", "data_version", "user_version"),
+    *("function_list", "foreign_key_list"),
+}
+
+
+def _allowed(action: int, first: str | None, second: str | None, *place: str | None) -> int:
+    """Refuse what `query_only` does not: other files, and settings of the connection.
+
+    Nothing more: virtual tables such as the index describe themselves with a CREATE TABLE.
+    """
+    elsewhere = action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
+    if elsewhere or (action == sqlite3.SQLITE_PRAGMA and first not in _PRAGMAS):
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
+
+
+# ---------------------------------------------------------------- what went wrong
+
+
+def names(db: sqlite3.Connection) -> dict[str, list[str]]:
+    """Give the columns of every table and view that users query."""
+    found: dict[str, list[str]] = {}
+    sql = (
+        "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
+        " WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite!_%' ESCAPE '!' AND m.name"
+        " NOT IN ('search_data', 'search_idx', 'search_content', 'search_docsize', 'search_config')"
+        " ORDER BY m.name, c.cid"
+    )
+    for table, column in db.execute(sql):
+        found.setdefault(table, []).append(column)
+    return found
+
+
+_NO_SUCH = re.compile(r"no such (table|column|function): (?:\w+\.)?([^\s:]+)")
+_NEAR = re.compile(r'near "(.*)": syntax error', re.DOTALL)
+_TOKEN = re.compile(r'unrecognized token: "(.*)"', re.DOTALL)
+_ONLY_READ = "a query can only read: INSERT, UPDATE, DELETE, ATTACH and PRAGMA are refused"
+_TOLD = {
+    **dict.fromkeys(("readonly", "query_only", "not authorized", "denied"), _ONLY_READ),
+    "one statement at a time": (
+        "a query is one statement; leave out what stands behind the semicolon"
+    ),
+    "number of bindings": "a query has no parameters; write the value in place of ? or :name",
+}
+WORDS = tuple(
+    re.findall(
+        r"\w+",
+        "SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT JOIN LEFT INNER CROSS ON USING AND OR NOT"
+        " NULL IS IN LIKE GLOB MATCH BETWEEN CASE WHEN THEN ELSE END DISTINCT AS ASC DESC"
+        " UNION ALL WITH COUNT OFFSET EXISTS CAST",
+    )
+)
+
+
+def _named(
+    error: Exception, path: Path, sql: str = "", db: sqlite3.Connection | None = None
+) -> QueryError | StoreRefused:
+    """Say what was wrong with a query, where, and what may have been meant."""
+    text = str(error)
+    if text == "interrupted":
+        raise KeyboardInterrupt
+    if "not a database" in text:
+        return StoreRefused(f"{path}: no SQLite file; choose another --store")
+    for words, told in _TOLD.items():
+        if words in text:
+            return QueryError(told)
+    missing = _NO_SUCH.search(text)
+    if missing and db is not None:
+        near = _nearest(missing[1], missing[2], sql, db)
+        return QueryError(f"{text}{near}{_caret(sql, _word(sql, missing[2]))}")
+    wrong = _NEAR.search(text)
+    if wrong and db is not None:
+        return QueryError(text + _syntax(sql, wrong[1], db))
+    if text == "incomplete input":
+        end = len(sql.rstrip())
+        return QueryError(f"the SQL ends too early: something is still open{_caret(sql, end)}")
+    token = _TOKEN.fullmatch(text)
+    if token:
+        return QueryError(f"{text}{_caret(sql, sql.find(token[1]))}")
+    if text.startswith("ambiguous column name: "):
+        column = text.rpartition(" ")[2]
+        hint = "; name its table too, as in pages.title"
+        return QueryError(f"{text}{hint}{_caret(sql, _word(sql, column))}")
+    of_the_sql = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return QueryError(text if of_the_sql else f"{path}: {text}")
+
+
+def _nearest(kind: str, name: str, sql: str, db: sqlite3.Connection) -> str:
+    """Say what is named nearly so; of columns, first those of the tables in the query."""
+    known = names(db)
+    if kind == "table":
+        near = difflib.get_close_matches(name, known, 1, 0.5)
+        return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
+    if kind == "function":
+        functions = {row[0] for row in db.execute("SELECT name FROM pragma_function_list")}
+        near = difflib.get_close_matches(name.lower(), sorted(functions), 1, 0.6)
+        return f"; did you mean {near[0]}?" if near else ""
+    asked = {table: columns for table, columns in known.items() if _word(sql, table) >= 0}
+    for tables, least in ((asked, 0.6), (known, 0.99), (asked, 0.5), (known, 0.6)):
+        every = [column for columns in tables.values() for column in columns]
+        near = difflib.get_close_matches(name, every, 1, least)
+        if near:
+            having = [table for table, columns in tables.items() if near[0] in columns][:5]
+            return f"; did you mean {near[0]} (of {', '.join(having)})?"
+    if not asked:
+        return '; see the columns with: crawler query "SELECT name, sql FROM sqlite_master"'
+    return "".join(f"; {table} has: {', '.join(columns)}" for table, columns in asked.items())
+
+
+def _syntax(sql: str, token: str, db: sqlite3.Connection) -> str:
+    """Say what the word at or before a syntax error may have been meant for, and show it."""
+    at = _place(sql, token, db)
+    before = re.search(r"([A-Za-z_]+)\W*$", sql[: max(at, 0)])
+    words = [(before[1], before.start())] if before else []
+    for word, start in [*words, (token, at)]:
+        near = difflib.get_close_matches(word.upper(), WORDS, 1, 0.7)
+        if near and word.upper() not in WORDS:
+            return f"; did you mean {near[0]}?{_caret(sql, start)}"
+    comma = "; the comma before it is one too many" if sql[:at].rstrip().endswith(",") else ""
+    return comma + _caret(sql, at)
+
+
+def _place(sql: str, token: str, db: sqlite3.Connection) -> int:
+    """Give where the syntax error is: the first token with which SQLite says the same."""
+    for found in re.finditer(re.escape(token), sql):
+        try:
+            db.execute(f"EXPLAIN {sql[: found.end()]}")
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            if str(error) == f'near "{token}": syntax error':
+                return found.start()
+    return sql.find(token)
+
+
+def _word(sql: str, word: str) -> int:
+    """Give where a word stands outside of quoted text, -1 where it does not."""
+    bare = re.sub(r"'[^']*'", lambda quoted: " " * len(quoted[0]), sql)
+    found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", bare, re.IGNORECASE)
+    return found.start() if found else -1
+
+
+def _caret(sql: str, at: int) -> str:
+    """Show the line of the SQL, and a caret below the place."""
+    if at < 0:
+        return ""
+    start = sql.rfind("\n", 0, at) + 1
+    line = sql[start:].partition("\n")[0]
+    return f"\n  {line}\n  {' ' * (at - start)}^"

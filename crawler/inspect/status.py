@@ -1,0 +1,168 @@
+"""A store at a glance, in a few look-ups by key: it takes no longer on a big one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crawler.errors import QueryError, StoreRefused
+from crawler.inspect.query import Reader
+from crawler.web import outcome
+
+_COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest id is told
+_RUNS = 10
+_HOSTS = 5
+
+_RUN_COLUMNS = "run_id, started_at, ended_at, state, reason, pid, pages, errors, seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One start-to-stop of the crawl. A run is `running` only while its process lives."""
+
+    run_id: int
+    started_at: str
+    ended_at: str | None
+    state: str
+    reason: str | None
+    pid: int
+    pages: int
+    errors: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What a store holds. `state` is running, finished, interrupted, killed, failed or new."""
+
+    store: str
+    bytes: int
+    spider: str | None
+    state: str
+    pages: int
+    queued: int
+    errors: int
+    hosts: int
+    outcomes: dict[str, int]
+    retries: int
+    refused: dict[str, int]
+    hidden: dict[str, int]
+    items: dict[str, int]
+    problems: int
+    widened: int
+    busiest: dict[str, int]
+    runs: list[Run]
+
+
+def overview(path: Path) -> Overview:
+    """Give the overview of a store; StoreRefused for a file that is none."""
+    with Reader(path) as reader:
+        try:
+            return _overview(reader)
+        except QueryError:
+            raise StoreRefused(f"{path}: not a crawl's store; name another") from None
+
+
+def knows(path: Path, host: str, url_hash: int) -> bool:
+    """Tell whether a crawl has ever taken this request; an unseeded store knows every one."""
+    with Reader(path) as reader:
+        try:
+            seeded = list(reader.query("SELECT 1 FROM crawl WHERE key = 'seeded'").rows)
+            sql = "SELECT 1 FROM seen JOIN hosts USING (host_id) WHERE name = ? AND url_hash = ?"
+            return not seeded or bool(list(reader.query(sql, (host, url_hash)).rows))
+        except QueryError:
+            return True  # no store at all, which the crawl itself will say
+
+
+def _overview(reader: Reader) -> Overview:
+    values = dict(reader.query("SELECT key, value FROM crawl").rows)
+    counters = dict(reader.query("SELECT name, value FROM counters").rows)
+    outcomes = _below("outcome.", counters)
+    hosts = "SELECT count(*), coalesce(sum(pending), 0) FROM hosts"
+    [(number, queued)] = reader.query(hosts).rows
+    runs = _runs(reader)
+    return Overview(
+        store=str(reader.path),
+        bytes=sum(part.stat().st_size for part in _parts(reader.path)),
+        spider=values.get("spider"),
+        state=_state(runs, bool(values.get("seeded")), queued),
+        pages=values.get("pages", 0),
+        queued=queued,
+        errors=sum(outcomes.get(name, 0) for name in outcome.having("error")),
+        hosts=number,
+        outcomes=outcomes,
+        retries=sum(_below("retry.", counters).values()),
+        refused=_below("refused.", counters),
+        hidden=_below("hidden.", counters),
+        items=_items(reader),
+        problems=next(iter(reader.query("SELECT count(*) FROM problems").rows))[0],
+        widened=counters.get("items.widened", 0),
+        busiest=dict(
+            reader.query(
+                "SELECT name, pending FROM hosts WHERE pending > 0 ORDER BY pending DESC LIMIT ?",
+                (_HOSTS,),
+            ).rows
+        ),
+        runs=runs,
+    )
+
+
+def _runs(reader: Reader) -> list[Run]:
+    """Give the last runs, the latest first; one that was killed says so."""
+    sql = f"SELECT {_RUN_COLUMNS} FROM runs ORDER BY run_id DESC LIMIT ?"
+    runs = []
+    for row in reader.query(sql, (_RUNS,)).rows:
+        run_id, started, ended, state, *rest = row
+        if state == "running" and not lives(rest[1]):
+            state = "killed"
+        runs.append(Run(run_id, started, ended, state, *rest))
+    return runs
+
+
+def _state(runs: list[Run], seeded: bool, queued: int) -> str:
+    if runs and runs[0].state == "running":
+        return "running"
+    if seeded and queued == 0:
+        return "finished"
+    if not runs:
+        return "new"
+    return "interrupted" if runs[0].state == "finished" else runs[0].state
+
+
+def lives(pid: int) -> bool:
+    """Tell whether there is a process of that number."""
+    if os.name == "nt":  # there `kill` with 0 would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _items(reader: Reader) -> dict[str, int]:
+    found = {}
+    for (name,) in list(reader.query("SELECT name FROM item_types ORDER BY name").rows):
+        table = '"' + name.replace('"', '""') + '"'
+        [(highest,)] = reader.query(f"SELECT coalesce(max(item_id), 0) FROM {table}").rows
+        if highest <= _COUNTED:
+            [(highest,)] = reader.query(f"SELECT count(*) FROM {table}").rows
+        found[name] = highest
+    return found
+
+
+def _below(prefix: str, counters: dict[str, Any]) -> dict[str, int]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in sorted(counters.items())
+        if name.startswith(prefix)
+    }
+
+
+def _parts(path: Path) -> list[Path]:
+    parts = [path, path.with_name(path.name + "-wal")]
+    return [part for part in parts if part.exists()]

@@ -1,0 +1,380 @@
+"""Why a URL was fetched, or was not: everything that a store and the rules know of it.
+
+Facts first (where it was found, tries, outcome), then what the rules, the traps and robots.txt
+would say to it now. Reads the store and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from crawler import parse, urls
+from crawler.config.load import Config
+from crawler.errors import ConfigError
+from crawler.inspect.query import Reader
+from crawler.links.follow import Following, Wishes, steps_of
+from crawler.links.rules import Linker, Rule
+from crawler.links.traps import Traps, pattern_of
+from crawler.robots import Robots
+from crawler.urls.optional_steps import OPTIONAL_STEPS
+from crawler.urls.scope import Scope
+from crawler.web.page import ScrapedPage
+
+_CHAIN = 1000  # parents that are looked up at most
+_NEAREST, _FIRST = 10, 2  # of a long chain of parents, these are told
+_SOURCES = 5  # pages that link to it that are named
+
+
+class Line(NamedTuple):
+    """One thing to say: what it is about, and what it is."""
+
+    about: str
+    text: str
+
+
+class Laws(NamedTuple):
+    """What decides over a URL: the configuration, the rules and the scope of a crawl."""
+
+    config: Config
+    rules: tuple[Rule, ...]
+    scope: Scope
+    endless: frozenset[str] = frozenset()
+    """The patterns of URLs that are closed."""
+
+    @property
+    def agent(self) -> str:
+        """The user agent whose product token robots.txt rules name."""
+        return self.config.politeness.user_agent
+
+
+def why(
+    reader: Reader,
+    url: str,
+    rules: Sequence[Rule],
+    domains: Sequence[str] = (),
+    *,
+    known: Sequence[str] = (),
+) -> list[Line]:
+    """Give everything there is to say about a canonical URL, in the order of its life.
+
+    `rules` and `domains` are those of the spider, whose code the store does not hold. So are the
+    `known` steps of `links.canonicalize`: of others that are code, only the name is told.
+    """
+    laws = laws_of(reader, rules, domains)
+    laws, foreign = _without_code(laws, known)
+    found = [Line("url", url), *_life(reader, url)]
+    for step in foreign:
+        text = f"{step} of links.canonicalize is not run: a store names no code; name the --spider"
+        found.append(Line("note", text))
+    settled = urls.canonicalize(url, steps_of(laws.config.links.canonicalize)) or url
+    if settled != url:
+        found += [Line("visited as", settled), *_life(reader, settled)]
+    return [*found, *judged(url, laws), *_robots(reader, settled, laws)]
+
+
+def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> Laws:
+    """Give the laws under which the last run of a store went."""
+    rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
+    stored = json.loads(rows[0][0]) if rows and rows[0][0] else {}
+    wanted = {
+        name: stored[name] for name in ("engine", "politeness", "links", "traps") & stored.keys()
+    }
+    config = msgspec.convert(wanted, Config)
+    sql = (
+        "SELECT url FROM pages WHERE depth = 0 AND parent_id IS NULL"
+        " UNION SELECT redirect_to FROM pages WHERE depth = 0 AND redirect_to IS NOT NULL"
+        " UNION SELECT url FROM todo WHERE depth = 0 LIMIT 10000"
+    )
+    seeds = tuple(seed for (seed,) in reader.query(sql).rows)
+    scope = Scope(config.engine.scope, seeds, tuple(domains))
+    return Laws(
+        config, tuple(rules), scope, _endless(reader) if config.traps.endless_after else _NO
+    )
+
+
+def _without_code(laws: Laws, known: Sequence[str]) -> tuple[Laws, list[str]]:
+    """Return the laws with the steps that are known or our own, and the names of the others."""
+    links = laws.config.links
+    foreign = [s for s in links.canonicalize if s not in known and s not in OPTIONAL_STEPS]
+    if not foreign:
+        return laws, foreign
+    kept = [step for step in links.canonicalize if step not in foreign]
+    links = msgspec.structs.replace(links, canonicalize=kept)
+    return laws._replace(config=msgspec.structs.replace(laws.config, links=links)), foreign
+
+
+_NO: frozenset[str] = frozenset()
+
+
+def _endless(reader: Reader) -> frozenset[str]:
+    """Give the closed patterns; none in a store that was made before they were kept."""
+    if not list(reader.query("SELECT 1 FROM sqlite_master WHERE name = 'endless'").rows):
+        return _NO
+    return frozenset(pattern for (pattern,) in reader.query("SELECT pattern FROM endless").rows)
+
+
+# ---------------------------------------------------------------- what happened
+
+
+def _life(reader: Reader, url: str) -> Iterator[Line]:
+    pages = _rows(
+        reader,
+        "SELECT page_id, parent_id, depth, fetched_at, status, outcome, elapsed, attempts, error,"
+        " redirect_to, requested_url, canonical, duplicate_of, callback, method, title,"
+        " request AS said FROM pages"
+        " WHERE url = ? ORDER BY page_id",
+        url,
+    )
+    queued = _rows(
+        reader,
+        "SELECT parent_id, depth, attempts, rank, callback, extra AS said,"
+        " strftime('%Y-%m-%dT%H:%M:%SZ', not_before, 'unixepoch') AS later, not_before"
+        " FROM todo WHERE url = ?",
+        url,
+    )
+    if not pages and not queued:
+        yield Line("state", "never accepted: neither fetched nor queued")
+        yield from _sources(reader, url)
+        return
+    for row in [*pages, *queued]:
+        yield from _found(reader, row)
+    yield from _attempts(reader, url)
+    for row in queued:
+        later = f", to be tried again at {row['later']}" if row["not_before"] else ""
+        yield Line("state", f"queued, {row['attempts']} tries so far{later}")
+    for row in pages:
+        yield from _ended(row)
+        yield from _items(reader, row["page_id"])
+
+
+def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
+    """Tell the chain of pages that led to a request, from the nearest to the seed."""
+    parent = row["parent_id"]
+    yield Line("depth", str(row["depth"]) + ("" if parent is not None else _origin(row)))
+    chain: list[Line] = []
+    while parent is not None and len(chain) < _CHAIN:
+        above = _rows(reader, "SELECT url, depth, parent_id FROM pages WHERE page_id = ?", parent)
+        if not above:
+            break
+        chain.append(Line("found on", f"{above[0]['url']} (depth {above[0]['depth']})"))
+        parent = above[0]["parent_id"]
+    left_out = len(chain) - _NEAREST - _FIRST
+    if left_out > 1:
+        chain[_NEAREST:-_FIRST] = [Line("found on", f"… {left_out} pages between …")]
+    yield from chain
+
+
+def _origin(row: dict[str, Any]) -> str:
+    """Tell where a request comes from that no page led to."""
+    if row["depth"]:
+        return ", from a sitemap of over 50,000 entries"
+    if '"kind": "sitemap"' in (row["said"] or "").replace('":"', '": "'):
+        return ", a sitemap that the spider or robots.txt names"
+    return ", a start URL"
+
+
+def _attempts(reader: Reader, url: str) -> Iterator[Line]:
+    sql = "SELECT * FROM attempts WHERE url = ? ORDER BY at"
+    for row in _rows(reader, sql, url):
+        status = f" {row['status']}" if row["status"] else ""
+        error = f": {_first(row['error'])}" if row["error"] else ""
+        again = f"; again from {row['retry_at']}" if row["retry_at"] else ""
+        yield Line(f"try {row['attempt']}", f"{row['at']} {row['outcome']}{status}{error}{again}")
+
+
+def _ended(row: dict[str, Any]) -> Iterator[Line]:
+    status = f" {row['status']}" if row["status"] else ""
+    took = f" in {row['elapsed'] * 1000:.0f} ms" if row["elapsed"] is not None else ""
+    tries = f", try {row['attempts']}" if row["attempts"] > 1 else ""
+    method = f"{row['method']} " if row["method"] != "GET" else ""
+    yield Line("outcome", f"{method}{row['outcome']}{status}{took} at {row['fetched_at']}{tries}")
+    for name, about in _FACTS:
+        if row[name]:
+            yield Line(about, _first(row[name]) if name == "error" else row[name])
+
+
+_FACTS = (
+    ("title", "title"),
+    ("callback", "callback"),
+    ("error", "error"),
+    ("redirect_to", "leads to"),
+    ("requested_url", "asked as"),
+    ("canonical", "canonical"),
+    ("duplicate_of", "same as"),
+)
+
+
+def _items(reader: Reader, page_id: int) -> Iterator[Line]:
+    for row in _rows(reader, "SELECT name FROM item_types ORDER BY name"):
+        name = row["name"].replace('"', '""')
+        sql = f'SELECT count(*) AS number FROM "{name}" WHERE page_id = ?'
+        [counted] = _rows(reader, sql, page_id)
+        if counted["number"]:
+            yield Line("items", f"{counted['number']} {row['name']}")
+    sql = "SELECT item, reason FROM problems WHERE page_id = ?"
+    for row in _rows(reader, sql, page_id):
+        yield Line("problem", f"{row['item']} not stored: {_first(row['reason'])}")
+
+
+def _sources(reader: Reader, url: str) -> Iterator[Line]:
+    """Name pages that link to a URL; a scan over all lists of links."""
+    sql = (
+        "SELECT pages.url, pages.depth FROM link_lists JOIN pages USING (page_id)"
+        " WHERE instr(targets, ?) LIMIT ?"
+    )
+    found = _rows(reader, sql, json.dumps(url, ensure_ascii=False), _SOURCES)
+    for row in found:
+        yield Line("linked on", f"{row['url']} (depth {row['depth']})")
+    if not found:
+        yield Line("linked on", "no stored page")
+
+
+# ---------------------------------------------------------------- what would happen
+
+
+def judged(url: str, laws: Laws) -> Iterator[Line]:
+    """Tell what scope, traps and each rule say to a link with this URL."""
+    config, scope = laws.config, laws.scope
+    changed = urls.canonicalize(url, steps_of(config.links.canonicalize))
+    if changed is None:
+        yield Line("canonical", "a step of links.canonicalize drops it")
+        return
+    if changed != url:
+        yield Line("canonical", f"it is visited as {changed}")
+    inside = "in scope" if scope.allows(changed) else "out of scope (out_of_scope)"
+    bounds = ", ".join(scope.allowed_domains) or ", ".join(scope.seeds[:3]) or "no seed"
+    yield Line("scope", f"{inside}: {scope.kind} of {bounds}")
+    linker = Linker(scope, laws.rules, traps=Traps(config.traps))
+    pattern = pattern_of(changed)
+    refusal = linker.traps.shape(changed)
+    if refusal is None and pattern in laws.endless:
+        refusal = f"endless, like all of {pattern}"
+    yield Line("traps", f"refused: {refusal}" if refusal else "its shape is fine")
+    for number, rule in enumerate(laws.rules, 1):
+        verdict = _verdict(rule, changed)
+        yield Line(f"rule {number}", f"{verdict}: {_told(rule)}")
+        if verdict != "does not take it" and rule.plain:
+            return
+    if not laws.rules:
+        yield Line("rules", "none known: only what the spider yields is visited")
+
+
+def _verdict(rule: Rule, url: str) -> str:
+    if not rule.takes(url):
+        return "does not take it"
+    if not rule.plain:
+        return "may take it, by where its link stands"
+    return "takes it" if rule.follow else "refuses it (no_rule)"
+
+
+def _told(rule: Rule) -> str:
+    """Write a rule with what it says beside the defaults."""
+    names = ("allow", "deny", "restrict_css", "restrict_text", "tags", "attrs")
+    said = [f"{name}={getattr(rule, name)!r}" for name in names if getattr(rule, name)]
+    if rule.transform is not None:
+        said.append(f"transform={getattr(rule.transform, '__name__', rule.transform)}")
+    if rule.callback is not None:
+        said.append(f"callback={rule.callback_name!r}")
+    said += ["follow=False"] * (not rule.follow)
+    said += [f"priority={rule.priority}"] * bool(rule.priority)
+    return f"Rule({', '.join(said)})"
+
+
+def _robots(reader: Reader, url: str, laws: Laws) -> Iterator[Line]:
+    """Tell the line of the stored robots.txt that decides over a URL, and how its host stands."""
+    host = urls.host_of(url)
+    own = _own(host, laws.config) if laws.config.politeness.robots_override else None
+    rows = _rows(
+        reader,
+        "SELECT hosts.host_id, pages, pending, delay, failures, robots.fetched_at, robots.status,"
+        " robots.body, strftime('%Y-%m-%dT%H:%M:%SZ', next_at, 'unixepoch') AS free_at"
+        " FROM hosts LEFT JOIN robots USING (host_id) WHERE name = ?",
+        host,
+    )
+    if not rows:
+        yield Line("host", f"{host}: never met")
+        return
+    [row] = rows
+    slow = f", {row['delay']:.2f} s between starts" if row["delay"] else ""
+    trouble = f", {row['failures']} slow-downs in a row, rests until {row['free_at']}"
+    yield Line(
+        "host",
+        f"{host}: {row['pages']:,} pages, {row['pending']:,} queued{slow}"
+        + (trouble if row["failures"] else ""),
+    )
+    if not laws.config.politeness.robots:
+        yield Line("robots", "not asked (politeness.robots = false)")
+    elif own is not None:
+        verdict = verdict_of(Robots.parse(own), url, laws.agent)
+        yield Line("robots", f"{verdict} (politeness.robots_override)")
+    elif row["fetched_at"] is None:
+        yield Line("robots", "robots.txt not fetched yet")
+    elif row["status"] is None:
+        yield Line("robots", "denied: robots.txt could not be had")
+    else:
+        body = row["body"] if 200 <= row["status"] < 300 else b""
+        yield Line("robots", verdict_of(Robots.parse(body or b""), url, laws.agent))
+
+
+def _own(host: str, config: Config) -> bytes | None:
+    """Give what stands in for the robots.txt of a host; nothing where its file is gone."""
+    from crawler.engine.robots_gate import overrides_of  # with aiohttp, 0.1 s
+
+    try:
+        return overrides_of(config.politeness.robots_override).get(host)
+    except ConfigError:
+        return None
+
+
+def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Line]:
+    """Tell what a crawl that starts at `url` would make of it, and of the page it leads to."""
+    from crawler.engine.seeding import widened  # as above
+
+    scope = Scope(config.engine.scope, (url,))
+    if page is not None:  # a start URL may redirect within its domain
+        scope = widened(scope, page.url)
+    rules = (Rule(),)
+    yield from judged(url, Laws(config, rules, scope))
+    if page is None or not page.response.is_html:
+        return
+    steps = steps_of(config.links.canonicalize)
+    linker = Linker(scope, rules, traps=Traps(config.traps), steps=steps)
+    following = Following(linker, rules, config.links, agent=config.politeness.user_agent)
+    wishes = following.wishes(page) or Wishes()
+    if wishes.nofollow:
+        yield Line("page", "asks that its links are not followed")
+    if wishes.noindex:
+        yield Line("page", "asks not to be indexed: neither parsed nor kept")
+    if wishes.refresh:
+        yield Line("refresh", f"leads to {wishes.refresh}")
+    xml = page.response.is_xml
+    document = parse.document(page.html, page.url, encoding=page.encoding, xml=xml)
+    for rel in ("canonical", "next", "alternate"):
+        for link in document.related(rel):
+            language = f" ({link.hreflang})" if link.hreflang else ""
+            yield Line(rel, link.url + language)
+    refusals = Counter(linker.target(link).refusal or "followed" for link in page.links)
+    told = ", ".join(f"{number:,} {reason}" for reason, number in refusals.most_common())
+    yield Line("links to", told or "nothing")
+
+
+def verdict_of(robots: Robots, url: str, agent: str) -> str:
+    """Tell what a robots.txt says to a URL, with the line that decides."""
+    allowed, number, text = robots.explain(url, agent)
+    verdict = "allowed" if allowed else "denied"
+    return f"{verdict} by line {number}: {text}" if number is not None else f"{verdict}: no rule"
+
+
+def _rows(reader: Reader, sql: str, *values: Any) -> list[dict[str, Any]]:
+    found = reader.query(sql, values)
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+
+def _first(text: str) -> str:
+    """Give the last line of a traceback, or the only line of a message."""
+    return text.strip().rpartition("\n")[2]

@@ -1,0 +1,58 @@
+"""What a fetched page adds: whether its content was there before, and whether its space is endless.
+
+Looked at between the fetch and the parse. With the default settings only pages of patterns with
+very many URLs cost anything here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from crawler.config.links import Traps as Limits
+from crawler.links import endless
+from crawler.links.traps import Contents, Traps
+from crawler.web.page import Outcome, ScrapedPage, Visit
+
+_THREAD = 64 * 1024  # bytes of a body from which its text is taken on a thread
+
+
+class Novelty:
+    """Marks visits whose page says nothing new; see `[traps]`."""
+
+    def __init__(self, limits: Limits, traps: Traps) -> None:
+        self.traps = traps
+        self._skips = limits.duplicates == "skip"
+        self._near = limits.near
+        self._suspected = False
+        self._turn = asyncio.Lock()  # of pages that are looked at on a thread
+        self.contents = Contents(limits.near) if limits.duplicates != "follow" else None
+
+    def plain(self, page: ScrapedPage) -> bool:
+        """Count a page, and tell whether there is nothing to judge about it."""
+        self._suspected = self.traps.suspects(page.url) and page.response.is_html
+        return self.contents is None and not self._suspected
+
+    async def judge(self, visit: Visit, page: ScrapedPage) -> bool:
+        """Tell whether the page is to be parsed; call it right after `plain`."""
+        suspected, text = self._suspected, None
+        title = endless.title_of(page.url, page.html) if suspected else None
+        asked = suspected and self.traps.asks(page.url, title)
+        if len(page.body) >= _THREAD and (asked or self._near):
+            async with self._turn:  # each of them holds the GIL
+                text = await asyncio.to_thread(self._look, visit, page, asked)
+        else:
+            text = self._look(visit, page, asked)
+        if suspected:
+            visit.endless, visit.pattern = self.traps.hear(page.url, title, text)
+        if visit.duplicate_of is None or not self._skips:
+            return True
+        visit.outcome = Outcome.DUPLICATE
+        return False
+
+    def _look(self, visit: Visit, page: ScrapedPage, asked: bool) -> int | None:
+        """Look for the page's content among the others; return what stands for its text."""
+        if self.contents is not None and page.body:
+            html = page.html if self._near and page.response.is_html else None
+            found = self.contents.original(page.body, html, page.url)
+            visit.duplicate_of, visit.simhash = found
+        return endless.text_of(page.url, page.html) if asked else None

@@ -1,0 +1,231 @@
+"""Which links of a page are followed: by the section [links], the page's own wishes, and the rules.
+
+The plain case (links of `a` and `area`, rules that only look at URLs) needs nothing from here but
+`wishes`; everything else takes the full pass of `parse`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from crawler import urls
+from crawler.config.links import Links
+from crawler.errors import ConfigError
+from crawler.links.rules import Linker, Rule, Target
+from crawler.parse import meta_robots
+from crawler.parse.fast_pass import REFRESH
+from crawler.web.page import ScrapedPage
+
+if TYPE_CHECKING:  # the full pass is imported where it is used: most crawls never need it
+    from crawler import parse
+
+_PLAIN_TAGS = {"a", "area"}
+_THREAD = 64 * 1024  # characters from which the full pass belongs on a thread
+
+
+class Wishes(NamedTuple):
+    """What a page asks for: not to follow its links, not to keep it, to go elsewhere."""
+
+    nofollow: bool = False
+    noindex: bool = False
+    refresh: str | None = None
+
+
+class Pick(NamedTuple):
+    """A link, what takes it, and the reason for which it is not followed, if there is one."""
+
+    target: Target
+    rule: Rule | None
+    refusal: str | None
+
+
+class Following:
+    """Decides over the links of pages. `full`: the fast pass does not know enough for it."""
+
+    def __init__(
+        self, linker: Linker, rules: Iterable[Rule], settings: Links, *, agent: str = "crawlkeep"
+    ) -> None:
+        self._linker, self._settings = linker, settings
+        self._rules = tuple(rules)
+        self._token = meta_robots.token_of(agent)
+        self.tags = frozenset(settings.tags)
+        self.full = (
+            settings.nofollow
+            or settings.canonical != "ignore"
+            or self.tags != _PLAIN_TAGS
+            or bool(settings.attributes)
+            or not all(rule.plain for rule in self._rules)
+        )
+        self._wanted = self._elements() if self.full else {}
+
+    def _elements(self) -> dict[str, tuple[str, ...]]:
+        """Give the elements and attributes that the settings or a rule look at."""
+        from crawler import parse  # as above
+
+        wanted: dict[str, set[str]] = {}
+        own = [rule for rule in self._rules if rule.tags or rule.attrs]
+        for tags, attributes in [
+            (self._settings.tags, self._settings.attributes),
+            *((rule.tags or self._settings.tags, rule.attrs) for rule in own),
+        ]:
+            for tag in tags:
+                known = parse.ATTRIBUTES.get(tag, ("href", "src"))
+                wanted.setdefault(tag, set()).update(attributes or known)
+        if self._settings.canonical != "ignore":
+            wanted.setdefault("link", set()).add("href")
+        return {tag: tuple(sorted(attributes)) for tag, attributes in wanted.items()}
+
+    # ------------------------------------------------------------ what the page asks for
+
+    def wishes(self, page: ScrapedPage) -> Wishes | None:
+        """Give what the page asks for, in markup or headers; None where it asks for nothing."""
+        metas, headers = page.found.robots, page.headers
+        if not metas and "X-Robots-Tag" not in headers and "Refresh" not in headers:
+            return None
+        said = meta_robots.NONE
+        if self._settings.robots_meta:
+            values = headers.getall("X-Robots-Tag", []) if hasattr(headers, "getall") else []
+            said = meta_robots.directives(metas, values, self._token)
+        return Wishes(
+            said.nofollow,
+            said.noindex and self._settings.noindex == "skip",
+            self._refresh(page) if self._settings.refresh else None,
+        )
+
+    def _refresh(self, page: ScrapedPage) -> str | None:
+        """Give the other URL to which the page leads by itself soon enough."""
+        from crawler.parse.meta_refresh import refresh_of  # as above
+
+        contents = [content for name, content in page.found.robots if name == REFRESH]
+        if "Refresh" in page.headers:
+            contents.insert(0, page.headers["Refresh"])
+        for content in contents:
+            found = refresh_of(content, page.url, page.base_url, page.encoding)
+            if found is not None:
+                soon = found.delay <= self._settings.refresh_delay
+                return found.url if soon and found.url != page.url else None
+        return None
+
+    # ------------------------------------------------------------ the full pass
+
+    async def read(self, page: ScrapedPage) -> parse.Outline:
+        """Read a page by the full pass; a large one on a thread."""
+        if len(page.body) >= _THREAD:
+            return await asyncio.to_thread(self._read, page)
+        return self._read(page)
+
+    def _read(self, page: ScrapedPage) -> parse.Outline:
+        from crawler import parse  # as above
+
+        return parse.outline(
+            page.html,
+            page.url,
+            tags=self._wanted,
+            encoding=page.encoding,
+            xml=page.response.is_xml,
+        )
+
+    def canonical(self, page: ScrapedPage, document: parse.Outline) -> str | None:
+        """Give the other URL that the page calls its canonical one, if that is to be noted."""
+        if self._settings.canonical == "ignore":
+            return None
+        found = document.canonical
+        return None if found == page.url else found
+
+    @property
+    def follows_canonical(self) -> bool:
+        """Whether a canonical URL is visited, too."""
+        return self._settings.canonical == "follow"
+
+    def picks(self, page: ScrapedPage, links: Sequence[parse.Link], regions: Regions) -> list[Pick]:
+        """Decide over some links of a page, in their order."""
+        return [pick for link in links if (pick := self._pick(link, regions)) is not None]
+
+    def _pick(self, link: parse.Link, regions: Regions) -> Pick | None:
+        """Decide over one link; None where it is of an element that nobody looks at."""
+        if self._settings.nofollow and link.nofollow:
+            return Pick(self._linker.target(link.url), None, "nofollow")
+        looked_at = link.tag in self.tags
+        for rule in self._rules:
+            if link.tag not in (rule.tags or self.tags):
+                continue
+            if rule.attrs and link.attribute not in rule.attrs:
+                continue
+            looked_at = True
+            target = self._taken(rule, link, regions)
+            if target is not None:
+                refusal = self._linker.general_refusal(target)
+                return Pick(target, rule, refusal or (None if rule.follow else "no_rule"))
+        if not looked_at:
+            return None
+        target = self._linker.target(link.url)
+        refusal = self._linker.general_refusal(target)
+        return Pick(target, None, refusal or ("no_rule" if self._rules else None))
+
+    def _taken(self, rule: Rule, link: parse.Link, regions: Regions) -> Target | None:
+        """Give the target of a link that a rule takes, None for a link that it does not."""
+        url: str | None = link.url
+        if rule.restrict_css and link.url not in regions(rule):
+            return None
+        if not rule.takes_text(link.text):
+            return None
+        if rule.transform is not None:
+            changed = rule.transform(link.url)
+            url = urls.parse(changed, link.url) if changed else None
+        if url is None:
+            return None
+        target = self._linker.target(url)
+        return target if rule.takes(target.url) else None
+
+
+class Regions:
+    """The URLs in the parts of one page that a rule restricts itself to, found when asked for."""
+
+    def __init__(self, page: ScrapedPage, wanted: Following) -> None:
+        self._page, self._wanted = page, wanted._wanted
+        self._known: dict[int, set[str]] = {}
+
+    def __call__(self, rule: Rule) -> set[str]:
+        from crawler import parse  # as above
+
+        found = self._known.get(id(rule))
+        if found is None:
+            found = self._known[id(rule)] = set()
+            page = self._page
+            base = page.base_url
+            for selector in rule.css:
+                for part in page.css(selector).getall():
+                    inside = parse.document(
+                        part, base, tags=self._wanted, encoding=page.encoding
+                    ).links
+                    found.update(link.url for link in inside)
+        return found
+
+
+def steps_of(names: Iterable[str]) -> tuple[urls.Step, ...]:
+    """Give the steps that `links.canonicalize` names; ConfigError for one that is not there."""
+    return tuple(_step(name) for name in names)
+
+
+def _step(name: str) -> Callable[[str], str | None]:
+    from crawler.urls.optional_steps import OPTIONAL_STEPS  # as above
+
+    if name in OPTIONAL_STEPS:
+        return OPTIONAL_STEPS[name]
+    module, colon, function = name.partition(":")
+    if not colon:
+        known = ", ".join(OPTIONAL_STEPS)
+        raise ConfigError(
+            f"links.canonicalize: there is no step {name!r}; there are: {known}, or write"
+            " module:function"
+        )
+    try:
+        found = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"links.canonicalize: {name}: {error}") from None
+    if not callable(found):
+        raise ConfigError(f"links.canonicalize: {name} is no function")
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,210 @@
+"""Which encoding a page is in, by the order of the HTML standard, and its text.
+
+Byte order mark, HTTP header, `<meta>` or XML declaration, then what the bytes look like:
+https://html.spec.whatwg.org/multipage/parsing.html#determining-the-character-encoding
+Nothing here raises, whatever the bytes.
+"""
+
+import codecs
+import re
+from functools import lru_cache
+
+import cchardet
+
+from crawler.parse import mime
+from crawler.parse.encodings import name_of, to_text
+
+PRESCAN = 16 * 1024
+"""How far declarations are looked for. The standard scans 1,024 bytes and then lets the parser
+change its mind at any later `<meta>`; one longer scan comes to the same on real pages."""
+FALLBACK = "windows-1252"
+"""The standard's default where nothing tells: of ASCII alone every reading is the same."""
+
+_SAMPLE = 16 * 1024
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_BE, "utf-16be"),
+    (codecs.BOM_UTF16_LE, "utf-16le"),
+)
+
+
+def encoding_of(body: bytes, content_type: str | None = None) -> str:
+    """Give the WHATWG name, in lower case, of the encoding of `body`.
+
+    `content_type` is the value of the HTTP header.
+    """
+    for mark, name in _BOMS:
+        if body.startswith(mark):
+            return name
+    essence, declared = _header(content_type) if content_type else ("", None)
+    return declared or _declared_inside(body, essence) or _looks_like(body)
+
+
+def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
+    """Give the text of `body`, without a byte order mark, and the name of its encoding."""
+    name = encoding_of(body, content_type)
+    return to_text(body, name).removeprefix("\ufeff"), name
+
+
+# ---------------------------------------------------------------- the HTTP header
+
+
+@lru_cache(maxsize=512)
+def _header(content_type: str) -> tuple[str, str | None]:
+    """Return the type in lower case, and the encoding that its charset names."""
+    found = mime.extract(content_type)
+    if found is None:
+        return "", None
+    charset = found.parameters.get("charset")
+    return found.essence, name_of(charset) if charset is not None else None
+
+
+# ---------------------------------------------------------------- declarations in the page
+
+_SPACE = rb"[\t\n\f\r ]"
+_NAME = rb"[^\t\n\f\r />][^\t\n\f\r />=]*+"
+_VALUE = rb"""(?:"([^"]*+)"|'([^']*+)'|(?=>)|([^\t\n\f\r >"'][^\t\n\f\r >]*+)(?=[\t\n\f\r >]))"""
+# "Get an attribute" of the standard. Where bytes run out within one, nothing matches.
+_ATTRIBUTE = re.compile(
+    rb"[\t\n\f\r /]*+(%b)%b*+(?:=%b*+%b|(?=[^=]))" % (_NAME, _SPACE, _SPACE, _VALUE)
+)
+_TAG = re.compile(
+    rb"</?[A-Za-z][^\t\n\f\r >]*+(?:%b)*+[\t\n\f\r /]*+>"
+    % _ATTRIBUTE.pattern.replace(rb"(%b)" % _NAME, _NAME)
+)
+_TAG_START = re.compile(rb"</?[A-Za-z]")
+_TAG_END = re.compile(rb"[\t\n\f\r /]*+>")
+_BOGUS = re.compile(rb"<[!/?]")
+_META = re.compile(rb"<meta(?=[\t\n\f\r /])", re.IGNORECASE)
+_CHARSET = re.compile(rb"charset%b*+" % _SPACE, re.IGNORECASE)
+_LABEL = re.compile(
+    rb"""=%b*+(?:"([^"]*+)"|'([^']*+)'|([^"'\t\n\f\r ;][^\t\n\f\r ;]*+))""" % _SPACE
+)
+_XML_STARTS = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
+_XML = re.compile(rb"""<\?xml[^>]*?encoding[\0- ]*=[\0- ]*(?:"([^"\0- ]*)"|'([^'\0- ]*)')""")
+
+
+def _declared_inside(body: bytes, essence: str) -> str | None:
+    if essence.endswith(("/json", "+json")):
+        return "utf-8"  # RFC 8259 8.1
+    if essence in ("text/xml", "application/xml") or (
+        essence.endswith("+xml") and essence != "application/xhtml+xml"
+    ):
+        return xml_encoding(body) or "utf-8"  # XML 1.0 4.3.3
+    return prescan(body)
+
+
+def prescan(body: bytes) -> str | None:
+    """Give the encoding that a `<meta>` or an XML declaration names, by the standard's prescan.
+
+    None where there is none, or where the bytes end within a tag or comment before one.
+    """
+    head = body[:PRESCAN]
+    found = _prescan_tags(head) if b"charset" in head.lower() else None
+    return found or xml_encoding(head)
+
+
+def xml_encoding(body: bytes) -> str | None:
+    """Give the encoding of a leading XML declaration; None where there is none or it is unknown."""
+    for start, name in _XML_STARTS:
+        if body.startswith(start):
+            return name
+    found = _XML.match(body, 0, PRESCAN)
+    return _declarable(_name(found)) if found else None
+
+
+def _prescan_tags(head: bytes) -> str | None:
+    at = head.find(b"<")
+    while at >= 0:
+        if head.startswith(b"<!--", at):
+            at = head.find(b"-->", at + 2)
+        elif _META.match(head, at):
+            name, at = _meta(head, at + 5)
+            if name:
+                return name
+        elif _TAG_START.match(head, at):
+            tag = _TAG.match(head, at)
+            at = tag.end() if tag else -1
+        elif _BOGUS.match(head, at):
+            at = head.find(b">", at)
+        else:
+            at += 1
+        at = head.find(b"<", at) if at >= 0 else -1
+    return None
+
+
+def _meta(head: bytes, at: int) -> tuple[str | None, int]:
+    """Read the attributes from `at`: the encoding they declare, and where they end (-1: never)."""
+    values: dict[bytes, bytes] = {}
+    while attribute := _ATTRIBUTE.match(head, at):
+        at = attribute.end()
+        value = attribute[2] or attribute[3] or attribute[4] or b""
+        values.setdefault(attribute[1].lower(), value)
+    closed = _TAG_END.match(head, at)
+    if closed is None:
+        return None, -1
+    name = None
+    if b"charset" in values:
+        name = name_of(values[b"charset"].decode("latin-1"))
+    elif values.get(b"http-equiv", b"").lower() == b"content-type":
+        name = _from_content(values.get(b"content", b""))
+    return _declarable(name), closed.end()
+
+
+def _from_content(value: bytes) -> str | None:
+    """Extract an encoding from the `content` of a `<meta>`."""
+    for found in _CHARSET.finditer(value):
+        if value[found.end() : found.end() + 1] == b"=":
+            label = _LABEL.match(value, found.end())
+            return _name(label) if label else None
+    return None
+
+
+def _name(found: re.Match[bytes]) -> str | None:
+    return name_of(next((g for g in found.groups() if g is not None), b"").decode("latin-1"))
+
+
+def _declarable(name: str | None) -> str | None:
+    # What could be read as ASCII cannot be UTF-16; and x-user-defined is not for pages.
+    return {"utf-16le": "utf-8", "utf-16be": "utf-8", "x-user-defined": FALLBACK}.get(
+        name or "", name
+    )
+
+
+# ---------------------------------------------------------------- the look of the bytes
+
+_MULTI = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+# What the detector says and the standard has no label for.
+_DETECTED = {"uhc": "euc-kr", "cp949": "euc-kr", "mac-cyrillic": "x-mac-cyrillic"}
+
+_UNLIKELY = frozenset(("utf-8", "replacement", "x-user-defined"))
+
+
+def _looks_like(body: bytes) -> str:
+    """Guess the encoding of bytes that declare none."""
+    if body.isascii():
+        return "iso-2022-jp" if b"\x1b$" in body else FALLBACK
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if _nearly_utf8(body, error):
+            return "utf-8"
+        start = max(0, error.start - 512)
+        return _detect(body[start : start + _SAMPLE])
+    return "utf-8"
+
+
+def _nearly_utf8(body: bytes, error: UnicodeDecodeError) -> bool:
+    """Say whether the first `error` is a cut-off end, or one of few among much that is right."""
+    if error.start >= len(body) - 3 and error.reason == "unexpected end of data":
+        return True
+    sample = body[:_SAMPLE]
+    good = sum(map(len, _MULTI.findall(sample)))
+    high = len(sample) - len(sample.translate(None, bytes(range(128, 256))))
+    return good > 20 and good >= 0.95 * high
+
+
+def _detect(sample: bytes) -> str:
+    label = (cchardet.detect(sample)["encoding"] or "").lower()
+    name = _DETECTED.get(label) or name_of(label)
+    return FALLBACK if name in _UNLIKELY or name is None else name

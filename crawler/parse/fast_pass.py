@@ -1,0 +1,277 @@
+"""The fast pass: title, base, link references and robots directives of an HTML document.
+
+One regular expression tokenizes the document by the tag states of the HTML standard
+(https://html.spec.whatwg.org/#tokenization) and stops only at the few tags that matter here. No
+tree is built: on real documentation pages this takes two thirds of the time of the fastest HTML
+parser, is linear on markup nested however deep, flat in memory, and lets other threads run between
+two tags (docs/decisions/0002-fast-pass.md has the figures).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from html import unescape
+from typing import TYPE_CHECKING, NamedTuple
+
+from crawler.parse.foreign import NAMESPACES
+from crawler.parse.references import decoded
+
+if TYPE_CHECKING:
+    from crawler.parse.tokenizer import Tag
+
+LARGE = 256 * 1024
+"""Characters from which a scan belongs on a thread: it may take over 5 ms."""
+_WINDOW = 128 * 1024  # characters between two looks at the clock: some milliseconds
+
+REFRESH = "http-equiv=refresh"
+"""The name under which `Scan.robots` has the content of a meta refresh."""
+
+
+class Scan(NamedTuple):
+    """What the fast pass finds; references are as written, not yet resolved."""
+
+    title: str | None
+    base: str | None
+    hrefs: list[str]
+    robots: list[tuple[str, str]]  # (agent, directives) of <meta name=AGENT content=DIRECTIVES>
+
+
+def _any_case(names: str) -> str:
+    """Spell a regex that matches the names in any case; re.IGNORECASE would cost a third more."""
+    return "|".join("".join(f"[{char}{char.upper()}]" for char in name) for name in names.split())
+
+
+_END = r"(?=[\s/>]|\Z)"  # what ends the name of a tag
+# SVG and MathML without anything that matters here: taken whole, as its tags follow other rules
+# (`foreign`). One with anything else in it sends the document through the tokenizer of `tags`.
+_SHAPES = (
+    "path g use circle rect defs line polygon polyline ellipse text tspan stop linearGradient"
+    " radialGradient clipPath symbol mask pattern marker filter lineargradient radialgradient"
+    " clippath"
+)
+_FORMULA = (
+    "mi mo mn mrow msup msub msubsup mfrac msqrt mroot mtable mtr mtd mstyle mspace mtext mover"
+    " munder munderover mpadded mphantom mfenced menclose mmultiscripts mprescripts semantics"
+    " annotation"
+)
+_TEXTS = "|".join(rf"<{name}(?:\s[^<>/]*+)?>[^<]*+</{name}>" for name in ("title", "desc", "style"))
+
+
+def _whole(name: str, parts: str, texts: str = "") -> str:
+    """Spell a regex for a foreign element with nothing but such parts and text inside."""
+    inside = rf"[^<]++|</?(?:{parts.replace(' ', '|')})(?=[\s/>])[^<>]*+>{texts}"
+    # Behind anything else "/" may be the end of a value.
+    empty = rf"""(?<=[\s"']/>)|(?<={name}/>)"""
+    return rf"{name}(?=[\s/>])[^<>]*+>(?:{empty}|(?<!/>)(?:{inside})*+</{name}\s*+>)"
+
+
+_FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
+_RAW = _any_case("script style textarea title xmp iframe noembed noframes")
+_NAMES = _any_case("area base meta plaintext math svg")
+
+# A quote quotes only behind "=". Whatever the document's end cuts off is taken to the end (\Z), so
+# that no search starts inside it; all loops are possessive: every search is linear.
+_VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>"'][^\s>]*+)"""
+_ATTRIBUTES = rf"""(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+{_VALUE}?+)?+|=)*+"""
+# What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag.
+_SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
+_HREF = r"""(?:[\s/]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+[\s/]++href="([^"&\0]++)\""""
+_PATTERN = rf"""<(?=[a-zA-Z!?])(?:{{}}
+      a{_HREF}{_SIMPLE}>                                    # 1: the href of nine links in ten
+    | ([aA]{_END}|(?=[abmpsABMPS])(?:{_NAMES}){_END})       # 2, 3: a tag that matters and its
+        ({_SIMPLE}|{_ATTRIBUTES})(>|\Z)                     #    4: attributes, its end
+    | (?=[stxinSTXIN])({_RAW}){_END}                        # 5, 6: one whose content is raw text,
+        (?:{_SIMPLE}|{_ATTRIBUTES})(?:>|\Z)                 #       and that text
+        ((?:[^<]++|<(?!/(?i:\5){_END}))*+)
+    | [a-zA-Z](?!{_SIMPLE})[^\s/>]*+{_ATTRIBUTES}(?:>|\Z)   # any other with markup in its quotes
+    | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))         # a comment
+    | [!?][^>]*+(?:>|\Z))                                   # a doctype or bogus comment"""
+_FLAGS = re.VERBOSE | re.ASCII
+_PLAIN = re.compile(_PATTERN.format(""), _FLAGS)
+# The same, but foreign content that is plain is passed over. Looking for it costs a twentieth of
+# the whole, and most documents have none: one that has is read again.
+_TAG = re.compile(_PATTERN.format(rf"(?=[sm][va][gt])(?:{_FOREIGN})|"), _FLAGS)
+
+# What is no attribute (1: None) is taken along too, so that no search starts again inside it.
+_ATTRIBUTE = re.compile(
+    r"""[\s/]*+(?:(=?[^\s/>=]++)
+        (?:\s*+=\s*+(?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\s>"'][^\s>]*+))?+)?+|[=>]|\Z)""",
+    re.VERBOSE | re.ASCII,
+)
+
+
+def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:
+    """Give title, base, the `href` of every `a` and `area` in document order, and robots metas.
+
+    White space of the title is collapsed; None without one. Raises nothing but TimeoutError: once
+    `expired` says so, which a text of `LARGE` characters and more is asked now and then. `xml` says
+    that the document is XHTML.
+    """
+    if xml:
+        return precise(text, expired, xml=True)
+    if len(text) >= LARGE:
+        found = _gathered(text, _one_by_one(text, expired))
+    else:
+        found = _gathered(text, _PLAIN.findall(text)) or _gathered(text, _TAG.findall(text))
+    return found or precise(text, expired)
+
+
+def _gathered(text: str, matches: Iterable[tuple[str, ...]]) -> Scan | None:
+    """Return what the matches say, None where one expression cannot tell."""
+    title: str | None = None
+    base: str | None = None
+    hrefs: list[str] = []
+    robots: list[tuple[str, str]] = []
+    for href, name, attributes, end, raw_name, raw in matches:
+        if href:
+            hrefs.append(href)
+        elif name:
+            if not end:  # a tag that the document cuts off is none
+                continue
+            tag = name.lower()
+            if tag in NAMESPACES:
+                return None
+            if tag == "plaintext":
+                break
+            if tag == "meta":
+                robots += _directives(attributes)
+            else:
+                value = attribute(attributes, "href")
+                if tag == "base":
+                    if _TEMPLATE.search(text):
+                        return None
+                    base = value if base is None else base
+                elif value is not None:
+                    hrefs.append(value)
+        elif raw_name:
+            if title is None and raw_name.lower() == "title":
+                title = " ".join(unescape(raw).split())
+            elif "<!--" in raw and _INNER_SCRIPT.search(raw):
+                return None
+    return Scan(title, base, hrefs, robots)
+
+
+_TEMPLATE = re.compile(r"<template[\s/>]", re.IGNORECASE)  # a base in one is none
+_INNER_SCRIPT = re.compile(r"<script[\s/>]", re.IGNORECASE)  # whose end does not end the outer one
+
+
+def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:
+    """Return the same by the whole tokenizer: for XML, and for what one expression cannot tell."""
+    from crawler.parse.tokenizer import tags  # most crawls never need it
+
+    found = Scan(None, None, [], [])
+    title: list[str] | None = None
+    templates = 0
+    for number, tag in enumerate(tags(text, xml=xml)):
+        if not number % 4096 and expired():
+            raise TimeoutError(f"at tag {number:,}")
+        if title is not None:
+            title.append(tag.before)
+        if tag.name == "title" and not tag.foreign and found.title is None:
+            if xml and not tag.ends:
+                title = []
+            elif title is not None or not tag.ends:
+                text_of_it = "".join(title) if title is not None else tag.raw
+                found = found._replace(title=" ".join(unescape(text_of_it).split()))
+                title = None
+        elif tag.name == "template" and not tag.foreign:
+            templates = max(0, templates + (-1 if tag.ends else 1))
+        elif not tag.ends:
+            found = _taken(found, tag, templates)
+    return found
+
+
+def _taken(found: Scan, tag: Tag, templates: int) -> Scan:
+    """Take what a start tag adds."""
+    if tag.name == "a" or (tag.name == "area" and not tag.foreign):
+        value = attribute(tag.attributes, "href")
+        if value is not None:
+            found.hrefs.append(value)
+    elif tag.foreign:
+        return found
+    elif tag.name == "meta":
+        found.robots.extend(_directives(tag.attributes))
+    elif tag.name == "base" and not templates and found.base is None:
+        return found._replace(base=attribute(tag.attributes, "href"))
+    return found
+
+
+def _one_by_one(
+    text: str, expired: Callable[[], bool], window: int = _WINDOW
+) -> Iterator[tuple[str, ...]]:
+    """Give the same of a large text, window by window, so that other threads run between them.
+
+    A match holds the GIL however long it is: what the end of a window cuts off is matched again
+    from its own start, and what is longer than a window is cut there and passed over.
+    """
+    at, size = 0, len(text)
+    while at < size:
+        if expired():
+            raise TimeoutError(f"at character {at:,} of {size:,}")
+        end = min(size, at + window)
+        start, at = at, end - (end < size and text[end - 1] == "<")
+        for match in _TAG.finditer(text, start, end):
+            # Foreign content is not plain where the window cuts it off.
+            odd = match[2] is not None and match[2].lower() in NAMESPACES
+            cut = odd or match.end() == end
+            if not cut or end == size:
+                yield match.groups("")
+            elif match.start() > start:
+                at = match.start()
+                break
+            elif match[5] or odd or text[start + 1] in "!?":
+                yield match.groups("")
+                at = _end_of(text, match)
+                break
+            else:  # a tag that fills a window
+                yield ("", "svg", "", ">", "", "")  # which only the tokenizer can read
+                return
+
+
+def _end_of(text: str, match: re.Match[str]) -> int:
+    """Give where a tag, a comment or an element that fills a whole window ends."""
+    if match[5]:
+        return _search(re.compile(rf"</{match[5]}{_END}", re.IGNORECASE), text, match.end() - 16)
+    comment = text.startswith("<!--", match.start())
+    end = text.find("-->" if comment else ">", match.end() - 2)
+    return len(text) if end < 0 else end + 1
+
+
+def _search(pattern: re.Pattern[str], text: str, at: int) -> int:
+    size = len(text)
+    while at < size:
+        match = pattern.search(text, at, min(size, at + _WINDOW))
+        if match and (match.end() < at + _WINDOW or at + _WINDOW >= size):
+            return match.start()
+        at += _WINDOW - 16
+    return size
+
+
+_META = re.compile(r"""(?:^|[\s/])name\s*+=\s*+["']?\s*+([^\s"'>]++)""", re.IGNORECASE)
+_OTHER_METAS = {"viewport", "description", "keywords", "generator", "author", "theme-color"}
+
+
+def _directives(attributes: str) -> list[tuple[str, str]]:
+    """Give what a meta tag may say to robots: (its name, its content)."""
+    quick = _META.search(attributes)
+    if quick is None:
+        return _refresh(attributes) if "refresh" in attributes.lower() else []
+    if quick[1].lower() in _OTHER_METAS:
+        return []
+    name = (attribute(attributes, "name") or "").strip().lower()
+    return [(name, attribute(attributes, "content") or "")] if name else []
+
+
+def _refresh(attributes: str) -> list[tuple[str, str]]:
+    """Give what `<meta http-equiv=refresh>` asks for, under a name that no meta tag has."""
+    kind = (attribute(attributes, "http-equiv") or "").strip().lower()
+    return [(REFRESH, attribute(attributes, "content") or "")] if kind == "refresh" else []
+
+
+def attribute(attributes: str, name: str) -> str | None:
+    """Give the value of the first attribute of that name, references decoded; None without one."""
+    for match in _ATTRIBUTE.finditer(attributes):
+        if match[1] is not None and match[1].lower() == name:
+            return decoded(match[2] or match[3] or match[4] or "")
+    return None

@@ -1,0 +1,287 @@
+"""What of a page nobody sees: found in its markup, and cut out of it.
+
+What a reader does not see, a language model is made to believe. Cut is what is hidden for certain:
+by an attribute, an inline style, a rule with a simple selector in the page itself, or because
+browsers never show such an element. docs/text.md has the list, and what is kept on purpose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from crawler.parse.css import (
+    NONE,
+    Causes,
+    Sheet,
+    causes,
+    declarations,
+    sheet_of,
+    shown_again,
+    style_of,
+)
+from crawler.parse.tokenizer import Span, attributes_of, spans
+from crawler.parse.words import any_case, words_of
+
+UNSHOWN = frozenset(
+    {
+        *("template", "noscript", "iframe", "noframes", "noembed", "datalist", "annotation"),
+        *("annotation-xml", "audio", "video", "canvas"),
+    }
+)
+"""Elements whose content browsers do not show, with scripts on."""
+_PAGE = ("html", "body", "head")  # never hidden by style: a script shows all of it later
+_VOID = frozenset(
+    {
+        *("area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img"),
+        *("input", "keygen", "link", "meta", "param", "source", "track", "wbr"),
+    }
+)
+_SHAPES = frozenset(
+    {
+        *("circle", "ellipse", "g", "image", "line", "path", "polygon", "polyline", "rect", "stop"),
+        *("svg", "use"),
+    }
+)
+"""Elements of SVG, which end where they begin when they are written so."""
+_BLOCKS = frozenset(
+    {
+        *("address", "article", "aside", "blockquote", "center", "details", "dialog", "dir", "div"),
+        *("dl", "dt", "dd", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3"),
+        *("h4", "h5", "h6", "header", "hgroup", "hr", "li", "main", "menu", "nav", "ol", "p"),
+        *("pre", "search", "section", "summary", "table", "ul"),
+    }
+)
+_ROWS = frozenset({"tr", "td", "th"})
+_GROUPS = frozenset({"tbody", "thead", "tfoot", "caption", "colgroup"})
+# What a start tag ends that is still open (https://html.spec.whatwg.org/#optional-tags).
+_ENDED_BY = {
+    **{name: frozenset({"p"}) for name in _BLOCKS},
+    "li": frozenset({"p", "li"}),
+    **{name: frozenset({"p", "dt", "dd"}) for name in ("dt", "dd")},
+    "option": frozenset({"option"}),
+    "optgroup": frozenset({"option", "optgroup"}),
+    "td": frozenset({"td", "th"}),
+    "th": frozenset({"td", "th"}),
+    "tr": _ROWS | {"caption", "colgroup"},
+    **dict.fromkeys(("tbody", "thead", "tfoot"), _ROWS | _GROUPS),
+    **{name: frozenset({"rp", "rt"}) for name in ("rp", "rt")},
+    "a": frozenset({"a"}),
+    "button": frozenset({"button"}),
+}
+_BARRIERS = frozenset(
+    {"table", "ul", "ol", "dl", "select", "template", "object", "caption", "marquee", "html"}
+)
+_MOST_STEPS = 64  # open elements that are looked through for what a start tag ends
+
+# Whether it is worth looking, on a page in lower case. What is seldom hidden is not looked for
+# closely: a walk over all tags costs as much as the text does.
+# A word that a "<" follows, and no ">" before it, stands in a text.
+_ATTRIBUTE = re.compile(
+    rb"""hidden(?<!type="hidden)(?<!type=hidden)(?<!type='hidden)[^<>]{0,200}+(?!<)"""
+)
+_POPOVER = re.compile(rb"popover[^<>]{0,200}+(?!<)")
+_STYLE = re.compile(rb"style\s*+=")
+# From colon to colon of a style: what stands before it, and behind it. A comment, an escape or a
+# character reference may spell any of that otherwise.
+_INLINE = re.compile(
+    rb"""style\s*+=(?:[^>:/\\&]*+[:/\\&])+?(?:
+      (?:(?<=y:)|(?<=y\s:))\s*+(?:none|hidden|collapse)
+    | (?<=:)\s*+(?:-\d{3}|-\d\d+[er%v]|rect|inset|circle|translate|scale)
+    | (?<=:)\s*+(?:\#|rgb|white|black)[^>]*?(?:color|background)
+    | (?<=[tz][yhte]\s:)\s*+[-+]?+\.?+0(?!\.[1-9])
+    | (?<=[tzh][yhte]:)\s*+[-+]?+\.?+0(?!\.[1-9])
+    | (?<=/)\*|(?<=\\)|(?<=&)\#?\w)""",
+    re.VERBOSE,
+)
+_STYLES = re.compile(
+    rf"""<(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+    | ({any_case("script style title textarea template noscript")})(?=[\s/>])[^>]*+>?
+      ((?:[^<]++|<(?!/(?i:\1)[\s/>]))*+))""",
+    re.VERBOSE,
+)
+_HINTS = re.compile(r"hidden|style|popover", re.IGNORECASE)
+_ID_OR_CLASS = re.compile(r"class|id", re.IGNORECASE)
+_LONG_STYLE = 500  # characters of a style attribute; what is longer is not looked through
+_MANY_STYLES = 300
+_FEW = 30  # names that are looked for before the tags are
+
+
+def may_hide(html: str, raw: bytes | None = None) -> bool:
+    """Tell whether attributes or styles of a page may hide something, at little cost.
+
+    `raw` is the page in any encoding that writes ASCII as ASCII, where that is at hand.
+    """
+    low = (_bytes(html) if raw is None else raw).lower()
+    if b"style" in low and (_styled(low) or (b"<style" in low and _ruled(html, low))):
+        return True
+    return (b"hidden" in low and _ATTRIBUTE.search(low) is not None) or (
+        b"popover" in low and _POPOVER.search(low) is not None
+    )
+
+
+def _bytes(html: str) -> bytes:
+    """Return a byte a character, as fast as can be: of others than Latin ones it may be any."""
+    try:
+        return html.encode("latin-1")
+    except UnicodeEncodeError:
+        return html.encode("utf-16-le", "surrogatepass")[::2]
+
+
+def seen(html: str) -> tuple[str, int]:
+    """Return a page's markup without what is hidden, and the characters of text that were."""
+    sheet = _sheet(html)
+    kept, hidden, at = [], 0, 0
+    for start, end in _hidden(html, sheet):
+        kept.append(html[at:start])
+        hidden += len(words_of(html[start:end]))
+        at = end
+    kept.append(html[at:])
+    return "".join(kept), hidden
+
+
+def _styled(low: bytes) -> bool:
+    """Tell whether a style attribute may hide something, as those may that are long or many."""
+    at, number = -1, 0
+    while (at := low.find(b"style", at + 1)) >= 0:
+        if not _STYLE.match(low, at):
+            continue
+        number += 1
+        end = at + _LONG_STYLE
+        if number > _MANY_STYLES or _INLINE.match(low, at, end) or low.find(b">", at, end) < 0:
+            return True
+    return False
+
+
+def _ruled(html: str, low: bytes) -> bool:
+    """Tell the same of style elements, those in comments taken along."""
+    found, at = [], 0
+    while (at := low.find(b"<style", at)) >= 0:
+        start, at = low.find(b">", at) + 1, low.find(b"</style", at)
+        at = at if at >= 0 else len(low)
+        found.append(low[start:at].decode("latin-1"))
+    return bool(_of_use(low.decode("latin-1"), found))
+
+
+def _of_use(html: str, styles: list[str]) -> Sheet:
+    """Return the rules of style elements if the page has anything that they may hide."""
+    sheet = sheet_of("\n".join(styles))
+    if len(sheet.names) > _FEW:
+        return sheet
+    used = (html.count(name) > sum(text.count(name) for text in styles) for name in sheet.names)
+    return sheet if any(used) else Sheet()
+
+
+def _sheet(html: str) -> Sheet:
+    """Return the rules of a page's style elements if any of them is of use in it."""
+    found = [match[2] for match in _STYLES.finditer(html) if (match[1] or "").lower() == "style"]
+    return _of_use(html, found)
+
+
+def _hidden(html: str, sheet: Sheet) -> Iterator[tuple[int, int]]:
+    """Yield where hidden stretches begin and end."""
+    walk, since = _Walk(sheet), 0
+    for span in spans(html):
+        was = walk.causes
+        inside = walk.step(span)
+        if walk.causes and not was:
+            since = span.end if span.ends else span.start
+        elif was and not walk.causes:
+            yield since, span.end if inside else span.start
+    if walk.causes:
+        yield since, len(html)
+
+
+class _Walk:
+    """Where a walk over the tags of a page stands.
+
+    `open` holds the elements from the outermost hidden one on, each with the causes around it;
+    outside of such a one elements are only counted by name, so that an end tag which belongs to
+    one of these is known to end all that is hidden within it.
+    """
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.causes: Causes = NONE
+        self._sheet = sheet
+        self._open: list[tuple[str, Causes]] = []
+        self._names: Counter[str] = Counter()  # of `_open`
+        self._outside: Counter[str] = Counter()
+
+    def step(self, span: Span) -> bool:
+        """Take in a tag; tell whether it is the end tag of what was hidden."""
+        name = span.name
+        if span.ends:
+            return self._end(name)
+        if self._open:
+            self._imply(name)
+        if name in _VOID or (name in _SHAPES and span.attributes.endswith("/")):
+            return False
+        found, style = self._style(span)
+        found |= shown_again(self.causes, style)
+        if self._open or found:
+            self._open.append((name, self.causes))
+            self._names[name] += 1
+            self.causes = found
+        else:
+            self._outside[name] += 1
+        return False
+
+    def _end(self, name: str) -> bool:
+        if self._names[name]:
+            while self._open:
+                popped, self.causes = self._open.pop()
+                self._names[popped] -= 1
+                if popped == name:
+                    break
+            return True
+        if self._outside[name]:
+            self._outside[name] -= 1
+            self._open.clear()
+            self._names.clear()
+            self.causes = NONE
+        return False
+
+    def _imply(self, name: str) -> None:
+        """Close what a start tag ends."""
+        targets = _ENDED_BY.get(name)
+        if targets is None or not any(self._names[target] for target in targets):
+            return
+        found = None
+        for at in range(len(self._open) - 1, max(-1, len(self._open) - _MOST_STEPS), -1):
+            if self._open[at][0] in targets:
+                found = at
+            elif self._open[at][0] in _BARRIERS:
+                break
+        while found is not None and len(self._open) > found:
+            popped, self.causes = self._open.pop()
+            self._names[popped] -= 1
+
+    def _style(self, span: Span) -> tuple[Causes, dict[str, str]]:
+        """Return why an element is hidden by itself, and its declarations."""
+        name, text = span.name, span.attributes
+        if name in UNSHOWN:
+            return frozenset({"element"}), {}
+        hinted = name == "dialog" or (text and _HINTS.search(text))
+        ruled = self._sheet and (name in self._sheet.rules or (text and _ID_OR_CLASS.search(text)))
+        if name in _PAGE or not (hinted or ruled):
+            return NONE, {}
+        attributes = attributes_of(text)
+        if (
+            "hidden" in attributes
+            or attributes.get("aria-hidden", "").strip().lower() == "true"
+            or "popover" in attributes
+            or (name == "dialog" and "open" not in attributes)
+        ):
+            return frozenset({"attribute"}), {}
+        return self._styled(name, attributes)
+
+    def _styled(self, name: str, attributes: dict[str, str]) -> tuple[Causes, dict[str, str]]:
+        classes = attributes.get("class", "")
+        rules = self._sheet.of(name, attributes.get("id", ""), classes) if self._sheet else []
+        style = style_of(rules, declarations(attributes.get("style", "")))
+        found = causes(style, classes)
+        for rule in rules if found else ():
+            if not rule.certain:  # it may show the element: then that is what it does
+                found &= causes(style | rule.style, classes)
+        return found, style

@@ -1,0 +1,172 @@
+"""What a reader sees of an HTML page, as plain text, in three sweeps and without a tree.
+
+Scripts, styles and comments go, what is hidden goes, tags inside a line vanish, all other tags end
+a line. It is linear, whatever the markup (docs/decisions/0011-search.md has the figures).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from html import unescape
+from typing import NamedTuple
+
+from crawler.parse.hidden import UNSHOWN, may_hide, seen
+from crawler.parse.invisible import visible
+from crawler.parse.words import any_case
+
+_INLINE = (
+    "a abbr acronym b bdi bdo big cite code data dfn del em font i ins kbd label mark nobr q rp rt"
+    " ruby s samp small span strike strong sub sup time tt u var wbr"
+)
+
+
+def _by_letter(names: Iterable[str]) -> str:
+    """Spell the names in any case by first letters, each of which is compared once for all."""
+    rests: dict[str, list[str]] = {}
+    for name in sorted(names):
+        rests.setdefault(name[0], []).append(name[1:])
+    return "|".join(
+        f"[{letter}{letter.upper()}](?:{any_case(' '.join(ends))})"
+        for letter, ends in rests.items()
+    )
+
+
+# What nobody reads. Cut off by the end of the document, it is taken to the end, so that no search
+# starts inside it again.
+_UNREAD = re.compile(
+    rf"""<(?=[!?sStTnNiIdDaAvVcC])(?:
+      !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+    | ({any_case("script style title")})(?=[\s/>])[^>]*+>?
+      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z)
+    | ({_by_letter([*UNSHOWN, "dialog"])})(?=[\s/>])
+    | [!?][^>]*+>?)""",
+    re.VERBOSE,
+)
+_NAMES = "|".join(f"{name}|{name.upper()}" for name in _INLINE.split())
+# A name with a "-" is that of a custom element, which ends no line.
+_BLOCK = r"<(?:/?[a-zA-Z][a-zA-Z0-9._:]*+(?!-)|/(?![a-zA-Z]))"
+_CUSTOM = r"</?[a-zA-Z][a-zA-Z0-9._:]*+-"
+
+
+class _Sweeps(NamedTuple):
+    """What takes out tags: those inside a line, runs of others, and those of custom elements."""
+
+    inside: re.Pattern[str]
+    block: re.Pattern[str]
+    custom: re.Pattern[str]
+
+
+def _sweeps(rest: str) -> _Sweeps:
+    """Return the sweeps, given what follows a tag's name."""
+    return _Sweeps(
+        re.compile(rf"</?(?:{_NAMES})(?=[\s/>]){rest}"),
+        re.compile(rf"{_BLOCK}{rest}(?:[ \t\f]*+{_BLOCK}{rest})*+"),
+        re.compile(rf"{_CUSTOM}{rest}"),
+    )
+
+
+_PLAIN = _sweeps(r"[^>]*+>?")
+# As the tokenizer of the HTML standard takes it, at three times the cost: a ">" within quotes
+# behind a "=" does not end a tag, quotes elsewhere mean nothing.
+_BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
+_REST = rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
+_EXACT = _sweeps(_REST)
+_REMAINDER = re.compile(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
+_WITHIN_QUOTES = re.compile(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
+_WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
+
+
+class Readable(NamedTuple):
+    """The text of a page, and how many characters of it were left out as nobody sees them."""
+
+    text: str
+    hidden: int
+
+
+def text_of(html: str, *, hidden: bool = False) -> str:
+    """Return the readable text of a page: one line a block, white space collapsed, no markup.
+
+    `hidden` keeps what a reader does not see.
+    """
+    return _text(_unread(html)[0]) if hidden else read(html).text
+
+
+def read(html: str, raw: bytes | None = None) -> Readable:
+    """Return the text of a page that a reader sees, and what of it is hidden.
+
+    `raw` is the page in any encoding that writes ASCII as ASCII, where that is at hand.
+    """
+    read, odd = _unread(html)
+    hidden = 0
+    if odd or may_hide(html, raw):
+        cut, hidden = seen(html)
+        read, _ = _unread(cut)
+    text, invisible = visible(_text(read))
+    return Readable(text, hidden + invisible)
+
+
+def _unread(html: str) -> tuple[str, bool]:
+    """Take out what nobody reads; tell whether there are elements that may not be shown."""
+    odd = False
+
+    def without(found: re.Match[str]) -> str:
+        nonlocal odd
+        if not found[2]:
+            return " "
+        odd = True
+        return found[0]
+
+    return _UNREAD.sub(without, html), odd
+
+
+def _text(html: str) -> str:
+    """Return the text of markup from which the unread was taken."""
+    # str.translate would take twenty times as long.
+    html = html.replace("\n", " ").replace("\r", " ")
+    text = _swept(html, _PLAIN)
+    if ">" in text and _REMAINDER.search(text) and _WITHIN_QUOTES.search(html):
+        text = _swept(html, _EXACT)
+    text = unescape(text).replace("\0", "")
+    return "\n".join(
+        [
+            line
+            for part in text.split("\n")
+            if (line := " ".join(part.split()) if part.isascii() else _collapsed(part))
+        ]
+    )
+
+
+def _collapsed(line: str) -> str:
+    """Collapse what is white space to HTML, which no-break and ideographic spaces are not.
+
+    https://infra.spec.whatwg.org/#ascii-whitespace; a line of nothing but spaces is none.
+    """
+    words = line.replace("\t", " ").replace("\f", " ").split(" ")
+    return "" if line.isspace() else " ".join([word for word in words if word])
+
+
+def _swept(html: str, sweeps: _Sweeps) -> str:
+    inside, block, custom = sweeps
+    text = "".join([block.sub("\n", inside.sub("", part)) for part in _windows(html, sweeps)])
+    return custom.sub("", text) if "<" in text else text
+
+
+def _windows(text: str, sweeps: _Sweeps) -> Iterator[str]:
+    """Cut a text where no tag can be: behind the end of one."""
+    at = 0
+    while at < len(text):
+        end = len(text)
+        if end - at > _WINDOW and sweeps is _PLAIN:
+            end = text.find(">", at + _WINDOW) + 1 or end
+        elif end - at > _WINDOW and (tokens := _tokens(_WINDOW // 64).match(text, at)):
+            end = tokens.end()
+        yield text[at:end]
+        at = end
+
+
+@cache
+def _tokens(number: int) -> re.Pattern[str]:
+    """Return what matches some tags and the texts between them."""
+    return re.compile(rf"(?:[^<]++|<[/a-zA-Z]{_REST}|<){{1,{number + 1}}}+")

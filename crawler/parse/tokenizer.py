@@ -1,0 +1,273 @@
+"""The tags of an HTML document, one after the other, with the text between them.
+
+By the tokenizer of the HTML standard (https://html.spec.whatwg.org/#tokenization) with scripting
+off: `noscript` is markup. No tree is built, so that markup nested however deep costs nothing, and
+no step works on more than `_WINDOW` characters without letting other threads run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from crawler.parse.foreign import NAMESPACES, Foreign
+from crawler.parse.references import decoded
+
+_WINDOW = 1 << 18  # characters that one search may take: about 5 ms
+_SPACE = r"[\t\n\f\r ]"
+_VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"""
+_ATTRIBUTES = (
+    rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:{_SPACE}*+={_SPACE}*+{_VALUE}?+)?+|=)*+"""
+)
+# Everything a "<" can begin. What the end cuts off is taken to the end; of a tag nothing is made
+# of it then (https://html.spec.whatwg.org/#parse-error-eof-in-tag).
+_TAG = re.compile(
+    rf"""<(?:
+      (/?)([a-zA-Z][^\t\n\f\r />]*+)({_ATTRIBUTES})(>|\Z)   # a tag: end?, name, attributes, end
+    | (!--)(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))        # a comment
+    | ([!?/])[^>]*+(?:>|\Z))                                  # a doctype or bogus comment""",
+    re.VERBOSE,
+)
+# What is no attribute (its name is "") is taken along: no search starts again inside it.
+_ATTRIBUTE = re.compile(
+    r"""[\t\n\f\r /]*+(?:(=?[^\t\n\f\r />=]++)
+        (?:[\t\n\f\r ]*+=[\t\n\f\r ]*+
+           (?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\t\n\f\r >"'][^\t\n\f\r >]*+))?+)?+
+        |[=>]|\Z)""",
+    re.VERBOSE,
+)
+RAW = frozenset(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"])
+"""Elements whose content is text, whatever it looks like."""
+_ENDS = {name: re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in RAW}
+_LONGEST_END = 16
+_SCRIPT = re.compile(r"<!--|</script(?=[\t\n\f\r />])", re.IGNORECASE)
+_ESCAPED = re.compile(r"-->|<(/?)script(?=[\t\n\f\r />])", re.IGNORECASE)
+
+
+class Tag(NamedTuple):
+    """One tag: the text before it, its name in lower case, whether it ends an element.
+
+    `attributes` is unread (see `attributes_of`); `raw` is the text of an element of `RAW`. An
+    element is `foreign` that is one of SVG or MathML; where one is empty, its end follows.
+    """
+
+    before: str
+    name: str
+    ends: bool
+    attributes: str
+    raw: str = ""
+    foreign: bool = False
+
+
+def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
+    """Yield every tag, and at last the text behind the last one under the name "".
+
+    `xml`: the document is XHTML, where no element is text by its name, and "/>" ends every one.
+    """
+    foreign = Foreign()
+    inward = foreign.open
+    at, since, size = 0, 0, len(text)
+    pieces: list[str] = []
+    while True:
+        at = text.find("<", at)
+        if at < 0:
+            break
+        match = _TAG.match(text, at, min(size, at + _WINDOW))
+        if match is None:  # a "<" that is text
+            at += 1
+            continue
+        start, at = at, match.end()
+        attributes, whole = match[3], bool(match[4])
+        if at - start >= _WINDOW and at < size:
+            at, attributes, whole = _end_of_long(text, match)
+        pieces.append(text[since:start])
+        since = at
+        name = match[2]
+        if name is None:
+            if (xml or foreign.inside) and text.startswith("<![CDATA[", start):
+                at = since = _end_of_cdata(text, start, pieces)
+            continue
+        if not whole:
+            continue
+        name, ends, raw = name.lower(), bool(match[1]), ""
+        if ends:
+            if inward:
+                foreign.end(name)
+            yield Tag("".join(pieces), name, True, attributes)
+            pieces.clear()
+            continue
+        empty = is_foreign = False
+        if xml or inward or name in NAMESPACES:
+            empty = attributes[-1:] == "/" and _is_empty(attributes)
+            is_foreign = not xml and foreign.start(name, attributes, empty=empty)
+        if not (xml or is_foreign):
+            if name in RAW:
+                stop = _raw_end(text, at, name)
+                raw, since, at = text[at:stop], stop, stop
+            elif name == "plaintext":
+                at = since = size
+        yield Tag("".join(pieces), name, False, attributes, raw, is_foreign)
+        pieces.clear()
+        if empty and (xml or is_foreign):
+            yield Tag("", name, True, "", "", is_foreign)
+    pieces.append(text[since:])
+    yield Tag("".join(pieces), "", True, "")
+
+
+class Span(NamedTuple):
+    """Where one tag stands in a text; `after` is where the content of an element of `RAW` ends."""
+
+    start: int
+    end: int
+    name: str
+    ends: bool
+    attributes: str
+    after: int
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Yield every tag with its place, as `tags` finds them."""
+    foreign = Foreign()
+    inward = foreign.open
+    at, size = 0, len(text)
+    while (at := text.find("<", at)) >= 0:
+        match = _TAG.match(text, at, min(size, at + _WINDOW))
+        if match is None:
+            at += 1
+            continue
+        start, at = at, match.end()
+        attributes, whole = match[3], bool(match[4])
+        if at - start >= _WINDOW and at < size:
+            at, attributes, whole = _end_of_long(text, match)
+        name = match[2]
+        if name is None:
+            if foreign.inside and text.startswith("<![CDATA[", start):
+                at = _end_of_cdata(text, start, [])
+            continue
+        if not whole:
+            continue
+        name, ends, end = name.lower(), bool(match[1]), at
+        empty = is_foreign = False
+        if ends and inward:
+            foreign.end(name)
+        elif not ends and (inward or name in NAMESPACES):
+            empty = attributes[-1:] == "/" and _is_empty(attributes)
+            is_foreign = foreign.start(name, attributes, empty=empty)
+        if not (ends or is_foreign):
+            at = _after(text, at, name)
+        yield Span(start, end, name, ends, attributes, at)
+        if empty and is_foreign:
+            yield Span(end, end, name, True, "", end)
+
+
+def _after(text: str, at: int, name: str) -> int:
+    """Return where the content of an element ends that is text by its name, else `at`."""
+    if name in RAW:
+        return _raw_end(text, at, name)
+    return len(text) if name == "plaintext" else at
+
+
+def _is_empty(attributes: str) -> bool:
+    """Tell whether the "/" at the end is one of its own, and not of a value without quotes."""
+    last = None
+    for last in _ATTRIBUTE.finditer(attributes):
+        if last.end() == len(attributes):
+            break
+    return last is None or last[4] is None or not last[4].endswith("/")
+
+
+def _end_of_cdata(text: str, start: int, pieces: list[str]) -> int:
+    """Take the text of CDATA, and return where it ends. "<" and "&" in it are themselves."""
+    end = text.find("]]>", start)
+    inside = text[start + 9 : end if end >= 0 else len(text)]
+    pieces.append(inside.replace("&", "&amp;"))
+    return end + 3 if end >= 0 else len(text)
+
+
+def _end_of_long(text: str, match: re.Match[str]) -> tuple[int, str, bool]:
+    """Return the end of what was cut off at the window's end, its attributes, whether it ends."""
+    size = len(text)
+    if match[5]:
+        end = text.find("-->", match.end() - 2)
+        return (end + 3 if end >= 0 else size), "", False
+    if match[2] is None:
+        end = text.find(">", match.end() - 1)
+        return (end + 1 if end >= 0 else size), "", False
+    start = at = match.end(2)
+    while at < size and text[at] != ">":  # one attribute after the other
+        at = _end_of_attribute(text, at)
+    return min(at + 1, size), text[start:at], at < size
+
+
+def _end_of_attribute(text: str, at: int) -> int:
+    """Return where an attribute ends, however long it is: behind `at`, or the loop had no end."""
+    window, size = _WINDOW, len(text)
+    while True:
+        limit = min(size, at + window)
+        found = _ATTRIBUTE.match(text, at, limit)
+        if found is None or found.end() <= at:
+            return at + 1
+        if found.end() < limit or limit == size:
+            return found.end()
+        for group, quote in ((2, '"'), (3, "'")):
+            if found[group] is not None:  # no end but the quote
+                end = text.find(quote, found.start(group))
+                return end + 1 if end >= 0 else size
+        window *= 2
+
+
+def _search(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
+    """Search window by window; windows overlap by as much as a match may need."""
+    size = len(text)
+    while at < size:
+        match = pattern.search(text, at, min(size, at + _WINDOW))
+        if match or at + _WINDOW >= size:
+            return match
+        at += _WINDOW - _LONGEST_END
+    return None
+
+
+def _raw_end(text: str, at: int, name: str) -> int:
+    """Give where the content of a raw text element ends: at its end tag, or the document's end."""
+    if name == "script":
+        return _script_end(text, at)
+    match = _search(_ENDS[name], text, at)
+    return match.start() if match else len(text)
+
+
+def _script_end(text: str, at: int) -> int:
+    """The same for a script, which may hold a script within `<!--` and `-->`."""
+    while match := _search(_SCRIPT, text, at):
+        if match[0] != "<!--":
+            return match.start()
+        inner, at = False, match.start() + 2
+        while match := _search(_ESCAPED, text, at):
+            at = match.end()
+            if match[0] == "-->":
+                break
+            if match[1] and not inner:
+                return match.start()
+            inner = not match[1]
+        else:
+            break
+    return len(text)
+
+
+def attributes_of(text: str) -> dict[str, str]:
+    """Give a tag's attributes, names in lower case, references decoded; the first of a name counts.
+
+    The value of an attribute without one is "".
+    """
+    found: dict[str, str] = {}
+    # All at once is the quickest, but holds the GIL.
+    every = _ATTRIBUTE.findall(text) if len(text) < _WINDOW else _one_by_one(text)
+    for name, double, single, bare in every:
+        name = name.lower()
+        if name and name not in found:
+            found[name] = decoded(double or single or bare)
+    return found
+
+
+def _one_by_one(text: str) -> Iterator[tuple[str, ...]]:
+    return (match.groups("") for match in _ATTRIBUTE.finditer(text))

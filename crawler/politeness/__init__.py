@@ -1,0 +1,1 @@
+"""How fast a host may be asked, and when again: pure functions of values."""

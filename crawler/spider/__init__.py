@@ -1,0 +1,163 @@
+"""Spider: what a user writes. SiteSpider: what follows every link in scope."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from crawler import urls
+from crawler.errors import SpiderError, UsageError
+from crawler.items import table_of
+from crawler.links.rules import Rule
+from crawler.spider.arguments import refuse_unknown
+from crawler.web.page import Outcome, ScrapedPage
+from crawler.web.request import Request
+
+if TYPE_CHECKING:
+    from crawler.http.cookies import Jars
+
+Results = Any
+"""What a callback may give: None, an item, a Request, or an iterable (also async) of these."""
+
+Pipeline = Callable[[Any], Any]
+"""A function item → item or None, or a coroutine function of the same kind."""
+
+
+class Spider:
+    """Subclass it, name it, give it `start_urls` and `parse`.
+
+    Callbacks are `def`, `async def`, generators or async generators; they yield items and Requests.
+    `-a name=value` on the command line arrives as attribute `name`, always a string. They are kept
+    with the crawl, which goes on with the same ones alone.
+    `pipelines` are functions item → item or None (which drops it), sync or async: every item goes
+    through them in order. Name plain functions in a list; they get no `self`.
+    `expect` lists what a healthy run fulfils, as in `items.quote >= 100` or `error_rate < 2%`.
+    """
+
+    name: ClassVar[str] = ""
+    start_urls: Sequence[str] = ()
+    allowed_domains: Sequence[str] = ()
+    rules: Sequence[Rule] = ()
+    sitemap_urls: Sequence[str] = ()
+    """Sitemaps to start from; a robots.txt stands for those that it names."""
+    sitemap_rules: Sequence[Rule] = ()
+    """Which of their pages are visited and by which callback; empty: all that are in scope."""
+    sitemap_follow: str | Sequence[str] = ()
+    """Regular expressions for the sitemaps of an index that are read; empty: all."""
+    sitemap_since: str | datetime | None = None
+    """Leave out entries last modified before this date, like 2026-01-31."""
+    sitemap_alternates: bool = False
+    """Also visit the same pages in other languages (xhtml:link)."""
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    cookies: Jars
+    """The crawl's cookie jars, `self.cookies["account-2"].set(…)`; there while a run goes on."""
+    pipelines: Sequence[Pipeline] = ()
+    expect: Sequence[str] = ()
+
+    made_with: tuple[tuple[Any, ...], dict[str, Any]]
+    """The arguments it was made with; parse processes make it again from them."""
+
+    def __new__(cls, *positional: Any, **named: Any) -> Self:
+        """Remember the arguments, whatever `__init__` a subclass has."""
+        spider = super().__new__(cls)
+        spider.made_with = (positional, named)
+        return spider
+
+    def __init__(self, **arguments: str) -> None:
+        """Take the `-a` arguments; SpiderError for one that is a method, private or unknown."""
+        for name, value in arguments.items():
+            taken = getattr(type(self), name, None)
+            if not name.isidentifier() or name.startswith("_") or callable(taken):
+                raise SpiderError(f"-a {name}={value}: {name!r} cannot be set; choose another name")
+            refuse_unknown(type(self), Spider, name)
+            setattr(self, name, value)
+
+    def start(self) -> Iterable[Request] | AsyncIterator[Request]:
+        """Give the first requests; by default one for each of `start_urls`."""
+        return (Request(urls.from_cli(url)) for url in self.start_urls)
+
+    def parse(self, page: ScrapedPage) -> Results:
+        """Give the items and requests of a page; by default nothing beyond the rules."""
+        return None
+
+    def on_error(self, request: Request, outcome: Outcome, status: int | None) -> Results:
+        """Give items or requests for a request that ended without a page, whatever its outcome.
+
+        Not of redirects, sitemaps and 304, which are no end; docs/faults.md has the table.
+        """
+        return None
+
+    def closed(self, reason: str) -> None:
+        """Hear why the run ended: finished, max_pages, interrupted or failed."""
+
+
+class SiteSpider(Spider):
+    """Follow every link in scope from the given URLs, and keep every page."""
+
+    name = "site"
+    rules = (Rule(),)
+
+    def __init__(self, *start_urls: str, **arguments: str) -> None:
+        """Take the URLs to start from."""
+        super().__init__(**arguments)
+        if start_urls:
+            self.start_urls = start_urls
+
+
+class SitemapSpider(Spider):
+    """Visit every page that the given sitemaps name; a robots.txt stands for those it names."""
+
+    name = "sitemap"
+
+    def __init__(self, *sitemap_urls: str, **arguments: str) -> None:
+        """Take the URLs of the sitemaps."""
+        super().__init__(**arguments)
+        if sitemap_urls:
+            self.sitemap_urls = sitemap_urls
+
+
+def seeds_of(spider: Spider) -> list[str]:
+    """Give the canonical start URLs; UsageError names the one that is none."""
+    found = []
+    for url in (*spider.start_urls, *spider.sitemap_urls):
+        try:
+            found.append(urls.from_cli(url))
+        except ValueError as error:
+            raise UsageError(f"{error}; give one like https://example.com/") from None
+    return found
+
+
+def check(spider: Spider) -> None:
+    """Raise SpiderError for a spider that cannot run, before anything is touched.
+
+    So for the item classes of its file too, rather than hours later on the page that yields one.
+    """
+    module = sys.modules.get(type(spider).__module__)
+    for thing in list(vars(module).values()) if module is not None else ():
+        if isinstance(thing, type) and "__item__" in vars(thing):
+            table_of(thing)
+    if not spider.name:
+        raise SpiderError(f"{type(spider).__name__} has no `name`; give it one")
+    if isinstance(spider.start_urls, str):
+        raise SpiderError(
+            f"{spider.name}: `start_urls` is one string; write a list: [{spider.start_urls!r}]"
+        )
+    if isinstance(spider.allowed_domains, str):
+        raise SpiderError(f"{spider.name}: `allowed_domains` is one string; write a list")
+    if isinstance(spider.expect, str):
+        raise SpiderError(f"{spider.name}: `expect` is one string; write a list")
+    for rule in spider.rules:
+        if isinstance(rule.callback, str) and not callable(getattr(spider, rule.callback, None)):
+            raise SpiderError(
+                f"{spider.name}: a rule names the callback {rule.callback!r}, which is no method"
+            )
+
+
+def requests_of(spider: Spider) -> Iterator[Request]:
+    """Yield the start requests of a spider whose `start` is not asynchronous."""
+    started = spider.start()
+    if not isinstance(started, Iterable):
+        raise SpiderError(f"{spider.name}: `start` is asynchronous; run it in a crawl")
+    yield from started

@@ -1,0 +1,152 @@
+"""Calling a spider's methods, and taking what they give: items, Requests, or what went wrong.
+
+Whatever user code raises becomes a traceback. No event loop is needed, nor imported, until a
+method or a pipeline gives something to be awaited: most spiders never do.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
+from typing import Any
+
+from crawler.errors import SpiderError
+from crawler.items import InvalidItem, record_of
+from crawler.items.fields import is_named_tuple
+from crawler.spider import Spider
+from crawler.web.page import Visit
+from crawler.web.request import Request
+
+Rest = Coroutine[Any, Any, str | None]
+"""What is still to be awaited of a call; gives the traceback where it raises."""
+
+
+class Calls:
+    """Calls the methods of one spider; `want` says what becomes of the Requests they give."""
+
+    def __init__(self, spider: Spider, timeout: float) -> None:
+        """`timeout` is in seconds, for what has to be awaited."""
+        self._spider, self._timeout = spider, timeout
+        self._pipelines = list(spider.pipelines)
+
+    def want(self, visit: Visit, request: Request) -> None:
+        """Take a Request that a method gave."""
+        raise NotImplementedError
+
+    def begin(self, visit: Visit, name: str, *arguments: object) -> Rest | str | None:
+        """Call a method and take what it gives at once.
+
+        Gives None when that was all, the traceback where it raises, or the rest to be awaited.
+        """
+        found: list[Any] = []  # items that go through the pipelines
+        try:
+            callback = getattr(self._spider, name, None)
+            if callback is None:
+                raise SpiderError(f"{self._spider.name} has no callback {name!r}")
+            results = callback(*arguments)
+            if results is None:
+                return None
+            if inspect.isawaitable(results) or isinstance(results, AsyncIterable):
+                return self._rest(visit, results, found)
+            self._take(visit, results, found)
+        except BaseException as error:
+            return _failed(visit, error)
+        return self._rest(visit, None, found) if found else None
+
+    async def _rest(self, visit: Visit, results: Any, found: list[Any]) -> str | None:
+        """Await what a method gave, and send its items through the pipelines, each in order."""
+        import asyncio  # a tenth of the start of `crawler reparse`, which seldom comes here
+
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._await(visit, results, found)
+            if found:
+                async with asyncio.timeout(self._timeout):
+                    await self._through(visit, found)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the worker is cancelled; otherwise something of the spider's was
+            return _failed(visit, error)
+        except Exception as error:
+            return _failed(visit, error)
+        return None
+
+    async def _through(self, visit: Visit, found: list[Any]) -> None:
+        """Send items through the pipelines; one for which a pipeline raises is refused alone."""
+        for given in found:
+            item = given
+            for pipeline in self._pipelines:
+                try:
+                    item = pipeline(item)
+                    if inspect.isawaitable(item):
+                        item = await item
+                except Exception as error:
+                    name = getattr(pipeline, "__name__", type(pipeline).__name__)
+                    reason = f"pipeline {name}: {type(error).__name__}: {error}"
+                    _refuse(visit, given, reason)
+                    break
+                if item is None:
+                    visit.refusals["item_dropped"] = visit.refusals.get("item_dropped", 0) + 1
+                    break
+            else:
+                _store(visit, item)
+
+    async def _await(self, visit: Visit, results: Any, found: list[Any]) -> None:
+        if isinstance(results, AsyncIterable):
+            async for result in results:
+                self._take_one(visit, result, found)
+        elif results is not None:
+            self._take(visit, await results, found)
+
+    def _take(self, visit: Visit, results: Any, found: list[Any]) -> None:
+        if isinstance(results, Iterable) and not _is_item(results):
+            for result in results:
+                self._take_one(visit, result, found)
+        else:
+            self._take_one(visit, results, found)
+
+    def _take_one(self, visit: Visit, result: Any, found: list[Any]) -> None:
+        if result is None:
+            return
+        if isinstance(result, Request):
+            self.want(visit, result)
+        elif self._pipelines:
+            found.append(result)
+        else:
+            _store(visit, result)
+
+
+def _store(visit: Visit, result: Any) -> None:
+    try:
+        visit.items.append(record_of(result))
+    except InvalidItem as problem:
+        _refuse(visit, result, str(problem))
+
+
+def _refuse(visit: Visit, item: Any, reason: str) -> None:
+    """Count an item that cannot be stored, and keep it with the reason among the problems."""
+    visit.problems.append((type(item).__name__, reason[:2000], repr(item)[:2000]))
+    visit.refusals["item_refused"] = visit.refusals.get("item_refused", 0) + 1
+
+
+def _failed(visit: Visit, error: BaseException) -> str:
+    """Give the traceback of what was raised; raise what is none of the spider's business."""
+    # By its name, as its module is asyncio's: something that the spider waited for was cancelled.
+    if not isinstance(error, Exception) and type(error).__name__ != "CancelledError":
+        raise error
+    # A pydantic model that the callback could not even make is a row of `problems` too.
+    if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
+        name = str(getattr(error, "title", "item"))
+        visit.problems.append((name, str(error)[:2000], repr(error.errors())[:2000]))
+        visit.refusals["item_refused"] = visit.refusals.get("item_refused", 0) + 1
+    return traceback.format_exc()
+
+
+def _is_item(results: Iterable[Any]) -> bool:
+    """Whether what can be iterated is one item: a dict, a pydantic model, or a named tuple."""
+    kind = type(results)
+    return isinstance(results, (Mapping, str, bytes)) or (
+        hasattr(kind, "model_fields") or is_named_tuple(kind)
+    )

@@ -1,0 +1,252 @@
+"""What is done to a store between two runs: queue failures again, queue pages that are due.
+
+Every function claims the file, so that no crawl is running into it, and is one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from crawler import urls
+from crawler.errors import QueryError, StoreRefused
+from crawler.store.address import StoreFile
+from crawler.store.claim import Claim
+from crawler.store.schema import migrate_now
+from crawler.store.sqlite_errors import named
+from crawler.web import outcome
+from crawler.web.request import EARLY, FIRST, RENEWAL, REVISIT, url_hash
+
+_STORED = outcome.having("stored")
+_PARSED = _STORED - outcome.having("error")  # others: 304 would leave them so
+END_RECRAWL = (
+    "DELETE FROM crawl WHERE key = 'recrawl' AND NOT EXISTS (SELECT 1 FROM todo WHERE again > 0)"
+)
+_CHECKED = (
+    "coalesce((SELECT checked_at FROM revisits WHERE revisits.page_id = p.page_id), fetched_at)"
+)
+_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+
+
+class Claimed(sqlite3.Connection):
+    """A connection to a store that is claimed, within a transaction."""
+
+    file: StoreFile
+
+    def step(self) -> None:
+        """Commit what was done, and begin the next transaction; StoreGone if the file is gone."""
+        self.execute("COMMIT")
+        self.file.check()
+        self.execute("BEGIN IMMEDIATE")
+
+    def leave(self) -> None:
+        """Give up what is not committed, and close; a file that was moved away is made complete."""
+        if self.in_transaction:
+            self.execute("ROLLBACK")
+        with suppress(sqlite3.DatabaseError):  # what was wrong before is told already
+            if self.file.missing:
+                [(busy, *_)] = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                if not busy:
+                    self.file.remove_rest()
+        self.close()
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[Claimed]:
+    """Give a connection that alone writes; all of the block is one transaction."""
+    if not path.is_file():
+        raise StoreRefused(f"{path}: there is no such store; crawl into it first")
+    claim = Claim(path)
+    claim.take()
+    try:
+        db = sqlite3.connect(path, isolation_level=None, timeout=60, factory=Claimed)
+        db.file = StoreFile(path)
+        try:
+            migrate_now(db, path)
+            db.execute("BEGIN IMMEDIATE")
+            db.file.note()
+            yield db
+            db.execute("COMMIT")
+            db.file.check()
+        except sqlite3.DatabaseError as error:
+            raise named(path, error) from error
+        finally:
+            db.leave()
+    finally:
+        claim.release()
+
+
+def retry(path: Path, where: str = "") -> int:
+    """Queue again what ended without a page and fulfils `where`; give its number.
+
+    `where` is SQL over the columns of `pages` and `host`. The row of a failure stays until the
+    next visit takes its place. QueryError for SQL that does not parse.
+    """
+    with claimed(path) as db:
+        again = outcome.names("requeued")
+        rows = _chosen(db, f"outcome IN ({again}) AND ({where or 'true'})")
+        return _queue(db, rows, conditional=False)
+
+
+def recrawl(
+    path: Path, now: str, where: str = "", *, every: float = 86400.0, all_: bool = False
+) -> int:
+    """Queue the pages that are due at `now` (ISO 8601, UTC) again, and give their number.
+
+    A page is due `every` seconds after its first visit, later by what its visits found. The
+    request carries the page's validators, so that the server may answer 304 (RFC 9110 13.1).
+
+    A recrawl begins here, and ends with the run that leaves nothing of it. Until then it is gone
+    on with: `all_` are the pages that it has not visited yet.
+    """
+    due = (
+        "coalesce((SELECT due_at FROM revisits WHERE revisits.page_id = p.page_id),"
+        f" strftime('%Y-%m-%dT%H:%M:%fZ', fetched_at, '+{int(every)} seconds'))"
+    )
+    with claimed(path) as db:
+        began = _began(db)
+        condition = f"{due} <= '{now}'"
+        if all_:
+            condition = f"{_CHECKED} < '{began}'" if began else "true"
+        rows = _chosen(
+            db,
+            f"outcome IN ({outcome.names('recrawled')}) AND {condition} AND ({where or 'true'})",
+        )
+        return _begun(db, now, _queue(db, rows, conditional=True))
+
+
+def under_way(path: Path) -> tuple[str | None, int]:
+    """Give when the recrawl began that is not finished yet, and how many requests are queued.
+
+    A time is ISO 8601 in UTC, None where the last recrawl is finished. One that was killed after
+    all of it had been stored ends here.
+    """
+    with claimed(path) as db:
+        began = _began(db)
+        [queued] = db.execute("SELECT count(*) FROM todo").fetchone()
+        if not queued:
+            db.execute(END_RECRAWL)
+        return began, queued
+
+
+def _began(db: sqlite3.Connection) -> str | None:
+    found = db.execute("SELECT value FROM crawl WHERE key = 'recrawl'").fetchone()
+    return str(found[0]) if found else None
+
+
+def _begun(db: sqlite3.Connection, now: str, number: int) -> int:
+    """Remember when the recrawl began that `number` requests were queued for; give the number."""
+    if number:
+        db.execute("INSERT OR IGNORE INTO crawl (key, value) VALUES ('recrawl', ?)", (now,))
+    return number
+
+
+def bring_forward(path: Path, changed: Iterable[tuple[str, str]], now: str) -> int:
+    """Make pages due that a sitemap or feed says changed (URL, ISO time); give their number."""
+    number = 0
+    with claimed(path) as db:
+        for url, at in changed:
+            rows = db.execute(
+                "SELECT page_id, fetched_at FROM pages WHERE url = ? AND fetched_at < ?", (url, at)
+            ).fetchall()
+            for page_id, fetched_at in rows:
+                db.execute(
+                    "INSERT INTO revisits VALUES (?, ?, 86400, ?, 1, 0)"
+                    " ON CONFLICT DO UPDATE SET due_at = min(due_at, excluded.due_at)",
+                    (page_id, fetched_at, now),
+                )
+                number += 1
+    return number
+
+
+def add_new(path: Path, found: Iterable[str], now: str) -> int:
+    """Queue canonical URLs never seen, of hosts that pages are stored of; give their number.
+
+    They belong to the recrawl that begins `now` (ISO 8601, UTC), or is under way.
+    """
+    with claimed(path) as db:
+        hosts = dict(db.execute("SELECT name, host_id FROM hosts WHERE pages > 0"))
+        seq = int(dict(db.execute("SELECT key, value FROM crawl")).get("next_seq", 1))
+        new: dict[tuple[int, int], str] = {}
+        for url in found:
+            host_id = hosts.get(urls.host_of(url))
+            key = (host_id or 0, url_hash(url))
+            if host_id and db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount:
+                new[key] = url
+        for (host_id, digest), url in new.items():
+            db.execute(
+                "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth, again)"
+                " VALUES (?, ?, ?, ?, ?, 1, ?)",
+                (host_id, EARLY, seq, digest, url, REVISIT),
+            )
+            db.execute("UPDATE hosts SET pending = pending + 1 WHERE host_id = ?", (host_id,))
+            seq += 1
+        db.execute("INSERT OR REPLACE INTO crawl (key, value) VALUES ('next_seq', ?)", (seq,))
+        return _begun(db, now, len(new))
+
+
+def _chosen(db: sqlite3.Connection, where: str) -> list[tuple[Any, ...]]:
+    """Give the pages that fulfil a condition and are not queued; of each request the last row."""
+    try:
+        return db.execute(
+            "SELECT p.page_id, p.host_id, p.url_hash, p.url, p.depth, p.parent_id, p.callback,"
+            " p.request, p.headers, p.outcome, p.requested_url"
+            " FROM pages AS p JOIN (SELECT host_id, name AS host FROM hosts) USING (host_id)"
+            f" WHERE {where} AND NOT EXISTS (SELECT 1 FROM todo WHERE todo.host_id = p.host_id"
+            " AND todo.url_hash = p.url_hash) AND NOT EXISTS (SELECT 1 FROM pages AS later"
+            " WHERE later.url = p.url AND later.page_id > p.page_id"
+            " AND later.url_hash = p.url_hash) ORDER BY p.page_id"
+        ).fetchall()
+    except sqlite3.OperationalError as error:
+        raise QueryError(f"--where: {error}; see the columns in docs/schema.md") from None
+
+
+def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: bool) -> int:
+    """Put pages back into `todo`, and give their number.
+
+    `conditional`: for a recrawl, whose requests come first and carry the validators.
+    """
+    values = dict(db.execute("SELECT key, value FROM crawl"))
+    seq = int(values.get("next_seq", 1))
+    pending: dict[int, int] = {}
+    todo = []
+    for _, host_id, digest, url, depth, parent, callback, request, headers, ended, _ in rows:
+        extra = _extra(request, headers if conditional and ended in _PARSED else None)
+        again = RENEWAL if ended in _STORED else REVISIT if conditional else FIRST
+        rank = EARLY if again else 0
+        todo.append((host_id, rank, seq, digest, url, depth, parent, callback, extra, again))
+        pending[host_id] = pending.get(host_id, 0) + 1
+        seq += 1
+    db.executemany(
+        "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth, parent_id, callback, extra,"
+        " again) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        todo,
+    )
+    db.executemany(
+        "UPDATE hosts SET pending = pending + ? WHERE host_id = ?",
+        [(number, host_id) for host_id, number in pending.items()],
+    )
+    marks = [("next_seq", seq), ("revisits", 1)]
+    db.executemany("INSERT OR REPLACE INTO crawl (key, value) VALUES (?, ?)", marks if todo else [])
+    return len(todo)
+
+
+def _extra(request: str | None, headers: str | None) -> str | None:
+    """Give what a request carried, as if it were the first; with the validators of `headers`."""
+    extra = json.loads(request) if request else {}
+    extra.pop("hops", None)
+    old = {k: v for k, v in (extra.pop("headers", None) or {}).items()
+           if k not in _VALIDATORS.values()}  # fmt: skip
+    old |= _validators(headers)
+    if old:
+        extra["headers"] = old
+    return json.dumps(extra) if extra else None
+
+
+def _validators(headers: str | None) -> dict[str, str]:
+    found = {name.lower(): value for name, value in json.loads(headers or "{}").items()}
+    return {asks: found[name] for name, asks in _VALIDATORS.items() if found.get(name)}

@@ -1,0 +1,378 @@
+"""Forms: what a browser would send (https://html.spec.whatwg.org/#form-submission-algorithm).
+
+The successful controls, in tree order, with the values of the page; `fill` changes some and gives
+the Request. Values that `fill` is given may be Secrets, of which only the names are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from lxml import etree
+from lxml.html import HtmlElement
+
+from crawler import urls
+from crawler.config.secrets import Secret
+from crawler.errors import UsageError
+from crawler.parse.encodings import encode_query
+from crawler.web import form_values
+from crawler.web.request import Request
+
+_BUTTONS = ("submit", "image")
+_SILENT = ("button", "reset", *_BUTTONS)
+_MULTIPART, _PLAIN = "multipart/form-data", "text/plain"
+_FORM = "application/x-www-form-urlencoded"
+_TEXTS = ("text", "search", "tel", "url", "email", "hidden", "password", "textarea")
+_APART = ("template", "datalist")  # what is in them belongs to no form
+
+
+class Field(NamedTuple):
+    """One control: its name, what it would send now (None: nothing), and what it is."""
+
+    name: str
+    value: Any
+    kind: str
+    element: HtmlElement
+
+
+class Form:
+    """A form of a page. `fields` shows what it would send as it stands."""
+
+    def __init__(
+        self,
+        element: HtmlElement,
+        base_url: str,
+        *,
+        url: str | None = None,
+        encoding: str = "utf-8",
+    ) -> None:
+        """Take the element, the URL that its action is relative to, the page's own and encoding."""
+        self._base, self._url = base_url, url or base_url
+        self._page_encoding = encoding
+        self._encoding = form_values.picked(element.get("accept-charset"), encoding)
+        self._element = element
+        self._fields = list(_controls(element, self._encoding))
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The names of all fields with their values; a list where there are several."""
+        found: dict[str, Any] = {}
+        for field in self._fields:
+            if field.kind == "button":
+                continue
+            if field.name in found:
+                before = found[field.name]
+                values = before if isinstance(before, list) else [before]
+                found[field.name] = [v for v in (*values, field.value) if v is not None] or None
+            else:
+                found[field.name] = field.value
+        return found
+
+    def __repr__(self) -> str:
+        return f"<Form {self._attribute('id') or ''} {sorted(self.fields)}>"
+
+    def fill(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        button: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        **named: Any,
+    ) -> Request:
+        """Give the Request that submits the form with these values.
+
+        A checkbox takes True and False, a group of them or a multiple select a list, a file a Path.
+        `button` names the button that is pressed, by name or value; else the first one is.
+        `options` are fields of Request. UsageError names a field that the form does not have.
+        """
+        wanted = {**(values or {}), **named}
+        names = {field.name for field in self._fields if field.kind != "button"}
+        unknown = sorted(set(wanted) - names)
+        if unknown:
+            known = ", ".join(sorted(names))
+            raise UsageError(f"the form has no field {unknown[0]!r}; it has: {known}")
+        pressed = self._button(button)
+        pairs: list[tuple[str, Any]] = []
+        files: dict[str, PurePath | str] = {}
+        for field, value in self._filled(wanted):
+            if field.kind == "button":
+                pairs += _pressed(field.element) if field.element is pressed else ()
+            elif isinstance(value, PurePath) or (field.kind == "file" and value):
+                files[field.name] = _file(field, value, wanted)
+            elif value is not None:
+                pairs += _entries(field, value)
+        pairs = [(form_values.crlf(name), _lines(value)) for name, value in pairs]
+        return self._request(pairs, files, pressed, dict(options or {}))
+
+    def _filled(self, wanted: Mapping[str, Any]) -> Iterator[tuple[Field, Any]]:
+        """Yield every field with what it sends once the wanted values are in."""
+        left = {name: _values(value) for name, value in wanted.items()}
+        for field in self._fields:
+            if field.name not in left or field.kind == "button":
+                yield field, field.value
+            elif field.kind in ("checkbox", "radio", "option"):
+                yield field, _chosen(field, wanted[field.name])
+            elif left[field.name]:
+                yield field, left[field.name].pop(0)
+
+    def _request(
+        self,
+        pairs: list[tuple[str, Any]],
+        files: dict[str, PurePath | str],
+        pressed: HtmlElement | None,
+        options: dict[str, Any],
+    ) -> Request:
+        method, url = self._said("method", pressed).lower(), self._action(pressed)
+        secrets = any(isinstance(value, Secret) for _, value in pairs)
+        if method == "dialog":
+            raise UsageError("the form closes a dialog of its page; nothing is sent")
+        if method != "post":
+            if secrets:
+                raise UsageError("a GET form writes its fields into the URL; no place for a Secret")
+            pairs += [(name, PurePath(path).name) for name, path in files.items()]
+            query = form_values.urlencoded(pairs, self._encoding)
+            bare = url.partition("?")[0]
+            return Request(f"{bare}?{query}" if query else bare, **options)
+        kind = self._said("enctype", pressed).lower()
+        kind = _MULTIPART if files else kind if kind in (_MULTIPART, _PLAIN) else _FORM
+        if kind == _MULTIPART:
+            pairs = [(name, value) for name, value in pairs if not self._is_file(name)]
+            options["files"] = files
+        texts = (text for pair in pairs for text in pair if isinstance(text, str))
+        if kind != _PLAIN and (self._encoding == "utf-8" or all(map(str.isascii, texts))):
+            return Request(url, method="POST", data=pairs, **options)
+        if secrets or files:
+            raise UsageError(
+                f"the form is sent as {kind} in {self._encoding}, where a Secret or a file beside"
+                " text that is not ASCII has no place; write the request yourself"
+            )
+        options.pop("files", None)
+        return self._written(url, pairs, kind, options)
+
+    def _written(
+        self, url: str, pairs: list[tuple[str, Any]], kind: str, options: dict[str, Any]
+    ) -> Request:
+        """Return the Request whose body is written here, in the encoding of the form."""
+        if kind == _PLAIN:
+            body = form_values.plain(pairs, self._encoding)
+        elif kind == _FORM:
+            body = form_values.urlencoded(pairs, self._encoding).encode()
+        else:
+            mark, body = form_values.multipart(pairs, self._encoding)
+            kind = f"{kind}; boundary={mark}"
+        options["headers"] = {"Content-Type": kind} | dict(options.get("headers") or {})
+        return Request(url, method="POST", data=body, **options)
+
+    def _action(self, pressed: HtmlElement | None) -> str:
+        """Return where the form leads: without an action to its own page, also under a `<base>`."""
+        action = self._said("action", pressed)
+        if not action:
+            return self._url
+        url = urls.parse(encode_query(action, self._page_encoding), self._base)
+        if url is None:
+            raise UsageError(f"the form leads to {action!r}, which is no http(s) URL")
+        return url
+
+    def _is_file(self, name: str) -> bool:
+        return any(field.name == name and field.kind == "file" for field in self._fields)
+
+    def _said(self, name: str, pressed: HtmlElement | None) -> str:
+        """Give an attribute of the form, or what the pressed button says in its place."""
+        own = pressed.get(f"form{name}") if pressed is not None else None
+        return (own if own is not None else self._attribute(name)).strip()
+
+    def _attribute(self, name: str) -> str:
+        return self._element.get(name) or ""
+
+    def _button(self, wanted: str | None) -> HtmlElement | None:
+        """Give the button that is pressed: the wanted one, or the first (as Enter does)."""
+        buttons = [button for button in _owned(self._element) if _is_submit(button)]
+        if wanted is None:
+            return buttons[0] if buttons else None
+        for button in buttons:
+            if wanted in (button.get("name"), button.get("value"), button.get("id")):
+                return button
+        raise UsageError(f"the form has no button {wanted!r}")
+
+
+def find(
+    root: HtmlElement, css: str, base_url: str, *, url: str | None = None, encoding: str = "utf-8"
+) -> Form:
+    """Give the form that a CSS selector finds, or the one around what it finds."""
+    for element in root.cssselect(css):
+        nearest = element if element.tag == "form" else next(element.iterancestors("form"), None)
+        if nearest is not None:
+            return Form(nearest, base_url, url=url, encoding=encoding)
+    raise UsageError(f"there is no form {css!r} on {base_url}")
+
+
+# ---------------------------------------------------------------- controls
+
+
+def _owned(form: HtmlElement) -> Iterator[HtmlElement]:
+    """Yield the controls that belong to a form: inside it, or naming it, and not another one."""
+    own = form.get("id")
+    tags = ("input", "select", "textarea", "button")
+    for element in form.getroottree().iter(*tags):
+        if next(element.iterancestors(*_APART), None) is not None:
+            continue
+        named = element.get("form")
+        if named is not None:
+            if named and named == own:
+                yield element
+        elif next(element.iterancestors("form"), None) is form:
+            yield element
+
+
+def _controls(form: HtmlElement, encoding: str) -> Iterator[Field]:
+    """Yield the fields of a form in tree order; those that are off send nothing, but can be set."""
+    radios: dict[str, Field] = {}
+    found: list[Field] = []
+    for element in _owned(form):
+        if _is_disabled(element):
+            continue
+        for field in _fields_of(element, element.get("name") or "", encoding):
+            if field.kind == "radio" and field.value is not None:
+                radios[field.name] = field
+            found.append(field)
+    for field in found:  # of the buttons of one group the last one that is checked is on
+        off = field.kind == "radio" and radios.get(field.name) is not field
+        yield field._replace(value=None) if off else field
+
+
+def _fields_of(element: HtmlElement, name: str, encoding: str) -> Iterator[Field]:
+    kind = (element.get("type") or "").strip().lower()
+    if _is_submit(element):
+        yield Field(name, None, "button", element)
+    elif not name or element.tag == "button":
+        return
+    elif element.tag == "select":
+        yield from _options(element, name)
+    elif element.tag == "textarea":
+        yield Field(name, _lines(_content(element).removeprefix("\n")), "textarea", element)
+    elif kind in ("checkbox", "radio"):
+        on = element.get("checked") is not None
+        yield Field(name, _on(element) if on else None, kind, element)
+    elif kind == "file":
+        yield Field(name, "", kind, element)
+    elif kind == "hidden" and name.lower() == "_charset_":
+        yield Field(name, form_values.spelled(encoding), kind, element)
+    elif kind not in _SILENT:
+        value = form_values.sanitized(kind, element.get("value") or "", element.attrib)
+        yield Field(name, value, kind or "text", element)
+
+
+def _entries(field: Field, value: Any) -> list[tuple[str, Any]]:
+    """Return what a field sends: its value and, where it asks for that, its direction."""
+    direction = field.element.get("dirname")
+    if not direction or field.kind not in _TEXTS:
+        return [(field.name, value)]
+    said = (e.get("dir", "").lower() for e in (field.element, *field.element.iterancestors()))
+    return [(field.name, value), (direction, next((d for d in said if d in ("ltr", "rtl")), "ltr"))]
+
+
+def _content(element: HtmlElement) -> str:
+    """Return the text of a textarea; the parser may have taken some of it for elements."""
+    inside = (etree.tostring(child, encoding="unicode", method="html") for child in element)
+    return (element.text or "") + "".join(inside)
+
+
+def _options(select: HtmlElement, name: str) -> Iterator[Field]:
+    """Yield each option. One is chosen if none is, unless several lines are shown.
+
+    An option that is off can be chosen, as placeholders are, but sends nothing.
+    """
+    options = list(select.iter("option"))
+    chosen = [option for option in options if option.get("selected") is not None]
+    if select.get("multiple") is None:
+        shown = (select.get("size") or "").strip()
+        first = [option for option in options if not _is_off(option)][:1]
+        chosen = chosen[-1:] or (first if not shown.isdecimal() or int(shown) <= 1 else [])
+    for option in options:
+        if not _is_off(option):
+            value = _text_of(option) if option in chosen else None
+            yield Field(name, value, "option", option)
+
+
+def _is_off(option: HtmlElement) -> bool:
+    group = option.getparent()
+    in_group = group is not None and group.tag == "optgroup" and group.get("disabled") is not None
+    return option.get("disabled") is not None or in_group
+
+
+def _is_disabled(element: HtmlElement) -> bool:
+    """Tell whether a control is disabled, or is in a disabled fieldset but not in its legend."""
+    if element.get("disabled") is not None:
+        return True
+    child = element
+    for ancestor in element.iterancestors():
+        if ancestor.tag == "fieldset" and ancestor.get("disabled") is not None:
+            legend = next(ancestor.iterchildren("legend"), None)
+            if child is not legend:
+                return True
+        child = ancestor
+    return False
+
+
+def _on(element: HtmlElement) -> str:
+    """Give what a checkbox, a radio button or an option sends when it is on."""
+    if element.tag == "option":
+        return _text_of(element)
+    value = element.get("value")
+    return "on" if value is None else value
+
+
+def _text_of(option: HtmlElement) -> str:
+    value = option.get("value")
+    return " ".join(option.text_content().split()) if value is None else value
+
+
+def _lines(value: Any) -> Any:
+    return form_values.crlf(value) if isinstance(value, str) else value
+
+
+def _file(field: Field, value: Any, wanted: Mapping[str, Any]) -> PurePath | str:
+    """Give the path that a file field sends; UsageError for several, or what is no path."""
+    if len(_values(wanted[field.name])) > 1 or isinstance(value, Secret):
+        raise UsageError(f"the field {field.name!r} sends one file; give its Path")
+    path: PurePath | str = value
+    return path
+
+
+def _values(value: Any) -> list[Any]:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(member) for member in value]
+    return [] if value is None else [_plain(value)]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, Secret, PurePath)) else str(value)
+
+
+def _chosen(field: Field, wanted: Any) -> str | None:
+    """Give what one of several choices sends, when `wanted` is what shall be on."""
+    own = _on(field.element)
+    if isinstance(wanted, bool):
+        return own if wanted else None
+    return own if own in _values(wanted) else None
+
+
+def _is_submit(element: HtmlElement) -> bool:
+    kind = (element.get("type") or "").strip().lower()
+    if element.tag == "button":
+        return kind not in ("button", "reset") and not _is_disabled(element)
+    return element.tag == "input" and kind in _BUTTONS and not _is_disabled(element)
+
+
+def _pressed(button: HtmlElement | None) -> list[tuple[str, Any]]:
+    """Give what the pressed button adds; an image sends where it was touched."""
+    if button is None:
+        return []
+    name = button.get("name") or ""
+    if button.tag == "input" and (button.get("type") or "").strip().lower() == "image":
+        dot = f"{name}." if name else ""
+        return [(f"{dot}x", "0"), (f"{dot}y", "0")]
+    return [(name, button.get("value") or "")] if name else []

@@ -1,0 +1,178 @@
+"""What form controls send, and how: values made valid, entries in the encoding of the page.
+
+Value sanitization by https://html.spec.whatwg.org/#value-sanitization-algorithm, serializing by
+https://url.spec.whatwg.org/#urlencoded-serializing.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+import xxhash
+
+from crawler.parse.encodings import name_of, to_bytes
+
+_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+_COLOR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
+_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?"
+_DATE = r"(\d{4,})-(\d\d)-(\d\d)"
+_PATTERNS = {
+    "date": re.compile(_DATE, re.ASCII),
+    "month": re.compile(r"(\d{4,})-(\d\d)", re.ASCII),
+    "week": re.compile(r"(\d{4,})-W(\d\d)", re.ASCII),
+    "time": re.compile(_TIME, re.ASCII),
+    "datetime-local": re.compile(rf"{_DATE}[T ]{_TIME}", re.ASCII),
+}
+_SPACE = "\t\n\f\r "
+_LINES = str.maketrans("", "", "\r\n")
+# Left as they are; a space becomes "+" and everything else is escaped.
+_SAFE = frozenset(b"*-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+
+def sanitized(kind: str, value: str, attributes: Mapping[str, str]) -> str:
+    """Return what an input of this type makes of a value: its own form, or none where it is none.
+
+    An input of a type that takes any text loses its line ends.
+    """
+    if kind in _PATTERNS:
+        return _moment(kind, value)
+    if kind == "number":
+        return value if _NUMBER.fullmatch(value) else ""
+    if kind == "range":
+        return _ranged(value, attributes)
+    if kind == "color":
+        return value.lower() if _COLOR.fullmatch(value) else "#000000"
+    if kind == "hidden":
+        return value
+    text = value.translate(_LINES)
+    if kind == "email" and "multiple" in attributes:
+        return ",".join(one.strip(_SPACE) for one in text.split(","))
+    return text.strip(_SPACE) if kind in ("email", "url") else text
+
+
+def _moment(kind: str, value: str) -> str:
+    found = _PATTERNS[kind].fullmatch(value)
+    if found is None:
+        return ""
+    numbers = [int(number) for number in found.groups()]
+    if numbers and not _is_date(kind, *numbers):
+        return ""
+    return value.replace(" ", "T")
+
+
+def _is_date(kind: str, year: int, part: int, day: int = 1) -> bool:
+    """Tell whether there is such a day, month or week."""
+    if not 1 <= year <= 9999:  # beyond that the calendar repeats itself every 400 years
+        year = year % 400 + 400 if year else 0
+    if year == 0 or part == 0:
+        return False
+    if kind == "week":
+        return part <= date(year, 12, 28).isocalendar().week
+    return part <= 12 and 1 <= day <= calendar.monthrange(year, part)[1]
+
+
+def _ranged(value: str, attributes: Mapping[str, str]) -> str:
+    """Return the number on the slider: in the middle unless told, within its ends, on a step."""
+
+    def said(name: str, default: float) -> float:
+        text = attributes.get(name, "")
+        return float(text) if _NUMBER.fullmatch(text) else default
+
+    low, step = said("min", 0.0), said("step", 1.0)
+    high = max(low, said("max", 100.0))
+    number = float(value) if _NUMBER.fullmatch(value) else low + (high - low) / 2
+    number = min(max(number, low), high)
+    if attributes.get("step", "").strip().lower() != "any":
+        base = said("min", said("value", 0.0))
+        step = step if step > 0 else 1.0
+        steps = (number - base) / step
+        whole = steps // 1 + (steps % 1 >= 0.5)  # the nearest one, upwards of two
+        number = base + whole * step
+        if number > high:
+            number -= step
+    return f"{number:.12g}"
+
+
+# ---------------------------------------------------------------- encodings
+
+_SPELLED = {"big5": "Big5", "shift_jis": "Shift_JIS", "gb18030": "gb18030"}
+_SMALL = ("windows-", "mac", "x-")
+
+
+def picked(accepted: str | None, encoding: str) -> str:
+    """Return the encoding that a form is sent in: its `accept-charset`, or that of its page."""
+    if accepted is not None:
+        names = filter(None, map(name_of, re.split(r"[\t\n\f\r ]+", accepted)))
+        encoding = next(names, encoding)  # browsers stay with the page's where none is known
+    # "Get an output encoding": these are only read.
+    return "utf-8" if encoding in ("utf-16le", "utf-16be", "replacement") else encoding
+
+
+def spelled(encoding: str) -> str:
+    """Return the name of an encoding as the standard spells it, which `_charset_` sends."""
+    return _SPELLED.get(encoding) or (encoding if encoding.startswith(_SMALL) else encoding.upper())
+
+
+def encoded(text: str, encoding: str) -> bytes:
+    """Return text in an encoding; what it has not is written as `&#8364;`, as browsers do."""
+    if encoding == "utf-8":
+        return text.encode("utf-8", "replace")
+    try:
+        return to_bytes(text, encoding)
+    except UnicodeEncodeError:
+        return b"".join(_single(character, encoding) for character in text)
+
+
+def _single(character: str, encoding: str) -> bytes:
+    try:
+        return to_bytes(character, encoding)
+    except UnicodeEncodeError:
+        return b"&#%d;" % ord(character)
+
+
+def urlencoded(pairs: Iterable[tuple[str, str]], encoding: str) -> str:
+    """Return entries as application/x-www-form-urlencoded."""
+    return "&".join(
+        f"{_escaped(name, encoding)}={_escaped(text, encoding)}" for name, text in pairs
+    )
+
+
+def _escaped(text: str, encoding: str) -> str:
+    if text.isascii() and text.isalnum():
+        return text
+    return "".join(
+        chr(byte) if byte in _SAFE else "+" if byte == 0x20 else f"%{byte:02X}"
+        for byte in encoded(text, encoding)
+    )
+
+
+def plain(pairs: Iterable[tuple[str, str]], encoding: str) -> bytes:
+    """Return entries as text/plain: a line each, of which nothing tells where a value ends."""
+    return encoded("".join(f"{name}={value}\r\n" for name, value in pairs), encoding)
+
+
+def multipart(pairs: Iterable[tuple[str, str]], encoding: str) -> tuple[str, bytes]:
+    """Return the boundary and the body of entries as multipart/form-data (RFC 7578)."""
+    parts = [
+        b'Content-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+        % (encoded(quoted(name), encoding), encoded(value, encoding))
+        for name, value in pairs
+    ]
+    mark = f"form-{xxhash.xxh3_128_hexdigest(b''.join(parts))}"  # the same for the same entries
+    line = f"--{mark}".encode()
+    return mark, b"".join(b"%b\r\n%b" % (line, part) for part in parts) + line + b"--\r\n"
+
+
+def quoted(name: str) -> str:
+    """Return a name as the HTML standard quotes it in multipart/form-data."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def crlf(text: str) -> str:
+    """Return text with its line ends as forms send them."""
+    if "\r" not in text and "\n" not in text:
+        return text
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")

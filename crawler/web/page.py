@@ -1,0 +1,388 @@
+"""Response, ScrapedPage and Visit: what the wire gave, and everything it led to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from crawler import urls
+from crawler.items import Record
+from crawler.parse import charset, fast_pass, mime
+from crawler.parse import text as readable
+from crawler.parse.encodings import encode_query
+from crawler.web import outcome
+from crawler.web.outcome import Outcome as Outcome  # many know it from here
+from crawler.web.request import Callback, Candidate, Request, Todo
+from crawler.web.targets import each, found_in, reference_of
+
+if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks for them
+    from bs4 import BeautifulSoup
+    from parsel import Selector, SelectorList
+
+    from crawler.web.download_stream import StoredFile
+    from crawler.web.form import Form
+    from crawler.web.pattern_note import Note
+
+
+@dataclass(slots=True)
+class Response:
+    """What the wire gave to one request: status, headers, decoded body.
+
+    `body` is the body after its content codings; `wire_size` counts bytes before them.
+    `started` is Unix time, `elapsed` seconds from sending to the last byte.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    started: float
+    elapsed: float
+    wire_size: int = 0
+    _kind: tuple[str, bool, bool] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    @property
+    def declared_type(self) -> str | None:
+        """The Content-Type as it came, several headers joined by commas; None without one."""
+        headers = self.headers
+        if "Content-Type" not in headers:
+            return None
+        several = headers.getall("Content-Type") if hasattr(headers, "getall") else ()
+        return ", ".join(several) if len(several) > 1 else headers["Content-Type"]
+
+    @property
+    def content_type(self) -> str:
+        """What the response is, like `text/html`: as declared, or as its bytes show.
+
+        In lower case, without parameters; empty where nothing is declared and nothing is there.
+        """
+        return (self._kind or self._looked())[0]
+
+    @property
+    def is_html(self) -> bool:
+        """Whether it is a page, with links and a title: HTML, or XHTML by whatever type."""
+        return (self._kind or self._looked())[1]
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether it is a page in XML, where no element is text by its name alone."""
+        return (self._kind or self._looked())[2]
+
+    def _looked(self) -> tuple[str, bool, bool]:
+        """Find out once what the response is (https://mimesniff.spec.whatwg.org/)."""
+        declared, body = self.declared_type, self.body
+        options = self.headers.get("X-Content-Type-Options", "")
+        nosniff = options.partition(",")[0].strip().lower() == "nosniff"
+        essence = mime.computed(declared, body, nosniff=nosniff) if declared or body else ""
+        is_xml = mime.is_xhtml(essence, body)
+        essence = "application/xhtml+xml" if is_xml else essence
+        # A feed that is declared to be HTML is shown as a page by browsers, and read as one.
+        supplied = mime.extract(declared) if declared else None
+        is_page = is_xml or "text/html" in (essence, supplied and supplied.essence)
+        found = (essence, is_page and not body.startswith(_PACKED), is_xml)
+        self._kind = found
+        return found
+
+
+_PACKED = (b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04")  # whatever type is declared
+
+
+class ScrapedPage:
+    """A response made into a page. Everything dear is built on first touch, and only then."""
+
+    __slots__ = (
+        "_html",
+        "_links",
+        "_readable",
+        "_scan",
+        "_selector",
+        "_soup",
+        "encoding",
+        "request",
+        "response",
+    )
+
+    def __init__(
+        self, response: Response, request: Request, links: list[str] | None = None
+    ) -> None:
+        """Take the response, the request it answers, and its links where they are known."""
+        self.response = response
+        self.request = request
+        self.encoding = "utf-8"
+        self._html: str | None = None
+        self._links = links
+        self._readable: readable.Readable | None = None
+        self._scan: fast_pass.Scan | None = None
+        self._selector: Selector | None = None
+        self._soup: BeautifulSoup | None = None
+
+    @property
+    def url(self) -> str:
+        """The canonical URL of the page."""
+        return self.response.url
+
+    @property
+    def requested_url(self) -> str:
+        """The URL first asked for, before any redirect."""
+        return self.request.origin or self.request.url
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response headers, case-insensitive."""
+        return self.response.headers
+
+    @property
+    def body(self) -> bytes:
+        """The body after its content codings."""
+        return self.response.body
+
+    @property
+    def depth(self) -> int:
+        """Links from a seed to here."""
+        return self.request.depth
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the fetch began, in UTC."""
+        return datetime.fromtimestamp(self.response.started, UTC)
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """What the request carried along."""
+        return self.request.meta
+
+    @property
+    def html(self) -> str:
+        """The body as text, decoded as the HTML standard says; never raises."""
+        if self._html is None:
+            self._html, self.encoding = charset.decode(self.body, self.response.declared_type)
+        return self._html
+
+    @property
+    def found(self) -> fast_pass.Scan:
+        """The result of the fast pass; empty for what is no HTML."""
+        if self._scan is None:
+            response = self.response
+            known = fast_pass.scan(self.html, xml=response.is_xml) if response.is_html else _NOTHING
+            self._scan = known
+        return self._scan
+
+    @found.setter
+    def found(self, found: fast_pass.Scan) -> None:
+        self._scan = found
+
+    @property
+    def title(self) -> str | None:
+        """The text of the first `<title>`, white space collapsed; None without one."""
+        return self.found.title
+
+    @property
+    def base_url(self) -> str:
+        """The URL that relative references resolve against (`<base href>` heeded)."""
+        if self._scan is None and not self._may_have_base():
+            return self.url
+        base = self.found.base
+        return (urls.parse(base, self.url) or self.url) if base is not None else self.url
+
+    def _may_have_base(self) -> bool:
+        """Tell at a tenth of the cost of the fast pass whether that can find a `<base>`."""
+        if not self.response.is_html or not self.html:  # which finds the encoding
+            return False
+        # But for UTF-16, all encodings of the web write ASCII as ASCII.
+        return self.encoding.startswith("utf-16") or b"<base" in self.body.lower()
+
+    @property
+    def references(self) -> list[str]:
+        """The `href` of every `a` and `area`, its query written in the encoding of the page."""
+        hrefs, encoding = self.found.hrefs, self.encoding
+        if encoding == "utf-8" or all(map(str.isascii, hrefs)):
+            return hrefs
+        return [encode_query(href, encoding) for href in hrefs]
+
+    @property
+    def links(self) -> list[str]:
+        """Canonical http(s) URLs of every `a` and `area`, unique, in document order."""
+        if self._links is None:
+            base = urls.BaseURL(self.base_url)
+            found = dict.fromkeys(base.parse(href.partition("#")[0]) for href in self.references)
+            found.pop(None, None)
+            self._links = [url for url in found if url]
+        return self._links
+
+    @links.setter
+    def links(self, links: list[str]) -> None:
+        self._links = links
+
+    @property
+    def soup(self) -> BeautifulSoup:
+        """The page as BeautifulSoup on lxml: handy, at ten times the cost of `links`."""
+        if self._soup is None:
+            from crawler.parse.soup import soup_of
+
+            self._soup = soup_of(self.html)
+        return self._soup
+
+    @property
+    def selector(self) -> Selector:
+        """The page as a parsel Selector on lxml."""
+        if self._selector is None and self.response.is_html:
+            from crawler.parse.selector import selector_of  # lxml, which most crawls never need
+
+            html = self.html  # which finds the encoding
+            self._selector = selector_of(html, self.body, self.encoding, self.url)
+        elif self._selector is None:
+            from parsel import Selector
+
+            self._selector = Selector(self.html or "<html></html>", base_url=self.url)
+        return self._selector
+
+    def css(self, query: str) -> SelectorList[Selector]:
+        """Select by CSS, `::text` and `::attr(name)` included."""
+        return self.selector.css(query)
+
+    def xpath(self, query: str, **variables: Any) -> SelectorList[Selector]:
+        """Select by XPath 1.0."""
+        return self.selector.xpath(query, **variables)
+
+    @property
+    def text(self) -> str:
+        """What a reader sees: the text of the page, one line a block; no scripts, no markup."""
+        return self._read().text
+
+    @property
+    def all_text(self) -> str:
+        """The same with what is hidden; how much that is says `hidden`."""
+        return readable.text_of(self.html, hidden=True) if self.response.is_html else self.html
+
+    @property
+    def hidden(self) -> int:
+        """The characters that `text` leaves out as no reader sees them (docs/text.md)."""
+        return self._read().hidden
+
+    def _read(self) -> readable.Readable:
+        if self._readable is None:
+            if self.response.is_html:
+                html = self.html  # which finds the encoding
+                raw = None if self.encoding.startswith("utf-16") else self.body
+                self._readable = readable.read(html, raw)
+            else:
+                self._readable = readable.Readable(self.html, 0)
+        return self._readable
+
+    @property
+    def markdown(self) -> str:
+        """The whole page as Markdown; UsageError without the extra `markdown`."""
+        from crawler.parse.markdown import markdown_of  # imports an extra: only for those who ask
+
+        return markdown_of(self.html, self.url)
+
+    @property
+    def article(self) -> str:
+        """The main content as Markdown, navigation and other boilerplate left out."""
+        from crawler.parse.markdown import markdown_of
+
+        return markdown_of(self.html, self.url, main=True)
+
+    def json(self) -> Any:
+        """Give the body parsed as JSON; ValueError with the first bytes where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise ValueError(f"{self.url} is no JSON ({error}): {self.body[:80]!r}") from None
+
+    def form(self, css: str = "form") -> Form:
+        """Give the form that a CSS selector finds, to be filled: `page.form("#login").fill(…)`.
+
+        UsageError where the page has none.
+        """
+        from crawler.web.form import find  # lxml, which most crawls never need
+
+        return find(self.selector.root, css, self.base_url, url=self.url, encoding=self.encoding)
+
+    def urljoin(self, reference: str) -> str | None:
+        """Give the canonical http(s) URL of a reference on this page, None where it is none.
+
+        Its query is written in the encoding of the page, as browsers write that of a link.
+        """
+        base = self.base_url
+        encoding = "utf-8" if reference.isascii() else self.html and self.encoding
+        return urls.parse(encode_query(reference, encoding), base)
+
+    def follow(self, target: Any, callback: Callback = None, **options: Any) -> Request:
+        """Give the Request for a URL, a reference, a Link, or an element with `href` or `src`.
+
+        An element is a selector of one (or of its `::attr(href)`), a BeautifulSoup tag, or one of
+        lxml. UsageError for anything else, BadUrl where it leads to no http(s) URL. `options` are
+        fields of Request.
+        """
+        reference = reference_of(target)
+        url = self.urljoin(reference)
+        return Request(url or reference, callback=callback, depth=self.depth + 1, **options)
+
+    def follow_all(
+        self, targets: str | Iterable[Any], callback: Callback = None, **options: Any
+    ) -> Iterator[Request]:
+        """Yield a Request for each element that a CSS selector finds, or for each of `targets`.
+
+        What leads to no http(s) URL is passed over.
+        """
+        for target in self.css(targets) if isinstance(targets, str) else each(targets):
+            reference = found_in(target)
+            url = self.urljoin(reference) if reference is not None else None
+            if url is not None:
+                yield Request(url, callback=callback, depth=self.depth + 1, **options)
+
+    def __repr__(self) -> str:
+        return f"<ScrapedPage {self.status} {self.url}>"
+
+
+_NOTHING = fast_pass.Scan(None, None, [], [])
+
+
+_STORED = outcome.having("stored")
+
+
+@dataclass(slots=True)
+class Visit:
+    """Everything one request led to. It is stored whole, in one transaction, or not at all."""
+
+    todo: Todo
+    outcome: Outcome
+    at: float
+    status: int | None = None
+    response: Response | None = None
+    title: str | None = None
+    encoding: str | None = None
+    links: list[str] = field(default_factory=list)
+    items: list[Record] = field(default_factory=list)
+    problems: list[tuple[str, str, str]] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    refusals: dict[str, int] = field(default_factory=dict)
+    redirect_to: str | None = None
+    canonical: str | None = None
+    duplicate_of: str | None = None
+    simhash: int | None = None  # of a text that is new, where near ones are looked for
+    endless: str | None = None  # the pattern of URLs that this page closed
+    pattern: Note | None = None  # where that of this page stands, if it was looked at
+    elapsed: float | None = None  # seconds that a try without a response took
+    file: StoredFile | None = None  # what a Download stored
+    text: str | None = None
+    hidden: int = 0  # characters that the text leaves out
+    page: ScrapedPage | None = None  # kept only where somebody waits for pages
+    error: str | None = None
+    retry_at: float | None = None
+
+    @property
+    def stored(self) -> bool:
+        """Whether this visit counts as a stored page: it was fetched and kept."""
+        return self.retry_at is None and self.outcome in _STORED

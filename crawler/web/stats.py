@@ -1,0 +1,52 @@
+"""Counters of one run, for the progress line and the summary; the truth is in the tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from crawler.web import outcome
+from crawler.web.page import Visit
+
+_ERRORS = outcome.having("error")
+
+
+@dataclass(slots=True)
+class Stats:
+    """What has been committed since the run began."""
+
+    pages: int = 0
+    errors: int = 0
+    retries: int = 0
+    items: int = 0
+    bytes: int = 0
+    new: int = 0
+    hidden: tuple[int, int] = (0, 0)  # pages with text that no reader sees, its characters
+    outcomes: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    widened: list[str] = field(default_factory=list)
+
+    def add(
+        self, visits: list[Visit], new: int, *, refused: int = 0, widened: Iterable[str] = ()
+    ) -> None:
+        """Count the visits of one commit, and the items that the store itself refused."""
+        self.new += new
+        self.widened += widened
+        if refused:
+            self.items -= refused
+            self.refused["item_refused"] += refused
+        for visit in visits:
+            for reason, number in visit.refusals.items():
+                self.refused[reason] += number
+            if visit.retry_at is not None:
+                self.retries += 1
+                continue
+            self.outcomes[visit.outcome] += 1
+            self.pages += visit.stored
+            self.errors += visit.outcome in _ERRORS
+            if visit.hidden and visit.stored:
+                self.hidden = (self.hidden[0] + 1, self.hidden[1] + visit.hidden)
+            self.items += len(visit.items)
+            if visit.response is not None:
+                self.bytes += visit.response.wire_size

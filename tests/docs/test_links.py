@@ -1,0 +1,58 @@
+"""The pages about links and politeness: their examples run, and their tables are the code's."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from crawler.config import load as configuration
+from crawler.config.links import Links, Traps
+from crawler.config.load import Politeness
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "code", [*blocks("links.md", "python"), *blocks("politeness.md", "python")]
+)
+def test_the_examples_run(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "example", "exec"), {"__name__": "example"})
+
+
+def test_the_configuration_that_is_shown_is_one(tmp_path: Path) -> None:
+    [text] = blocks("politeness.md", "toml")
+    assert tomllib.loads(text)
+    (tmp_path / "config.toml").write_text(text)
+    found = configuration.load(tmp_path / "config.toml", environ={})
+    assert found.politeness.limit_by == "address" and found.politeness.quiet_hours
+
+
+@pytest.mark.parametrize("section", [Links, Traps])
+def test_every_key_of_links_and_traps_is_explained(section: type[msgspec.Struct]) -> None:
+    text = (DOCS / "links.md").read_text(encoding="utf-8")
+    assert [key for key in section.__struct_fields__ if key not in text] == []
+
+
+def test_every_key_about_the_delay_is_explained() -> None:
+    text = (DOCS / "politeness.md").read_text(encoding="utf-8")
+    assert [
+        key for key in Politeness.__struct_fields__ if key not in text and key != "robots"
+    ] == []
+
+
+def test_every_reason_for_a_refusal_is_named() -> None:
+    text = (DOCS / "links.md").read_text(encoding="utf-8")
+    source = "".join(
+        (DOCS.parent / "crawler" / f"{name}.py").read_text(encoding="utf-8")
+        for name in ("traps", "following", "sitemap_visits")
+    )
+    named = set(re.findall(r'(?:return|refuse\(visit,) "([a-z_]+)"', source)) - {"no_rule"}
+    assert [reason for reason in sorted(named) if reason not in text] == []

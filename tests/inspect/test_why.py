@@ -1,0 +1,262 @@
+"""What `crawler why`, `crawler fetch --explain` and `crawler report politeness` tell."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from following_story import crawled, rows
+
+from crawler import Crawler, Rule, SiteSpider, Spider, item
+from crawler.cli import run
+from crawler.inspect.politeness_report import Manners, manners, most_at_once
+from crawler.inspect.query import Reader
+from crawler.inspect.why import why
+from crawler.practice import PracticeSite
+
+
+@item(key="name")
+class Found:
+    name: str
+
+
+class Curious(Spider):
+    name = "curious"
+    rules = (Rule(deny="shop|login", allow="private|odd|flaky|redirect|status"),)
+
+    def parse(self, page: Any) -> Any:
+        yield Found(page.url)
+
+
+def told(store: Path, url: str, rules: tuple[Rule, ...] = Curious.rules) -> dict[str, list[str]]:
+    """What is said of a URL, by subject."""
+    with Reader(store) as reader:
+        found: dict[str, list[str]] = {}
+        for about, text in why(reader, url, rules):
+            found.setdefault(about, []).append(text)
+        return found
+
+
+@pytest.fixture(scope="module")
+def crawl(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    store = tmp_path_factory.mktemp("why") / "why.db"
+
+    async def story() -> str:
+        async with PracticeSite() as site:
+            spider = Curious()
+            spider.start_urls = [site.url]
+            await crawled(
+                spider, store, engine={"max_depth": 2}, fetch={"retry_delay": 0.01, "retries": 2}
+            )
+            return site.url
+
+    return store, asyncio.run(story()).rstrip("/")
+
+
+def test_a_fetched_page_is_told_with_its_way_its_outcome_and_its_items(
+    crawl: tuple[Path, str],
+) -> None:
+    store, site = crawl
+    found = told(store, f"{site}/odd/base/")
+    assert found["depth"] == ["2"]
+    assert found["found on"] == [f"{site}/odd/ (depth 1)", f"{site}/ (depth 0)"]
+    assert found["outcome"][0].startswith("ok 200 in ")
+    assert found["items"] == ["1 found"]
+    assert found["rule 1"][0].startswith("takes it: Rule(allow='private|odd|flaky")
+    assert found["robots"] == ["allowed: no rule"]
+
+
+def test_a_redirect_says_where_it_leads(crawl: tuple[Path, str]) -> None:
+    store, site = crawl
+    assert told(store, f"{site}/redirect/3")["leads to"] == [f"{site}/redirect/2"]
+
+
+def test_each_try_is_told_with_its_time_and_error(crawl: tuple[Path, str]) -> None:
+    store, site = crawl
+    found = told(store, f"{site}/status/500")
+    assert "server_error 500; again from" in found["try 1"][0]
+    assert "server_error 500" in found["try 2"][0]
+    assert "try 3" in found["outcome"][0]
+
+
+def test_a_denied_url_names_the_line_of_robots_txt(crawl: tuple[Path, str]) -> None:
+    store, site = crawl
+    found = told(store, f"{site}/private/")
+    assert found["outcome"][0].startswith("robots_denied at ")
+    assert found["robots"][0].endswith(": Disallow: /private/")
+
+
+@pytest.mark.parametrize(
+    ("path", "about", "text"),
+    [
+        ("/shop/", "rule 1", "does not take it"),
+        ("/private/never/linked/", "robots", "denied by line"),
+        ("/odd/a/b/a/b/a/b/a/b/", "traps", "refused: repeated_segments"),
+        ("/odd/fine/", "traps", "its shape is fine"),
+    ],
+)
+def test_a_url_that_was_never_fetched_is_told_what_would_refuse_it(
+    crawl: tuple[Path, str], path: str, about: str, text: str
+) -> None:
+    store, site = crawl
+    found = told(store, site + path)
+    assert found["state"] == ["never accepted: neither fetched nor queued"]
+    assert found[about][0].startswith(text)
+
+
+def test_the_pages_that_link_to_a_refused_url_are_named(crawl: tuple[Path, str]) -> None:
+    store, site = crawl
+    assert f"{site}/ (depth 0)" in told(store, f"{site}/shop/")["linked on"]
+
+
+def test_a_host_that_was_never_met_is_out_of_scope(crawl: tuple[Path, str]) -> None:
+    store, _ = crawl
+    found = told(store, "https://elsewhere.example/")
+    assert found["scope"][0].startswith("out of scope (out_of_scope): host of http://127")
+    assert found["host"] == ["https://elsewhere.example: never met"]
+
+
+def test_a_rule_that_looks_at_more_than_the_url_may_take_it(crawl: tuple[Path, str]) -> None:
+    store, site = crawl
+    rules = (Rule(deny="odd"), Rule(restrict_css="nav"), Rule(follow=False))
+    found = told(store, f"{site}/odd/", rules)
+    assert found["rule 1"][0].startswith("does not take it")
+    assert found["rule 2"][0].startswith("may take it, by where its link stands")
+    assert found["rule 3"][0].startswith("refuses it (no_rule)")
+
+
+def test_the_command_tells_it_and_what_it_cannot_know(
+    crawl: tuple[Path, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, site = crawl
+    assert run(["why", f"{site}/odd/", "--store", str(store)]) == 0
+    out = capsys.readouterr().out
+    assert "outcome    ok 200" in out and "--spider" in out
+    assert run(["why", "nonsense", "--store", str(store)]) == 2
+
+
+# ---------------------------------------------------------------- politeness
+
+
+def test_tries_overlap_only_while_both_run() -> None:
+    assert most_at_once([]) == 0
+    assert most_at_once([(0.0, 1.0), (1.0, 1.0), (2.0, 1.0)]) == 1
+    assert most_at_once([(0.0, 5.0), (1.0, 1.0), (1.5, 1.0), (4.0, 2.0)]) == 3
+
+
+def test_a_polite_crawl_proves_its_spacing_and_its_limit_from_the_store(tmp_path: Path) -> None:
+    async def story() -> tuple[int, list[float]]:
+        async with PracticeSite(latency=0.05, robots=False) as site:
+            site.add_links("/start", [f"/{n}" for n in range(8)])
+            for n in range(8):
+                site.add_page(f"/{n}", "x")
+            polite = {"delay": 0.04, "per_host": 2, "adaptive": False}
+            await crawled(SiteSpider(site.at("/start")), tmp_path / "p.db", politeness=polite)
+            return site.max_in_flight(), site.spacing()
+
+    in_flight, gaps = asyncio.run(story())
+    with Reader(tmp_path / "p.db") as reader:
+        [found] = manners(reader)
+    assert found.kept and found.requests == 10 and in_flight == found.in_flight == 2
+    assert found.least is not None and found.least >= 0.038
+    assert min(gaps) > 0.03
+    assert run(["report", "politeness", "--store", str(tmp_path / "p.db")]) == 0
+
+
+def test_a_store_that_proves_a_broken_promise_says_so() -> None:
+    assert not Manners("h", 2, 3, 1.0, 1.0, 0, 0.25, 2).kept
+    assert not Manners("h", 2, 1, 0.1, 0.1, 1, 0.25, 2).kept
+    assert Manners("h", 1, 1, None, None, 0, 0.25, 2).kept
+
+
+def test_a_slow_host_is_asked_less_often_and_a_429_is_remembered_over_a_restart(
+    tmp_path: Path,
+) -> None:
+    async def story() -> list[float]:
+        async with PracticeSite(robots=False) as site:
+            site.add_links("/start", ["/a", "/b", "/c"])
+            for path in ("/a", "/b", "/c"):
+                site.add_page(path, "x", status=429, headers={"Retry-After": "1000"})
+            polite = {"delay": 0.01, "per_host": 1}
+            spider = SiteSpider(site.at("/start"))
+            settings = {"politeness": polite}
+            async with Crawler(spider, store=tmp_path / "r.db", settings=settings) as crawler:
+                retried = asyncio.Event()
+                crawler.on_commit(lambda v, c: (crawler.stats.retries and retried.set()) or None)
+                run = asyncio.create_task(crawler.run())
+                await retried.wait()
+                crawler.stop()
+                await run
+            async with Crawler(spider, store=tmp_path / "r.db", settings=settings) as crawler:
+                await crawler._committer.flush()  # which loads what there is to do
+                [host] = crawler.frontier.hosts.values()
+                rest = host.ready_at - crawler.frontier.now()
+                found = [host.pace.delay, host.pace.failures, rest]
+            assert site.count("/a") + site.count("/b") + site.count("/c") == 1
+            return found
+
+    delay, failures, rest = asyncio.run(story())
+    assert delay >= 0.25 and failures == 1 and 900 < rest <= 1000
+    [stored] = rows(tmp_path / "r.db", "SELECT delay FROM hosts")
+    assert stored == delay
+
+
+def test_one_url_is_explained_without_a_crawl(capsys: pytest.CaptureFixture[str]) -> None:
+    async def story() -> str:
+        async with PracticeSite() as site:
+            for path in ("/odd/noindex/", "/odd/canonical/", "/odd/refresh/", "/odd/hreflang/"):
+                code = await asyncio.to_thread(run, ["fetch", site.at(path), "--explain"])
+                assert code == 0
+            return capsys.readouterr().out
+
+    out = asyncio.run(story())
+    assert "robots   allowed" in out and "scope    in scope: host of" in out
+    assert "page     asks that its links are not followed" in out
+    assert "canonical http://" in out
+    assert "refresh  leads to http://" in out and "(de)" in out
+    assert "links to " in out and "followed" in out
+
+
+def test_a_robots_txt_that_redirects_or_stands_in_for_one_is_heeded_without_a_crawl(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("User-agent: *\nDisallow: /yes")
+
+    async def story() -> str:
+        async with PracticeSite(robots=False) as site:
+            site.add_page("/robots.txt", "", status=301, headers={"Location": "/moved.txt"})
+            site.add_page("/moved.txt", "User-agent: *\nDisallow: /no")
+            site.add_page("/no", "x")
+            site.add_page("/yes", "x")
+            instead = f'politeness.robots_override={{"{site.url.rstrip("/")}"="{own}"}}'
+            for path, more in (("/no", []), ("/no", [instead]), ("/yes", [instead])):
+                command = ["fetch", site.at(path), "--explain"]
+                command += [part for setting in more for part in ("--set", setting)]
+                assert await asyncio.to_thread(run, command) == 0
+            spider = SiteSpider(site.at("/yes"))
+            polite = {"robots_override": {site.url: str(own)}}
+            await crawled(spider, tmp_path / "o.db", politeness=polite)
+            return site.at("/yes")
+
+    url = asyncio.run(story())
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("robots ")]
+    assert "denied" in said[0] and "line 2: Disallow: /no" in said[0]
+    assert "allowed" in said[1] and "denied" in said[2] and "Disallow: /yes" in said[2]
+    assert told(tmp_path / "o.db", url)["robots"] == [
+        "denied by line 2: Disallow: /yes (politeness.robots_override)"
+    ]
+
+
+def test_a_long_way_is_told_by_its_ends(tmp_path: Path) -> None:
+    async def story() -> str:
+        async with PracticeSite(robots=False) as site:
+            for number in range(30):
+                site.add_links(f"/{number}", [f"/{number + 1}"])
+            await crawled(SiteSpider(site.at("/0")), tmp_path / "l.db")
+            return site.at("/29")
+
+    url = asyncio.run(story())
+    way = told(tmp_path / "l.db", url)["found on"]
+    assert len(way) == 13 and way[0].endswith("/28 (depth 28)")
+    assert way[10] == "… 17 pages between …" and way[-1].endswith("/0 (depth 0)")

@@ -1,0 +1,41 @@
+"""The fast pass over large texts: window by window it finds what it finds at once."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crawler.parse import fast_pass
+
+_PIECES = [
+    *('<a href="/x">', "<a href=/y>", "<A class='c' HREF='/z'>", "</a>", "<p>", "text", "<", "< b"),
+    *("<!-- <a href=/no> -->", "<script>'<a href=/no>'</script>", "<title>T & t</title>", "<!x>"),
+    *("<base href=/b/>", "<meta name=robots content=none>", "<div title='a>b'>", '<i x="<a>">'),
+    *("<style></styl></style>", "<area href='/a&amp;b'>", "&lt;a href=/no&gt;", "x" * 30, "<?p?>"),
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=60).map("".join), st.integers(64, 300))
+def test_a_window_changes_nothing(text: str, window: int) -> None:
+    at_once = [match for match in fast_pass._TAG.findall(text) if any(match)]
+    by_window = [match for match in fast_pass._one_by_one(text, bool, window) if any(match)]
+    assert by_window == at_once
+
+
+def test_what_is_longer_than_a_window_is_passed_over_to_its_end() -> None:
+    long = "-y <a href=/no> " * 20_000
+    for start, end in [("<!--", "-->"), ("<script>", "</SCRIPT >"), ("<?", ""), ("<b x='>", "'>")]:
+        text = f"<a href=/1>{start}{long}{end}<a href=/2>"
+        found = fast_pass.scan(text).hrefs
+        assert found[0] == "/1" and found[-1] == "/2", start
+        if start in ("<!--", "<script>"):
+            assert found == ["/1", "/2"]
+
+
+def test_a_large_text_without_an_end_is_read_to_its_end() -> None:
+    for text in (
+        "<" * 600_000,
+        "<title>" + "<" * 600_000,
+        "<a b=" + "\"'" * 300_000,
+        "<!--" * 150_000,
+    ):
+        fast_pass.scan(text)

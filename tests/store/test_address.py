@@ -1,0 +1,203 @@
+"""What `--store` and `Crawler(store=…)` mean: a file, or a name in data/; nothing else."""
+
+import asyncio
+import os
+import sqlite3
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from data_story import FAST, SmallWeb, on_web, page
+
+from crawler import Crawler, SiteSpider
+from crawler.cli import run as command
+from crawler.cli import stores
+from crawler.errors import StoreRefused, UsageError
+from crawler.inspect.query import Reader
+from crawler.store import open_store
+from crawler.store.address import file_of
+
+REFUSED = {
+    "postgresql://me:s3cret@db.example/crawl": "one SQLite file",
+    "postgres://db/crawl": "one SQLite file",
+    "mysql+aiomysql://db/crawl": "one SQLite file",
+    "sqlite:///data/a.db": "one SQLite file",
+    "https://a.example/a.db": "one SQLite file",
+    ":memory:": "a store is a file",
+    "file::memory:?cache=shared": "a store is a file",
+    "file:a.db?mode=ro": "give the path alone",
+    "": "names no store",
+    "a\0b": "names no store",
+}
+COMMANDS = (
+    *(["crawl", "http://127.0.0.1:9/"], ["run", "quotes"], ["import", "urls.txt"]),
+    *(["query", "SELECT 1"], ["export", "pages"], ["search", "x"], ["search", "--index"]),
+    *(["retry"], ["recrawl"], ["changes"], ["report", "last"], ["why", "http://a.example/"]),
+    *(["reparse", "quotes"], ["diff", "1", "2"]),
+)
+
+
+@pytest.mark.parametrize("address", REFUSED)
+def test_what_is_no_path_is_refused_with_what_is(address: str) -> None:
+    for use in (file_of, open_store, Reader, lambda text: Crawler(SiteSpider, store=text)):
+        with pytest.raises(StoreRefused, match=REFUSED[address]) as refused:
+            use(address)
+        assert "s3cret" not in str(refused.value)
+    assert isinstance(refused.value, UsageError)  # exit code 2
+
+
+def test_a_path_whose_slashes_were_joined_is_refused_too() -> None:
+    with pytest.raises(StoreRefused, match="postgresql://…: this version"):
+        file_of(Path("postgresql://db/crawl"))
+
+
+@pytest.mark.parametrize("text", ["a.db", "a b.db", "data/x:y.db", "/tmp/a.db", "C:/data/a.db"])
+def test_a_path_is_taken_as_it_is(text: str) -> None:
+    assert file_of(text) == Path(text)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a spider and two stores in `data/`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spiders").mkdir()
+    (tmp_path / "spiders" / "quotes.py").write_text(
+        "from crawler import Spider\n\n\nclass Quotes(Spider):\n    name = 'quotes'\n"
+        "    start_urls = ('http://127.0.0.1:9/',)\n"
+    )
+    (tmp_path / "urls.txt").write_text("http://a.example/\n")
+    for number, name in enumerate(("a", "example.com")):
+        imported(tmp_path / "data" / f"{name}.db")
+        os.utime(f"data/{name}.db", (number, number))
+    return tmp_path
+
+
+def imported(store: Path) -> None:
+    assert command(["import", "urls.txt", "--store", str(store)]) == 0
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_every_command_refuses_it_and_makes_no_file(
+    desk: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(desk.rglob("*"))
+    for address, words in REFUSED.items():
+        capsys.readouterr()
+        assert command([*arguments, "--store", address]) == 2
+        told = capsys.readouterr()
+        assert words in told.err and told.err.startswith("crawler: "), told
+        assert told.err.count("\n") == 1 and told.out == ""
+    assert [path for path in sorted(desk.rglob("*")) if path.suffix != ".pyc"] == before
+
+
+def test_stores_that_are_arguments_are_refused_too(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["status", ":memory:"], ["diff", "a", "postgresql://db/x"]):
+        assert command(arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "path"),
+    [
+        ("example.com", "data/example.com.db"),
+        ("example.com.db", "data/example.com.db"),
+        ("a", "data/a.db"),
+        ("data/a.db", "data/a.db"),
+        ("none.example", "data/none.example.db"),
+        ("none", "data/none.db"),
+        ("none.db", "none.db"),
+        ("elsewhere/none", "elsewhere/none"),
+    ],
+)
+def test_a_name_is_found_in_data(desk: Path, named: str, path: str) -> None:
+    assert stores.find(named) == Path(path)
+
+
+def test_a_crawl_goes_on_in_the_store_of_that_name_and_makes_a_new_file_as_named(
+    desk: Path,
+) -> None:
+    default = Path("data/default.db")
+    assert stores.place("example.com", default) == Path("data/example.com.db")
+    assert stores.place("new", default) == Path("new")
+    assert stores.place(None, default) == default
+    Path("example.com").write_bytes(b"")
+    assert stores.place("example.com", default) == Path("example.com")
+
+
+def test_the_newest_store_is_the_one_last_written_and_it_is_told(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stores.find(None) == Path("data/example.com.db")
+    assert "data/example.com.db, the newest of 2; --store" in capsys.readouterr().err
+    Path("data/a.db-wal").touch()  # into its log, as SQLite does
+    assert stores.find(None) == Path("data/a.db")
+    Path("data/a.db-wal").unlink()
+    Path("data/example.com.db").unlink()
+    capsys.readouterr()
+    assert stores.find(None) == Path("data/a.db")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be asked for there")
+def test_a_store_that_is_crawled_into_is_the_newest(desk: Path) -> None:
+    async def story() -> Path:
+        store = open_store("data/a.db")
+        await store.open()
+        for ending in ("", "-wal"):
+            os.utime(f"data/a.db{ending}", (0, 0))
+        found = stores.find(None)
+        await store.close()
+        return found
+
+    assert asyncio.run(story()) == Path("data/a.db")
+    Path("data/a.db.lock").write_text("4194304")  # a killed one's: no process has this number
+    os.utime("data/a.db", (0, 0))
+    assert stores.find(None) == Path("data/example.com.db")
+
+
+# ---------------------------------------------------------------- who may read it
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such modes")
+def test_a_new_store_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
+    store = tmp_path / "a.db"
+    modes: dict[str, int] = {}
+
+    async def tell(web: SmallWeb) -> None:
+        web.add("/", page("x"))
+        async with Crawler(SiteSpider(web.url), store=store, settings=FAST) as crawler:
+            await crawler.run()
+            for ending in ("", "-wal", "-shm"):
+                modes[ending] = mode(store.with_name(store.name + ending))
+
+    before = os.umask(0o022)
+    try:
+        on_web(tell)
+        assert modes == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
+        out = tmp_path / "a.csv"
+        assert command(["export", "pages", "-o", str(out), "--store", str(store)]) == 0
+        assert mode(out) == 0o644, "an export goes by the umask"
+        aside = stores.move_aside(store)
+        assert aside is not None and mode(aside) == 0o600
+        store.write_bytes(b"")
+        store.chmod(0o640)
+        on_web(tell)
+        assert modes == {"": 0o640, "-wal": 0o640, "-shm": 0o640}, "one that is there keeps its own"
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such modes")
+def test_an_imported_store_can_be_read_by_its_owner_alone(desk: Path) -> None:
+    imported(desk / "made.db")
+    assert mode(desk / "made.db") == 0o600
+    db = sqlite3.connect(desk / "made.db")
+    assert db.execute("SELECT count(*) FROM todo").fetchall() == [(1,)]
+    db.close()
