@@ -1,4 +1,4 @@
-"""The command line's front door: `crawler`, and `python -m crawler`."""
+"""The entry point of the command line: `crawler`, and `python -m crawler`."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ class _Group:
         return group
 
     def decide(self, target: str) -> RobotsRule | None:
-        """Return the rule that decides over a normal `target`, or None where none matches."""
+        """Return the rule that decides over a normal `target`, None if none matches."""
         at = bisect_right(self.prefixes, target) - 1
         while at >= 0 and not target.startswith(self.prefixes[at]):
             at = self.parents[at]
@@ -246,7 +246,7 @@ def _add_once(lists: list[list[T]], shared: list[T]) -> None:
 
 
 def _text(body: bytes) -> str:
-    """Cut at the limit, and give the bytes as latin-1: one character for each."""
+    """Cut at the limit, and return the bytes as latin-1: one character for each."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         body = body[: 2 * LIMIT].decode("utf-16", "replace").encode("utf-8", "replace")
     text = body[:LIMIT].removeprefix(codecs.BOM_UTF8).decode("latin-1")

@@ -113,13 +113,13 @@ def crawler(
 
 
 def _complain(error: Exception) -> None:
-    """Say in one line what went wrong."""
+    """Print in one line what went wrong."""
     with guarded_terminal():
         print(f"crawler: {error}", file=sys.stderr)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and give its exit code; what went wrong is one line on stderr."""
+    """Run one command line and return its exit code; what went wrong is one line on stderr."""
     try:
         build()(list(arguments), prog_name="crawler")
     except SystemExit as end:

@@ -106,7 +106,7 @@ def _serve(port: int) -> None:
 
 
 def _start(port: int | None) -> str:
-    """Serve the site from a thread until the process ends, and give its URL."""
+    """Serve the site from a thread until the process ends, and return its URL."""
     from crawler.errors import UsageError
 
     wanted = PORT if port is None else port

@@ -76,7 +76,7 @@ def _explain(found: Probe, config: Config) -> None:
 
 
 def _tabled(urls: list[str], config: Config, format: FetchFormat) -> bool:
-    """Print what became of many URLs; tell whether all were fetched."""
+    """Print what became of many URLs; return whether all were fetched."""
     import asyncio
 
     from crawler.cli.table import write_table
@@ -116,7 +116,7 @@ def _values(found: Fetched) -> tuple[object, ...]:
 
 
 def _meant(url: str) -> str:
-    """Return the URL that a user meant; a text that is none stays, to be told of in its row."""
+    """Return the URL that a user meant; a text that is no URL stays as it is, for its row."""
     from crawler import urls
 
     try:
@@ -126,7 +126,7 @@ def _meant(url: str) -> str:
 
 
 def looked(url: str, config: Config) -> Probe:
-    """Fetch what a user typed; UsageError where it is no URL."""
+    """Fetch what a user typed; UsageError if it is no URL."""
     import asyncio
 
     from crawler import urls

@@ -60,7 +60,7 @@ async def look(url: str, config: Config) -> Probe:
 
 
 async def _step(found: Probe, request: Request, fetcher: Fetcher, config: Config) -> Request | None:
-    """Add one hop, and give the request to which it redirects."""
+    """Add one hop, and return the request to which it redirects."""
     hop = Hop(request.url, Outcome.OK)
     found.hops.append(hop)
     await _ask_robots(hop, fetcher, config)

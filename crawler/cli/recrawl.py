@@ -80,7 +80,7 @@ def recrawl(
 
 
 def _told(source: str, path: Path, now: str, settings: Config) -> int:
-    """Let a sitemap tell what changed and what is new, and return how much is new."""
+    """Read from a sitemap what changed and what is new, and return how much is new."""
     from crawler.store import requeue
     from crawler.store.rows import iso
 

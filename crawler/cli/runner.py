@@ -47,7 +47,7 @@ class RunOptions:
 
 
 def run(spider: Spider, options: RunOptions) -> int:
-    """Crawl to the end or to a signal, tell how it went, and give the exit code."""
+    """Crawl to the end or to a signal, print how it went, and return the exit code."""
     config = configuration.load(options.config, spider=spider.settings, overrides=options.overrides)
     _read_gates(spider)
     screen = Screen(quiet=options.quiet)
@@ -68,7 +68,7 @@ def run(spider: Spider, options: RunOptions) -> int:
 
 
 def _read_gates(spider: Spider) -> None:
-    """Tell of an expectation that cannot be read before the crawl, not after it."""
+    """Raise for an expectation that cannot be read, before the crawl and not after it."""
     if spider.expect and not isinstance(spider.expect, str):  # of a text the crawl itself tells
         from crawler.inspect import health
 
@@ -77,7 +77,7 @@ def _read_gates(spider: Spider) -> None:
 
 
 def _gates(spider: Spider, options: RunOptions) -> int:
-    """Hold the store against what the spider expects, and give the exit code."""
+    """Compare the store with what the spider expects, and return the exit code."""
     if not spider.expect:
         return 0
     from crawler.inspect import health
@@ -181,7 +181,7 @@ def _tell(summary: Summary, options: RunOptions) -> None:
 
 
 def story(summary: Summary) -> str:
-    """Tell in a few lines how a run ended and what can be done next."""
+    """Return in a few lines how a run ended and what can be done next."""
     store = summary.store
     if summary.reason == "nothing_to_do":
         return (
@@ -220,7 +220,7 @@ def story(summary: Summary) -> str:
 
 
 def _walled(number: int, store: str) -> str:
-    """Say what can be done about walls."""
+    """Return what can be done about walls."""
     return (
         f"{number:,} walled: a bot check, a login or a consent form in place of a page; see:"
         f' crawler query --store {shlex.quote(store)} "SELECT error, count(*) FROM pages WHERE'

@@ -97,7 +97,7 @@ def shown(name: str) -> type[Spider]:
 
 
 def survey() -> list[FoundSpider]:
-    """Read every file of `spiders/`, without running it, and give the spiders in it by name."""
+    """Read every file of `spiders/`, without running it, and return the spiders in it by name."""
     found = [spider for file in _files() for spider in _read(file)]
     return sorted(found, key=lambda spider: spider.name)
 
@@ -209,7 +209,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _broken(file: Path | None, error: Exception) -> str:
-    """Say in one line what a spider's file raised, and in which line of which file."""
+    """Return in one line what a spider's file raised, and in which line of which file."""
     if isinstance(error, SyntaxError):
         return _located(Path(error.filename or file or ""), error.lineno, error)
     frames = [

@@ -65,7 +65,7 @@ def _newness(path: Path) -> tuple[bool, float]:
 
 
 def _is_claimed(path: Path) -> bool:
-    """Return if the process lives that claimed a store; to try its lock could get in the way."""
+    """Return whether the process that claimed a store lives; its lock is left alone."""
     try:
         pid = int(path.with_name(path.name + ".lock").read_text("ascii"))
     except (OSError, ValueError):
@@ -74,7 +74,7 @@ def _is_claimed(path: Path) -> bool:
 
 
 def move_aside(path: Path) -> Path | None:
-    """Move a store out of the way with all that belongs to it, and give its new path.
+    """Move a store out of the way with all that belongs to it, and return its new path.
 
     None where there was none. StoreClaimed while a crawl is running on it.
     """

@@ -1,4 +1,4 @@
-"""The one door to the terminal, in front of standard output and error while a command runs.
+"""The filter before the terminal: standard output and error while a command runs.
 
 What a server says is untrusted, also here: a title may hold the sequences that name a window,
 repaint what stands above, or turn the order of letters around. Such characters are shown as JSON
@@ -62,7 +62,7 @@ class Visible:
 
 
 class _VisibleBytes:
-    """The bytes of UTF-8 text for a terminal; what is none is shown as U+FFFD."""
+    """The bytes of UTF-8 text for a terminal; other bytes are shown as U+FFFD."""
 
     def __init__(self, below: IO[str]) -> None:
         self._below = below
@@ -78,7 +78,7 @@ class _VisibleBytes:
 
 @contextmanager
 def guarded_terminal() -> Iterator[None]:
-    """Put the door before standard output and error while a command runs."""
+    """Filter standard output and error while a command runs."""
     before = sys.stdout, sys.stderr
     sys.stdout = cast(Any, Visible(raw(sys.stdout)))
     sys.stderr = cast(Any, Visible(raw(sys.stderr), messages=True))

@@ -22,7 +22,7 @@ def why(
         str | None, typer.Option(help="The spider whose rules count. By default the store's.")
     ] = None,
 ) -> None:
-    """Tell why a URL was fetched, or was not.
+    """Explain why a URL was fetched, or was not.
 
     Where it was found, each try, its outcome and items; then what scope, traps, each rule and
     robots.txt say to it now. Also for a URL that was never fetched.
@@ -57,7 +57,7 @@ def write(lines: Sequence[Line]) -> None:
 
 
 def _spider(reader: Reader, named: str | None) -> tuple[type[Spider] | None, str]:
-    """Return the class of the store's spider, or say why its rules are not known.
+    """Return the class of the store's spider, or print why its rules are not known.
 
     A store is data: what it names is looked up among the spiders in `spiders/`, and no file, module
     or class that it names is imported. Only `--spider` may name one.

@@ -221,7 +221,7 @@ class ApiClient(Client):
         return ApiResponse(answer.status, data, answer.headers, at, answer.url)
 
     def _data(self, answer: Response) -> Any:
-        """Return the value of the body, None where it is empty; BadJson where it is no JSON."""
+        """Return the value of the body, None if it is empty; BadJson if it is no JSON."""
         try:
             return msgspec.json.decode(answer.body)  # what it takes, it reads as json does, sooner
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -242,7 +242,7 @@ class ApiClient(Client):
     async def pages(
         self, path: str, paging: Paging, *, params: Params | None = None, most: int | None = None
     ) -> AsyncIterator[ApiResponse]:
-        """Yield the pages of a collection, at most `most`; PagingLoop where it goes in a circle."""
+        """Yield the pages of a collection, at most `most`; PagingLoop if they go in a circle."""
         ask: PageQuery | None = paging.first(PageQuery(self.url_of(path, params)))
         seen: set[str] = set()
         while ask is not None and (most is None or len(seen) < most):

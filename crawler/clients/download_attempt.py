@@ -119,7 +119,7 @@ def _resumed(answer: ClientResponse, part: PartialFile) -> _Place:
 
 
 def _same_version(answer: ClientResponse, part: PartialFile) -> bool:
-    """Return if a piece shows the validator that the part has, and comes from the same place."""
+    """Return whether a piece has the validator of the part, and comes from the same place."""
     known = part.note.get("headers", {})
     named = "ETag" if "ETag" in known else "Last-Modified"
     shown = answer.headers.get(named) == part.validator is not None

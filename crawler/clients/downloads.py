@@ -83,7 +83,7 @@ async def download(
 def _finish(
     part: PartialFile, target: Path, pulled: AttemptResult, is_free_name: bool
 ) -> Downloaded:
-    """Return the file its name; the note goes first, as no other download may find it alone."""
+    """Rename the part to its final name, its note removed first: no other may find that alone."""
     part.forget_note()
     try:
         if is_free_name:
@@ -150,7 +150,7 @@ class Digest:
 
     @classmethod
     def parse(cls, text: str) -> Digest:
-        """Read `algorithm:hex`, like sha256:9f86…; UsageError where it is none."""
+        """Read `algorithm:hex`, like sha256:9f86…; UsageError if it is no digest."""
         algorithm, colon, value = text.strip().lower().partition(":")
         known = algorithm in hashlib.algorithms_guaranteed and not algorithm.startswith("shake")
         size = hashlib.new(algorithm, usedforsecurity=False).digest_size if known else 0

@@ -43,7 +43,7 @@ class Fetched(Struct, frozen=True):
 
     @property
     def outcome(self) -> str | None:
-        """How it failed, as in `page.Outcome`; bad_url for a text that is none."""
+        """How it failed, as in `page.Outcome`; bad_url for a text that is no URL."""
         if self.error is None:
             return None
         return self.error.outcome if isinstance(self.error, FetchError) else "bad_url"
@@ -57,7 +57,7 @@ async def fetch_all(
     headers: Mapping[str, str] | None = None,
     config: Config | None = None,
 ) -> list[Fetched]:
-    """Fetch every URL and give the results in the order of the input; redirects are followed.
+    """Fetch every URL and return the results in the order of the input; redirects are followed.
 
     At most `concurrency` are in flight. Nothing that a URL or its server does is raised;
     UsageError for a single text in place of several, or a concurrency below 1.
@@ -108,7 +108,7 @@ async def fetch_each(
 
 
 def _waiting(urls: Iterable[str], concurrency: int) -> Iterator[tuple[int, str]]:
-    """Return the URLs with their places; UsageError for what would fetch nothing, or letters."""
+    """Return the URLs with their places; UsageError for nothing, or for a single text."""
     if isinstance(urls, str):
         raise UsageError(f"give a list of URLs; of one it is [{urls!r:.80}]")
     if concurrency < 1:

@@ -1,4 +1,4 @@
-"""Keeper: downloads of a crawl, into files under their content address, exactly once.
+"""FileStore: downloads of a crawl, into files under their content address, exactly once.
 
     tmp/<request>.part → <2>/<sha256> → the row of `files`, in the commit that ends the request
 

@@ -1,4 +1,4 @@
-"""Part: a download that is under way, in a file that outlives the process.
+"""PartialFile: a download that is under way, in a file that outlives the process.
 
 Two files: `<name>.part` holds the bytes, `<name>.part.json` what they are the beginning of. While
 it is open an operating-system lock keeps every other download out, of this process and of others.
@@ -126,12 +126,12 @@ class PartialFile:
 
     @property
     def validator(self) -> str | None:
-        """What tells this version of the file from all others; None where nothing does."""
+        """What tells this version of the file from all others; None if nothing does."""
         found = self.note.get("validator")
         return found if isinstance(found, str) else None
 
     def conditions(self) -> dict[str, str]:
-        """Return the headers that ask for the rest alone, none where only the whole will do."""
+        """Return the headers that ask for the rest alone, none if only the whole will do."""
         if not self.size or not self.validator:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": self.validator}
@@ -144,7 +144,7 @@ class PartialFile:
         self.size += len(data)
 
     def finish(self, target: Path) -> None:
-        """Return the file its final name, in one step; what had that name before is replaced.
+        """Rename the file to its final name, in one step; what had that name before is replaced.
 
         The lock goes with the file: who waits for this name finds it free, and no bytes in it.
         """
@@ -156,7 +156,7 @@ class PartialFile:
             self.path.replace(target)
 
     def finish_free(self, target: Path) -> Path:
-        """Return the file a final name that nothing has, and return it.
+        """Rename the file to a final name that nothing has, and return the name.
 
         The first of `name.txt`, `name-1.txt`, `name-2.txt` … that can be taken: to look first and
         to take then would let two downloads take the same.
@@ -190,7 +190,7 @@ class PartialFile:
 
 
 def _strong_validator(headers: Mapping[str, str]) -> str | None:
-    """Return what If-Range may say of an answer (RFC 9110 13.1.5), None where nothing is enough.
+    """Return what If-Range may say of an answer (RFC 9110 13.1.5), None if nothing is enough.
 
     A strong entity tag; or, where there is no entity tag at all, a Last-Modified that is at least
     a second older than the answer (8.8.2.2): later changes within that second would not show.
@@ -215,7 +215,7 @@ def _names(path: Path) -> Iterator[Path]:
 
 
 def _take_name(part: Path, name: Path) -> bool:
-    """Return the part a second name if nothing has it; tell whether it has it now."""
+    """Link the part to a second name if nothing has it; return whether it has it now."""
     try:
         os.link(part, name)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Doors: what a request may ask for beyond a page over the crawl's own fetcher.
+"""Strategies: what a request may ask for beyond a page over the crawl's own fetcher.
 
 `kind` decides what is made of the answer, `via` who fetches it. Each is imported and opened when a
 request first asks for it: most crawls never do.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Strategies:
-    """Use it as an async context manager around a run."""
+    """The other ways to visit; use it as an async context manager around a run."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Strategies:
         self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        """Open; ConfigError where every page goes to a service that has no key."""
+        """Open; ConfigError if every page goes to a service that has no key."""
         if self._config.scraper_api.enabled:
             await self._rendering()
         return self

@@ -294,7 +294,7 @@ def _is_over(until_at: float | None) -> bool:
 
 
 async def _next(socket: WebSocket, seconds: float | None) -> Message | object | None:
-    """Return a message, None at the end of all, _NOTHING when time is up."""
+    """Return a message, None at the end of the stream, _NOTHING when time is up."""
     if socket.waiting:
         return await socket.receive()
     receiving = asyncio.ensure_future(socket.receive())

@@ -1,4 +1,4 @@
-"""Caller: the fetcher for the clients. It follows redirects itself and blots secrets out of errors.
+"""Transport: the fetcher for the clients. It follows redirects and keeps secrets out of errors.
 
 Every client goes through here, so what the fetcher can do (proxies, keys, TLS, cookies, codings,
 middlewares, the address guard) they all can.
@@ -133,7 +133,7 @@ class Transport:
     def _following(
         self, request: Request, status: int, headers: Mapping[str, str]
     ) -> Request | None:
-        """Return the request that a redirect asks for, None where the answer is none."""
+        """Return the request that a redirect asks for, None if the answer is no redirect."""
         most = self.config.fetch.max_redirects
         return redirects.following(request, status, headers, most=most)
 
@@ -181,7 +181,7 @@ class Transport:
                 raise self._named(error) from None
 
     def _after(self, request: Request, answer: HandshakeRedirected) -> Request:
-        """Return the request to which a handshake redirects; FetchError where it does not."""
+        """Return the request to which a handshake redirects; FetchError if it does not."""
         said = answer.response
         most = self.config.fetch.max_redirects
         try:
@@ -193,7 +193,7 @@ class Transport:
         return found
 
     def redacted(self, text: str) -> str:
-        """Return a text with the secrets blotted out."""
+        """Return a text without the secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
@@ -204,7 +204,7 @@ class Transport:
 
 
 class Client:
-    """What stands on a caller of its own; use it as an async context manager."""
+    """A client with a transport of its own; use it as an async context manager."""
 
     _caller: Transport
 

@@ -194,7 +194,7 @@ class WebSocket:
         return not self._messages.empty() or self._ended
 
     async def receive(self) -> Message | None:
-        """Return the next message, None when the server has said all; SocketClosed otherwise."""
+        """Return the next message, None after a normal end; SocketClosed after any other."""
         if self._is_opening():
             raise UsageError("`opened` cannot receive: nothing is read until it has returned")
         if self._ended and self._messages.empty():
@@ -285,7 +285,7 @@ class WebSocket:
             return None
 
     async def _drain(self, wire: ClientWebSocketResponse) -> bool:
-        """Take the messages of one connection; tell whether any came.
+        """Take the messages of one connection; return whether any came.
 
         Silence counts only while we listen: aiohttp's own heartbeat would cut a server off whose
         pong waits behind messages that a slow reader has not taken.

@@ -6,7 +6,7 @@ from crawler.config.section import Section, SomeSeconds
 
 
 class ProxySettings(Section, frozen=True, kw_only=True):
-    """Ways around: proxies by turns. http:// and https:// proxies, socks5:// with the extra."""
+    """Proxies, taken by turns. http:// and https:// proxies, socks5:// with the extra."""
 
     urls: list[str] = []
     """Proxies used in turn, like "http://user:$PROXY_PASSWORD@proxy.example:8080"."""

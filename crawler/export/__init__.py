@@ -48,7 +48,7 @@ _OVERLAP = 300.0  # seconds between the begin of a visit and its commit, at the 
 
 
 def format_of(output: Path, asked: str | None) -> str:
-    """Return format by its name, else by the ending of the file; UsageError for none of them."""
+    """Return the format by its name, else by the ending of the file; UsageError if neither says."""
     ending = (asked or output.suffix.removeprefix(".") or "jsonl").lower()
     ending = _ENDINGS.get(ending, ending)
     if ending not in FORMATS:
@@ -93,7 +93,7 @@ def select(
 
 
 def total(reader: Reader, what: str) -> int:
-    """Count rows there are of pages or of an item type, 0 where counting would be slow."""
+    """Return the number of pages or of items of a type, 0 if counting would be slow."""
     if what != "pages" and what not in item_types(reader):
         return 0
     quoted = what.replace('"', '""')
@@ -125,14 +125,14 @@ class ExportPosition:
 
     @classmethod
     def now(cls, reader: Reader, what: str) -> Self:
-        """Return the mark of an export that begins now; `last` is not known yet."""
+        """Return the position of an export that begins now; `last` is not known yet."""
         rows = reader.query("SELECT run_id, state FROM runs ORDER BY run_id DESC LIMIT 1").rows
         run, state = next(iter(rows), (0, "finished"))
         return cls(what, 0, run, iso(time.time()) if state == "running" else None)
 
     @classmethod
     def of(cls, path: Path) -> Self | None:
-        """Read the mark beside an exported file, None if there is none."""
+        """Read the position kept beside an exported file, None if there is none."""
         file = _mark_of(path)
         if not path.exists() or not file.exists():
             return None
@@ -175,7 +175,7 @@ def to_file(path: Path, write: Callable[[Path], int], *, sync: bool = True) -> i
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Turn what the system says while `path` is written into an error with the way out."""
+    """Turn an error of the system while `path` is written into one that names the way out."""
     try:
         yield
     except OSError as error:
@@ -199,7 +199,7 @@ def stream(rows: Rows, kind: str, out: IO[bytes], options: WriteOptions) -> int:
 
 
 def _unique(rows: Rows, fold: Callable[[str], str] = str) -> Rows:
-    """Return columns of one name, as a join has them, names of their own: page_id, page_id_2."""
+    """Return the rows with columns renamed that share a name, as in a join: page_id, page_id_2."""
     made: dict[str, str] = {}
     for name in rows.columns:
         number, new = 1, name
@@ -211,7 +211,7 @@ def _unique(rows: Rows, fold: Callable[[str], str] = str) -> Rows:
 
 
 def _for_sqlite(rows: Rows, options: WriteOptions) -> tuple[Rows, WriteOptions]:
-    """Return columns names that differ in more than their case, which SQLite does not tell."""
+    """Return the rows with columns renamed that differ only in case, as SQLite ignores that."""
     unique = _unique(rows, str.lower)
     renamed = zip(rows.columns, unique.columns, strict=True)
     kinds = {new: options.kinds[name] for name, new in renamed if name in options.kinds}
@@ -219,7 +219,7 @@ def _for_sqlite(rows: Rows, options: WriteOptions) -> tuple[Rows, WriteOptions]:
 
 
 def write(rows: Rows, kind: str, path: Path, options: WriteOptions) -> int:
-    """Write rows to a file that appears when it is complete, and give their number."""
+    """Write rows to a file that appears when it is complete, and return their number."""
 
     def fill(part: Path) -> int:
         if kind == "sqlite":

@@ -42,7 +42,7 @@ def schema_of(
 
 
 def array_of(values: Iterable[Any], kind: Any) -> pyarrow.Array:
-    """Return values as an array of this type; pyarrow's errors, or ValueError, where one is not."""
+    """Return an array of this type; pyarrow's errors, or ValueError, if a value does not fit."""
     name = str(kind)
     turn = next((turn for begin, turn in _TURNS.items() if name.startswith(begin)), None)
     if turn is not None:

@@ -54,7 +54,7 @@ def batches(rows: Rows, size: int = _BATCH) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def jsonl(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
-    """Write one JSON object a line, and give the number of rows."""
+    """Write one JSON object a line, and return the number of rows."""
     number, encode = 0, msgspec.json.Encoder().encode_lines
     for batch in batches(rows):
         out.write(encode(list(_objects(rows.columns, batch, options.kinds))))
@@ -64,7 +64,7 @@ def jsonl(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
 
 
 def json(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
-    """Write one JSON array of objects, and give the number of rows."""
+    """Write one JSON array of objects, and return the number of rows."""
     number, encode = 0, msgspec.json.Encoder().encode
     for batch in batches(rows):
         objects = _objects(rows.columns, batch, options.kinds)
@@ -114,7 +114,7 @@ _READS: dict[str | None, Callable[[Any], Any]] = {
 
 
 def write_csv(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
-    """Write RFC 4180 CSV in UTF-8 with a header, and give the number of rows.
+    """Write RFC 4180 CSV in UTF-8 with a header, and return the number of rows.
 
     With `options.safe` a text that a spreadsheet would run as a formula gets an apostrophe in front
     (OWASP, CSV injection).
@@ -147,7 +147,7 @@ def _text(value: Any) -> Any:
 
 
 def parquet(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
-    """Write Parquet (zstd), and give the number of rows; `arrow` says of which types.
+    """Write Parquet (zstd), and return the number of rows; `arrow` decides the types.
 
     UsageError without pyarrow, QueryError where a later value does not fit its column.
     """
@@ -185,7 +185,7 @@ def parquet(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
 
 
 def sqlite(rows: Rows, path: Path, options: WriteOptions) -> int:
-    """Write a table of a new SQLite file, and give the number of rows."""
+    """Write a table of a new SQLite file, and return the number of rows."""
     db = sqlite3.connect(path, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode = OFF")
@@ -221,7 +221,7 @@ def sqlite(rows: Rows, path: Path, options: WriteOptions) -> int:
 
 
 def _with_digits(batch: Iterable[tuple[Any, ...]], decimals: list[int]) -> list[tuple[Any, ...]]:
-    """Return rows with the nearest doubles, and the digits of those that have more behind them."""
+    """Return rows with the nearest doubles, and the digits of values that no double holds."""
     made = []
     for row in batch:
         exact = [row[at] if isinstance(row[at], str) else None for at in decimals]

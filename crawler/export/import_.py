@@ -58,7 +58,7 @@ def urls_in(path: Path) -> Iterator[str]:
 
 
 async def seeds(store: Store, found: Iterable[str]) -> ImportCounts:
-    """Queue URLs that were never seen, and tell how many there were."""
+    """Queue URLs that were never seen, and return how many there were."""
     source, brought = iter(found), ImportCounts()
     while batch := [_candidate(url) for url in islice(source, 1000)]:
         brought = _more(brought, len(batch), (await store.commit(Batch(seeds=batch))).new)
@@ -70,7 +70,7 @@ async def pages(
     responses: Iterable[Answer],
     tick: Callable[[int], None] = lambda number: None,
 ) -> ImportCounts:
-    """Store responses as pages with title and links, and tell how many there were.
+    """Store responses as pages with title and links, and return how many there were.
 
     A URL that the store has seen already is passed over, and of two responses of one URL the
     second. What comes before a damage is stored. A page is seen and stored in one commit, so that

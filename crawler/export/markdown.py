@@ -45,7 +45,7 @@ def write_pages(
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
 ) -> int:
-    """Write every stored HTML page as `folder/host/path.md` with front matter; give their number.
+    """Write every stored HTML page as `folder/host/path.md` with front matter; return their number.
 
     A page whose stored body is damaged is left out; `damaged` hears its URL. StoreFull when the
     disk is full: the file that was being written is not there, those before it are whole.

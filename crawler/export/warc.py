@@ -37,7 +37,7 @@ def write_warc(
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
 ) -> int:
-    """Write every answered request to a WARC file, and give their number.
+    """Write every answered request to a WARC file, and return their number.
 
     A page whose stored body is damaged is left out; `damaged` hears its URL. UsageError without
     warcio.

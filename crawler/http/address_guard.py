@@ -53,7 +53,7 @@ class AddressGuard:
         self._doors.update(map(_door, proxies))
 
     def lead_through_environment(self) -> None:
-        """Do so with the proxies that HTTP_PROXY and its like name."""
+        """Let the proxies that HTTP_PROXY and its like name resolve to anything."""
         self.lead_through(*(url for name, url in getproxies().items() if name != "no"))
 
     def resolves(self, hostname: str, port: int) -> bool:
@@ -102,7 +102,7 @@ def _door(url: str) -> tuple[str, int]:
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names, and gives only the addresses that the guard lets through."""
+    """Resolves names to the addresses that the guard lets through, and to no others."""
 
     def __init__(self, guard: AddressGuard, *, patience: float = 10.0) -> None:
         """Wait `patience` seconds for an answer: the system's resolver knows no end."""
@@ -111,7 +111,7 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the addresses of `host`; AddressRefused when none of them is allowed."""
+        """Return the addresses of `host`; AddressRefused if none of them is allowed."""
         found = [
             ResolveResult(
                 hostname=host, host=text, port=port, family=kind, proto=protocol, flags=_NUMERIC

@@ -59,7 +59,7 @@ class Credentials:
         return bool(self._keys)
 
     def of(self, url: str) -> Credential | None:
-        """Return the key to a canonical URL, None where it needs none."""
+        """Return the credential for a canonical URL, None if it needs none."""
         return next((key for key in self._keys if key.opens(url)), None)
 
 

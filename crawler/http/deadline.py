@@ -15,7 +15,7 @@ _GRAIN = 0.001  # seconds; a loop's timer may ring that much too early
 
 
 class Deadline:
-    """Gives every `with` block at most `seconds`, then raises TimeoutError in it.
+    """At most `seconds` for every `with` block; then TimeoutError is raised in it.
 
     A task may be in one block at a time. Cancelling from outside wins, as in `asyncio.timeout`.
     """

@@ -156,7 +156,7 @@ class Fetcher:
     async def open(
         self, request: Request, *, body: Any = None, unhurried: bool = False
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request once and give the answer with its body still to be read.
+        """Send a request once and return the answer with its body still to be read.
 
         For what must not be in memory. `body` replaces the request's own; `unhurried` lifts the
         total time-out, so that a body may take its time as long as bytes come. FetchError names
@@ -202,7 +202,7 @@ class Fetcher:
     def _prepared(
         self, request: Request, body: Any, unhurried: bool
     ) -> tuple[aiohttp.ClientSession, dict[str, Any], ProxyRoute | None]:
-        """Return the session, what aiohttp is told, and the way out of one request."""
+        """Return the session, what aiohttp is told, and the proxy of one request."""
         if urls.host_of(request.url) not in self._checked:
             self._check_address(request.url)
         way = self._way(request)
@@ -284,7 +284,7 @@ class Fetcher:
         return self._proxies.pick(hostname, request.proxy, time.monotonic())
 
     def _failure(self, error: Exception, way: ProxyRoute | None) -> FetchError:
-        """Name an exception; behind a proxy, trouble in connecting is the proxy's."""
+        """Return the FetchError of an exception; behind a proxy, no connection is the proxy's."""
         failure = to_fetch_error(error)
         if way is None:
             return failure
@@ -297,7 +297,7 @@ class Fetcher:
         return failure
 
     def _through(self, way: ProxyRoute, response: Response) -> Response:
-        """Take an answer that came through a proxy; what the proxy says itself is no page."""
+        """Take an answer that came through a proxy; what the proxy itself answers is no page."""
         tunnelled = way.is_socks or response.url.startswith("https://")
         if response.status in _OF_PROXY and not tunnelled:
             self._proxies.failed(way, time.monotonic())

@@ -20,7 +20,7 @@ class ProxyRoute:
     __slots__ = ("failures", "rests_until", "url")
 
     def __init__(self, text: str) -> None:
-        """Take a proxy's URL; ConfigError where it is none."""
+        """Take a proxy's URL; ConfigError if it is no proxy's."""
         if not text.startswith(SCHEMES):
             shown = without_userinfo(text)
             raise ConfigError(f"proxy {shown!r}: write a URL like http://proxy.example:8080")

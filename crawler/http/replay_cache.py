@@ -44,7 +44,7 @@ class Cache:
         self._db: aiosqlite.Connection
 
     async def open(self) -> None:
-        """Open the store that answers; ConfigError where there is none."""
+        """Open the store that answers; ConfigError if there is no store."""
         try:
             uri = f"{self._path.resolve().as_uri()}?mode=ro"
             self._db = await aiosqlite.connect(uri, uri=True)
@@ -61,7 +61,7 @@ class Cache:
             await self._db.close()
 
     async def find(self, request: Request) -> Response | None:
-        """Return the stored answer; None where the site is to be asked, FetchError where not."""
+        """Return the stored answer; None if the site is to be asked, FetchError if it may not."""
         found = await self._page(request)
         if found is None and request.plain and urls.split(request.url)[1] == "/robots.txt":
             found = await self._robots(request.url)
@@ -93,7 +93,7 @@ class Cache:
 
 @asynccontextmanager
 async def cached_answers(settings: CacheSettings, own: str) -> AsyncIterator[Cache | None]:
-    """Return the cache that the settings ask for, None where it is off; `own` is the crawl's store.
+    """Return the cache that the settings ask for, None if it is off; `own` is the crawl's store.
 
     ConfigError where there is nothing to answer from.
     """

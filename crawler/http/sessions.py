@@ -1,6 +1,6 @@
-"""aiohttp sessions: one for each cookie jar and way out, over shared connection pools.
+"""aiohttp sessions: one for each cookie jar and proxy, over shared connection pools.
 
-The one door to aiohttp's client: `send` and `shake_hands` alone call it, and neither lets it follow
+The one call of aiohttp's client: `send` and `shake_hands` alone call it, and neither lets it follow
 a redirect, which nobody would have judged.
 """
 

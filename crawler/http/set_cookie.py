@@ -118,7 +118,7 @@ def _with_attributes(name: str, value: str, text: str, now: float) -> SetCookie:
 
 
 def size_of(text: str, most: int | None = None) -> int | None:
-    """Return the bytes of a text as UTF-8; None if it is none, or over `most`."""
+    """Return the bytes of a text as UTF-8; None if it has no UTF-8, or is over `most`."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -127,7 +127,7 @@ def size_of(text: str, most: int | None = None) -> int | None:
 
 
 def date(text: str) -> float | None:
-    """Return the time that a cookie's date stands for, None if it is none (5.1.1)."""
+    """Return the time that a cookie's date stands for, None if it is no date (5.1.1)."""
     clock = day = month = year = None
     for token in _DELIMITERS.split(text):
         if clock is None and (found := _TIME.fullmatch(token)):
@@ -180,7 +180,7 @@ def pair_of(name: str, value: str) -> str:
 
 
 def flaw_of(name: str, value: str) -> str | None:
-    """Return what forbids to send a cookie that was made by hand, None where nothing does."""
+    """Return what forbids to send a cookie that was made by hand, None if nothing does."""
     if _CONTROL.search(name + value) or "\t" in name:
         return "it holds a control character"
     if ";" in name + value:

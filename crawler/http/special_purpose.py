@@ -120,7 +120,7 @@ def block_of(address: Address) -> AddressBlock | None:
 
 
 def is_public(text: str) -> bool:
-    """Return whether an IP address is on the public internet; ValueError if `text` is none.
+    """Return whether an IP address is on the public internet; ValueError if `text` is no address.
 
     An interface ("%eth0", RFC 4007) may stand behind it. An IPv4 address that is embedded decides.
     """

@@ -32,7 +32,7 @@ class Reader:
     """A store opened for reading; use it as a context manager."""
 
     def __init__(self, path: str | Path) -> None:
-        """Open the file; StoreRefused when it is missing or no SQLite database."""
+        """Open the file; StoreRefused if it is missing or no SQLite database."""
         self.path = file_of(path)
         if not self.path.is_file():
             raise StoreRefused(
@@ -163,7 +163,7 @@ WORDS = tuple(
 def _named(
     error: Exception, path: Path, sql: str = "", db: sqlite3.Connection | None = None
 ) -> QueryError | StoreRefused:
-    """Say what was wrong with a query, where, and what may have been meant."""
+    """Return what was wrong with a query, where, and what may have been meant."""
     text = str(error)
     if text == "interrupted":
         raise KeyboardInterrupt
@@ -194,7 +194,7 @@ def _named(
 
 
 def _nearest(kind: str, name: str, sql: str, db: sqlite3.Connection) -> str:
-    """Say what is named nearly so; of columns, first those of the tables in the query."""
+    """Return what is named nearly so; of columns, first those of the tables in the query."""
     known = names(db)
     if kind == "table":
         near = difflib.get_close_matches(name, known, 1, 0.5)
@@ -216,7 +216,7 @@ def _nearest(kind: str, name: str, sql: str, db: sqlite3.Connection) -> str:
 
 
 def _syntax(sql: str, token: str, db: sqlite3.Connection) -> str:
-    """Say what the word at or before a syntax error may have been meant for, and show it."""
+    """Return what the word at or before a syntax error may have been meant for, and show it."""
     at = _place(sql, token, db)
     before = re.search(r"([A-Za-z_]+)\W*$", sql[: max(at, 0)])
     words = [(before[1], before.start())] if before else []
@@ -240,7 +240,7 @@ def _place(sql: str, token: str, db: sqlite3.Connection) -> int:
 
 
 def _word(sql: str, word: str) -> int:
-    """Return where a word stands outside of quoted text, -1 where it does not."""
+    """Return where a word stands outside of quoted text, -1 if it does not."""
     bare = re.sub(r"'[^']*'", lambda quoted: " " * len(quoted[0]), sql)
     found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", bare, re.IGNORECASE)
     return found.start() if found else -1

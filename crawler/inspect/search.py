@@ -118,7 +118,7 @@ def index(
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
 ) -> int:
-    """Index the stored bodies that are not indexed yet, and give their number.
+    """Index the stored bodies that are not indexed yet, and return their number.
 
     A page whose stored body is damaged is passed over; `damaged` hears its URL. StoreClaimed while
     a crawl is running into the file.

@@ -57,7 +57,7 @@ class Overview:
 
 
 def overview(path: Path) -> Overview:
-    """Return the overview of a store; StoreRefused for a file that is none."""
+    """Return the overview of a store; StoreRefused for a file that is no store."""
     with Reader(path) as reader:
         try:
             return _overview(reader)

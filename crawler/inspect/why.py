@@ -31,7 +31,7 @@ _SOURCES = 5  # pages that link to it that are named
 
 
 class Line(NamedTuple):
-    """One thing to say: what it is about, and what it is."""
+    """One line of the answer: its subject, and what is known of it."""
 
     about: str
     text: str
@@ -78,7 +78,7 @@ def why(
 
 
 def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> CrawlRules:
-    """Return the laws under which the last run of a store went."""
+    """Return the configuration, rules and scope of the last run of a store."""
     rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
     stored = json.loads(rows[0][0]) if rows and rows[0][0] else {}
     wanted = {
@@ -98,7 +98,7 @@ def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> Cr
 
 
 def _without_code(laws: CrawlRules, known: Sequence[str]) -> tuple[CrawlRules, list[str]]:
-    """Return the laws with the steps that are known or our own, and the names of the others."""
+    """Return the rules with the steps that are known or our own, and the names of the others."""
     links = laws.config.links
     foreign = [s for s in links.canonicalize if s not in known and s not in OPTIONAL_STEPS]
     if not foreign:
@@ -153,7 +153,7 @@ def _life(reader: Reader, url: str) -> Iterator[Line]:
 
 
 def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
-    """Tell the chain of pages that led to a request, from the nearest to the seed."""
+    """Yield the chain of pages that led to a request, from the nearest to the seed."""
     parent = row["parent_id"]
     yield Line("depth", str(row["depth"]) + ("" if parent is not None else _origin(row)))
     chain: list[Line] = []
@@ -170,7 +170,7 @@ def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
 
 
 def _origin(row: dict[str, Any]) -> str:
-    """Tell where a request comes from that no page led to."""
+    """Return where a request comes from that no page led to."""
     if row["depth"]:
         return ", from a sitemap of over 50,000 entries"
     if '"kind": "sitemap"' in (row["said"] or "").replace('":"', '": "'):
@@ -238,7 +238,7 @@ def _sources(reader: Reader, url: str) -> Iterator[Line]:
 
 
 def judged(url: str, laws: CrawlRules) -> Iterator[Line]:
-    """Tell what scope, traps and each rule say to a link with this URL."""
+    """Yield what scope, traps and each rule decide about a link with this URL."""
     config, scope = laws.config, laws.scope
     changed = urls.canonicalize(url, steps_of(config.links.canonicalize))
     if changed is None:
@@ -273,7 +273,7 @@ def _verdict(rule: Rule, url: str) -> str:
 
 
 def _told(rule: Rule) -> str:
-    """Write a rule with what it says beside the defaults."""
+    """Return a rule as code, with its fields that are not at their defaults."""
     names = ("allow", "deny", "restrict_css", "restrict_text", "tags", "attrs")
     said = [f"{name}={getattr(rule, name)!r}" for name in names if getattr(rule, name)]
     if rule.transform is not None:
@@ -286,7 +286,7 @@ def _told(rule: Rule) -> str:
 
 
 def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
-    """Tell the line of the stored robots.txt that decides over a URL, and how its host stands."""
+    """Yield the line of the stored robots.txt that decides about a URL, and its host's state."""
     host = urls.host_of(url)
     own = _own(host, laws.config) if laws.config.politeness.robots_override else None
     rows = _rows(
@@ -322,7 +322,7 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
 
 
 def _own(host: str, config: Config) -> bytes | None:
-    """Return what stands in for the robots.txt of a host; nothing where its file is gone."""
+    """Return what stands in for the robots.txt of a host; nothing if its file is gone."""
     from crawler.engine.robots_gate import overrides_of  # with aiohttp, 0.1 s
 
     try:
@@ -332,7 +332,7 @@ def _own(host: str, config: Config) -> bytes | None:
 
 
 def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Line]:
-    """Tell what a crawl that starts at `url` would make of it, and of the page it leads to."""
+    """Yield what a crawl that starts at `url` would make of it, and of the page it leads to."""
     from crawler.engine.seeding import widened  # as above
 
     scope = Scope(config.engine.scope, (url,))
@@ -364,7 +364,7 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
 
 
 def verdict_of(robots: Robots, url: str, agent: str) -> str:
-    """Tell what a robots.txt says to a URL, with the line that decides."""
+    """Return what a robots.txt says to a URL, with the line that decides."""
     allowed, number, text = robots.explain(url, agent)
     verdict = "allowed" if allowed else "denied"
     return f"{verdict} by line {number}: {text}" if number is not None else f"{verdict}: no rule"

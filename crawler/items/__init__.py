@@ -111,7 +111,7 @@ def item(
 
 
 def table_of(cls: type) -> Table:
-    """Return the table of a class of items; SpiderError where it is none."""
+    """Return the table of a class of items; SpiderError if it is no item type."""
     return _codec(cls)[0]
 
 
@@ -187,7 +187,7 @@ def _field(table: str, name: str, hint: Any, known: Kind | None) -> _Field:
 
 
 def _clash(columns: Iterable[Column]) -> str:
-    """Say which field's name cannot be: reserved, there twice but for its case, one too many."""
+    """Return which field's name cannot be: reserved, there twice but for its case, one too many."""
     seen: set[str] = set()
     for column in columns:
         name = column.name.lower()

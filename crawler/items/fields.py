@@ -30,7 +30,7 @@ def is_named_tuple(cls: type) -> bool:
 
 
 def fields_of(cls: type) -> list[Field]:
-    """Return the fields of a class; SpiderError where it is no class of items."""
+    """Return the fields of a class; SpiderError if it is no class of items."""
     if hasattr(cls, "model_fields"):
         return _of_pydantic(cls)
     names = _names(cls)

@@ -28,7 +28,7 @@ class Duplicates:
         self.contents = SeenContents(limits.near) if limits.duplicates != "follow" else None
 
     def plain(self, page: ScrapedPage) -> bool:
-        """Count a page, and tell whether there is nothing to judge about it."""
+        """Count a page, and return whether there is nothing to judge about it."""
         self._suspected = self.traps.suspects(page.url) and page.response.is_html
         return self.contents is None and not self._suspected
 

@@ -88,14 +88,14 @@ class Pattern:
             self.alone.discard(oldest)
 
     def forget(self) -> None:
-        """Return up what was said: as many pages are looked at again."""
+        """Forget what was said: as many pages are looked at again."""
         self.said, self.alone = {}, set()
         self.known = self.new = self.repeats = self.skip = 0
         self.stride = 1
 
 
 class RecentPatterns:
-    """The patterns whose texts are remembered; those that were heard longest ago go first."""
+    """The patterns whose texts are remembered; those not met for the longest time go first."""
 
     def __init__(self) -> None:
         self._patterns: OrderedDict[str, Pattern] = OrderedDict()
@@ -123,7 +123,7 @@ class RecentPatterns:
 
 
 def title_of(url: str, html: str) -> int | None:
-    """Return what stands for the title of a page, without the numbers of its URL; None for none."""
+    """Return what stands for a page's title, without its URL's numbers; None if there is none."""
     found = _TITLE.search(html)
     return _digest(f"title {found[1].strip()}", url) if found and found[1].strip() else None
 

@@ -86,7 +86,7 @@ class LinkFollower:
     # ------------------------------------------------------------ what the page asks for
 
     def directives(self, page: ScrapedPage) -> PageDirectives | None:
-        """Return what the page asks for, in markup or headers; None where it asks for nothing."""
+        """Return what the page asks for, in markup or headers; None if it asks for nothing."""
         metas, headers = page.found.robots, page.headers
         if not metas and "X-Robots-Tag" not in headers and "Refresh" not in headers:
             return None
@@ -152,7 +152,7 @@ class LinkFollower:
         return [pick for link in links if (pick := self._pick(link, regions)) is not None]
 
     def _pick(self, link: parse.Link, regions: Regions) -> PickedLink | None:
-        """Decide over one link; None where it is of an element that nobody looks at."""
+        """Decide over one link; None if it is of an element that nobody looks at."""
         if self._settings.nofollow and link.nofollow:
             return PickedLink(self._linker.target(link.url), None, "nofollow")
         looked_at = link.tag in self.tags

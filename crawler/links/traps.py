@@ -39,7 +39,7 @@ _SHORTEST_ID = 8  # characters
 
 
 def shape_refusal(url: str, limits: TrapsSettings) -> str | None:
-    """Return reason for which the shape of a canonical URL is refused, None where it is fine."""
+    """Return the reason for which the shape of a canonical URL is refused, None if it is fine."""
     if len(url) > limits.max_url:
         return "url_too_long"
     path, _, query = url[url.index("/", 8) + 1 :].partition("?")
@@ -97,7 +97,7 @@ class Traps:
     # ------------------------------------------------------------ before a URL is queued
 
     def shape(self, url: str) -> str | None:
-        """Return the reason for which the shape of a URL is refused, None where it is fine."""
+        """Return the reason for which the shape of a URL is refused, None if it is fine."""
         return shape_refusal(url, self._settings)
 
     def crowded(self, url: str) -> str | None:
@@ -113,7 +113,7 @@ class Traps:
         return None
 
     def offer(self, url: str) -> str | None:
-        """Count a URL that may be queued; give the reason for which it must not be."""
+        """Count a URL that may be queued; return the reason for which it must not be."""
         if self._closed and pattern_of(url) in self._closed:
             return "endless"
         limit = self._settings.max_queries
@@ -140,7 +140,7 @@ class Traps:
             self._pages[host_id] += number
 
     def suspects(self, url: str) -> bool:
-        """Count a page, and tell whether it should be looked at (see `compare`)."""
+        """Count a page, and return whether it should be looked at (see `compare`)."""
         after = self._settings.endless_after
         if not after or not _VARIES.search(url, url.index("/", 8)):
             return False

@@ -110,7 +110,7 @@ class Document(NamedTuple):
 
     @property
     def canonical(self) -> str | None:
-        """The URL that the page calls its canonical one, None where it names none."""
+        """The URL that the page calls its canonical one, None if it names none."""
         found = (link.url for link in self.related("canonical") if link.tag == "link")
         return next(found, None)
 

@@ -132,7 +132,7 @@ def _colour(text: str) -> str | None:
 
 
 def _folded(style: Mapping[str, str]) -> bool:
-    """Return if nothing of a box is left, as it has no height or width and cuts the rest off."""
+    """Return whether a box has no height or width and cuts its content off."""
     cut = style.get("overflow") or style.get("overflow-x") or style.get("overflow-y") or ""
     sizes = ("width", "height", "max-width", "max-height")
     return cut.split()[:1] in (["hidden"], ["clip"]) and any(

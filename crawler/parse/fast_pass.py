@@ -118,7 +118,7 @@ def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = 
 
 
 def _gathered(text: str, matches: Iterable[tuple[str, ...]]) -> Scan | None:
-    """Return what the matches say, None where one expression cannot tell."""
+    """Return what the matches say, None if one expression cannot tell."""
     title: str | None = None
     base: str | None = None
     hrefs: list[str] = []
@@ -270,7 +270,7 @@ def _refresh(attributes: str) -> list[tuple[str, str]]:
 
 
 def attribute(attributes: str, name: str) -> str | None:
-    """Return value of the first attribute of that name, references decoded; None if none."""
+    """Return the first attribute of that name, references decoded; None if there is none."""
     for match in _ATTRIBUTE.finditer(attributes):
         if match[1] is not None and match[1].lower() == name:
             return decoded(match[2] or match[3] or match[4] or "")

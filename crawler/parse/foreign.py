@@ -59,7 +59,7 @@ class ForeignElements:
         return bool(self.open) and self.open[-1][1] != ""
 
     def start(self, name: str, attributes: str, *, empty: bool) -> bool:
-        """Take a start tag; tell whether its element is a foreign one."""
+        """Take a start tag; return whether its element is a foreign one."""
         if not self.open:
             if name in NAMESPACES and not empty:
                 self._push(name, name)

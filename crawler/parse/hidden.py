@@ -122,7 +122,7 @@ def may_hide(html: str, raw: bytes | None = None) -> bool:
 
 
 def _bytes(html: str) -> bytes:
-    """Return a byte a character, as fast as can be: of others than Latin ones it may be any."""
+    """Return one byte for each character, fast: for those beyond Latin-1 it may be any."""
     try:
         return html.encode("latin-1")
     except UnicodeEncodeError:
@@ -155,7 +155,7 @@ def _styled(low: bytes) -> bool:
 
 
 def _ruled(html: str, low: bytes) -> bool:
-    """Tell the same of style elements, those in comments taken along."""
+    """Return the same of style elements, those in comments included."""
     found, at = [], 0
     while (at := low.find(b"<style", at)) >= 0:
         start, at = low.find(b">", at) + 1, low.find(b"</style", at)
@@ -209,7 +209,7 @@ class _Walk:
         self._outside: Counter[str] = Counter()
 
     def step(self, span: Span) -> bool:
-        """Take in a tag; tell whether it is the end tag of what was hidden."""
+        """Take in a tag; return whether it is the end tag of what was hidden."""
         name = span.name
         if span.ends:
             return self._end(name)

@@ -32,12 +32,12 @@ class MimeType(NamedTuple):
 
     @property
     def is_xml(self) -> bool:
-        """Whether it is one of XML."""
+        """Whether it is an XML MIME type."""
         return self.essence.endswith("+xml") or self.essence in ("text/xml", "application/xml")
 
 
 def parse(text: str) -> MimeType | None:
-    """Return the MIME type that a text says, None where it says none."""
+    """Return the MIME type that a text says, None if there is none."""
     first, *rest = _pieces(text)
     found = _ESSENCE.match(first.strip(_SPACE))
     if found is None:

@@ -1,8 +1,8 @@
 """`page.soup`: the very tree that BeautifulSoup builds on lxml, for a part of the time.
 
 BeautifulSoup makes ten calls and three dictionaries for each tag, and walks up to the root for each
-string. `LeanTreeBuilder` makes the same elements straight from what lxml tells. As that leans on how
-BeautifulSoup's elements are made, both first build `SPECIMEN`: where anything in any element
+string. `LeanTreeBuilder` makes the same elements straight from what lxml tells. As that leans on
+how BeautifulSoup's elements are made, both first build `SPECIMEN`: where anything in any element
 differs, as a later version may bring it, BeautifulSoup's own builder is used
 (docs/decisions/0022-soup.md).
 """

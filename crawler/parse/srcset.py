@@ -51,7 +51,7 @@ class ImageCandidate(str):
 
 
 def srcset(text: str) -> list[ImageCandidate]:
-    """Return image candidates of a `srcset` in order; those with wrong descriptors are left out.
+    """Return the image candidates of a `srcset` in order, without those with wrong descriptors.
 
     Never raises; linear in the length of the text.
     """
@@ -79,7 +79,7 @@ def _past(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _candidate(url: str, descriptors: list[str]) -> ImageCandidate | None:
-    """Read the descriptors of one candidate; None where one of them is wrong."""
+    """Read the descriptors of one candidate; None if one of them is wrong."""
     width = density = height = None
     for text in descriptors:
         value, kind = text[:-1], text[-1]

@@ -108,7 +108,7 @@ def read(html: str, raw: bytes | None = None) -> Readable:
 
 
 def _unread(html: str) -> tuple[str, bool]:
-    """Take out what nobody reads; tell whether there are elements that may not be shown."""
+    """Take out what nobody reads; return whether there are elements that may not be shown."""
     odd = False
 
     def without(found: re.Match[str]) -> str:

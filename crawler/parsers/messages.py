@@ -46,7 +46,7 @@ class ParseTask(Struct, frozen=True, array_like=True):
 
 
 class ParseAnswer(Struct, frozen=True, array_like=True):
-    """What a page gave. References are as written, candidates not sifted yet.
+    """What a page gave. References are as written, candidates not filtered yet.
 
     An item is (the place of its table in `tables`, its values).
     """

@@ -58,7 +58,7 @@ class _Job:
         self.answer: asyncio.Future[ParseAnswer] = asyncio.get_running_loop().create_future()
 
     def end(self, result: ParseAnswer | _Failed) -> None:
-        """Return the result to whoever still waits for it."""
+        """Hand the result to whoever still waits for it."""
         if self.answer.done():
             return
         if isinstance(result, _Failed):
@@ -114,7 +114,7 @@ class Processes:
         )
 
     async def _take(self, visit: Visit, page: ScrapedPage, answer: ParseAnswer) -> None:
-        """Put what a process answered into the visit, links and requests sifted."""
+        """Put what a process answered into the visit, links and requests filtered."""
         page.found = Scan(answer.title, answer.base, answer.hrefs, answer.robots)
         page.encoding = visit.encoding = answer.encoding
         if page.response.is_html:
@@ -138,7 +138,7 @@ class Processes:
         job: _Job | None = None
         deaths = 0
         while True:
-            async with _process() as process:
+            async with _started() as process:
                 try:
                     await _start(process, self._recipe)
                 except (EOFError, OSError) as error:
@@ -153,7 +153,7 @@ class Processes:
                 job = await self._feed(process, job)
 
     async def _feed(self, process: Process, job: _Job | None) -> _Job | None:
-        """Return pages to a process until it dies or hangs; give the page to be tried once more."""
+        """Send pages to a process until it dies or hangs; return the page to be tried once more."""
         while True:
             job = job or await self._jobs.get()
             if job.answer.done():  # nobody waits for it any more
@@ -196,8 +196,8 @@ def _task(visit: Visit, response: Response, request: Request, *, call: bool) -> 
 
 
 @asynccontextmanager
-async def _process() -> AsyncIterator[Process]:
-    """Return a new process; afterwards it is gone, by itself where it had nothing to do."""
+async def _started() -> AsyncIterator[Process]:
+    """Yield a new process; afterwards it is gone, by itself if it had nothing to do."""
     command = (sys.executable, "-c", _START, json.dumps(sys.path))
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)

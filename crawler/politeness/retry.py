@@ -66,7 +66,7 @@ def wait(
     first: float,
     jitter: float,
 ) -> float | None:
-    """Return the seconds until the next try, None when this was the last one.
+    """Return the seconds until the next try, None if this was the last one.
 
     Doubles from `first` with each try, up to `LONGEST`, half of it spread by `jitter` (0 to 1) so
     that failures together do not come back together; `asked` (Retry-After, seconds) wins.

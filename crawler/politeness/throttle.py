@@ -107,7 +107,7 @@ Span = tuple[time, time]
 
 
 def spans_of(texts: Iterable[str]) -> tuple[Span, ...]:
-    """Read quiet hours like "22:00-06:30"; ConfigError for what is none."""
+    """Read quiet hours like "22:00-06:30"; ConfigError for any other text."""
     return tuple(_span(text) for text in texts)
 
 

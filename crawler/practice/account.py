@@ -1,4 +1,4 @@
-"""Behind a door: a login form with CSRF token and cookie, pages for members, basic and bearer."""
+"""What needs a login: a form with CSRF token and cookie, pages for members, basic and bearer."""
 
 import base64
 import hmac
@@ -149,7 +149,7 @@ def _same(secret: str, given: object) -> bool:
 
 
 def _decoded(text: str) -> str | None:
-    """The text behind Base64, or None where it is no Base64 of UTF-8."""
+    """The text behind Base64, or None if it is no Base64 of UTF-8."""
     try:
         return base64.b64decode(text, validate=True).decode()
     except ValueError:

@@ -34,7 +34,7 @@ class Quote:
 
 @cache
 def quotes() -> tuple[Quote, ...]:
-    """All sayings, the voices taking turns, so that every listing page is a mixture."""
+    """All sayings, the speakers taking turns, so that every listing page is a mixture."""
     spoken = _read(Path(__file__).with_name("quotes.txt").read_text(encoding="utf-8"))
     rounds = max(len(lines) for _, lines in spoken)
     turns = [(voice, lines[n]) for n in range(rounds) for voice, lines in spoken if n < len(lines)]

@@ -88,7 +88,7 @@ async def added(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def session(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Return the handler the session that the cookie names, if the server knows it."""
+    """Hand the session that the cookie names to the handler, if the server knows it."""
     known = request.app[STATE].sessions.get(request.cookies.get(COOKIE, ""))
     if known:
         request[SESSION] = known

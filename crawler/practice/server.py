@@ -152,7 +152,7 @@ class PracticeSite:
         headers: Mapping[str, str] | None = None,
         delay: float = 0.0,
     ) -> str:
-        """Answer `path` (with a query: that very target) with these bytes; give its URL.
+        """Answer `path` (with a query: that very target) with these bytes; return its URL.
 
         It stands before anything the site has there; text is sent in UTF-8.
         """
@@ -177,7 +177,7 @@ class PracticeSite:
         self._state.delays[path] = seconds
 
     def hold(self, path: str) -> asyncio.Event:
-        """Let every answer to `path` wait until the event that this gives is set."""
+        """Let every answer to `path` wait until the returned event is set."""
         return self._state.gates.setdefault(path, asyncio.Event())
 
 

@@ -72,7 +72,7 @@ class _ItemTable(NamedTuple):
 
 
 def compare(reader: Reader, results: list[Parsed]) -> Diff:
-    """Tell how these pages' items differ from the stored ones."""
+    """Return how these pages' items differ from the stored ones."""
     diff = Diff(pages=len(results))
     for result in results:
         _note_page(diff, result)
@@ -155,7 +155,7 @@ def _compare_loose(
     new: list[tuple[int, Item]],
     urls: dict[int, str],
 ) -> None:
-    """Compare items that nothing but their values tells apart: page by page, as multisets."""
+    """Compare items without a key: page by page, as multisets."""
     left: dict[_Same, list[Item]] = {}
     for page_id, item in old:
         left.setdefault((page_id, frozenset(item.items())), []).append(item)

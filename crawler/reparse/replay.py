@@ -28,7 +28,7 @@ _DAMAGED = (zstandard.ZstdError, msgspec.MsgspecError, MemoryError, TypeError, V
 
 
 class Provenance(NamedTuple):
-    """What the rows of a page's items say about where they are from."""
+    """Where the items of a page come from, as their rows have it."""
 
     page_id: int
     page_url: str

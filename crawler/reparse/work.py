@@ -36,7 +36,7 @@ _WORTH_SPAWN = 30_000_000
 
 
 class ChunkResult(NamedTuple):
-    """What parsing a chunk gave: how it differs from what is stored, and, where asked for, it."""
+    """What parsing a chunk gave: how it differs from the store and, if asked for, the items."""
 
     diff: Diff
     parsed: list[Parsed]

@@ -1,4 +1,4 @@
-"""Storing what the callbacks gave, into a file that is claimed (`store.upkeep.claimed`)."""
+"""Storing what the callbacks gave, into a file that is claimed (`store.requeue.claimed`)."""
 
 from __future__ import annotations
 

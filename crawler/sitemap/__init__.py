@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def modified(self) -> datetime | None:
-        """`lastmod` as an aware datetime, of ISO 8601 or RFC 5322; None where it is neither."""
+        """`lastmod` as an aware datetime, of ISO 8601 or RFC 5322; None if it is neither."""
         text = self.lastmod or ""
         if re.fullmatch(r"\d{4}(-\d\d)?", text, re.ASCII):
             text += "-01" if len(text) == 7 else "-01-01"
@@ -73,7 +73,7 @@ class Entry:
 
 
 def _ignore(reason: str) -> None:
-    """Take a refusal that nobody counts."""
+    """Ignore a refusal: nobody counts it."""
 
 
 def parse(body: bytes, url: str) -> list[Entry]:
@@ -196,15 +196,15 @@ class _Reading:
             if len(self._bases) > 1 and self._bases[-1][0] == token.name:
                 self._bases.pop()
         elif name in _READERS and not self._html:
-            base = self._base(token) if "base" in token.attributes else self._bases[-1][1]
+            base = self._xml_base(token) if "base" in token.attributes else self._bases[-1][1]
             self._entry = _Open(name, base, [token.name])
         elif name in _HTML or name in _ROOTS:
             self._html = name in _HTML
             self._root = token.name if name in _ROOTS and not token.empty else ""
         if "xml:base" in token.attributes and self._entry is None and not token.empty:
-            self._bases.append((token.name, self._base(token)))
+            self._bases.append((token.name, self._xml_base(token)))
 
-    def _base(self, token: Token) -> str:
+    def _xml_base(self, token: Token) -> str:
         base = self._entry.base if self._entry is not None else self._bases[-1][1]
         return urls.join(base, attributes_of(token.attributes).get("xml:base", "")) or base
 
@@ -238,7 +238,7 @@ class _Reading:
         self._text.clear()
         self._attributes = attributes_of(token.attributes) if token.attributes else {}
         if name == "link" and self._attributes.get("href"):
-            base = self._base(token) if "xml:base" in self._attributes else entry.base
+            base = self._xml_base(token) if "xml:base" in self._attributes else entry.base
             entry.links.append((self._attributes, base))
 
     def _finish(self, entry: _Open) -> None:

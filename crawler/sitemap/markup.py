@@ -66,7 +66,7 @@ def tokens(chunks: Iterable[str], refuse: Refuse) -> Iterator[Token]:
 
 
 def _special(held: str, at: int, *, last: bool) -> tuple[Token | None, int]:
-    """Return what is no well-formed tag, and where it ends; None where more must be read first."""
+    """Return what is no well-formed tag, and where it ends; None if more must be read first."""
     start = held.find("<", at)
     if start < 0:
         return _text(held, at, len(held), last=last)

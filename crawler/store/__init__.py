@@ -148,7 +148,7 @@ class Store(Protocol):
         """Return the content hashes of the last stored pages, and their URLs, the oldest first."""
 
     async def simhashes(self, limit: int) -> list[tuple[int, str]]:
-        """Return simhashes of the last texts that were new, and their URLs, the oldest first."""
+        """Return the simhashes of the last new texts, and their URLs, the oldest first."""
 
     async def endless(self) -> list[str]:
         """Return the patterns of URLs that were found endless."""
@@ -165,7 +165,7 @@ class Store(Protocol):
         """Return every stored cookie."""
 
     async def robots(self, host_id: int) -> RobotsRow | None:
-        """Return a host's robots.txt, None where it was never fetched."""
+        """Return a host's robots.txt, None if it was never fetched."""
 
     async def check(self) -> None:
         """Raise StoreGone if what is written into is no longer what the address leads to.
@@ -174,7 +174,7 @@ class Store(Protocol):
         """
 
     async def close(self) -> None:
-        """Return up the claim; nothing is committed here."""
+        """Release the claim; nothing is committed here."""
 
 
 Rows = Sequence[Sequence[Any]]

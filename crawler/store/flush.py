@@ -135,7 +135,7 @@ class Flush:
         return Committed(added, hosts, new, len(tally.problems), tuple(tally.widened), tally.stored)
 
     async def _take_in(self, arrivals: Sequence[Arrival]) -> list[Visit]:
-        """Note URLs of pages fetched elsewhere as seen, and give the visits of those that are new.
+        """Note URLs of pages fetched elsewhere as seen; return the visits of those that are new.
 
         Of two pages of one URL the first is taken.
         """
@@ -148,7 +148,7 @@ class Flush:
     async def _insert_visits(
         self, pairs: list[tuple[int, Visit]], tally: Tally
     ) -> list[tuple[int, Visit]]:
-        """Insert pages with all that belongs to them, and give each visit with the id of its page.
+        """Insert pages with all that belongs to them; return each visit with the id of its page.
 
         Where pages are visited again, a visit takes the place of the one before, one at a time.
         """
@@ -172,7 +172,7 @@ class Flush:
         return found
 
     async def _name_hosts(self, names: Collection[str]) -> dict[int, HostRow]:
-        """Return ids to hosts not met yet in this process, and remember these."""
+        """Number the hosts not met yet in this process, and remember them."""
         unknown = [name for name in names if name not in self._ids]
         if not unknown:
             return {}
@@ -282,7 +282,7 @@ class Flush:
         return told
 
     async def _store_items(self, steps: Steps[ItemReport]) -> ItemReport:
-        """Run the statements that store items, and give each its answer."""
+        """Run the statements that store items, and send each its answer."""
         answer = None
         try:
             while True:

@@ -13,7 +13,7 @@ Rows = list[tuple[Any, ...]]
 
 
 class Statement(NamedTuple):
-    """SQL and the rows that go in as one JSON array; None where the SQL stands alone."""
+    """SQL and the rows that go in as one JSON array; None if the SQL stands alone."""
 
     sql: str
     rows: Rows | None = None

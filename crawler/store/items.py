@@ -37,7 +37,7 @@ Origin = tuple[Any, ...]
 
 @dataclass(slots=True)
 class ItemReport:
-    """What storing records has to tell: rows of `problems`, and columns that were widened."""
+    """What storing records reports: rows of `problems`, and columns that were widened."""
 
     problems: Rows = field(default_factory=list)
     widened: list[str] = field(default_factory=list)
@@ -68,7 +68,7 @@ class ItemTables:
     def writes(
         self, records: list[tuple[Record, Origin]], replaced: Iterable[int] = ()
     ) -> Steps[ItemReport]:
-        """Yield what stores the records in order, and return what there is to tell.
+        """Yield what stores the records in order, and return what there is to report.
 
         `replaced` are ids of pages whose earlier items go: those with a key that comes again are
         changed in place, so that their history tells what they were.

@@ -44,7 +44,7 @@ class ClaimedStore(sqlite3.Connection):
         self.execute("BEGIN IMMEDIATE")
 
     def leave(self) -> None:
-        """Return up what is not committed, close; a file that was moved away is made complete."""
+        """Roll back, and close; a file that was moved away is made complete."""
         if self.in_transaction:
             self.execute("ROLLBACK")
         with suppress(sqlite3.DatabaseError):  # what was wrong before is told already
@@ -81,7 +81,7 @@ def claimed(path: Path) -> Iterator[ClaimedStore]:
 
 
 def retry(path: Path, where: str = "") -> int:
-    """Queue again what ended without a page and fulfils `where`; give its number.
+    """Queue again what ended without a page and fulfils `where`; return its number.
 
     `where` is SQL over the columns of `pages` and `host`. The row of a failure stays until the
     next visit takes its place. QueryError for SQL that does not parse.
@@ -95,7 +95,7 @@ def retry(path: Path, where: str = "") -> int:
 def recrawl(
     path: Path, now: str, where: str = "", *, every: float = 86400.0, all_: bool = False
 ) -> int:
-    """Queue the pages that are due at `now` (ISO 8601, UTC) again, and give their number.
+    """Queue the pages that are due at `now` (ISO 8601, UTC) again, and return their number.
 
     A page is due `every` seconds after its first visit, later by what its visits found. The
     request carries the page's validators, so that the server may answer 304 (RFC 9110 13.1).
@@ -139,14 +139,14 @@ def _began(db: sqlite3.Connection) -> str | None:
 
 
 def _begun(db: sqlite3.Connection, now: str, number: int) -> int:
-    """Remember when the recrawl began that `number` requests were queued for; give the number."""
+    """Remember when the recrawl began that `number` requests were queued for; return the number."""
     if number:
         db.execute("INSERT OR IGNORE INTO crawl (key, value) VALUES ('recrawl', ?)", (now,))
     return number
 
 
 def bring_forward(path: Path, changed: Iterable[tuple[str, str]], now: str) -> int:
-    """Make pages due that a sitemap or feed says changed (URL, ISO time); give their number."""
+    """Make pages due that a sitemap or feed says changed (URL, ISO time); return their number."""
     number = 0
     with claimed(path) as db:
         for url, at in changed:
@@ -164,7 +164,7 @@ def bring_forward(path: Path, changed: Iterable[tuple[str, str]], now: str) -> i
 
 
 def add_new(path: Path, found: Iterable[str], now: str) -> int:
-    """Queue canonical URLs never seen, of hosts that pages are stored of; give their number.
+    """Queue canonical URLs never seen, of hosts that pages are stored of; return their number.
 
     They belong to the recrawl that begins `now` (ISO 8601, UTC), or is under way.
     """
@@ -206,7 +206,7 @@ def _chosen(db: sqlite3.Connection, where: str) -> list[tuple[Any, ...]]:
 
 
 def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: bool) -> int:
-    """Put pages back into `todo`, and give their number.
+    """Put pages back into `todo`, and return their number.
 
     `conditional`: for a recrawl, whose requests come first and carry the validators.
     """

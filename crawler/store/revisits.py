@@ -73,7 +73,7 @@ class RowPlan(NamedTuple):
 
 
 def interval(every: float, changed: bool, bounds: RevisitSettings) -> float:
-    """Return seconds until the next visit: half after a change, half as much again after none."""
+    """Return the seconds to the next visit: half after a change, half as much again after none."""
     return min(bounds.most, max(bounds.least, every / 2 if changed else every * 1.5))
 
 
@@ -152,7 +152,7 @@ async def _known(db: aiosqlite.Connection, urls: list[str]) -> dict[tuple[int, i
 async def _compared(
     db: aiosqlite.Connection, found: list[tuple[KnownPage, Visit]]
 ) -> list[RevisitedPage]:
-    """Tell what kind of change each visit found."""
+    """Return what kind of change each visit found."""
     again = [RevisitedPage(was, visit, _kind(was, visit)) for was, visit in found]
     unsure = [each for each in again if each.kind == "changed" and _is_html(each.visit)]
     if not unsure:
@@ -277,7 +277,7 @@ def _change(
 async def _insert_checks(
     db: aiosqlite.Connection, again: list[RevisitedPage], bounds: RevisitSettings
 ) -> list[tuple[int, str]]:
-    """Write when each page is due again; give those that failed as before, and when that was."""
+    """Write when each page is due again; return those that failed as before, and when that was."""
     if not again:
         return []
     ids = to_json([each.was.page_id for each in again])

@@ -88,7 +88,7 @@ def file_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
 
 
 def _said(extra: str) -> dict[str, Any]:
-    """Return what a request carried; nothing where somebody has damaged the row."""
+    """Return what a request carried; nothing if the row is damaged."""
     try:
         said: dict[str, Any] = json.loads(extra)
     except ValueError:
@@ -97,7 +97,7 @@ def _said(extra: str) -> dict[str, Any]:
 
 
 def _shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers without Set-Cookie: what opens an account is in the jar alone."""
+    """Return the headers without Set-Cookie: session cookies are kept in the jar alone."""
     if "Set-Cookie" not in headers:
         return dict(headers)
     return {name: value for name, value in headers.items() if name.lower() != "set-cookie"}
@@ -117,7 +117,7 @@ def body_of(visit: Visit) -> bytes | None:
 
 
 def unpack(stored: bytes) -> bytes:
-    """Return a body back from its stored form."""
+    """Return a body from its stored form."""
     return _zstd.decompress(stored)
 
 

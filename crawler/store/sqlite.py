@@ -253,7 +253,7 @@ class SqliteStore:
         return rows[::-1]
 
     async def simhashes(self, limit: int) -> list[tuple[int, str]]:
-        """Return simhashes of the last texts that were new, and their URLs, the oldest first."""
+        """Return the simhashes of the last new texts, and their URLs, the oldest first."""
         with self._named_errors():
             return await fingerprints.simhashes(self._db, limit)
 
@@ -280,7 +280,7 @@ class SqliteStore:
             return await cookies.read(self._db)
 
     async def robots(self, host_id: int) -> RobotsRow | None:
-        """Return a host's robots.txt, None where it was never fetched."""
+        """Return a host's robots.txt, None if it was never fetched."""
         rows = await self._all(
             "SELECT host_id, fetched_at, status, body FROM robots WHERE host_id = ?", (host_id,)
         )

@@ -45,7 +45,7 @@ class Tally:
                 self.pages[was.host_id] -= 1
 
     def tell(self, told: ItemReport) -> None:
-        """Add what storing items had to tell."""
+        """Add what storing items reported."""
         self.problems += told.problems
         self.widened += told.widened
 

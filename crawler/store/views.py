@@ -38,7 +38,7 @@ def select(view: str) -> str:
 
 
 def script(entries: Iterable[Entry], rows: list[tuple[Any, ...]]) -> str:
-    """Return the script that brings views and outcomes to what they are here, "" where they are.
+    """Return the script that brings views and outcomes to what they are here, "" if they are.
 
     `entries` are what the file has, `rows` those of its table `outcomes`, if that is ours.
     """

@@ -1,4 +1,4 @@
-"""URLs: the one door from text to a canonical URL, and the joins, slices and steps around it.
+"""URLs: the one way from text to a canonical URL, and the joins, slices and steps around it.
 
 Parsing and joining follow the WHATWG URL standard (https://url.spec.whatwg.org/), which is
 what browsers do; ada-url is its implementation. A *canonical* URL is an absolute http(s) URL
@@ -42,7 +42,7 @@ def join(base: str, text: str) -> str | None:
 
 
 def parse(text: str, base: str | None = None) -> str | None:
-    """Return the canonical http(s) URL that `text` stands for, or None if it is none.
+    """Return the canonical http(s) URL that `text` stands for, None if it is no such URL.
 
     The default canonicalization in one pass: standard parse, http(s) only, no fragment, no
     userinfo, escapes normalized. The same as `canonicalize` over `DEFAULT_STEPS`.
@@ -97,7 +97,7 @@ _CANONICAL = re.compile(
 
 
 class BaseURL:
-    """The base URL of one document: `parse` gives what `urls.parse(text, base)` gives, sooner.
+    """The base URL of one document: `parse` returns what `urls.parse(text, base)` does, sooner.
 
     Two references in three of real pages are plain paths, which slices settle in half a
     microsecond; the rest go through the standard parser.
@@ -116,7 +116,7 @@ class BaseURL:
         self._up: dict[int, str] = {}
 
     def parse(self, text: str) -> str | None:
-        """Return the canonical URL of the reference `text`, or None if it is none."""
+        """Return the canonical URL of the reference `text`, None if it is no such URL."""
         if not text or text[0] == "#":
             return self.url
         host, whole = self.host, text
@@ -207,7 +207,7 @@ def canonicalize(text: str, steps: Iterable[Step] | None = None) -> str | None:
 
 
 def standard(text: str) -> str | None:
-    """Parse by the standard: also resolves dots, drops a default port, gives an empty path "/"."""
+    """Parse by the standard: also resolves dots, drops a default port, makes an empty path "/"."""
     return join("about:blank", text)
 
 

@@ -53,7 +53,7 @@ def in_domain(hostname: str, domain: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The URLs that a crawl may visit: those that `allows` says yes to.
+    """The URLs that a crawl may visit: those that `allows` accepts.
 
     * `host`: the name and port of a seed, over http or https
     * `domain`: the registrable domain of a seed, any port

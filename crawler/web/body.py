@@ -85,7 +85,7 @@ def on_wire(data: Any) -> bytes | Path | None:
 
 
 def opened(path: str | PurePath) -> BinaryIO:
-    """Open a file to be streamed; the client closes it. UsageError where it cannot be read."""
+    """Open a file to be streamed; the client closes it. UsageError if it cannot be read."""
     try:
         return Path(path).open("rb")
     except OSError as error:

@@ -33,7 +33,7 @@ _SAFE = frozenset(b"*-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 
 
 def sanitized(kind: str, value: str, attributes: Mapping[str, str]) -> str:
-    """Return what an input of this type makes of a value: its own form, or none where it is none.
+    """Return what an input of this type makes of a value: valid as the type asks, or empty.
 
     An input of a type that takes any text loses its line ends.
     """

@@ -151,7 +151,7 @@ class Request(Struct, frozen=True):
         return self.callback if isinstance(self.callback, str) else None
 
     def extra(self) -> str | None:
-        """Say what is neither URL, depth, priority nor callback, as JSON; None for a plain GET."""
+        """Return as JSON what is not URL, depth, priority or callback; None for a plain GET."""
         fields = {name: getattr(self, name) for name in _EXTRA}
         fields = {name: value for name, value in fields.items() if value and value != "GET"}
         if self.json is not None:

@@ -18,7 +18,7 @@ _TAKEN = (
 
 
 def reference_of(target: Any) -> str:
-    """Return the reference that a target stands for; UsageError where it stands for none."""
+    """Return the reference that a target stands for; UsageError if it stands for none."""
     reference = found_in(target)
     if reference is None:
         shown = " ".join(str(target).split())
@@ -64,7 +64,7 @@ def _attributes(element: Any) -> Any:
 
 
 def each(targets: Iterable[Any]) -> Iterable[Any]:
-    """Return the targets to go through; UsageError for a single one, or for what is none."""
+    """Return the targets to go through; UsageError for a single one, or for what is no target."""
     if isinstance(targets, (str, bytes, dict)) or not isinstance(targets, Iterable):
         single = f"{targets!r:.80} is none"
     elif isinstance(getattr(targets, "name", None) or getattr(targets, "tag", None), str):

@@ -79,7 +79,7 @@ class Walls:
         return True
 
     def name(self, visit: Visit, page: ScrapedPage) -> None:
-        """Say in the error of a visit that failed by its status, as by 403, which wall it met."""
+        """Name the wall in the error of a visit that failed by its status, such as 403."""
         wall = None if self._keep or visit.error else wall_of(page)
         if wall is not None:
             visit.error = f"wall: {wall}"
@@ -109,7 +109,7 @@ class Walls:
 
 
 def suspect(response: Response, *, redirected: bool = False) -> bool:
-    """Tell in about a microsecond whether an answer may be a wall; False for plain pages."""
+    """Return, in about a microsecond, whether an answer may be a wall; False for plain pages."""
     body = response.body
     if not response.headers.keys().isdisjoint(HEADERS):
         return True
@@ -140,7 +140,7 @@ def suspect(response: Response, *, redirected: bool = False) -> bool:
 
 
 def wall_of(page: ScrapedPage) -> Wall | None:
-    """Return the wall that an answer is by its own signs, None where it may be a page."""
+    """Return the wall that an answer is by its own signs, None if it may be a page."""
     for name, (values, maker) in HEADERS.items():
         value = page.headers.get(name)
         if value is not None and any(known in value.lower() for known in values):
