@@ -199,7 +199,7 @@ class Committer:
                 return
 
     async def _load_hosts(self) -> None:
-        """Take hosts with pending requests from the store onto the workbench, by id."""
+        """Take hosts with pending requests from the store into memory, by id."""
         frontier = self._frontier
         limit = min(_LOADS, frontier.vacant)
         if not self._unloaded or not limit:
@@ -213,7 +213,7 @@ class Committer:
             self._cursor, self._unloaded, self._skipped = 0, self._skipped, False
 
     def _admit(self, row: HostRow) -> None:
-        """Put a host on the workbench, at rest as long as an earlier run has left it."""
+        """Put a host into memory, at rest as long as an earlier run has left it."""
         host = self._frontier.admit(row.host_id, row.name)
         rate = host.pace.rate  # its window was forgotten: a whole period makes up for it
         period = rate.period if rate and row.next_at else 0.0

@@ -283,7 +283,7 @@ class Crawler:
         return json.dumps(settings)
 
     def summary(self, state: str, reason: str) -> Summary:
-        """Tell what is committed by now."""
+        """Return what is committed by now."""
         stats = self.stats
         return Summary(
             spider=self.spider.name,
@@ -317,7 +317,7 @@ def crawl(
     max_pages: int | None = None,
     settings: dict[str, dict[str, Any]] | None = None,
 ) -> Summary:
-    """Crawl a site to the end and give the summary; for scripts without an event loop.
+    """Crawl a site to the end and return the summary; for scripts without an event loop.
 
     Inside a running loop use `Crawler`.
     """

@@ -94,7 +94,7 @@ class Engine:
                 await self.crawl_one(todo)
 
     async def _keep_quiet(self) -> bool:
-        """Wait for the end of the quiet hours, or until stopped; tell whether there was a wait."""
+        """Wait for the end of the quiet hours, or until stopped; return whether there was a wait."""
         quiet = throttle.quiet_for(self._quiet_hours, datetime.now())
         if not quiet:
             return False
@@ -272,7 +272,7 @@ class Engine:
         return visit
 
     def _retry(self, visit: Visit, response: Response | None) -> None:
-        """Return the visit a later time, if its outcome may be otherwise then."""
+        """Set a later time for the visit, if its outcome may be otherwise then."""
         asked = _asked(response)
         if asked is not None:
             asked = min(asked, self._limits.max_retry_after)
@@ -289,7 +289,7 @@ class Engine:
         visit.retry_at = None if seconds is None else self.frontier.wall() + seconds
 
     async def _give_up(self, visit: Visit) -> None:
-        """Tell the spider of a request that ended without a page."""
+        """Report to the spider a request that ended without a page."""
         if not self._collector.hears:  # there may be a whole queue of a host that is given up
             return
         todo = visit.todo
@@ -336,7 +336,7 @@ class Engine:
         self._weigh(host, share, f"{visit.outcome}, {last}", together=together)
 
     def _weigh(self, host: HostQueue, share: float, last: str, *, together: int = 1) -> None:
-        """Return a host up whose failures in a row outweigh what it has answered before.
+        """Give up a host whose failures in a row outweigh what it has answered before.
 
         Requests that are under way `together` fail together, of one short outage.
         """

@@ -1,6 +1,6 @@
 """The frontier: which request may be fetched now.
 
-A workbench of hosts in memory, each with the first few of its requests; the rest stays in the
+The hosts in memory, each with the first few of its requests; the rest stays in the
 store. It decides without I/O: the committer tells it what was committed and loads what it asks
 for. Times are those of the event loop's clock, which never jumps.
 """
@@ -73,7 +73,7 @@ class Frontier:
     # ------------------------------------------------------------ the workers' side
 
     async def next(self) -> Todo | None:
-        """Return the next request that may start now; None when the crawl is over or stopped."""
+        """Return the next request that may start now; None if the crawl is over or stopped."""
         while True:
             self.check()
             if self.stopped is not None:
@@ -105,7 +105,7 @@ class Frontier:
         return None
 
     def _start(self, host: HostQueue, now: float) -> Todo:
-        """Reserve the host's slot and give its best request."""
+        """Reserve the host's slot and return its best request."""
         todo = heapq.heappop(host.ready)[2]
         host.held.add(todo.key)
         host.in_flight += 1
@@ -130,7 +130,7 @@ class Frontier:
             self._go_on()
 
     def put_back(self, todo: Todo) -> None:
-        """Return a request that was not tried, for example while its robots.txt was fetched."""
+        """Queue a request again that was not tried, for example while its robots.txt was fetched."""
         self._push_back(todo)
         self.park(todo)
 
@@ -191,7 +191,7 @@ class Frontier:
                 self._place(other, self.now())
 
     def stop(self, reason: str) -> None:
-        """Return out nothing more; every waiting worker gets None."""
+        """Hand out nothing more; every waiting worker gets None."""
         self.stopped = self.stopped or reason
         self.stopping.set()
         while self._waiters:
@@ -213,7 +213,7 @@ class Frontier:
     # ------------------------------------------------------------ the committer's side
 
     def admit(self, host_id: int, name: str) -> HostQueue:
-        """Put a host on the workbench, to be loaded from the store."""
+        """Put a host into memory, to be loaded from the store."""
         host = self.hosts[host_id] = HostQueue(host_id, name, self._pace)
         host.given_up = self._given_up.get(host_id)
         if self._lane_of is not None:
@@ -338,7 +338,7 @@ class Frontier:
         self._line_up(host, at, now)
 
     def _line_up(self, host: HostQueue, at: float, now: float) -> None:
-        """Return a host its one place in the line, at the time from which it can start."""
+        """Put a host at its one place in the line, at the time from which it can start."""
         self._ticks += 1
         host.due, host.ticket = at, self._ticks
         if at <= now:

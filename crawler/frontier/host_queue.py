@@ -1,4 +1,4 @@
-"""What one host has on the workbench: its next requests, its pace, its place in the line.
+"""What one host has in memory: its next requests, its pace, its place in the line.
 
 Plain state without I/O; the frontier moves it. Times are those of the event loop's clock.
 """
@@ -17,7 +17,7 @@ from crawler.web.request import Todo
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """How much the workbench holds in memory; whatever is beyond stays in the store."""
+    """How much is held in memory; whatever is beyond stays in the store."""
 
     requests: int = 20_000
     """Over all hosts; about 10 MB."""
@@ -52,7 +52,7 @@ class PolitenessGroup:
         self.ready_at = max(now, self.ready_at) + delay
 
     def end(self) -> list[HostQueue]:
-        """Free a slot, and give the hosts that waited for one."""
+        """Free a slot, and return the hosts that waited for one."""
         self.in_flight -= 1
         waiting = list(self.waiting.values())
         self.waiting.clear()
@@ -60,7 +60,7 @@ class PolitenessGroup:
 
 
 class HostQueue:
-    """One host on the workbench.
+    """One host in memory.
 
     Invariant: every pending request of the host with a key up to `reach` is in memory. Beyond
     `reach` only those of `held` are: they are or were in flight, uncommitted or waiting for a
@@ -145,7 +145,7 @@ class HostQueue:
             self.reserved = before, self.ready_at
 
     def give_back(self) -> None:
-        """Return the slot back that was just reserved: nothing was sent."""
+        """Free the slot that was just reserved: nothing was sent."""
         if self.reserved[1] == self.ready_at:
             self.ready_at = self.reserved[0]
 
@@ -170,7 +170,7 @@ class HostQueue:
             heapq.heappush(self.ready, (todo.rank, todo.seq, todo))
 
     def next_time(self) -> float | None:
-        """Return the time from which a request can start, None when there is none in memory."""
+        """Return the time from which a request can start, None if there is none in memory."""
         if self.given_up is not None:
             return 0.0 if self.ready else None
         rest = self.ready_at if self.group is None else max(self.ready_at, self.group.ready_at)

@@ -180,7 +180,7 @@ class Linker:
         return target
 
     def settled(self, url: str) -> str | None:
-        """Return the URL that `url` is visited as, after all steps; None where one drops it."""
+        """Return the URL that `url` is visited as, after all steps; None if one drops it."""
         return urls.canonicalize(url, self._steps) if self._steps else url
 
     def _made(self, url: str, *, dropped: bool) -> Target:

@@ -119,7 +119,7 @@ class SitemapSpider(Spider):
 
 
 def seeds_of(spider: Spider) -> list[str]:
-    """Return the canonical start URLs; UsageError names the one that is none."""
+    """Return the canonical start URLs; UsageError names the one that is no URL."""
     found = []
     for url in (*spider.start_urls, *spider.sitemap_urls):
         try:

@@ -1,4 +1,4 @@
-"""The spider's door: what a page's links and a spider's callbacks add to a Visit.
+"""What a visit collects: what a page's links and a spider's callbacks add to a Visit.
 
 Whatever user code raises becomes a traceback in the Visit (`calls`).
 """
@@ -101,7 +101,7 @@ class Collector(Invoker):
         page.links = visit.links = found
 
     def _heed(self, visit: Visit, page: ScrapedPage, wishes: PageDirectives) -> bool:
-        """Do as the page wishes; tell whether its links may be followed."""
+        """Do as the page asks; return whether its links may be followed."""
         if wishes.refresh is not None:
             if page.request.hops < self._max_hops:
                 visit.redirect_to = wishes.refresh
@@ -116,7 +116,7 @@ class Collector(Invoker):
         return self._follows and not wishes.nofollow
 
     def _follow(self, visit: Visit, found: dict[str, Target], followed: bool) -> dict[str, Target]:
-        """Offer what a page's references lead to, and give it."""
+        """Offer what a page's references lead to, and return it."""
         if not followed:
             return found
         depth = visit.todo.depth + 1
@@ -223,7 +223,7 @@ class Collector(Invoker):
         )
 
     def prepared(self, request: Request) -> Request | None:
-        """Return the Request after the steps of `links.canonicalize`; None where one drops it.
+        """Return the Request after the steps of `links.canonicalize`; None if one drops it.
 
         As they are stay those with `dont_filter`, with another method than GET, and downloads and
         the like, whose URLs may be signed.
@@ -276,13 +276,13 @@ class Collector(Invoker):
         return answer
 
     async def give_up(self, visit: Visit, request: Request) -> None:
-        """Tell the spider of a request that ended without a page."""
+        """Report to the spider a request that ended without a page."""
         error = await self._call(visit, "on_error", request, visit.outcome, visit.status)
         if error is not None:
             visit.error = f"{visit.error or ''}\n{error}".strip()
 
     async def _call(self, visit: Visit, name: str, *arguments: object) -> str | None:
-        """Call a method of the spider; give the traceback where it raises."""
+        """Call a method of the spider; return the traceback if it raises."""
         rest = self.begin(visit, name, *arguments)
         return rest if rest is None or isinstance(rest, str) else await rest
 

@@ -132,7 +132,7 @@ def _refuse(visit: Visit, item: Any, reason: str) -> None:
 
 
 def _failed(visit: Visit, error: BaseException) -> str:
-    """Return the traceback of what was raised; raise what is none of the spider's business."""
+    """Return the traceback of what was raised; raise what is not the spider's error."""
     # By its name, as its module is asyncio's: something that the spider waited for was cancelled.
     if not isinstance(error, Exception) and type(error).__name__ != "CancelledError":
         raise error

@@ -195,7 +195,7 @@ class ScrapedPage:
         return (urls.parse(base, self.url) or self.url) if base is not None else self.url
 
     def _may_have_base(self) -> bool:
-        """Tell at a tenth of the cost of the fast pass whether that can find a `<base>`."""
+        """Return, at a tenth of its cost, whether the fast pass can find a `<base>`."""
         if not self.response.is_html or not self.html:  # which finds the encoding
             return False
         # But for UTF-16, all encodings of the web write ASCII as ASCII.
@@ -294,7 +294,7 @@ class ScrapedPage:
         return markdown_of(self.html, self.url, main=True)
 
     def json(self) -> Any:
-        """Return the body parsed as JSON; ValueError with the first bytes where it is none."""
+        """Return the body parsed as JSON; ValueError with the first bytes if it is none."""
         try:
             return json.loads(self.body)
         except ValueError as error:
