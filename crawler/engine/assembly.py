@@ -76,7 +76,7 @@ async def assembled(
             jars=crawl.cookies,
             cache=cache,
         ) as fetcher,
-        _doors(crawl, fetcher, collector) as doors,
+        _strategies(crawl, fetcher, collector) as strategies,
     ):
         sitemaps = SitemapReader(crawl.spider, collector, crawl.committer)
         engine = Engine(
@@ -88,7 +88,7 @@ async def assembled(
             gate=_gate(crawl, fetcher, sitemaps),
             parser=parser_for(crawl.spider, collector, config.engine),
             novelty=await _novelty(crawl, linker.traps),
-            doors=doors,
+            strategies=strategies,
             sitemaps=sitemaps,
         )
         yield engine, _seeding(crawl, collector, guard, linker)
@@ -149,10 +149,12 @@ def _collector(crawl: Crawl, linker: Linker, *, keep_pages: bool) -> Collector:
 
 
 @asynccontextmanager
-async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncIterator[Strategies]:
+async def _strategies(
+    crawl: Crawl, fetcher: Fetcher, collector: Collector
+) -> AsyncIterator[Strategies]:
     """Return what files, streams and other ways of fetching need, and hear of their commits."""
     place = crawl.config.store.files or files_of(crawl.address, crawl.spider.name)
-    doors = Strategies(
+    strategies = Strategies(
         crawl.config,
         fetcher,
         collector,
@@ -160,16 +162,16 @@ async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncI
         ready=crawl.frontier.unpark,
     )
     if crawl.state.runs == 0:
-        doors.clear()
+        strategies.clear()
 
     def after_commit(visits: list[Visit], committed: Committed) -> None:
-        doors.after_commit(visits)
+        strategies.after_commit(visits)
 
     crawl.committer.on_commit.append(after_commit)
-    async with doors:
-        yield doors
+    async with strategies:
+        yield strategies
     if crawl.frontier.stopped == "finished":
-        doors.clear()
+        strategies.clear()
 
 
 async def _novelty(crawl: Crawl, traps: Traps) -> Duplicates:

@@ -130,7 +130,7 @@ class Frontier:
             self._go_on()
 
     def put_back(self, todo: Todo) -> None:
-        """Queue a request again that was not tried, for example while its robots.txt was fetched."""
+        """Queue a request again that was not tried, for example for want of a robots.txt."""
         self._push_back(todo)
         self.park(todo)
 
