@@ -128,7 +128,7 @@ BESIDE = {"same": "bare", "Fetcher": "bare", "fetch_all": "bare", "ApiClient": "
 
 
 async def seconds(side: Callable[[list[str]], Awaitable[None]], urls: list[str]) -> float:
-    """Give the CPU seconds (user + system) that one side takes."""
+    """Return the CPU seconds (user + system) that one side takes."""
     gc.collect()
     started = time.process_time()
     await side(urls)

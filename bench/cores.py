@@ -85,7 +85,7 @@ def one_run(url: str, processes: int) -> tuple[dict[str, float], str]:
 
 
 def fingerprint(store: Path) -> str:
-    """Give a hash of all pages, links and items, without what differs by the clock."""
+    """Return a hash of all pages, links and items, without what differs by the clock."""
     database = sqlite3.connect(store)
     digest = hashlib.sha256()
     for sql in (

@@ -206,7 +206,7 @@ class Made(Spider):
 
 
 def resumed(path: Path) -> tuple[float, float]:
-    """Give seconds from the start of `crawler run` to its first request, and of CPU till its end.
+    """Return seconds from the start of `crawler run` to its first request, and of CPU till its end.
 
     It is killed then.
     """
@@ -230,7 +230,7 @@ def resumed(path: Path) -> tuple[float, float]:
 
 
 def _run(argv: list[str]) -> tuple[float, float, float]:
-    """Give wall seconds, CPU seconds and the peak memory in MB of a command."""
+    """Return wall seconds, CPU seconds and the peak memory in MB of a command."""
     before = time.perf_counter()
     script = (
         "import resource, subprocess, sys; c = subprocess.run(sys.argv[1:],"

@@ -50,7 +50,7 @@ TOKENS = [
 
 
 def mutated(seed: bytes, dice: random.Random) -> bytes:
-    """Give a variation: bytes flipped, tokens put in, parts cut, doubled and repeated."""
+    """Return a variation: bytes flipped, tokens put in, parts cut, doubled and repeated."""
     data = bytearray(seed)
     for _ in range(dice.choice((1, 2, 5, 20))):
         at = dice.randrange(len(data) + 1)

@@ -21,7 +21,7 @@ BRANCHES = 10
 
 
 def tree(number: int, pages: int) -> str:
-    """Give a page of a tree: navigation, ten children while there are pages left, some cousins."""
+    """Return a page of a tree: navigation, ten children while pages are left, cousins."""
     children = range(number * BRANCHES + 1, min(number * BRANCHES + BRANCHES + 1, pages))
     cousins = [(number * 7919 + step * 104729) % pages for step in range(10)]
     links = [*range(20), *children, *cousins]
@@ -29,19 +29,19 @@ def tree(number: int, pages: int) -> str:
 
 
 def prose(number: int, pages: int) -> str:
-    """Give a page of 2 MB of text that is as hard to compress as text is, and links to all."""
+    """Return a page of 2 MB of text that is as hard to compress as text is, and links to all."""
     words = random.Random(number).choices(VOCABULARY, k=LARGE // 7)
     return _page(number, _all_of(pages) + f"<p>{' '.join(words)}</p>", 0)
 
 
 def markup(number: int, pages: int) -> str:
-    """Give a page of 2 MB of small elements, and links to all others."""
+    """Return a page of 2 MB of small elements, and links to all others."""
     cell = '<td class="n"><span title="x">1</span></td>'
     return _page(number, _all_of(pages) + f"<table><tr>{cell * (LARGE // len(cell))}</table>", 0)
 
 
 def links(number: int, pages: int) -> str:
-    """Give a page of 2 MB of 20,000 links to other sites, and links to all others."""
+    """Return a page of 2 MB of 20,000 links to other sites, and links to all others."""
     one = '<a class="external reference" href="http://other{n}.test/{page}/a-path-as-long-as-usual/">{n}</a>\n'
     return _page(
         number, _all_of(pages) + "".join(one.format(n=n, page=number) for n in range(20_000)), 0

@@ -77,7 +77,7 @@ def build_colly(target: Path) -> str:
 
 
 def versions() -> dict[str, dict[str, str]]:
-    """Give the versions of every library measured, by environment, and of the interpreter."""
+    """Return the versions of every library measured, by environment, and of the interpreter."""
     code = (
         "import sys; from importlib.metadata import version\n"
         "for name in sys.argv[1:]: print(name, version(name))"
@@ -94,7 +94,7 @@ def versions() -> dict[str, dict[str, str]]:
 
 
 def modules_of(program: Path) -> dict[str, str]:
-    """Give the versions of Go and of the modules that a Go program says it was built of."""
+    """Return the versions of Go and of the modules that a Go program says it was built of."""
     command = ["go", "version", "-m", str(program)]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     rows = [line.split() for line in lines[1:]]

@@ -144,7 +144,7 @@ def scraped(feed: Path) -> Iterator[tuple[str, tuple[str, list[str], int]]]:
 
 
 def agree(mine: Items, theirs: Items) -> bool:
-    """Tell whether every page of both has the same item, and say which has not."""
+    """Return whether every page of both has the same item, and say which has not."""
     differ = [url for url in mine.keys() | theirs.keys() if mine.get(url) != theirs.get(url)]
     for url in differ[:5]:
         print(f"{url}: ours {mine.get(url)}, Scrapy {theirs.get(url)}", file=sys.stderr)
@@ -152,7 +152,7 @@ def agree(mine: Items, theirs: Items) -> bool:
 
 
 def markdown(samples: list[Sample]) -> str:
-    """Give the medians, and those of the ratios within a round."""
+    """Return the medians, and those of the ratios within a round."""
     lines = [
         "| pages | what | wall s | CPU s | MB | times Scrapy, wall | CPU |",
         "|---|---|--:|--:|--:|--:|--:|",

@@ -78,7 +78,7 @@ def _figures(group: list[Sample], reference: list[Sample]) -> Figures:
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """Give the geometric mean of `values`, all above zero; NaN of none."""
+    """Return the geometric mean of `values`, all above zero; NaN of none."""
     logarithms = [math.log(value) for value in values]
     return math.exp(sum(logarithms) / len(logarithms)) if logarithms else math.nan
 
@@ -98,7 +98,7 @@ def _mean(group: list[Figures]) -> tuple[float, float | None]:
 
 
 def markdown(rows: list[Figures], titles: dict[str, str], reference: str) -> str:
-    """Give the rows as one Markdown table, corpora one below the other, then the means."""
+    """Return the rows as one Markdown table, corpora one below the other, then the means."""
     lines = [
         "| corpus | system | pages | wall s | pages/s | CPU ms/page | peak MB "
         f"| CPU against {titles[reference]} |",

@@ -81,7 +81,7 @@ def rounds(systems: list[System], corpora: list[Corpus], port: int, count: int) 
 
 
 def pages_of(corpus: Corpus, port: int) -> set[str]:
-    """Give the pages of a corpus: those the sketch finds, in a run that also warms the cache."""
+    """Return the pages of a corpus: those the sketch finds, in a run that also warms the cache."""
     with tempfile.TemporaryDirectory(dir=WORK) as result:
         sketch = system_named("sketch")
         run(command_of(sketch, corpus, port, Path(result)), Path(result, "log"))
@@ -91,7 +91,7 @@ def pages_of(corpus: Corpus, port: int) -> set[str]:
 
 
 def pages_among(urls: set[str]) -> set[str]:
-    """Give the HTML pages, without fragments: some systems also keep the odd text or image."""
+    """Return the HTML pages, without fragments: some systems also keep the odd text or image."""
     return {page for url in urls if (page := url.partition("#")[0]).endswith((".html", "/"))}
 
 
@@ -139,7 +139,7 @@ def one_run(
 
 
 def differences(expected: set[str], found: set[str]) -> list[tuple[str, str]]:
-    """Give up to three URLs that a system missed (-) and up to three that only it found (+)."""
+    """Return up to three URLs that a system missed (-) and up to three that only it found (+)."""
     missed, extra = sorted(expected - found)[:3], sorted(found - expected)[:3]
     return [*(("-", url) for url in missed), *(("+", url) for url in extra)]
 

@@ -149,7 +149,7 @@ class Crawl:
 
 
 def memory(field: str) -> float:
-    """Give a field of this process's status, in megabytes (Linux)."""
+    """Return a field of this process's status, in megabytes (Linux)."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field):
             return int(line.split()[1]) / 1024
@@ -175,7 +175,7 @@ async def resume(path: Path) -> None:
 
 
 def resumed(path: Path) -> tuple[float, float]:
-    """Give seconds and megabytes from the start of a new process to its first request."""
+    """Return seconds and megabytes from the start of a new process to its first request."""
     start = time.monotonic()
     command = [sys.executable, __file__, "--resume", str(path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

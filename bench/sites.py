@@ -31,7 +31,7 @@ class Corpus:
     seed_page: str = "index.html"
 
     def root(self) -> Path | None:
-        """Give the directory that holds the site, or None when the package is not installed."""
+        """Return the directory that holds the site, or None when the package is not installed."""
         found = (Path(root) for root in self.roots)
         return next((root.resolve() for root in found if (root / self.seed_page).exists()), None)
 
@@ -109,12 +109,12 @@ class SitesError(Exception):
 
 
 def available() -> list[Corpus]:
-    """Give the corpora whose packages are installed."""
+    """Return the corpora whose packages are installed."""
     return [corpus for corpus in CORPORA if corpus.root() is not None]
 
 
 def missing() -> list[str]:
-    """Give the names of the Debian packages that are still to be installed."""
+    """Return the names of the Debian packages that are still to be installed."""
     return [corpus.package for corpus in CORPORA if corpus.root() is None]
 
 
@@ -148,7 +148,7 @@ def _conf(work: str, port: int, corpora: list[Corpus]) -> str:
 
 
 def _free_port(hosts: list[str]) -> int:
-    """Give a port above the ephemeral range's start that is free on every one of `hosts`."""
+    """Return a port above the ephemeral range's start that is free on every one of `hosts`."""
     for port in range(28080, 28980, 10):
         with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
             for host in hosts:

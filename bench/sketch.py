@@ -56,7 +56,7 @@ class Sketch:
         self.add(seed)
 
     def add(self, url: str) -> int:
-        """Give the id of `url`; queue it when it is new and in scope."""
+        """Return the id of `url`; queue it when it is new and in scope."""
         if (known := self.ids.get(url)) is not None:
             return known
         number = self.ids[url] = len(self.ids)
@@ -103,7 +103,7 @@ class Sketch:
         return title.text() if title else ""
 
     def resolve(self, url: str, hrefs: dict[str | None, None]) -> list[int]:
-        """Give the ids of what a page links to, each once."""
+        """Return the ids of what a page links to, each once."""
         directory = url.rpartition("/")[0]
         targets = dict.fromkeys(self.join(url, directory, href) for href in hrefs if href)
         return [self.add(target) for target in targets if target]

@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
 
 
 def microseconds(system: System, corpus: Corpus, port: int, rounds: int) -> dict[str, float]:
-    """Give the mean CPU per page of each stage, over `rounds` crawls."""
+    """Return the mean CPU per page of each stage, over `rounds` crawls."""
     seconds: Counter[str] = Counter()
     pages = 0
     for _ in range(rounds):
@@ -66,7 +66,7 @@ def microseconds(system: System, corpus: Corpus, port: int, rounds: int) -> dict
 
 
 def watched(system: System, command: list[str], result: str) -> list[str]:
-    """Give the command with the stopwatch in front, run by the system's own Python."""
+    """Return the command with the stopwatch in front, run by the system's own Python."""
     program, *arguments = command
     python = str(python_of(system.environment))
     if program == python:
@@ -76,7 +76,7 @@ def watched(system: System, command: list[str], result: str) -> list[str]:
 
 
 def table(columns: dict[str, dict[str, float]]) -> str:
-    """Give a Markdown table, stages down, corpora across; the last line is their sum."""
+    """Return a Markdown table, stages down, corpora across; the last line is their sum."""
     lines = [f"| µs CPU per page | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for stage in ORDER:
         if any(stage in column for column in columns.values()):

@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def one_start(arguments: list[str], server: socket.socket) -> tuple[float, float]:
-    """Give wall and CPU seconds until the command asks the server for something, or ends."""
+    """Return wall and CPU seconds until the command asks the server for something, or ends."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory(dir=WORK) as directory:
         Path(directory, "spiders").symlink_to(ROOT / "spiders")

@@ -41,7 +41,7 @@ STAGES = {
         ("crawler.frontier", "Frontier.next", "frontier"),
         ("crawler.frontier", "Frontier.release", "frontier"),
         ("crawler.frontier", "Frontier.add", "frontier"),
-        ("crawler.frontier", "Frontier.settle", "frontier"),
+        ("crawler.frontier", "Frontier.committed", "frontier"),
         ("crawler.engine.committer", "Committer.flush", "commit"),
         ("crawler.spider.collector", "Collector.follow", "links"),
         ("crawler.spider.collector", "Collector.parse", "spider"),
@@ -73,14 +73,14 @@ class Stopwatch:
         self._open.pop()
 
     def _charge(self) -> None:
-        """Give the time since the last change to the stage that was on top."""
+        """Return the time since the last change to the stage that was on top."""
         now = time.thread_time()
         if self._open:
             self.seconds[self._open[-1]] += now - self._last
         self._last = now
 
     def timed(self, stage: str, subject: Any) -> Any:
-        """Give the function, coroutine function or property `subject`, with its time taken."""
+        """Return the function, coroutine function or property `subject`, with its time taken."""
         if isinstance(subject, property):
             return property(self.timed(stage, subject.fget), subject.fset)
         if inspect.iscoroutinefunction(subject):

@@ -13,12 +13,12 @@ MASK = (1 << 64) - 1
 
 
 def round_robin(number: int, hosts: int) -> int:
-    """Give every host the same number of URLs."""
+    """Return every host the same number of URLs."""
     return number % hosts
 
 
 def zipf(number: int, hosts: int) -> int:
-    """Give host k about 1/k of the URLs: the largest of 5,000 hosts has one URL in twelve.
+    """Return host k about 1/k of the URLs: the largest of 5,000 hosts has one URL in twelve.
 
     The first `hosts` URLs go round robin, so that every host has a first page.
     """
@@ -44,12 +44,12 @@ class Web:
     drawn: int = 0
 
     def seeds(self) -> list[int]:
-        """Give the first page of every host."""
+        """Return the first page of every host."""
         self.known = max(self.known, self.hosts)
         return list(range(self.hosts))
 
     def links_of(self, number: int) -> list[int]:
-        """Give the numbers of the links of one page: all distinct work for whoever stores them."""
+        """Return numbers of the links of one page: all distinct work for whoever stores them."""
         host = self.spread(number, self.hosts)
         known = self.known
         fresh = range(known, known + self.new)
@@ -64,14 +64,14 @@ class Web:
         return [(n * MIX & MASK) * known >> 64 for n in range(first, first + count)]
 
     def host_name(self, number: int) -> str:
-        """Give the host of a URL as `scheme://name`."""
+        """Return the host of a URL as `scheme://name`."""
         return f"http://h{self.spread(number, self.hosts)}.example"
 
     def url(self, number: int) -> str:
-        """Give the address of a URL: about 60 characters, as real ones are."""
+        """Return the address of a URL: about 60 characters, as real ones are."""
         return f"{self.host_name(number)}/archive/section-{number % 97}/article-{number}.html"
 
 
 def number_of(url: str) -> int:
-    """Give the number behind an address of this web."""
+    """Return the number behind an address of this web."""
     return int(url.rpartition("-")[2].removesuffix(".html"))

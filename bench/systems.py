@@ -31,7 +31,7 @@ def found_in_lines(result: Path) -> set[str]:
 
 
 def found_in_sql(query: str, name: str = "pages.db") -> Callable[[Path], set[str]]:
-    """Give a reader of the URLs that `query` selects from the SQLite file `name`."""
+    """Return a reader of the URLs that `query` selects from the SQLite file `name`."""
 
     def found(result: Path) -> set[str]:
         store = sqlite3.connect(f"file:{result / name}?mode=ro", uri=True)

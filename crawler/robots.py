@@ -65,12 +65,12 @@ class Robots:
         return robots
 
     def allows(self, url: str, agent: str) -> bool:
-        """Say whether `agent` may fetch `url`."""
+        """Return whether `agent` may fetch `url`."""
         rule = self._rule(url, agent)
         return rule is None or rule.allow
 
     def explain(self, url: str, agent: str) -> tuple[bool, int | None, str | None]:
-        """Give the verdict, and the number and text of the line it stands on.
+        """Return the verdict, and the number and text of the line it stands on.
 
         The line is None where no rule matches, which allows.
         """
@@ -78,7 +78,7 @@ class Robots:
         return (True, None, None) if rule is None else (rule.allow, rule.line, rule.text)
 
     def crawl_delay(self, agent: str) -> float | None:
-        """Give the seconds that `agent` is asked to wait between fetches; the most of several."""
+        """Return the seconds that `agent` is asked to wait between fetches; the most of several."""
         named = self._delays.get(_token(agent), self._delays.get("*", []))
         return max((delay for delays in named for delay in delays), default=None)
 
@@ -179,7 +179,7 @@ class _Group:
         return group
 
     def decide(self, target: str) -> Rule | None:
-        """Give the rule that decides over a normal `target`, or None where none matches."""
+        """Return the rule that decides over a normal `target`, or None where none matches."""
         at = bisect_right(self.prefixes, target) - 1
         while at >= 0 and not target.startswith(self.prefixes[at]):
             at = self.parents[at]
@@ -260,13 +260,13 @@ def _utf8(text: str) -> str:
 
 
 def _token(agent: str) -> str:
-    """Give the product token of an agent: its first word, without a version, in lower case."""
+    """Return the product token of an agent: its first word, without a version, in lower case."""
     words = agent.partition("/")[0].split(None, 1)
     return words[0].lower() if words else ""
 
 
 def _target(url: str) -> str:
-    """Give the normal path and query of an absolute URL."""
+    """Return the normal path and query of an absolute URL."""
     start = url.find("//") + 2
     cut = url.find("/", start)
     target = url[cut:] if cut >= 0 else ""

@@ -52,11 +52,11 @@ class LazyGroup(TyperGroup):
     """A group that imports a command's module when the command is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Give the names in the order of `COMMANDS`."""
+        """Return the names in the order of `COMMANDS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Give the command of that name, None where there is none."""
+        """Return the command of that name, None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         module, function = COMMANDS[cmd_name]
@@ -89,7 +89,7 @@ def _app(**options: Any) -> typer.Typer:
 
 
 def build() -> Any:
-    """Give the whole command line as one command."""
+    """Return the whole command line as one command."""
     app = _app(cls=LazyGroup, no_args_is_help=True)
     app.callback()(crawler)
     return typer.main.get_command(app)

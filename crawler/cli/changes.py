@@ -49,7 +49,7 @@ def changes(
 
 
 def _time(text: str) -> str:
-    """Give a moment as the store writes it; UsageError for what is none."""
+    """Return a moment as the store writes it; UsageError for what is none."""
     from crawler.errors import UsageError
     from crawler.store.rows import iso
 

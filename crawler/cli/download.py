@@ -109,7 +109,7 @@ class Meter:
 
 
 def bar(done: int, total: int | None, speed: float) -> str:
-    """Give one line that says how far a download is; `speed` in bytes a second."""
+    """Return one line that says how far a download is; `speed` in bytes a second."""
     pace = f"{speed / 1e6:,.1f} MB/s"
     if not total:
         return f"{done / 1e6:,.1f} MB  {pace}"

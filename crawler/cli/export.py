@@ -81,7 +81,7 @@ def export(
 
 
 def _ticker(screen: Screen, total: int, output: str) -> Callable[[int], None]:
-    """Give what shows the number of rows written so far, on a terminal."""
+    """Return what shows the number of rows written so far, on a terminal."""
 
     def tick(number: int) -> None:
         if screen.live:
@@ -91,7 +91,7 @@ def _ticker(screen: Screen, total: int, output: str) -> Callable[[int], None]:
 
 
 def progress(number: int, total: int, output: str) -> str:
-    """Give one line that says how far an export is; `total` is 0 where nobody knows it."""
+    """Return one line that says how far an export is; `total` is 0 where nobody knows it."""
     if not total:
         return f"{number:,} rows → {output}"
     share = min(1.0, number / total)

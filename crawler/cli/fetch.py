@@ -97,7 +97,7 @@ def _tabled(urls: list[str], config: Config, format: Format) -> bool:
 
 
 def _row(found: Fetched) -> tuple[str, str, str, str, str]:
-    """Give a line of the table; what went wrong stands in its last column."""
+    """Return a line of the table; what went wrong stands in its last column."""
     answer = found.response
     if answer is None:
         return (found.url, str(found.outcome), "", "", str(found.error))
@@ -116,7 +116,7 @@ def _values(found: Fetched) -> tuple[object, ...]:
 
 
 def _meant(url: str) -> str:
-    """Give the URL that a user meant; a text that is none stays, to be told of in its row."""
+    """Return the URL that a user meant; a text that is none stays, to be told of in its row."""
     from crawler import urls
 
     try:

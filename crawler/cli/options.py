@@ -57,7 +57,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")
 
 
 def overrides(given: list[str] | None, wanted: Mapping[str, object]) -> tuple[str, ...]:
-    """Give `--set` and the options that stand for a key, as settings; an option wins."""
+    """Return `--set` and the options that stand for a key, as settings; an option wins."""
     return (
         *(given or ()),
         *(f"{key}={value}" for key, value in wanted.items() if value is not None),

@@ -34,7 +34,7 @@ class Hop:
 
 @dataclass(slots=True)
 class Look:
-    """The way from a URL to its page; `page` None where there is none."""
+    """The way from a URL to its page; `page` None if there is none."""
 
     hops: list[Hop] = field(default_factory=list)
     page: ScrapedPage | None = None

@@ -61,7 +61,7 @@ def _dot(reader: Reader, words: list[str]) -> None:
 
 
 def offers(names: dict[str, list[str]], text: str) -> list[str]:
-    """Give what the word at the end of `text` may become; `names` are the columns by table.
+    """Return what the word at the end of `text` may become; `names` are the columns by table.
 
     Behind FROM and JOIN tables, behind `table.` its columns, else columns of the tables that the
     text names, or of all, and the words of SQL.
@@ -85,7 +85,7 @@ def _last(text: str) -> str:
 
 
 def _reader(names: dict[str, list[str]]) -> Callable[[str], str]:
-    """Give what reads a line: prompt_toolkit where it is installed, else readline."""
+    """Return what reads a line: prompt_toolkit where it is installed, else readline."""
     if not sys.stdin.isatty():
         return lambda prompt: input()
     try:

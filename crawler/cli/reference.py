@@ -35,7 +35,7 @@ class Parameter(NamedTuple):
 
 
 def reference() -> str:
-    """Give the page: a section for each command, in the order of `crawler --help`."""
+    """Return the page: a section for each command, in the order of `crawler --help`."""
     return "\n".join([_HEAD, *(_section(name, *place) for name, place in COMMANDS.items())])
 
 

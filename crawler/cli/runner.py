@@ -138,7 +138,7 @@ async def _watch(crawler: Crawler, screen: Screen) -> None:
 
 
 def _failure_log() -> Callable[[list[Visit], Committed], None]:
-    """Give what logs what went wrong; a host that is given up is told of once."""
+    """Return what logs what went wrong; a host that is given up is told of once."""
     given_up: set[int] = set()
 
     def note(visits: list[Visit], committed: Committed) -> None:
@@ -256,6 +256,6 @@ def _resume() -> str:
 
 
 def command(*, fresh: bool = False) -> str:
-    """Give the command line of this process, as it is typed to go on, or to start over."""
+    """Return the command line of this process, as it is typed to go on, or to start over."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--fresh"]
     return shlex.join(["crawler", *arguments, *(["--fresh"] if fresh else [])])

@@ -63,7 +63,7 @@ def config(
 
 
 def as_toml() -> str:
-    """Give the text of a `config.toml` in which every key stands, commented out."""
+    """Return the text of a `config.toml` in which every key stands, commented out."""
     lines = [_HEAD]
     for section, about, keys in _sections():
         lines.append(f"\n[{section}]\n{_comment(about)}\n")
@@ -72,7 +72,7 @@ def as_toml() -> str:
 
 
 def as_markdown() -> str:
-    """Give the page of the documentation that names every key."""
+    """Return the page of the documentation that names every key."""
     lines = [_MARKDOWN_HEAD]
     for section, about, keys in _sections():
         lines.append(f"\n## [{section}]\n\n{about}\n\n| key | type | default | meaning |\n")
@@ -86,7 +86,7 @@ def as_markdown() -> str:
 
 
 def _sections() -> list[tuple[str, str, list[Key]]]:
-    """Give each section's name, what it is about, and its keys."""
+    """Return each section's name, what it is about, and its keys."""
     from crawler.config.load import SECTIONS, keys
 
     every = keys()

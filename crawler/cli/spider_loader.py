@@ -37,7 +37,7 @@ class Found:
 def load(
     text: str, arguments: list[str], *, store: str | Path | None = None, resume: bool = False
 ) -> Spider:
-    """Give the spider that `text` names, made with the `-a` arguments.
+    """Return the spider that `text` names, made with the `-a` arguments.
 
     With `resume` those of its crawl count for what is not given; `store` is by default that of its
     name. SpiderError names the nearest spider, the file and line that does not load, or the
@@ -57,7 +57,7 @@ def load(
 
 
 def _arguments_of(path: Path, name: str) -> str | None:
-    """Return the arguments that a spider's crawl keeps, None where there is none yet."""
+    """Return the arguments that a spider's crawl keeps, None if there is none yet."""
     if not path.is_file():
         return None
     from crawler.errors import QueryError, StoreRefused
@@ -73,7 +73,7 @@ def _arguments_of(path: Path, name: str) -> str | None:
 
 
 def find(text: str) -> type[Spider]:
-    """Give the class that `text` names: a spider's name, `module:Class`, or a file."""
+    """Return the class that `text` names: a spider's name, `module:Class`, or a file."""
     module, colon, name = text.rpartition(":")
     if not colon:
         module, name = text, ""
@@ -237,7 +237,7 @@ def _short(file: Path) -> Path:
 
 
 def _kinds(module: ModuleType) -> list[type[Spider]]:
-    """Give the spiders that a module defines itself."""
+    """Return the spiders that a module defines itself."""
     from crawler.spider import Spider
 
     return [
@@ -251,7 +251,7 @@ def _kinds(module: ModuleType) -> list[type[Spider]]:
 
 
 def _only(module: ModuleType, name: str, shown: str) -> type[Spider]:
-    """Give the class `name` of a module, or its only spider."""
+    """Return the class `name` of a module, or its only spider."""
     from crawler.spider import Spider
 
     kinds = _kinds(module)

@@ -65,7 +65,7 @@ def _newness(path: Path) -> tuple[bool, float]:
 
 
 def _is_claimed(path: Path) -> bool:
-    """Tell whether the process lives that claimed a store; to try its lock could get in the way."""
+    """Return if the process lives that claimed a store; to try its lock could get in the way."""
     try:
         pid = int(path.with_name(path.name + ".lock").read_text("ascii"))
     except (OSError, ValueError):
@@ -99,7 +99,7 @@ def move_aside(path: Path) -> Path | None:
 
 
 def _free(path: Path) -> Path:
-    """Give a path beside `path` that says when it was put aside."""
+    """Return a path beside `path` that says when it was put aside."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     aside = path.with_name(f"{path.stem}.{stamp}{path.suffix}")
     number = 1

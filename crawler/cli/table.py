@@ -72,7 +72,7 @@ def _padded(line: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def cell(value: Any) -> str:
-    """Give a value as it stands in one line of a table."""
+    """Return a value as it stands in one line of a table."""
     return visible(" ".join(value.split()) if isinstance(value, str) else _exact(value))
 
 

@@ -16,8 +16,8 @@ from yarl import URL
 from crawler import urls
 from crawler.clients.paging import Ask, Paging, items_of
 from crawler.clients.ratelimit import RateLimit
-from crawler.clients.retrying import Retries, persist
-from crawler.clients.transport import Caller, Client
+from crawler.clients.retrying import Retries, with_retries
+from crawler.clients.transport import Client, Transport
 from crawler.config.load import Config
 from crawler.errors import (
     ApiDenied,
@@ -93,7 +93,7 @@ class ApiClient(Client):
         private = {key_header: api_key} if api_key else {}
         if token:
             private["Authorization"] = f"Bearer {token}"
-        self._caller = Caller(
+        self._caller = Transport(
             config,
             timeout=timeout,
             headers={"Accept": "application/json", **(headers or {})},
@@ -188,14 +188,14 @@ class ApiClient(Client):
 
         fetch = partial(self._caller.fetch, method, url, headers=sent, body=body, found=found)
         try:
-            answer = await persist(fetch, retries or self._retries, limit=self._limit)
+            answer = await with_retries(fetch, retries or self._retries, limit=self._limit)
         except FetchError as error:
             text = self._caller.redacted(f"{method} {url}: {error}")
             raise ApiUnreachable(text, error.outcome) from error
         return self._read(method, answer, expect)
 
     def url_of(self, path: str, params: Params | None = None) -> str:
-        """Give the URL of a path below `base_url`, or of an absolute URL, with `params` set."""
+        """Return the URL of a path below `base_url`, or of an absolute URL, with `params` set."""
         if path.startswith(("http://", "https://")):
             url = path
         else:
@@ -208,7 +208,7 @@ class ApiClient(Client):
         return with_params(url, params)
 
     def _read(self, method: str, answer: Response, expect: type | None) -> ApiResponse:
-        """Give the typed answer, or raise the typed error that it stands for."""
+        """Return the typed answer, or raise the typed error that it stands for."""
         if not 200 <= answer.status < 300:
             kind = ApiFailed if answer.status >= 500 else _KINDS.get(answer.status, ApiStatus)
             text = f"{method} {self._where(answer)}: {answer.status}: {_start(answer.body)}"
@@ -221,7 +221,7 @@ class ApiClient(Client):
         return ApiResponse(answer.status, data, answer.headers, at, answer.url)
 
     def _data(self, answer: Response) -> Any:
-        """Give the value of the body, None where it is empty; BadJson where it is no JSON."""
+        """Return the value of the body, None where it is empty; BadJson where it is no JSON."""
         try:
             return msgspec.json.decode(answer.body)  # what it takes, it reads as json does, sooner
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

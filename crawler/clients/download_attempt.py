@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import ClientResponse
 
-from crawler.clients.partial_file import Part
+from crawler.clients.partial_file import PartialFile
 from crawler.errors import BodyTooLarge, FetchError
 from crawler.http.content_disposition import name_for
 from crawler.http.content_encoding import Decoder, codings_of, transfer_codings
@@ -49,7 +49,7 @@ class _Place:
 
 
 async def pull(
-    opener: Opener, part: Part, *, largest: int, progress: Progress | None = None
+    opener: Opener, part: PartialFile, *, largest: int, progress: Progress | None = None
 ) -> Pulled:
     """Send the request and take the body into `part`, open and locked.
 
@@ -78,7 +78,7 @@ async def pull(
         return Pulled(status, part.note["headers"], url, True, place.start)
 
 
-def _begun(answer: ClientResponse, part: Part) -> _Place:
+def _begun(answer: ClientResponse, part: PartialFile) -> _Place:
     """Return the place of an answer that has the whole file; what the part had is forgotten."""
     coded = bool(_to_undo(answer))
     length = None if coded else answer.content_length
@@ -89,7 +89,7 @@ def _begun(answer: ClientResponse, part: Part) -> _Place:
     return _Place(0, length, length)
 
 
-def _resumed(answer: ClientResponse, part: Part) -> _Place:
+def _resumed(answer: ClientResponse, part: PartialFile) -> _Place:
     """Return the place of a 206; FetchError, and an empty part, where it does not belong there.
 
     Parts may be put together only where they share a strong validator (RFC 9110 15.3.7.3). One
@@ -118,8 +118,8 @@ def _resumed(answer: ClientResponse, part: Part) -> _Place:
     return _Place(start, end, whole)
 
 
-def _same_version(answer: ClientResponse, part: Part) -> bool:
-    """Tell whether a piece shows the validator that the part has, and comes from the same place."""
+def _same_version(answer: ClientResponse, part: PartialFile) -> bool:
+    """Return if a piece shows the validator that the part has, and comes from the same place."""
     known = part.note.get("headers", {})
     named = "ETag" if "ETag" in known else "Last-Modified"
     shown = answer.headers.get(named) == part.validator is not None
@@ -135,12 +135,12 @@ def _source(answer: ClientResponse) -> str:
     return str(answer.url.with_query(None).with_fragment(None))
 
 
-def _mismatch(part: Part, why: str) -> FetchError:
+def _mismatch(part: PartialFile, why: str) -> FetchError:
     part.restart({})
     return FetchError(f"the range that came {why}; starting over", Outcome.PROTOCOL_ERROR)
 
 
-def _check_end(part: Part, place: _Place) -> None:
+def _check_end(part: PartialFile, place: _Place) -> None:
     """Raise where an answer did not fill its place, or the file is not at its end."""
     if place.end is not None and part.size > place.end:
         size = part.size
@@ -150,7 +150,7 @@ def _check_end(part: Part, place: _Place) -> None:
         raise FetchError(f"{part.size:,} of {place.total:,} bytes came", Outcome.PROTOCOL_ERROR)
 
 
-def _beyond(answer: ClientResponse, part: Part) -> Pulled:
+def _beyond(answer: ClientResponse, part: PartialFile) -> Pulled:
     """Judge a 416: the part was whole already, or it is of another file."""
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
     is_length = found is not None and found[1] is None and found[3] == str(part.size)

@@ -15,9 +15,9 @@ import xxhash
 from aiohttp import ClientResponse
 
 from crawler.clients.download_attempt import Progress, Pulled, pull
-from crawler.clients.partial_file import Part
+from crawler.clients.partial_file import PartialFile
 from crawler.clients.retrying import Retries
-from crawler.clients.transport import Caller
+from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import BadFile, FetchError, StoreError, UsageError
 from crawler.http.content_disposition import name_for
@@ -62,9 +62,9 @@ async def download(
     target = Path(path)
     into = str(path).endswith(("/", "\\")) or await asyncio.to_thread(target.is_dir)
     mark = f".{xxhash.xxh3_64_hexdigest(url.encode())}.part" if into else f"{target.name}.part"
-    with Part((target if into else target.parent) / mark, url) as part:
+    with PartialFile((target if into else target.parent) / mark, url) as part:
         try:
-            async with Caller(config) as caller:
+            async with Transport(config) as caller:
                 pulled = await _persist(caller, part, policy, headers or {}, progress)
         except BaseException:
             if not part.size:
@@ -80,8 +80,8 @@ async def download(
         return await asyncio.to_thread(_finish, part, target, pulled, into)
 
 
-def _finish(part: Part, target: Path, pulled: Pulled, is_free_name: bool) -> Downloaded:
-    """Give the file its name; the note goes first, as no other download may find it alone."""
+def _finish(part: PartialFile, target: Path, pulled: Pulled, is_free_name: bool) -> Downloaded:
+    """Return the file its name; the note goes first, as no other download may find it alone."""
     part.forget_note()
     try:
         if is_free_name:
@@ -97,8 +97,8 @@ def _finish(part: Part, target: Path, pulled: Pulled, is_free_name: bool) -> Dow
 
 
 async def _persist(
-    caller: Caller,
-    part: Part,
+    caller: Transport,
+    part: PartialFile,
     retries: Retries,
     headers: Mapping[str, str],
     progress: Progress | None,
@@ -130,7 +130,7 @@ async def _persist(
 
 
 def _open(
-    caller: Caller, url: str, headers: Mapping[str, str], more: Mapping[str, str]
+    caller: Transport, url: str, headers: Mapping[str, str], more: Mapping[str, str]
 ) -> AbstractAsyncContextManager[ClientResponse]:
     return caller.open("GET", url, headers={**headers, **more}, unhurried=True)
 
@@ -161,7 +161,7 @@ class Digest:
         return cls(algorithm, value)
 
     def fits(self, path: Path) -> bool:
-        """Tell whether the file has this digest."""
+        """Return whether the file has this digest."""
         found = hashlib.new(self.algorithm, usedforsecurity=False)
         with path.open("rb") as file:
             while block := file.read(_BLOCK):

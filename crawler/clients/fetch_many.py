@@ -18,8 +18,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from crawler.clients.retrying import Retries, persist
-from crawler.clients.transport import Caller
+from crawler.clients.retrying import Retries, with_retries
+from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import BadUrl, CrawlerError, FetchError, UsageError
 from crawler.web.page import Response
@@ -65,7 +65,7 @@ async def fetch_all(
     policy = retries if isinstance(retries, Retries) else Retries(retries)
     waiting = _waiting(urls, concurrency)
     found: list[Fetched] = []
-    async with Caller(config, connections=concurrency) as caller:
+    async with Transport(config, connections=concurrency) as caller:
 
         async def work() -> None:
             for place, url in waiting:
@@ -91,7 +91,7 @@ async def fetch_each(
     policy = retries if isinstance(retries, Retries) else Retries(retries)
     waiting = _waiting(urls, concurrency)
     done: asyncio.Queue[Fetched | None] = asyncio.Queue(concurrency)
-    async with Caller(config, connections=concurrency) as caller:
+    async with Transport(config, connections=concurrency) as caller:
 
         async def work() -> None:
             for place, url in waiting:
@@ -108,7 +108,7 @@ async def fetch_each(
 
 
 def _waiting(urls: Iterable[str], concurrency: int) -> Iterator[tuple[int, str]]:
-    """Give the URLs with their places; UsageError for what would fetch nothing, or letters."""
+    """Return the URLs with their places; UsageError for what would fetch nothing, or letters."""
     if isinstance(urls, str):
         raise UsageError(f"give a list of URLs; of one it is [{urls!r:.80}]")
     if concurrency < 1:
@@ -134,11 +134,11 @@ async def _at_work(
 
 
 async def _fetched(
-    caller: Caller, place: int, url: str, retries: Retries, headers: Mapping[str, str] | None
+    caller: Transport, place: int, url: str, retries: Retries, headers: Mapping[str, str] | None
 ) -> Fetched:
     fetch = partial(caller.fetch, "GET", url, headers=headers)
     try:
-        return Fetched(place, url, await persist(fetch, retries))
+        return Fetched(place, url, await with_retries(fetch, retries))
     except (FetchError, BadUrl) as error:
         return Fetched(place, url, error=error)
 

@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import ClientResponse
 
 from crawler.clients.download_attempt import Pulled, pull
-from crawler.clients.partial_file import Part, note_of, on_disk, remove
+from crawler.clients.partial_file import PartialFile, note_of, on_disk, remove
 from crawler.errors import BadFile
 from crawler.http.content_disposition import name_for
 from crawler.http.fetcher import Fetcher
@@ -32,7 +32,7 @@ from crawler.web.page import Outcome, Response, Visit
 from crawler.web.request import Request, Todo
 
 
-class Keeper:
+class FileStore:
     """Downloads into one directory; nothing else may write there."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Keeper:
     async def visit(self, todo: Todo, request: Request) -> Visit:
         """Download one file; FetchError where the try failed, StoreError where the disk did."""
         started, clock = time.time(), time.perf_counter()
-        part = Part(self._path_of(todo), request.url)
+        part = PartialFile(self._path_of(todo), request.url)
         pulled = self._found(part) or await self._pull(part, request)
         elapsed = time.perf_counter() - clock
         response = Response(
@@ -55,14 +55,14 @@ class Keeper:
         if pulled.whole:
             visit.file = self._file(part.note, request)
             if request.callback_name is not None:
-                await self._collector.hear(visit, request.callback_name, visit.file)
+                await self._collector.deliver(visit, request.callback_name, visit.file)
         return visit
 
     def _path_of(self, todo: Todo) -> Path:
         return self._temporary / f"{todo.host_id}-{todo.url_hash & (1 << 64) - 1:016x}.part"
 
-    def _found(self, part: Part) -> Pulled | None:
-        """Give the answer of a download that was whole when the crawl was killed."""
+    def _found(self, part: PartialFile) -> Pulled | None:
+        """Return the answer of a download that was whole when the crawl was killed."""
         note = note_of(part.path)
         if note.get("url") != part.url or "sha256" not in note:
             return None
@@ -76,7 +76,7 @@ class Keeper:
                 return Pulled(200, note["headers"], part.url, True)
         return None
 
-    async def _pull(self, part: Part, request: Request) -> Pulled:
+    async def _pull(self, part: PartialFile, request: Request) -> Pulled:
         with part:
             pulled = await pull(partial(self._open, request), part, largest=self._largest)
             if not pulled.whole:
@@ -108,7 +108,7 @@ class Keeper:
             request=request,
         )
 
-    def settle(self, visits: list[Visit]) -> None:
+    def after_commit(self, visits: list[Visit]) -> None:
         """Forget the parts of downloads that are committed, or given up for good."""
         for visit in visits:
             if visit.retry_at is None and is_download(visit):

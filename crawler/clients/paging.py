@@ -25,10 +25,10 @@ class Paging(Protocol):
     """One way of paging."""
 
     def first(self, ask: Ask) -> Ask:
-        """Give what to ask for first."""
+        """Return what to ask for first."""
 
     def next(self, ask: Ask, data: Any, headers: Mapping[str, str]) -> Ask | None:
-        """Give what to ask for after `ask` was answered so, None at the end."""
+        """Return what to ask for after `ask` was answered so, None at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class LinkHeader:
 
 
 def value_at(data: Any, path: str) -> Any:
-    """Give the value under a dotted path of keys, None where there is none."""
+    """Return the value under a dotted path of keys, None if there is none."""
     for key in path.split("."):
         if not isinstance(data, Mapping):
             return None
@@ -120,7 +120,7 @@ def value_at(data: Any, path: str) -> Any:
 
 
 def items_of(data: Any, at: str | None) -> Iterable[Any]:
-    """Give the list under `at`, or `data` itself; BadJson where that is no list."""
+    """Return the list under `at`, or `data` itself; BadJson where that is no list."""
     found = data if at is None else value_at(data, at)
     if not isinstance(found, list):
         where = f"the key {at!r}" if at else "the page"

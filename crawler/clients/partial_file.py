@@ -41,7 +41,7 @@ def on_disk(path: Path) -> Iterator[None]:
         raise StoreRefused(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-class Part:
+class PartialFile:
     """The beginning of a file; use it as a context manager around a download, all tries of it.
 
     Invariant: the bytes on disk are the first `size` ones of the answer that `note` describes, and
@@ -144,7 +144,7 @@ class Part:
         self.size += len(data)
 
     def finish(self, target: Path) -> None:
-        """Give the file its final name, in one step; what had that name before is replaced.
+        """Return the file its final name, in one step; what had that name before is replaced.
 
         The lock goes with the file: who waits for this name finds it free, and no bytes in it.
         """
@@ -156,7 +156,7 @@ class Part:
             self.path.replace(target)
 
     def finish_free(self, target: Path) -> Path:
-        """Give the file a final name that nothing has, and return it.
+        """Return the file a final name that nothing has, and return it.
 
         The first of `name.txt`, `name-1.txt`, `name-2.txt` … that can be taken: to look first and
         to take then would let two downloads take the same.
@@ -215,7 +215,7 @@ def _names(path: Path) -> Iterator[Path]:
 
 
 def _take_name(part: Path, name: Path) -> bool:
-    """Give the part a second name if nothing has it; tell whether it has it now."""
+    """Return the part a second name if nothing has it; tell whether it has it now."""
     try:
         os.link(part, name)
     except FileExistsError:
@@ -255,7 +255,7 @@ else:
 
 
 def note_of(path: Path) -> dict[str, Any]:
-    """Give the note beside a part, empty where there is none that can be read."""
+    """Return the note beside a part, empty where there is none that can be read."""
     try:
         note = json.loads(path.with_name(path.name + ".json").read_bytes())
     except (OSError, ValueError):

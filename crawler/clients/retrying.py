@@ -38,7 +38,7 @@ class Retries:
     sleep: Sleep = asyncio.sleep
 
     def wait(self, outcome: Outcome, attempts: int, answer: Response | None) -> float | None:
-        """Give the seconds until the next try after `attempts` others, None for no more."""
+        """Return the seconds until the next try after `attempts` others, None for no more."""
         asked = None
         if answer is not None:
             asked = retry_after(answer.headers.get("Retry-After"), time.time())
@@ -54,10 +54,10 @@ class Retries:
         return None if seconds is None or seconds > self.longest else seconds
 
 
-async def persist(
+async def with_retries(
     fetch: Callable[[], Awaitable[Response]], retries: Retries, *, limit: RateLimit | None = None
 ) -> Response:
-    """Give the answer of the first try that needs no other, else the last; FetchError if none.
+    """Return the answer of the first try that needs no other, else the last; FetchError if none.
 
     Every try waits for the `limit`.
     """

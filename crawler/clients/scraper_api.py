@@ -12,8 +12,8 @@ import msgspec
 from yarl import URL
 
 from crawler import urls
-from crawler.clients.retrying import Retries, persist
-from crawler.clients.transport import Caller, Client
+from crawler.clients.retrying import Retries, with_retries
+from crawler.clients.transport import Client, Transport
 from crawler.config.load import Config
 from crawler.config.secrets import may_leave, revealed
 from crawler.errors import ConfigError, FetchError
@@ -36,7 +36,7 @@ class Rendering:
     premium: bool = False
 
     def params(self) -> dict[str, str]:
-        """Give what is not at its default as query parameters."""
+        """Return what is not at its default as query parameters."""
         found: dict[str, str] = {}
         for name in ("render", "premium"):
             if getattr(self, name):
@@ -88,7 +88,7 @@ class ScraperApi(Client):
         known = msgspec.structs.replace(
             known, fetch=msgspec.structs.replace(known.fetch, headers=headers)
         )
-        self._caller = Caller(
+        self._caller = Transport(
             known, connections=concurrency, timeout=timeout, patience=timeout, secrets=(key,)
         )
 
@@ -96,8 +96,8 @@ class ScraperApi(Client):
         return f"ScraperApi({self._base!r}, {self.rendering!r})"
 
     async def get(self, url: str, **options: Any) -> Response:
-        """Give what the service says of a URL; `options` replace fields of the Rendering."""
-        return await persist(lambda: self.try_once(url, options), self._retries)
+        """Return what the service says of a URL; `options` replace fields of the Rendering."""
+        return await with_retries(lambda: self.try_once(url, options), self._retries)
 
     async def try_once(
         self,

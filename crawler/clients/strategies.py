@@ -21,12 +21,12 @@ from crawler.web.page import Outcome, Response, Visit
 from crawler.web.request import Request, Todo
 
 if TYPE_CHECKING:
-    from crawler.clients.file_store import Keeper
+    from crawler.clients.file_store import FileStore
     from crawler.clients.scraper_api import ScraperApi
     from crawler.clients.streams import Streams
 
 
-class Doors:
+class Strategies:
     """Use it as an async context manager around a run."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Doors:
         self._config, self._fetcher, self._collector = config, fetcher, collector
         self._files, self._ready = files, ready
         self._stack = AsyncExitStack()
-        self._keeper: Keeper | None = None
+        self._keeper: FileStore | None = None
         self._streams: Streams | None = None
         self._service: ScraperApi | None = None
         self._opening = asyncio.Lock()
@@ -56,7 +56,7 @@ class Doors:
         await self._stack.aclose()
 
     async def visit(self, todo: Todo, request: Request) -> Visit | None:
-        """Give everything that a request of another kind leads to, None for a stream that waits."""
+        """Return all that a request of another kind leads to, None for a stream that waits."""
         if request.kind == DOWNLOAD:
             return await self._downloads().visit(todo, request)
         if request.kind == STREAM:
@@ -69,7 +69,7 @@ class Doors:
             await self._streams.drop(todo)
 
     async def fetch(self, request: Request) -> Response:
-        """Give the response of a request that goes another way; FetchError where it failed."""
+        """Return the response of a request that goes another way; FetchError where it failed."""
         if request.via not in (None, "scraper_api"):
             raise FetchError(
                 f"there is no way {request.via!r}; known: scraper_api, direct",
@@ -81,22 +81,22 @@ class Doors:
         except ConfigError as error:
             raise FetchError(str(error), Outcome.SPIDER_ERROR, final=True) from error
 
-    def settle(self, visits: list[Visit]) -> None:
+    def after_commit(self, visits: list[Visit]) -> None:
         """Hear of what is committed."""
         if any(map(is_download, visits)):
-            self._downloads().settle(visits)
+            self._downloads().after_commit(visits)
 
     def clear(self) -> None:
         """Forget what an unfinished download left: nothing will go on with it."""
         if self._files.is_dir():
             self._downloads().clear()
 
-    def _downloads(self) -> Keeper:
+    def _downloads(self) -> FileStore:
         if self._keeper is None:
-            from crawler.clients.file_store import Keeper
+            from crawler.clients.file_store import FileStore
 
             largest = self._config.fetch.max_file
-            self._keeper = Keeper(self._files, self._fetcher, self._collector, largest=largest)
+            self._keeper = FileStore(self._files, self._fetcher, self._collector, largest=largest)
         return self._keeper
 
     def _sockets(self) -> Streams:

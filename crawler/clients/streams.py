@@ -98,7 +98,7 @@ class Streams:
         self._line: deque[Todo] = deque()
 
     async def visit(self, todo: Todo, request: Request) -> Visit | None:
-        """Give the next batch of a stream; None while there is none: `ready` will tell.
+        """Return the next batch of a stream; None while there is none: `ready` will tell.
 
         FetchError where the socket does not open, or breaks before its first message.
         """
@@ -144,7 +144,7 @@ class Streams:
     def _may_reopen(
         self, visit: Visit, feed: Feed, options: dict[str, Any], end: SocketClosed
     ) -> bool:
-        """Tell whether a lost stream is opened again, and when; its visit says why not."""
+        """Return whether a lost stream is opened again, and when; its visit says why not."""
         failure = _named(end)
         if options.get("at") != feed.at or feed.is_steady:
             options["lost"] = 0
@@ -226,7 +226,7 @@ class Streams:
                 continue
             known.append(mark)
             heard = replace(message, request=request)
-            await self._collector.hear(visit, name, heard)
+            await self._collector.deliver(visit, name, heard)
             options["seen"] = options.get("seen", 0) + 1
             if options.get("cursor"):
                 options["at"] = await self._collector.ask(options["cursor"], heard)
@@ -252,7 +252,7 @@ def _mark(message: Message) -> str:
 
 
 def _came_before(feed: Feed, mark: str) -> bool:
-    """Tell whether a message is one of those that a server says again after an opening.
+    """Return whether a message is one of those that a server says again after an opening.
 
     Each counts as often as it came; the first that is new ends it: from there on the same text
     is a message of its own, like the second of two equal prices.
@@ -294,7 +294,7 @@ def _is_over(until_at: float | None) -> bool:
 
 
 async def _next(socket: WebSocket, seconds: float | None) -> Message | object | None:
-    """Give a message, None at the end of all, _NOTHING when time is up."""
+    """Return a message, None at the end of all, _NOTHING when time is up."""
     if socket.waiting:
         return await socket.receive()
     receiving = asyncio.ensure_future(socket.receive())
@@ -310,7 +310,7 @@ _NOTHING = object()
 
 
 def _onward(todo: Todo, request: Request, options: Mapping[str, Any]) -> Candidate:
-    """Give the row that takes this one's place: same request, same rank, further on."""
+    """Return the row that takes this one's place: same request, same rank, further on."""
     if options.get("not_before", 0.0) <= time.time():
         options = {name: value for name, value in options.items() if name != "not_before"}
     following = request.replace(options=options)

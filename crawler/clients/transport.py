@@ -29,7 +29,7 @@ Body = bytes | Callable[[], Any] | None
 """What is sent: bytes, or a function that gives a fresh aiohttp payload for every try."""
 
 
-class Caller:
+class Transport:
     """A fetcher of one's own; use it as an async context manager.
 
     A host that the caller names is trusted, one that only a redirect names must be public.
@@ -86,7 +86,7 @@ class Caller:
         body: Body = None,
         unhurried: bool = False,
     ) -> AsyncIterator[ClientResponse]:
-        """Give the answer at the end of the redirects, its body still to be read.
+        """Return the answer at the end of the redirects, its body still to be read.
 
         FetchError names what went wrong, also while the body is read inside the `with`; BadUrl
         where `url` is none. `unhurried` lifts the total time-out.
@@ -133,7 +133,7 @@ class Caller:
     def _following(
         self, request: Request, status: int, headers: Mapping[str, str]
     ) -> Request | None:
-        """Give the request that a redirect asks for, None where the answer is none."""
+        """Return the request that a redirect asks for, None where the answer is none."""
         most = self.config.fetch.max_redirects
         return redirects.following(request, status, headers, most=most)
 
@@ -147,7 +147,7 @@ class Caller:
         unhurried: bool = False,
         found: bool = False,
     ) -> Response:
-        """Give the whole answer, decoded; its `url` is where the redirects ended.
+        """Return the whole answer, decoded; its `url` is where the redirects ended.
 
         `found`: a server has named the URL and not the caller, so its host is not trusted.
         """
@@ -181,7 +181,7 @@ class Caller:
                 raise self._named(error) from None
 
     def _after(self, request: Request, answer: HandshakeRedirected) -> Request:
-        """Give the request to which a handshake redirects; FetchError where it does not."""
+        """Return the request to which a handshake redirects; FetchError where it does not."""
         said = answer.response
         most = self.config.fetch.max_redirects
         try:
@@ -193,7 +193,7 @@ class Caller:
         return found
 
     def redacted(self, text: str) -> str:
-        """Give a text with the secrets blotted out."""
+        """Return a text with the secrets blotted out."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
@@ -206,7 +206,7 @@ class Caller:
 class Client:
     """What stands on a caller of its own; use it as an async context manager."""
 
-    _caller: Caller
+    _caller: Transport
 
     async def __aenter__(self) -> Self:
         await self._caller.__aenter__()
@@ -217,7 +217,7 @@ class Client:
 
 
 def _joined(headers: Mapping[str, str], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the headers with those of `over` in place of the same name, in any case."""
+    """Return the headers with those of `over` in place of the same name, in any case."""
     said = {name.lower() for name in over}
     return {**{k: v for k, v in headers.items() if k.lower() not in said}, **over}
 
@@ -228,7 +228,7 @@ def _changed(
     patience: float | None,
     headers: Mapping[str, str] | None,
 ) -> Config:
-    """Give the configuration with a client's own times and headers."""
+    """Return the configuration with a client's own times and headers."""
     fetch = config.fetch
     fetch = replace(
         fetch,

@@ -12,8 +12,8 @@ from typing import Any
 
 from aiohttp import FormData, payload
 
-from crawler.clients.retrying import Retries, persist
-from crawler.clients.transport import Caller
+from crawler.clients.retrying import Retries, with_retries
+from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import UsageError
 from crawler.web.page import Response
@@ -58,7 +58,7 @@ class Uploaded:
     size: int
 
     def json(self) -> Any:
-        """Give the answer parsed as JSON; ValueError where it is none."""
+        """Return the answer parsed as JSON; ValueError where it is none."""
         return json.loads(self.body)
 
 
@@ -95,12 +95,12 @@ async def upload(
 
     # A large file may take its time: no total, and the answer comes only when all is sent.
     config = config or Config()
-    async with Caller(config, patience=config.fetch.total_timeout) as caller:
+    async with Transport(config, patience=config.fetch.total_timeout) as caller:
 
         async def one() -> Response:
             return await caller.fetch(method, url, headers=sent, body=body, unhurried=True)
 
-        answer = await persist(one, policy)
+        answer = await with_retries(one, policy)
     return Uploaded(answer.status, answer.headers, answer.body, total)
 
 

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from crawler.clients.retrying import Sleep
-from crawler.clients.transport import Caller
+from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import FetchError, SocketClosed, UsageError
 from crawler.http.fetcher import Fetcher
@@ -37,7 +37,7 @@ _QUOTED = 120  # characters that an error quotes of a server's reason
 
 
 def is_lasting(code: int | None) -> bool:
-    """Tell whether a close code says that opening again would end in the same way."""
+    """Return whether a close code says that opening again would end in the same way."""
     return code in _REFUSED
 
 
@@ -58,7 +58,7 @@ class Backoff:
     sleep: Sleep = asyncio.sleep
 
     def wait(self, attempts: int) -> float | None:
-        """Give the seconds to wait after `attempts` failures in a row, None to give up."""
+        """Return the seconds to wait after `attempts` failures in a row, None to give up."""
         if attempts > self.tries:
             return None
         whole: float = min(self.longest, self.first * 2.0 ** (attempts - 1))
@@ -74,7 +74,7 @@ class Message:
     request: Request | None = None
 
     def json(self) -> Any:
-        """Give the message parsed as JSON; ValueError with its beginning where it is none."""
+        """Return the message parsed as JSON; ValueError with its beginning where it is none."""
         try:
             return json.loads(self.data)
         except ValueError as error:
@@ -112,7 +112,7 @@ class WebSocket:
     ) -> None:
         self._url, self._headers, self._opened = url, headers, opened
         self._backoff, self._ping, self._largest = backoff, ping, largest
-        self._caller: Caller | None = Caller(config)
+        self._caller: Transport | None = Transport(config)
         self._dial: Callable[[str], Awaitable[ClientWebSocketResponse]] = self._call
         self._messages: asyncio.Queue[Message | SocketClosed | None] = asyncio.Queue(queue)
         self._failure: BaseException | None = None
@@ -148,7 +148,7 @@ class WebSocket:
 
     @classmethod
     def over(cls, fetcher: Fetcher, request: Request, *, queue: int) -> Self:
-        """Give a socket over a crawl's own fetcher; it is not opened again when it is lost."""
+        """Return a socket over a crawl's own fetcher; it is not opened again when it is lost."""
         socket = cls(request.url, backoff=None, queue=queue)
         socket._caller = None
         socket._dial = lambda url: fetcher.connect(request, largest=socket._largest)
@@ -194,7 +194,7 @@ class WebSocket:
         return not self._messages.empty() or self._ended
 
     async def receive(self) -> Message | None:
-        """Give the next message, None when the server has said all; SocketClosed otherwise."""
+        """Return the next message, None when the server has said all; SocketClosed otherwise."""
         if self._is_opening():
             raise UsageError("`opened` cannot receive: nothing is read until it has returned")
         if self._ended and self._messages.empty():
@@ -208,7 +208,7 @@ class WebSocket:
         return found
 
     async def receive_json(self) -> Any:
-        """Give the next message as JSON; SocketClosed where none comes any more."""
+        """Return the next message as JSON; SocketClosed where none comes any more."""
         message = await self.receive()
         if message is None:
             raise SocketClosed(f"{self._shown}: the server has said all", 1000)
@@ -242,7 +242,7 @@ class WebSocket:
             _opening.reset(token)
 
     def _is_opening(self) -> bool:
-        """Tell whether the caller is `opened`, or a task that it waits for."""
+        """Return whether the caller is `opened`, or a task that it waits for."""
         return self._greeted is not None and _opening.get() is self._greeted
 
     def _over(self, reader: asyncio.Task[None]) -> None:

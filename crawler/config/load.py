@@ -218,7 +218,7 @@ def load(
     environ: Mapping[str, str] | None = None,
     overrides: Iterable[str] = (),
 ) -> Config:
-    """Give the configuration made of all layers.
+    """Return the configuration made of all layers.
 
     `path` None reads `config.toml` of the working directory if there is one.
     ConfigError names the layer, the key, and the nearest known key.
@@ -239,7 +239,7 @@ def load(
 
 
 def _joined(before: Any, value: Any) -> Any:
-    """Give a later layer's value; a table joins the one before, an empty one empties it."""
+    """Return a later layer's value; a table joins the one before, an empty one empties it."""
     if isinstance(before, Mapping) and isinstance(value, Mapping) and value:
         return {**before, **value}
     return value
@@ -330,7 +330,7 @@ class Key(NamedTuple):
 
 
 def keys() -> list[Key]:
-    """Give every key, by section, in the order of the code; its help is the docstring behind it."""
+    """Return each key, by section, in code order; its help is the docstring behind it."""
     import ast
     import inspect
 

@@ -22,7 +22,7 @@ class Secret:
     name: str
 
     def reveal(self) -> str:
-        """Give the value; ConfigError where the environment has none."""
+        """Return the value; ConfigError where the environment has none."""
         value = os.environ.get(self.name)
         if not value:
             raise ConfigError(
@@ -32,7 +32,7 @@ class Secret:
 
 
 def revealed(value: str | Secret) -> str:
-    """Give a text as it is, and a Secret's value."""
+    """Return a text as it is, and a Secret's value."""
     return value.reveal() if isinstance(value, Secret) else value
 
 
@@ -50,7 +50,7 @@ _NAME = re.compile(
 
 
 def is_secret(name: str, value: object = "") -> bool:
-    """Tell whether a header or a field is not to be shown: by its name, or as it is a Secret."""
+    """Return whether a header or a field is not to be shown: by its name, or as it is a Secret."""
     return isinstance(value, Secret) or (
         _NAME.search(name) is not None and name.lower() != "idempotency-key"
     )
@@ -69,7 +69,7 @@ _OF_BROWSERS = ("sec-ch-", "sec-fetch-", "sec-gpc")
 
 
 def may_leave(name: str, value: object = "") -> bool:
-    """Tell whether a header may go to another origin than the one it was meant for.
+    """Return whether a header may go to another origin than the one it was meant for.
 
     Only what negotiates content, describes the body or asks for a part does: Fetch drops
     Authorization alone on a redirect, but a key may be in any header that a user makes up.

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crawler.clients.strategies import Doors
+from crawler.clients.strategies import Strategies
 from crawler.config.load import Config
 from crawler.engine.committer import Committer
 from crawler.engine.engine import Engine
-from crawler.engine.robots_gate import Gate, overrides_of
+from crawler.engine.robots_gate import RobotsGate, overrides_of
 from crawler.engine.seeding import seed, widened
 from crawler.engine.sitemap_reader import SitemapReader
 from crawler.frontier import Frontier
 from crawler.http.address_guard import Guard
-from crawler.http.cookies import Jars
+from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
 from crawler.http.replay_cache import cached_answers
-from crawler.links.duplicates import Novelty
+from crawler.links.duplicates import Duplicates
 from crawler.links.endless import ALL_TEXTS
 from crawler.links.follow import Following, steps_of
 from crawler.links.rules import Linker
@@ -47,14 +47,14 @@ class Crawl:
     store: Store
     frontier: Frontier
     committer: Committer
-    cookies: Jars
+    cookies: CookieJars
 
 
 @asynccontextmanager
 async def assembled(
     crawl: Crawl, *, keep_pages: bool
 ) -> AsyncIterator[tuple[Engine, Coroutine[Any, Any, None]]]:
-    """Give the engine of one run and its seeding, both still to be run."""
+    """Return the engine of one run and its seeding, both still to be run."""
     config = crawl.config
     linker = await _linker(crawl)
     collector = _collector(crawl, linker, keep_pages=keep_pages)
@@ -149,10 +149,10 @@ def _collector(crawl: Crawl, linker: Linker, *, keep_pages: bool) -> Collector:
 
 
 @asynccontextmanager
-async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncIterator[Doors]:
-    """Give what files, streams and other ways of fetching need, and hear of their commits."""
+async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncIterator[Strategies]:
+    """Return what files, streams and other ways of fetching need, and hear of their commits."""
     place = crawl.config.store.files or files_of(crawl.address, crawl.spider.name)
-    doors = Doors(
+    doors = Strategies(
         crawl.config,
         fetcher,
         collector,
@@ -162,20 +162,20 @@ async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncI
     if crawl.state.runs == 0:
         doors.clear()
 
-    def settle(visits: list[Visit], committed: Committed) -> None:
-        doors.settle(visits)
+    def after_commit(visits: list[Visit], committed: Committed) -> None:
+        doors.after_commit(visits)
 
-    crawl.committer.on_commit.append(settle)
+    crawl.committer.on_commit.append(after_commit)
     async with doors:
         yield doors
     if crawl.frontier.stopped == "finished":
         doors.clear()
 
 
-async def _novelty(crawl: Crawl, traps: Traps) -> Novelty:
-    """Give the judge over pages, with what it must know of earlier runs."""
+async def _novelty(crawl: Crawl, traps: Traps) -> Duplicates:
+    """Return the judge over pages, with what it must know of earlier runs."""
     limits = crawl.config.traps
-    novelty = Novelty(limits, traps)
+    novelty = Duplicates(limits, traps)
     if limits.max_pages_per_host is not None:
         for host_id, number in await crawl.store.host_pages():
             traps.stored(host_id, number)
@@ -193,11 +193,11 @@ async def _novelty(crawl: Crawl, traps: Traps) -> Novelty:
     return novelty
 
 
-def _gate(crawl: Crawl, fetcher: Fetcher, sitemaps: SitemapReader) -> Gate | None:
+def _gate(crawl: Crawl, fetcher: Fetcher, sitemaps: SitemapReader) -> RobotsGate | None:
     politeness = crawl.config.politeness
     if not politeness.robots:
         return None
-    gate = Gate(
+    gate = RobotsGate(
         fetcher,
         crawl.store,
         crawl.committer,
@@ -213,5 +213,5 @@ def _gate(crawl: Crawl, fetcher: Fetcher, sitemaps: SitemapReader) -> Gate | Non
 
 
 def files_of(address: str, spider: str) -> str:
-    """Give the directory of downloaded files that belongs to a store: beside its file."""
+    """Return the directory of downloaded files that belongs to a store: beside its file."""
     return f"{Path('data') / spider}.files" if "://" in address else f"{address}.files"

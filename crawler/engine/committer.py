@@ -153,7 +153,7 @@ class Committer:
             if at:
                 await asyncio.sleep(0)
             self._add(committed.added[at : at + _SLICE], committed.hosts)
-        frontier.settle(visit.todo for visit in batch.visits)
+        frontier.committed(visit.todo for visit in batch.visits)
         frontier.check()
         for listener in self.on_commit:
             listener(batch.visits, committed)
@@ -172,7 +172,7 @@ class Committer:
         frontier.add(added)
 
     def _touched(self, batch: Batch) -> list[HostRow]:
-        """Give the hosts whose times changed since the last commit."""
+        """Return the hosts whose times changed since the last commit."""
         now, wall = self._frontier.now(), self._frontier.wall()
         rows = []
         for host_id in {visit.todo.host_id for visit in batch.visits}:

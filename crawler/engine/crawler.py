@@ -21,7 +21,7 @@ from crawler.engine.workers import run_workers
 from crawler.errors import SpiderError, StoreError
 from crawler.frontier import Frontier
 from crawler.frontier.page_limit import PageLimit
-from crawler.http.cookies import Jars
+from crawler.http.cookies import CookieJars
 from crawler.politeness import retry
 from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
@@ -88,7 +88,7 @@ class Crawler:
             store = Path("data") / f"{self.spider.name}.db"
         self.address = str(file_of(store))
         self.stats = Stats()
-        self.cookies = Jars()
+        self.cookies = CookieJars()
         self.state: State
         self.frontier: Frontier
         self._store: Store
@@ -140,7 +140,7 @@ class Crawler:
                 self.config.engine.max_pages, stored=self.state.pages, again=self.state.again
             ),
             gated=politeness.robots,
-            lane_of=_domain_of if politeness.limit_by == "domain" else None,
+            group_of=_domain_of if politeness.limit_by == "domain" else None,
             longest=max(retry.LONGEST, politeness.max_delay, politeness.max_retry_after),
         )
         self.frontier.pending = self.state.pending
@@ -335,6 +335,6 @@ def crawl(
 
 
 def store_name(url: str) -> str:
-    """Give the name of the default store of a site: its host name, safe as a file name."""
+    """Return the name of the default store of a site: its host name, safe as a file name."""
     name = urls.authority_of(url)
     return "".join(char if char.isalnum() or char in ".-" else "_" for char in name)

@@ -15,17 +15,17 @@ import time
 import traceback
 from datetime import datetime
 
-from crawler.clients.strategies import Doors
+from crawler.clients.strategies import Strategies
 from crawler.config.load import Config
 from crawler.engine.committer import Committer
-from crawler.engine.robots_gate import Gate, Verdict, reason_of
+from crawler.engine.robots_gate import RobotsGate, Verdict, reason_of
 from crawler.engine.sitemap_reader import LARGEST, SITEMAP, SitemapReader
 from crawler.errors import CrawlerError, FetchError, StoreError
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
 from crawler.http.resolver import address_of
-from crawler.links.duplicates import Novelty
+from crawler.links.duplicates import Duplicates
 from crawler.links.rules import priority_of
 from crawler.parsers import Parser
 from crawler.politeness import retry, throttle
@@ -62,10 +62,10 @@ class Engine:
         fetcher: Fetcher,
         committer: Committer,
         collector: Collector,
-        gate: Gate | None,
+        gate: RobotsGate | None,
         parser: Parser,
-        doors: Doors,
-        novelty: Novelty,
+        doors: Strategies,
+        novelty: Duplicates,
         sitemaps: SitemapReader,
     ) -> None:
         self._config = config
@@ -142,8 +142,8 @@ class Engine:
                 self.frontier.release(todo, stored=visit.stored)
 
     async def _lets_in(self, host: HostQueue) -> bool:
-        """Tell whether what must be known of a host is known; get it otherwise."""
-        if self._by_address and host.lane is None:
+        """Return whether what must be known of a host is known; get it otherwise."""
+        if self._by_address and host.group is None:
             self.frontier.join(host, await address_of(host.name))
             return False
         if self._gate is not None and not await self._gate.knows(host):
@@ -155,7 +155,7 @@ class Engine:
         return True
 
     def _barred(self, todo: Todo, host: HostQueue) -> Visit | None:
-        """Give the end of a request that is not to be sent any more.
+        """Return the end of a request that is not to be sent any more.
 
         Its host was given up or has given enough pages, or its space is endless.
         """
@@ -170,7 +170,7 @@ class Engine:
         return Visit(todo, Outcome.TRAPPED, time.time(), error=reason, refusals={reason: 1})
 
     async def visit(self, todo: Todo, host: HostQueue) -> Visit | None:
-        """Give everything that one request leads to; FetchError where it leads to nothing.
+        """Return everything that one request leads to; FetchError where it leads to nothing.
 
         None for a stream that waits for a message.
         """
@@ -232,7 +232,7 @@ class Engine:
             self._retry(visit, response)
 
     async def _fetch(self, request: Request) -> Response:
-        """Give the response, over the crawl's own fetcher unless the request goes another way."""
+        """Return the response, over the crawl's own fetcher unless the request goes another way."""
         via = request.via or self._via
         if via is None or via == "direct":
             keep = LARGEST if request.kind == SITEMAP else None
@@ -272,7 +272,7 @@ class Engine:
         return visit
 
     def _retry(self, visit: Visit, response: Response | None) -> None:
-        """Give the visit a later time, if its outcome may be otherwise then."""
+        """Return the visit a later time, if its outcome may be otherwise then."""
         asked = _asked(response)
         if asked is not None:
             asked = min(asked, self._limits.max_retry_after)
@@ -336,7 +336,7 @@ class Engine:
         self._weigh(host, share, f"{visit.outcome}, {last}", together=together)
 
     def _weigh(self, host: HostQueue, share: float, last: str, *, together: int = 1) -> None:
-        """Give a host up whose failures in a row outweigh what it has answered before.
+        """Return a host up whose failures in a row outweigh what it has answered before.
 
         Requests that are under way `together` fail together, of one short outage.
         """
@@ -356,5 +356,5 @@ def _readable(todo: Todo, priority: int) -> Request | None:
 
 
 def _asked(response: Response | None) -> float | None:
-    """Give the seconds that an answer asks us to wait, None where there is none or it does not."""
+    """Return the seconds that an answer asks us to wait, None if there is none or it does not."""
     return retry_after(response.headers.get("Retry-After"), time.time()) if response else None

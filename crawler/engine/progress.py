@@ -37,7 +37,7 @@ class Progress:
         self._recent: deque[tuple[float, int]] = deque([(now, 0)])
 
     def look(self, now: float) -> Snapshot:
-        """Give the state at `now`, a time of the same clock as the start."""
+        """Return the state at `now`, a time of the same clock as the start."""
         stats, frontier = self._crawler.stats, self._crawler.frontier
         recent = self._recent
         recent.append((now, stats.pages))

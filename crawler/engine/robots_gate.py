@@ -39,7 +39,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RobotsInForce:
     """A host's robots.txt in force; `rules` None means that it could not be had."""
 
     rules: Robots | None
@@ -48,7 +48,7 @@ class Standing:
     reason: str | None = None  # why it could not be had
 
 
-class Gate:
+class RobotsGate:
     """Knows every host's robots.txt, or gets it."""
 
     def __init__(
@@ -71,13 +71,13 @@ class Gate:
         self._tries: dict[int, int] = {}
 
     async def knows(self, host: HostQueue) -> bool:
-        """Tell whether the host's robots.txt is known and fresh, from memory or the store."""
+        """Return whether the host's robots.txt is known and fresh, from memory or the store."""
         standing = host.robots
-        if isinstance(standing, Standing) and standing.expires > self._frontier.now():
+        if isinstance(standing, RobotsInForce) and standing.expires > self._frontier.now():
             return True
         if host.name in self._overrides:
             own = Robots.parse(self._overrides[host.name])
-            self._stand(host, Standing(own, math.inf))
+            self._stand(host, RobotsInForce(own, math.inf))
             return True
         row = await self._store.robots(host.host_id) if standing is None else None
         if row is None or row.status is None:
@@ -85,7 +85,7 @@ class Gate:
         left = min(DAY, row.fetched_at + DAY - self._frontier.wall())
         if left > 0:
             rules = _rules(row.status, row.body or b"")
-            self._stand(host, Standing(rules, self._frontier.now() + left))
+            self._stand(host, RobotsInForce(rules, self._frontier.now() + left))
         return left > 0
 
     async def ask(self, host: HostQueue) -> None:
@@ -96,7 +96,7 @@ class Gate:
             response = await robots_of(host.name, self._fetcher)
         except FetchError as error:
             if error.final or error.outcome in _LASTING:
-                host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, error)
+                host.robots = RobotsInForce(None, self._frontier.now() + _SHUT_FOR, error)
                 return None
             return self._again(host, f"robots.txt: {error}")
         if response.status >= 500 or response.status == 429:
@@ -111,9 +111,9 @@ class Gate:
         if self.announce is not None and row.body:
             self.announce(Robots.parse(row.body).sitemaps, host.name + "/robots.txt")
         rules = _rules(row.status or 404, row.body or b"")
-        self._stand(host, Standing(rules, self._frontier.now() + DAY))
+        self._stand(host, RobotsInForce(rules, self._frontier.now() + DAY))
 
-    def _stand(self, host: HostQueue, standing: Standing) -> None:
+    def _stand(self, host: HostQueue, standing: RobotsInForce) -> None:
         host.robots = standing
         delay = standing.rules.crawl_delay(self._agent) if standing.rules else None
         if delay is not None:
@@ -129,16 +129,16 @@ class Gate:
             return
         self._tries.pop(host.host_id, None)
         self._committer.put_robots(RobotsRow(host.host_id, self._frontier.wall(), None, None))
-        host.robots = Standing(None, self._frontier.now() + _SHUT_FOR, reason=reason)
+        host.robots = RobotsInForce(None, self._frontier.now() + _SHUT_FOR, reason=reason)
 
     def verdict(self, host: HostQueue, url: str) -> Verdict:
-        """Say whether a URL of a known host may be fetched.
+        """Return whether a URL of a known host may be fetched.
 
         FetchError, with the outcome of its robots.txt, where asking again would not help: a
         certificate that proves nothing, a name that does not exist, an address that is refused.
         """
         standing = host.robots
-        assert isinstance(standing, Standing)
+        assert isinstance(standing, RobotsInForce)
         if standing.failure is not None:
             failure = standing.failure
             raise FetchError(f"robots.txt: {failure}", failure.outcome, final=True)
@@ -149,7 +149,7 @@ class Gate:
 
 def reason_of(host: HostQueue) -> str | None:
     """Return why a host's robots.txt could not be had, None if it could."""
-    return host.robots.reason if isinstance(host.robots, Standing) else None
+    return host.robots.reason if isinstance(host.robots, RobotsInForce) else None
 
 
 async def robots_of(host: str, fetcher: Fetcher) -> Response:

@@ -64,7 +64,7 @@ async def _each(spider: Spider) -> AsyncIterator[Request]:
 
 
 def widened(scope: Scope, target: str) -> Scope:
-    """Give the scope with the host to which a seed redirects, within its registrable domain."""
+    """Return the scope with the host to which a seed redirects, within its registrable domain."""
     if scope.kind == "any" or scope.allows(target) or scope.allowed_domains:
         return scope
     domain = registrable_domain(urls.hostname_of(target))

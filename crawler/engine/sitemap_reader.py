@@ -40,12 +40,12 @@ _THREAD = 64 * 1024  # bytes from which a sitemap is read on a thread
 
 
 def sitemap_request(url: str, nesting: int = 0) -> Request:
-    """Give the request for a sitemap; robots.txt is one for those that it names."""
+    """Return the request for a sitemap; robots.txt is one for those that it names."""
     return Request(url, kind=SITEMAP, meta={"nesting": nesting} if nesting else {})
 
 
 def since_of(spider: Spider) -> datetime | None:
-    """Give `sitemap_since` as an aware datetime; SpiderError where it is no date."""
+    """Return `sitemap_since` as an aware datetime; SpiderError where it is no date."""
     given = spider.sitemap_since
     if given is None or given == "":
         return None
@@ -124,7 +124,7 @@ class SitemapReader:
             self._refuse(visit, "no_rule")
         else:
             asked = sitemap_request(url, nesting)
-            self._collector.sift(visit, self._collector.candidate(asked, visit.todo.depth))
+            self._collector.admit(visit, self._collector.candidate(asked, visit.todo.depth))
 
     def _page(self, visit: Visit, url: str) -> None:
         target = self._collector.target(url)
@@ -136,7 +136,7 @@ class SitemapReader:
                 return
         elif target.refusal != "no_rule":
             rule = target.rule
-        self._collector.sift(visit, self._candidate(target.url, target.url_hash, rule, visit))
+        self._collector.admit(visit, self._candidate(target.url, target.url_hash, rule, visit))
 
     def _candidate(self, url: str, url_hash: int, rule: Rule | None, visit: Visit) -> Candidate:
         depth = visit.todo.depth + 1
@@ -149,7 +149,7 @@ class SitemapReader:
 
 
 async def _some(entries: Iterator[Entry], *, threaded: bool) -> list[Entry]:
-    """Give the next entries, none at the end; other tasks run meanwhile or afterwards."""
+    """Return the next entries, none at the end; other tasks run meanwhile or afterwards."""
     if threaded:
         return await asyncio.to_thread(lambda: list(islice(entries, _SLICE)))
     await asyncio.sleep(0)

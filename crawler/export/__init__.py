@@ -48,7 +48,7 @@ _OVERLAP = 300.0  # seconds between the begin of a visit and its commit, at the 
 
 
 def format_of(output: Path, asked: str | None) -> str:
-    """Give the format by its name, else by the ending of the file; UsageError for none of them."""
+    """Return format by its name, else by the ending of the file; UsageError for none of them."""
     ending = (asked or output.suffix.removeprefix(".") or "jsonl").lower()
     ending = _ENDINGS.get(ending, ending)
     if ending not in FORMATS:
@@ -59,7 +59,7 @@ def format_of(output: Path, asked: str | None) -> str:
 def select(
     reader: Reader, what: str, *, run: int | None = None, since: Mark | None = None
 ) -> tuple[Rows, Wish]:
-    """Give the rows of pages, links, an item type, or any SELECT, and how they are typed.
+    """Return the rows of pages, links, an item type, or any SELECT, and how they are typed.
 
     `run` takes the rows of one run, `since` those that came or changed since an earlier export.
     QueryError names what there is, when `what` is none of it.
@@ -93,7 +93,7 @@ def select(
 
 
 def total(reader: Reader, what: str) -> int:
-    """Give how many rows there are of pages or of an item type, 0 where counting would be slow."""
+    """Count rows there are of pages or of an item type, 0 where counting would be slow."""
     if what != "pages" and what not in item_types(reader):
         return 0
     quoted = what.replace('"', '""')
@@ -116,7 +116,7 @@ class Mark:
     until: str | None = None
 
     def condition(self, id_column: str) -> str:
-        """Give the rows, in SQL, that are new or were written again since."""
+        """Return the rows, in SQL, that are new or were written again since."""
         found = [f"{id_column} > {int(self.last)}", f"run_id > {int(self.run)}"]
         if self.until is not None:
             at = datetime.fromisoformat(self.until).timestamp() - _OVERLAP
@@ -125,14 +125,14 @@ class Mark:
 
     @classmethod
     def now(cls, reader: Reader, what: str) -> Self:
-        """Give the mark of an export that begins now; `last` is not known yet."""
+        """Return the mark of an export that begins now; `last` is not known yet."""
         rows = reader.query("SELECT run_id, state FROM runs ORDER BY run_id DESC LIMIT 1").rows
         run, state = next(iter(rows), (0, "finished"))
         return cls(what, 0, run, iso(time.time()) if state == "running" else None)
 
     @classmethod
     def of(cls, path: Path) -> Self | None:
-        """Read the mark beside an exported file, None where there is none."""
+        """Read the mark beside an exported file, None if there is none."""
         file = _mark_of(path)
         if not path.exists() or not file.exists():
             return None
@@ -149,7 +149,7 @@ def _mark_of(path: Path) -> Path:
 
 
 def item_types(reader: Reader) -> dict[str, dict[str, str]]:
-    """Give the columns of every item type in the store."""
+    """Return the columns of every item type in the store."""
     return {name: own.columns for name, own in item_rows.item_types(reader).items()}
 
 
@@ -199,7 +199,7 @@ def stream(rows: Rows, kind: str, out: IO[bytes], wish: Wish) -> int:
 
 
 def _unique(rows: Rows, fold: Callable[[str], str] = str) -> Rows:
-    """Give columns of one name, as a join has them, names of their own: page_id, page_id_2."""
+    """Return columns of one name, as a join has them, names of their own: page_id, page_id_2."""
     made: dict[str, str] = {}
     for name in rows.columns:
         number, new = 1, name
@@ -211,7 +211,7 @@ def _unique(rows: Rows, fold: Callable[[str], str] = str) -> Rows:
 
 
 def _for_sqlite(rows: Rows, wish: Wish) -> tuple[Rows, Wish]:
-    """Give columns names that differ in more than their case, which SQLite does not tell."""
+    """Return columns names that differ in more than their case, which SQLite does not tell."""
     unique = _unique(rows, str.lower)
     renamed = zip(rows.columns, unique.columns, strict=True)
     kinds = {new: wish.kinds[name] for name, new in renamed if name in wish.kinds}

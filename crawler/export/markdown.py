@@ -75,7 +75,7 @@ def write_pages(
 
 
 def front_matter(url: str, title: str | None, fetched_at: str) -> str:
-    """Give the YAML head of a Markdown file; JSON strings are YAML strings."""
+    """Return the YAML head of a Markdown file; JSON strings are YAML strings."""
     fields = {"title": title or "", "url": url, "fetched_at": fetched_at}
     lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
     return "\n".join(["---", *lines, "---", ""])
@@ -121,7 +121,7 @@ def _folder(segment: str) -> str:
 
 
 def _is_plain(segment: str) -> bool:
-    """Tell whether a segment is a name of its own on every system, and looks like no other."""
+    """Return whether a segment is a name of its own on every system, and looks like no other."""
     return (
         _PLAIN.fullmatch(segment) is not None
         and safe_name(segment) == segment

@@ -15,7 +15,7 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from crawler.frontier.clock import NeverBack
-from crawler.frontier.host_queue import HostQueue, Lane, Room
+from crawler.frontier.host_queue import HostQueue, PolitenessGroup, Room
 from crawler.frontier.page_limit import PageLimit
 from crawler.politeness.throttle import Pace
 from crawler.web.request import Todo
@@ -36,18 +36,18 @@ class Frontier:
         gated: bool = False,
         room: Room | None = None,
         wall: Callable[[], float] | None = None,
-        lane_of: Callable[[str], str] | None = None,
+        group_of: Callable[[str], str] | None = None,
         longest: float = 3600.0,
     ) -> None:
         """Start empty.
 
         `gated`: one request at a time for a host until its robots.txt is known. `wall` gives Unix
-        time, and never goes back. `lane_of` gives what a host has in common with those that it is
+        time, and never goes back. `group_of` gives what a host has in common with those that it is
         limited together with. `longest` are the seconds that a stored time may lie ahead: more
         means that the clock was set back since.
         """
         self._room, self.longest = room or Room(), longest
-        self._lane_of = lane_of
+        self._lane_of = group_of
         self.gated = gated
         self.hosts: dict[int, HostQueue] = {}
         self.pending = 0  # rows of todo: queued, in flight and uncommitted
@@ -68,12 +68,12 @@ class Frontier:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._timer: tuple[float, asyncio.TimerHandle] | None = None
         self._ticks = 0
-        self._lanes: WeakValueDictionary[str, Lane] = WeakValueDictionary()
+        self._groups: WeakValueDictionary[str, PolitenessGroup] = WeakValueDictionary()
 
     # ------------------------------------------------------------ the workers' side
 
     async def next(self) -> Todo | None:
-        """Give the next request that may start now; None when the crawl is over or stopped."""
+        """Return the next request that may start now; None when the crawl is over or stopped."""
         while True:
             self.check()
             if self.stopped is not None:
@@ -113,8 +113,8 @@ class Frontier:
         self.limit.begin(todo)
         self.in_memory -= 1
         host.reserve(now)
-        if host.lane is not None:
-            host.lane.start(now, host.pace.delay if host.given_up is None else 0.0)
+        if host.group is not None:
+            host.group.start(now, host.pace.delay if host.given_up is None else 0.0)
         self._place(host, now)
         return todo
 
@@ -160,8 +160,8 @@ class Frontier:
         """Leave a host alone until a time of the loop's clock."""
         host.ready_at = max(host.ready_at, until)
         host.touched = True
-        if host.lane is not None:
-            host.lane.ready_at = max(host.lane.ready_at, until)
+        if host.group is not None:
+            host.group.ready_at = max(host.group.ready_at, until)
 
     def give_up(self, host: HostQueue, reason: str) -> None:
         """Leave a host alone for the rest of this run: its requests are given out to end unsent."""
@@ -178,20 +178,20 @@ class Frontier:
 
     def join(self, host: HostQueue, key: str) -> None:
         """Limit a host together with all others of the same key."""
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane()
-        if host.lane is None:
-            host.enter(lane)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = PolitenessGroup()
+        if host.group is None:
+            host.enter(group)
 
     def _leave(self, host: HostQueue) -> None:
-        """Free a slot of the host's lane, for those that waited for it."""
-        if host.lane is not None:
-            for other in host.lane.end():
+        """Free a slot of the host's group, for those that waited for it."""
+        if host.group is not None:
+            for other in host.group.end():
                 self._place(other, self.now())
 
     def stop(self, reason: str) -> None:
-        """Give out nothing more; every waiting worker gets None."""
+        """Return out nothing more; every waiting worker gets None."""
         self.stopped = self.stopped or reason
         self.stopping.set()
         while self._waiters:
@@ -248,7 +248,7 @@ class Frontier:
                 self._spill(host, window)
             self._place(host, now)
 
-    def settle(self, todos: Iterable[Todo]) -> None:
+    def committed(self, todos: Iterable[Todo]) -> None:
         """Forget requests whose visits are committed."""
         now = self.now()
         for todo in todos:
@@ -272,7 +272,7 @@ class Frontier:
         host.complete = False
 
     def wanting(self, limit: int) -> list[HostQueue]:
-        """Give up to `limit` hosts that should be loaded, those without work first."""
+        """Return up to `limit` hosts that should be loaded, those without work first."""
         found: list[HostQueue] = []
         for line in (self._bare, self._low):
             while line and len(found) < limit:
@@ -328,7 +328,7 @@ class Frontier:
         if at is None:
             if not host.idle:
                 return
-            at = host.ready_at if host.lane is None else max(host.ready_at, host.lane.ready_at)
+            at = host.ready_at if host.group is None else max(host.ready_at, host.group.ready_at)
             if at <= now:
                 self._retire(host)
                 return
@@ -338,7 +338,7 @@ class Frontier:
         self._line_up(host, at, now)
 
     def _line_up(self, host: HostQueue, at: float, now: float) -> None:
-        """Give a host its one place in the line, at the time from which it can start."""
+        """Return a host its one place in the line, at the time from which it can start."""
         self._ticks += 1
         host.due, host.ticket = at, self._ticks
         if at <= now:

@@ -25,7 +25,7 @@ class NeverBack:
         self._latest, self._then = wall(), steady()
 
     def __call__(self) -> float:
-        """Give the time."""
+        """Return the time."""
         now = self._steady()
         self._latest = max(self._wall(), self._latest + now - self._then)
         self._then = now

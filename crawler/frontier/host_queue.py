@@ -29,11 +29,11 @@ class Room:
     """Hosts with requests, or at rest."""
 
 
-class Standing(Protocol):
+class RobotsState(Protocol):
     """What a host's robots.txt says; the frontier only asks whether it is known."""
 
 
-class Lane:
+class PolitenessGroup:
     """What hosts share that are limited together: by registrable domain, or by IP address.
 
     `waiting` are hosts with work that only the others' requests in flight keep from starting.
@@ -77,10 +77,10 @@ class HostQueue:
         "due",
         "failed",
         "given_up",
+        "group",
         "held",
         "host_id",
         "in_flight",
-        "lane",
         "loading",
         "name",
         "pace",
@@ -112,8 +112,8 @@ class HostQueue:
         self.due: float | None = None
         self.ticket = 0
         self.touched = False
-        self.robots: Standing | None = None
-        self.lane: Lane | None = None
+        self.robots: RobotsState | None = None
+        self.group: PolitenessGroup | None = None
         self.failed = self.answered = 0
         self.slowed_at = 0.0  # when trouble last slowed it down
         self.given_up: str | None = None
@@ -141,26 +141,26 @@ class HostQueue:
         if self.window is not None:
             self.window.note(now)
             self.ready_at = max(self.ready_at, self.window.next_at(now))
-        elif self.lane is None:
+        elif self.group is None:
             self.reserved = before, self.ready_at
 
     def give_back(self) -> None:
-        """Give the slot back that was just reserved: nothing was sent."""
+        """Return the slot back that was just reserved: nothing was sent."""
         if self.reserved[1] == self.ready_at:
             self.ready_at = self.reserved[0]
 
-    def enter(self, lane: Lane) -> None:
-        """Be limited together with the other hosts of a lane from now on."""
-        self.lane = lane
-        lane.in_flight += self.in_flight
-        lane.ready_at = max(lane.ready_at, self.ready_at)
+    def enter(self, group: PolitenessGroup) -> None:
+        """Be limited together with the other hosts of a group from now on."""
+        self.group = group
+        group.in_flight += self.in_flight
+        group.ready_at = max(group.ready_at, self.ready_at)
 
     def waits(self) -> bool:
-        """Tell whether others of its lane keep it from starting; it then waits for them."""
-        lane = self.lane
-        if lane is None or lane.in_flight < self.pace.per_host or self.given_up is not None:
+        """Return whether others of its group keep it from starting; it then waits for them."""
+        group = self.group
+        if group is None or group.in_flight < self.pace.per_host or self.given_up is not None:
             return False
-        lane.waiting[self.host_id] = self
+        group.waiting[self.host_id] = self
         return True
 
     def promote(self, now: float) -> None:
@@ -170,10 +170,10 @@ class HostQueue:
             heapq.heappush(self.ready, (todo.rank, todo.seq, todo))
 
     def next_time(self) -> float | None:
-        """Give the time from which a request can start, None when there is none in memory."""
+        """Return the time from which a request can start, None when there is none in memory."""
         if self.given_up is not None:
             return 0.0 if self.ready else None
-        rest = self.ready_at if self.lane is None else max(self.ready_at, self.lane.ready_at)
+        rest = self.ready_at if self.group is None else max(self.ready_at, self.group.ready_at)
         if self.ready:
             return rest
         return max(rest, self.delayed[0][0]) if self.delayed else None

@@ -37,7 +37,7 @@ class PageLimit:
         return not self._again or self._renewed + self._flying_again >= self._most
 
     def lets(self, todo: Todo) -> bool:
-        """Tell whether this request may begin."""
+        """Return whether this request may begin."""
         if self._most is None:
             return True
         if todo.again:

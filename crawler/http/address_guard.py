@@ -45,7 +45,7 @@ class Guard:
         self._named.add(urls.host_of(url))
 
     def is_named(self, host: str) -> bool:
-        """Tell whether the user has named this origin (scheme://name:port)."""
+        """Return whether the user has named this origin (scheme://name:port)."""
         return host in self._named
 
     def lead_through(self, *proxies: str) -> None:
@@ -57,11 +57,11 @@ class Guard:
         self.lead_through(*(url for name, url in getproxies().items() if name != "no"))
 
     def resolves(self, hostname: str, port: int) -> bool:
-        """Tell whether the name may resolve to any address for a connection to this port."""
+        """Return whether the name may resolve to any address for a connection to this port."""
         return self.trusts(hostname) or (hostname, port) in self._doors
 
     def trusts(self, hostname: str) -> bool:
-        """Tell whether the name may lead anywhere."""
+        """Return whether the name may lead anywhere."""
         return self.allow_private or hostname in self._trusted
 
     def check(self, url: str) -> None:
@@ -111,7 +111,7 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Give the addresses of `host`; AddressRefused when none of them is allowed."""
+        """Return the addresses of `host`; AddressRefused when none of them is allowed."""
         found = [
             ResolveResult(
                 hostname=host, host=text, port=port, family=kind, proto=protocol, flags=_NUMERIC

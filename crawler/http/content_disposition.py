@@ -26,7 +26,7 @@ _DEVICE = re.compile(
 
 
 def name_for(url: str, disposition: str | None = None, default: str = "download") -> str:
-    """Give a safe file name for what a URL was answered with.
+    """Return a safe file name for what a URL was answered with.
 
     From Content-Disposition where it names one, else from the last segment of the path, else
     `default`. Never a path, a device name, hidden, or empty.
@@ -38,7 +38,7 @@ def name_for(url: str, disposition: str | None = None, default: str = "download"
 
 
 def disposition_name(header: str) -> str | None:
-    """Give the file name of a Content-Disposition header as sent, None without one.
+    """Return the file name of a Content-Disposition header as sent, None if there is none.
 
     `filename*` (RFC 8187) wins over `filename`; its charsets are UTF-8 and ISO-8859-1.
     """

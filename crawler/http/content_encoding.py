@@ -105,7 +105,7 @@ class _Deflate:
 
 
 def _has_zlib_header(data: bytes) -> bool:
-    """Tell whether two bytes are a zlib header (RFC 1950 section 2.2)."""
+    """Return whether two bytes are a zlib header (RFC 1950 section 2.2)."""
     return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
 
 
@@ -249,7 +249,7 @@ class Decoder:
         self._size = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Give what `data` decodes to; nothing once the cap is passed."""
+        """Return what `data` decodes to; nothing once the cap is passed."""
         if self._size > self._cap:
             return b""
         out: list[bytes] = []

@@ -150,7 +150,7 @@ class Jar:
         return None
 
     def _would_overlay(self, name: str, domain: str, path: str) -> bool:
-        """Tell whether a cookie would stand before a Secure one of its name (5.7, step 16)."""
+        """Return whether a cookie would stand before a Secure one of its name (5.7, step 16)."""
         return any(
             cookie.secure and cookie.name == name and set_cookie.path_matches(path, cookie.path)
             for kept, cookies in self._domains.items()
@@ -269,12 +269,12 @@ def _is_over(cookie: Cookie, now: float) -> bool:
 
 
 def _domain_matches(host: str, domain: str) -> bool:
-    """Tell whether a host is a domain or below it; an address is only itself (5.1.3)."""
+    """Return whether a host is a domain or below it; an address is only itself (5.1.3)."""
     return host == domain or (host.endswith(f".{domain}") and not urls.is_address(host))
 
 
 def _is_public_suffix(domain: str) -> bool:
-    """Tell whether many owners share a domain, such as co.uk; a bare name is its own suffix."""
+    """Return whether many owners share a domain, such as co.uk; a bare name is its own suffix."""
     domain = domain.rstrip(".")
     if urls.is_address(domain):
         return False
@@ -325,7 +325,7 @@ def add_by_hand(headers: dict[str, str], cookies: Mapping[str, Any]) -> None:
     headers[known] = set_cookie.joined("; ".join(pairs), others)
 
 
-class Jars:
+class CookieJars:
     """The jars of a crawl by session name; "" is the one that requests without a session share."""
 
     def __init__(self) -> None:
@@ -334,7 +334,7 @@ class Jars:
         self.count: Callable[[str], None] = lambda reason: None
 
     def __getitem__(self, session: str | None) -> Jar:
-        """Give the jar of a session, an empty one where there was none."""
+        """Return the jar of a session, an empty one where there was none."""
         name = session or ""
         jar = self._jars.get(name)
         if jar is None:
@@ -354,5 +354,5 @@ class Jars:
             self[row.session].restore([row])
 
     def changes(self) -> list[CookieRow]:
-        """Give what differs from the last call, to be committed; next to nothing to ask."""
+        """Return what differs from the last call, to be committed; next to nothing to ask."""
         return [row for name, jar in self._jars.items() if jar.changed for row in jar.changes(name)]

@@ -37,7 +37,7 @@ class Key:
         return f"<Key {self.prefix}>"
 
     def opens(self, url: str) -> bool:
-        """Tell whether a canonical URL is below the prefix, at a boundary of its path."""
+        """Return whether a canonical URL is below the prefix, at a boundary of its path."""
         prefix = self.prefix
         if not url.startswith(prefix):
             return False
@@ -59,7 +59,7 @@ class Keys:
         return bool(self._keys)
 
     def of(self, url: str) -> Key | None:
-        """Give the key to a canonical URL, None where it needs none."""
+        """Return the key to a canonical URL, None where it needs none."""
         return next((key for key in self._keys if key.opens(url)), None)
 
 

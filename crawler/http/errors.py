@@ -34,8 +34,8 @@ _LASTING = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EA
 _LONGEST = 500  # characters of a client's message: a parser quotes what it could not read
 
 
-def named(error: BaseException) -> FetchError:
-    """Give the FetchError that says in which outcome an exception of the client ends."""
+def to_fetch_error(error: BaseException) -> FetchError:
+    """Return the FetchError that says in which outcome an exception of the client ends."""
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, FetchError):
@@ -50,7 +50,7 @@ def named(error: BaseException) -> FetchError:
 
 
 def _text(error: BaseException) -> str:
-    """Give the class and message, without the credentials of a proxy and without an essay."""
+    """Return the class and message, without the credentials of a proxy and without an essay."""
     text = without_passwords(str(error))
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
@@ -58,7 +58,7 @@ def _text(error: BaseException) -> str:
 
 
 def _is_final(error: BaseException) -> bool:
-    """Tell whether trying again cannot help: the resolver says that there is no such name."""
+    """Return whether trying again cannot help: the resolver says that there is no such name."""
     return (
         isinstance(error, aiohttp.ClientConnectorDNSError)
         and isinstance(error.os_error.__cause__ or error.os_error, OSError)

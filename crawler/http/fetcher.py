@@ -24,11 +24,11 @@ from crawler.config.secrets import may_leave, revealed
 from crawler.errors import FetchError, UsageError
 from crawler.http import read_body, tls
 from crawler.http.address_guard import Guard
-from crawler.http.cookies import Jars, add_by_hand
+from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Keys
 from crawler.http.deadline import Deadline
-from crawler.http.errors import named
-from crawler.http.proxies import Proxies, Way
+from crawler.http.errors import to_fetch_error
+from crawler.http.proxies import Proxies, ProxyRoute
 from crawler.http.replay_cache import Cache
 from crawler.http.sessions import Sessions, kept_home, send, shake_hands
 from crawler.web import body as bodies
@@ -38,7 +38,7 @@ from crawler.web.request import Request
 
 log = logging.getLogger("crawler")
 
-__all__ = ["Fetcher", "named"]
+__all__ = ["Fetcher", "to_fetch_error"]
 
 _NOTHING: dict[str, Any] = {}
 _CHECKED = 100_000  # host names whose address check is remembered
@@ -58,7 +58,7 @@ class Fetcher:
         guard: Guard,
         connections: int,
         config: Config | None = None,
-        jars: Jars | None = None,
+        jars: CookieJars | None = None,
         cache: Cache | None = None,
     ) -> None:
         """`config` gives the sections tls, proxy and auth; `jars` are kept by the caller."""
@@ -67,7 +67,7 @@ class Fetcher:
         self._tls = config.tls if config else Tls()
         self._proxy = config.proxy if config else Proxy()
         self._auth = config.auth if config else Auth()
-        self.jars = jars or Jars()
+        self.jars = jars or CookieJars()
         self._cache = cache
         self._checked: set[str] = set()
         self._unsent: set[str] = set()
@@ -112,7 +112,7 @@ class Fetcher:
         body: Any = None,
         unhurried: bool = False,
     ) -> Response:
-        """Give the response to one try; FetchError names the outcome otherwise.
+        """Return the response to one try; FetchError names the outcome otherwise.
 
         `keep` cuts the body off at that many bytes instead of failing at `fetch.max_body`. `body`
         is sent in place of the request's own; `unhurried` lifts the total time-out.
@@ -121,7 +121,7 @@ class Fetcher:
             stored = await self._cache.find(request)
             if stored is not None:
                 return stored
-        way: Way | None = None
+        way: ProxyRoute | None = None
         session, options = self._session, _NOTHING
         url = request.url
         try:
@@ -159,7 +159,7 @@ class Fetcher:
         total time-out, so that a body may take its time as long as bytes come. FetchError names
         what goes wrong, also while the body is read inside the `with`.
         """
-        way: Way | None = None
+        way: ProxyRoute | None = None
         try:
             session, options, way = self._prepared(request, body, unhurried)
             options.setdefault("timeout", self._sessions.timeout({}))
@@ -179,7 +179,7 @@ class Fetcher:
 
         HandshakeRedirected for a redirect, which is for the caller to judge.
         """
-        way: Way | None = None
+        way: ProxyRoute | None = None
         try:
             _, options, way = self._prepared(request, None, False)
             socks = way.url if way and way.is_socks else ""
@@ -198,8 +198,8 @@ class Fetcher:
 
     def _prepared(
         self, request: Request, body: Any, unhurried: bool
-    ) -> tuple[aiohttp.ClientSession, dict[str, Any], Way | None]:
-        """Give the session, what aiohttp is told, and the way out of one request."""
+    ) -> tuple[aiohttp.ClientSession, dict[str, Any], ProxyRoute | None]:
+        """Return the session, what aiohttp is told, and the way out of one request."""
         if urls.host_of(request.url) not in self._checked:
             self._check_address(request.url)
         way = self._way(request)
@@ -223,8 +223,8 @@ class Fetcher:
 
     # ------------------------------------------------------------ what is sent
 
-    def _options(self, request: Request, way: Way | None, body: Any) -> dict[str, Any]:
-        """Give what aiohttp is told beyond method and URL."""
+    def _options(self, request: Request, way: ProxyRoute | None, body: Any) -> dict[str, Any]:
+        """Return what aiohttp is told beyond method and URL."""
         headers = {name: revealed(value) for name, value in (request.headers or {}).items()}
         if self._own:
             self._add_own(request.url, headers)
@@ -272,7 +272,7 @@ class Fetcher:
 
     # ------------------------------------------------------------ proxies
 
-    def _way(self, request: Request) -> Way | None:
+    def _way(self, request: Request) -> ProxyRoute | None:
         if not self._proxies and request.proxy is None:
             return None
         if request.proxy is not None:
@@ -280,9 +280,9 @@ class Fetcher:
         hostname = urls.hostname_of(request.url)
         return self._proxies.pick(hostname, request.proxy, time.monotonic())
 
-    def _failure(self, error: Exception, way: Way | None) -> FetchError:
+    def _failure(self, error: Exception, way: ProxyRoute | None) -> FetchError:
         """Name an exception; behind a proxy, trouble in connecting is the proxy's."""
-        failure = named(error)
+        failure = to_fetch_error(error)
         if way is None:
             return failure
         if isinstance(error, (*self._sessions.socks_errors, aiohttp.ConnectionTimeoutError)) or (
@@ -293,7 +293,7 @@ class Fetcher:
             self._proxies.failed(way, time.monotonic())
         return failure
 
-    def _through(self, way: Way, response: Response) -> Response:
+    def _through(self, way: ProxyRoute, response: Response) -> Response:
         """Take an answer that came through a proxy; what the proxy says itself is no page."""
         tunnelled = way.is_socks or response.url.startswith("https://")
         if response.status in _OF_PROXY and not tunnelled:
@@ -304,16 +304,16 @@ class Fetcher:
 
 
 def _is_elsewhere(request: Request) -> bool:
-    """Tell whether redirects have led a request to another origin than they began at."""
-    began = request.origin
+    """Return whether redirects have led a request to another origin than they began at."""
+    began = request.first_url
     return began is not None and urls.host_of(began) != urls.host_of(request.url)
 
 
 def _says_only_url(request: Request) -> bool:
-    """Tell whether a request is a GET that needs nothing but the session's own settings."""
+    """Return whether a request is a GET that needs nothing but the session's own settings."""
     return (
         request.method == "GET"
-        and request.origin is None
+        and request.first_url is None
         and request.headers is None
         and request.cookies is None
         and request.session is None
@@ -326,7 +326,7 @@ def _says_only_url(request: Request) -> bool:
 
 
 def _times(request: Request, unhurried: bool) -> dict[str, float | None]:
-    """Give the time-outs that a request has of its own."""
+    """Return the time-outs that a request has of its own."""
     own, times = request.timeout, dict[str, float | None]()
     if own is not None:
         times.update(own if isinstance(own, Mapping) else {"total": own})
@@ -336,7 +336,7 @@ def _times(request: Request, unhurried: bool) -> dict[str, float | None]:
 
 
 def _body(request: Request, headers: dict[str, str]) -> Any:
-    """Give what aiohttp sends, and name its type in `headers` where they do not."""
+    """Return what aiohttp sends, and name its type in `headers` where they do not."""
     typed = any(name.lower() == "content-type" for name in headers)
     if request.files is not None:
         return _multipart(request)

@@ -24,7 +24,7 @@ class WebLink:
 
 
 def parse_links(values: str | Iterable[str], base: str) -> list[WebLink]:
-    """Give the http(s) links of one or several Link header values, in order.
+    """Return the http(s) links of one or several Link header values, in order.
 
     Targets are resolved against `base`. A link with an `anchor` speaks of another resource and is
     left out (RFC 8288 3.2 lets one ignore it), as is a target that is no http(s) URL. What cannot
@@ -41,7 +41,7 @@ def parse_links(values: str | Iterable[str], base: str) -> list[WebLink]:
 
 
 def link_to(rel: str, values: str | Iterable[str], base: str) -> str | None:
-    """Give the target of the first link of a relation type, like `next`."""
+    """Return the target of the first link of a relation type, like `next`."""
     links = parse_links(values, base)
     return next((link.target for link in links if rel.lower() in link.rels), None)
 
@@ -74,7 +74,7 @@ def _params(text: str, at: int) -> tuple[int, dict[str, str]]:
 
 
 def _value(text: str, at: int) -> tuple[int, str]:
-    """Give what stands behind the `=`, and where it ends; a name without one has the value ""."""
+    """Return what stands behind the `=`, and where it ends; a name without one has the value ""."""
     if at >= len(text) or text[at] != "=":
         return at, ""
     at = _skip(text, at + 1, _SPACE)

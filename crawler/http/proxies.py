@@ -14,7 +14,7 @@ SCHEMES = ("http://", "https://", "socks5://", "socks5h://", "socks4://")
 _DOUBLINGS = 5
 
 
-class Way:
+class ProxyRoute:
     """One proxy and its health."""
 
     __slots__ = ("failures", "rests_until", "url")
@@ -29,7 +29,7 @@ class Way:
         self.rests_until = 0.0
 
     def __repr__(self) -> str:
-        return f"<Way {without_userinfo(self.url)}>"
+        return f"<ProxyRoute {without_userinfo(self.url)}>"
 
     @property
     def is_socks(self) -> bool:
@@ -44,7 +44,7 @@ class Proxies:
     """
 
     def __init__(self, in_turn: list[str], hosts: dict[str, str], *, rest: float) -> None:
-        self._known: dict[str, Way] = {}
+        self._known: dict[str, ProxyRoute] = {}
         self._in_turn = [self._way(text) for text in in_turn]
         self._hosts = {name: self._chosen(text) for name, text in hosts.items()}
         self._rest = rest
@@ -53,17 +53,17 @@ class Proxies:
     def __bool__(self) -> bool:
         return bool(self._in_turn or self._hosts)
 
-    def _way(self, text: str) -> Way:
+    def _way(self, text: str) -> ProxyRoute:
         way = self._known.get(text)
         if way is None:
-            way = self._known[text] = Way(text)
+            way = self._known[text] = ProxyRoute(text)
         return way
 
-    def _chosen(self, text: str) -> Way | None:
+    def _chosen(self, text: str) -> ProxyRoute | None:
         return None if text == DIRECT else self._way(text)
 
-    def pick(self, hostname: str, own: str | None, now: float) -> Way | None:
-        """Give the proxy for a request to `hostname`, None for none."""
+    def pick(self, hostname: str, own: str | None, now: float) -> ProxyRoute | None:
+        """Return the proxy for a request to `hostname`, None for none."""
         if own is not None:
             return self._chosen(own)
         if hostname in self._hosts:
@@ -77,11 +77,11 @@ class Proxies:
             ways, key=lambda way: way.rests_until
         )
 
-    def failed(self, way: Way, now: float) -> None:
+    def failed(self, way: ProxyRoute, now: float) -> None:
         """Leave a proxy alone for a while, longer each time in a row."""
         way.rests_until = now + self._rest * 2.0 ** min(way.failures, _DOUBLINGS)
         way.failures += 1
 
-    def worked(self, way: Way) -> None:
+    def worked(self, way: ProxyRoute) -> None:
         """Forget a proxy's failures."""
         way.failures, way.rests_until = 0, 0.0

@@ -11,7 +11,7 @@ from crawler.http.content_encoding import Decoder, codings_of
 
 
 async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[bytes, int]:
-    """Give the decoded body and its size on the wire; the connection goes back to its pool.
+    """Return the decoded body and its size on the wire; the connection goes back to its pool.
 
     BodyTooLarge past `cap` bytes of either, unless `cut` says to leave the rest unread. BadCoding
     where the body does not decode. ClientPayloadError where it may not be whole.
@@ -50,7 +50,7 @@ def _decoder(answer: ClientResponse, cap: int, cut: bool) -> Decoder | None:
 async def _read_on(
     answer: ClientResponse, cap: int, decoder: Decoder | None, cut: bool
 ) -> tuple[bytes, int]:
-    """Give the body, decoded as it comes, and its size on the wire."""
+    """Return the body, decoded as it comes, and its size on the wire."""
     ending = Ending(answer)
     pieces: list[bytes] = []
     wire = kept = 0
@@ -88,7 +88,7 @@ class Ending:
 
 
 def _channel(answer: ClientResponse) -> ssl.SSLObject | None:
-    """Give the TLS channel of an answer that only the end of its connection ends."""
+    """Return the TLS channel of an answer that only the end of its connection ends."""
     connection = answer.connection
     if connection is None or connection.transport is None:
         return None
@@ -99,7 +99,7 @@ def _channel(answer: ClientResponse) -> ssl.SSLObject | None:
 
 
 def _was_closed(channel: ssl.SSLObject) -> bool:
-    """Tell whether the other side said that this is all (RFC 9112 section 9.8)."""
+    """Return whether the other side said that this is all (RFC 9112 section 9.8)."""
     try:
         channel.read(1)
     except ssl.SSLZeroReturnError:

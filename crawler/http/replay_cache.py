@@ -61,7 +61,7 @@ class Cache:
             await self._db.close()
 
     async def find(self, request: Request) -> Response | None:
-        """Give the stored answer; None where the site is to be asked, FetchError where not."""
+        """Return the stored answer; None where the site is to be asked, FetchError where not."""
         found = await self._page(request)
         if found is None and request.plain and urls.split(request.url)[1] == "/robots.txt":
             found = await self._robots(request.url)
@@ -93,7 +93,7 @@ class Cache:
 
 @asynccontextmanager
 async def cached_answers(settings: Settings, own: str) -> AsyncIterator[Cache | None]:
-    """Give the cache that the settings ask for, None where it is off; `own` is the crawl's store.
+    """Return the cache that the settings ask for, None where it is off; `own` is the crawl's store.
 
     ConfigError where there is nothing to answer from.
     """

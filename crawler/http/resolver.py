@@ -23,7 +23,7 @@ Found = tuple[socket.AddressFamily, int, str]
 async def addresses(
     name: str, family: socket.AddressFamily = socket.AF_UNSPEC, *, patience: float = _PATIENCE
 ) -> list[Found]:
-    """Give the addresses of a name; OSError where it has none or nobody answers in `patience` s.
+    """Return the addresses of a name; OSError where it has none or nobody answers in `patience` s.
 
     Each look-up has a thread of its own, which ends with the process: a resolver that hangs would
     otherwise hold up the threads that all others share, and the end of the program.
@@ -65,7 +65,7 @@ def _text(address: tuple[Any, ...]) -> str:
 
 
 async def address_of(host: str) -> str:
-    """Give one IP address of a host, always the same of several; its name where it has none."""
+    """Return one IP address of a host, always the same of several; its name where it has none."""
     name = urls.hostname_of(host + "/")
     if urls.is_address(name):
         return name

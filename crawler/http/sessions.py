@@ -32,7 +32,7 @@ from crawler.config.secrets import may_leave
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import Guard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
-from crawler.http.cookies import Jars
+from crawler.http.cookies import CookieJars
 from crawler.http.set_cookie import joined
 from crawler.http.tls import context_of
 from crawler.web import redirects
@@ -66,7 +66,7 @@ class Sessions:
         connections: int,
         tls: Tls,
         proxy: Proxy,
-        jars: Jars,
+        jars: CookieJars,
     ) -> None:
         self._settings, self._tls, self._proxy, self._jars = settings, tls, proxy, jars
         self._agent, self._guard = agent, guard
@@ -86,7 +86,7 @@ class Sessions:
     def get(
         self, name: str | None = None, socks: str = "", *, sockets: bool = False
     ) -> ClientSession:
-        """Give the session of a jar, through a SOCKS proxy where one is named.
+        """Return the session of a jar, through a SOCKS proxy where one is named.
 
         `sockets` have connections of their own: they stay open, and would use up the pool.
         """
@@ -119,12 +119,12 @@ class Sessions:
         )
 
     def _of_sockets(self) -> list[Callable[..., Any]]:
-        """Give the middlewares of a session for sockets; `ws_connect` takes none of its own."""
+        """Return the middlewares of a session for sockets; `ws_connect` takes none of its own."""
         known = kept_home(self.middlewares) if self.middlewares else []
         return [_stop_at_redirect, *known]
 
     def timeout(self, own: Mapping[str, float | None]) -> ClientTimeout:
-        """Give the time-outs of the settings, each replaced by a request's own."""
+        """Return the time-outs of the settings, each replaced by a request's own."""
         settings = self._settings
         return ClientTimeout(
             total=own.get("total", settings.total_timeout),
@@ -160,7 +160,7 @@ class Sessions:
         )
 
     def _socks(self, url: str, options: dict[str, Any]) -> aiohttp.BaseConnector:
-        """Give a connector through a SOCKS proxy, which also resolves the names."""
+        """Return a connector through a SOCKS proxy, which also resolves the names."""
         try:
             from aiohttp_socks import (
                 ProxyConnectionError,
@@ -265,7 +265,7 @@ async def _take_off_headers(request: ClientRequest, handler: ClientHandlerType) 
 
 
 def _affordable(connections: int) -> int:
-    """Give how many connections the process may have open; requests wait for the others.
+    """Return how many connections the process may have open; requests wait for the others.
 
     Without this a low `ulimit -n` would fail whatever opens a file next, the store included.
     """
@@ -280,7 +280,7 @@ def _affordable(connections: int) -> int:
 
 
 def _loaded(name: str) -> Callable[..., Any]:
-    """Give the middleware that `module:function` names."""
+    """Return the middleware that `module:function` names."""
     module, colon, function = name.partition(":")
     try:
         found = getattr(import_module(module), function) if colon else None

@@ -118,7 +118,7 @@ def _with_attributes(name: str, value: str, text: str, now: float) -> SetCookie:
 
 
 def size_of(text: str, most: int | None = None) -> int | None:
-    """Return the bytes of a text as UTF-8; None where it is none, or over `most`."""
+    """Return the bytes of a text as UTF-8; None if it is none, or over `most`."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -127,7 +127,7 @@ def size_of(text: str, most: int | None = None) -> int | None:
 
 
 def date(text: str) -> float | None:
-    """Return the time that a cookie's date stands for, None where it is none (5.1.1)."""
+    """Return the time that a cookie's date stands for, None if it is none (5.1.1)."""
     clock = day = month = year = None
     for token in _DELIMITERS.split(text):
         if clock is None and (found := _TIME.fullmatch(token)):
@@ -155,14 +155,14 @@ def default_path(target: str) -> str:
 
 
 def path_matches(target: str, path: str) -> bool:
-    """Tell whether the path of a URL is the cookie's or below it (5.1.4)."""
+    """Return whether the path of a URL is the cookie's or below it (5.1.4)."""
     if not target.startswith(path):
         return False
     return len(target) == len(path) or path.endswith("/") or target[len(path)] == "/"
 
 
 def keeps_prefix(cookie: SetCookie, path: str, *, host_only: bool) -> bool:
-    """Tell whether a cookie is what its name promises (5.7); upper or lower case is the same.
+    """Return whether a cookie is what its name promises (5.7); upper or lower case is the same.
 
     A cookie without a name may not look like one with such a name once it is sent.
     """

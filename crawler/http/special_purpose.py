@@ -116,7 +116,7 @@ def block_of(address: Address) -> Block | None:
 
 
 def is_public(text: str) -> bool:
-    """Tell whether an IP address is on the public internet; ValueError if `text` is none.
+    """Return whether an IP address is on the public internet; ValueError if `text` is none.
 
     An interface ("%eth0", RFC 4007) may stand behind it. An IPv4 address that is embedded decides.
     """
@@ -134,12 +134,12 @@ _LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa")
 
 
 def is_loopback_name(hostname: str) -> bool:
-    """Tell whether a host name is localhost or below it, whatever resolves it (RFC 6761 6.3)."""
+    """Return whether a host name is localhost or below it, whatever resolves it (RFC 6761 6.3)."""
     return f".{hostname.rstrip('.').lower()}".endswith(".localhost")
 
 
 def is_local_name(hostname: str) -> bool:
-    """Tell whether a host name is none of the public DNS: never delegated, or without a dot.
+    """Return whether a host name is none of the public DNS: never delegated, or without a dot.
 
     RFC 6761 (localhost), RFC 6762 (local), RFC 8375 (home.arpa), ICANN 2024-07-29 (internal).
     """

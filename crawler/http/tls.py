@@ -16,7 +16,7 @@ _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 def context_of(settings: Tls, *, verify: bool) -> ssl.SSLContext | bool:
-    """Give the connector's `ssl`: True is aiohttp's own verified context, shared and ready."""
+    """Return the connector's `ssl`: True is aiohttp's own verified context, shared and ready."""
     if settings == Tls(pins=settings.pins, unverified=settings.unverified):
         return verify
     try:
@@ -51,7 +51,7 @@ def _pass_phrase(settings: Tls) -> str:
 
 
 def exceptions_of(settings: Tls) -> dict[str, aiohttp.Fingerprint | bool]:
-    """Give the hosts that are known by a fingerprint, or not verified, by name."""
+    """Return the hosts that are known by a fingerprint, or not verified, by name."""
     found: dict[str, aiohttp.Fingerprint | bool] = dict.fromkeys(settings.unverified, False)
     for host, pin in settings.pins.items():
         try:

@@ -220,12 +220,12 @@ def _history(reader: Reader, a: int, b: int) -> Iterator[Difference]:
 
 
 def as_rows(differences: Iterator[Difference]) -> Rows:
-    """Give the differences as rows, to be written like any other."""
+    """Return the differences as rows, to be written like any other."""
     return Rows(COLUMNS, (tuple(difference) for difference in differences))
 
 
 def as_html(differences: Iterator[Difference], title: str) -> str:
-    """Give one self-contained page with all differences."""
+    """Return one self-contained page with all differences."""
     cells = "".join(
         "<tr class='{}'>{}</tr>\n".format(
             html.escape(difference.kind),

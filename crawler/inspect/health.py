@@ -50,7 +50,7 @@ _SHORT = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class HealthGate:
     """One expectation, taken apart."""
 
     text: str
@@ -59,7 +59,7 @@ class Gate:
     bound: float
 
 
-def gate(text: str) -> Gate:
+def gate(text: str) -> HealthGate:
     """Take an expectation apart; SpiderError says how to write one."""
     match = _GATE.fullmatch(text)
     if match is None:
@@ -76,11 +76,13 @@ def gate(text: str) -> Gate:
         raise SpiderError(f"expect {text!r}: unknown figure {head!r}{hint}")
     if (head in _FIGURES) == bool(rest) or (head == "filled") != bool(_FILLED.fullmatch(figure)):
         raise SpiderError(f"expect {text!r}: {_WRITTEN[head]}")
-    return Gate(text, figure.replace(" ", ""), compare, float(number) / (100 if percent else 1))
+    return HealthGate(
+        text, figure.replace(" ", ""), compare, float(number) / (100 if percent else 1)
+    )
 
 
 def broken(reader: Reader, expect: Iterable[str]) -> list[str]:
-    """Give each expectation that the store does not fulfil, with what there is instead."""
+    """Return each expectation that the store does not fulfil, with what there is instead."""
     found = []
     for text in expect:
         asked = gate(text)

@@ -49,7 +49,7 @@ _TOLERANCE = 0.002  # seconds: starts are stored in whole milliseconds
 
 
 def manners(reader: Reader) -> list[Manners]:
-    """Give how each host was treated, the busiest first.
+    """Return how each host was treated, the busiest first.
 
     The promise is that of the last run's settings, and the Crawl-delay is not among them: it is
     only ever longer. Starts of different runs are compared too.
@@ -90,7 +90,7 @@ def _of(host: str, tries: list[tuple[float, float]], delay: float, per_host: int
 
 
 def most_at_once(tries: Iterable[tuple[float, float]]) -> int:
-    """Give how many of the tries (start, seconds), in the order of their starts, overlap at most.
+    """Return how many of the tries (start, seconds), in the order of their starts, overlap at most.
 
     One that ends within the tolerance of another's start is over by then.
     """

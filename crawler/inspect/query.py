@@ -59,7 +59,7 @@ class Reader:
         return Rows(columns, self._rows(cursor))
 
     def explain(self, sql: str) -> Rows:
-        """Give the plan by which SQLite would answer a query."""
+        """Return the plan by which SQLite would answer a query."""
         plan = self.query(f"EXPLAIN QUERY PLAN {sql}").rows
         depth: dict[int, int] = {0: -1}
         lines = []
@@ -69,7 +69,7 @@ class Reader:
         return Rows(("plan",), iter(lines))
 
     def names(self) -> dict[str, list[str]]:
-        """Give the columns of every table and view, for completion."""
+        """Return the columns of every table and view, for completion."""
         return names(self._db)
 
     def _rows(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
@@ -126,7 +126,7 @@ def _allowed(action: int, first: str | None, second: str | None, *place: str | N
 
 
 def names(db: sqlite3.Connection) -> dict[str, list[str]]:
-    """Give the columns of every table and view that users query."""
+    """Return the columns of every table and view that users query."""
     found: dict[str, list[str]] = {}
     sql = (
         "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
@@ -229,7 +229,7 @@ def _syntax(sql: str, token: str, db: sqlite3.Connection) -> str:
 
 
 def _place(sql: str, token: str, db: sqlite3.Connection) -> int:
-    """Give where the syntax error is: the first token with which SQLite says the same."""
+    """Return where the syntax error is: the first token with which SQLite says the same."""
     for found in re.finditer(re.escape(token), sql):
         try:
             db.execute(f"EXPLAIN {sql[: found.end()]}")
@@ -240,7 +240,7 @@ def _place(sql: str, token: str, db: sqlite3.Connection) -> int:
 
 
 def _word(sql: str, word: str) -> int:
-    """Give where a word stands outside of quoted text, -1 where it does not."""
+    """Return where a word stands outside of quoted text, -1 where it does not."""
     bare = re.sub(r"'[^']*'", lambda quoted: " " * len(quoted[0]), sql)
     found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", bare, re.IGNORECASE)
     return found.start() if found else -1

@@ -34,7 +34,7 @@ _SIZES = (
 
 
 def page(reader: Reader, run: int | None = None) -> str:
-    """Give the report of a run, the last one unless told otherwise; UsageError without it."""
+    """Return the report of a run, the last one unless told otherwise; UsageError without it."""
     runs = list(
         reader.query(
             "SELECT run_id, spider, started_at, ended_at, state, reason, pages, errors, seconds"
@@ -109,7 +109,7 @@ def _plots(reader: Reader, run: int) -> str:
 
 
 def _over_time(reader: Reader, run: int) -> list[tuple[float, float]]:
-    """Give (seconds since the start, pages so far) at sixty moments."""
+    """Return (seconds since the start, pages so far) at sixty moments."""
     rows = list(
         reader.query(
             "WITH t AS (SELECT (julianday(fetched_at) - julianday(min(fetched_at) OVER ())) * 86400"

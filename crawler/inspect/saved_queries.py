@@ -13,7 +13,7 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 def sql_of(text: str, folder: Path = FOLDER) -> str:
-    """Give the SQL that `text` is, or that is saved under that name; QueryError for neither."""
+    """Return the SQL that `text` is, or that is saved under that name; QueryError for neither."""
     if not _NAME.fullmatch(text):
         return text
     file = folder / f"{text.removesuffix('.sql')}.sql"
@@ -28,7 +28,7 @@ def sql_of(text: str, folder: Path = FOLDER) -> str:
 
 
 def saved(folder: Path = FOLDER) -> dict[str, str]:
-    """Give every saved query's name, and the first line of its comment."""
+    """Return every saved query's name, and the first line of its comment."""
     found = {}
     for file in sorted(folder.glob("*.sql")):
         first = file.read_text(encoding="utf-8").lstrip().partition("\n")[0]

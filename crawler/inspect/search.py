@@ -45,7 +45,7 @@ _OF_MANY = (
 def search(
     reader: Reader, words: str, *, site: str | None = None, limit: int = 10, most: int = MOST
 ) -> Rows:
-    """Give url, title and snippet of the best pages for some words.
+    """Return url, title and snippet of the best pages for some words.
 
     The words are FTS5 syntax where they parse as such ("a phrase", OR, NOT, word*), else words.
     The best are those of the highest BM25, with a word in the title worth five in the text. Of
@@ -73,7 +73,7 @@ def search(
 
 
 def _best(reader: Reader, sql: str, values: dict[str, Any], limit: int) -> list[int]:
-    """Give the ids of the best pages, the best first."""
+    """Return the ids of the best pages, the best first."""
 
     def ranked(words: str) -> tuple[list[int], bool]:
         rows = list(reader.query(sql, {**values, "words": words}).rows)
@@ -89,7 +89,7 @@ def _best(reader: Reader, sql: str, values: dict[str, Any], limit: int) -> list[
 
 
 def _of_site(reader: Reader, site: str) -> tuple[str, dict[str, Any]]:
-    """Give the condition, with its values, of a page of a host or of one below it."""
+    """Return the condition, with its values, of a page of a host or of one below it."""
     name, _, path = re.sub(r"^https?://", "", site).strip("/").partition("/")
     safe, below = _unglobbed(name.lower()), f"/{path}/" if path else "/"
     ports = ("", ":*") if ":" not in name else ("",)
@@ -150,6 +150,6 @@ def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> tuple[Any
 
 
 def header(headers: str | None, name: str) -> str | None:
-    """Give a header of a stored page, whatever its case."""
+    """Return a header of a stored page, whatever its case."""
     fields: dict[str, str] = json.loads(headers) if headers else {}
     return next((value for key, value in fields.items() if key.lower() == name), None)

@@ -57,7 +57,7 @@ class Overview:
 
 
 def overview(path: Path) -> Overview:
-    """Give the overview of a store; StoreRefused for a file that is none."""
+    """Return the overview of a store; StoreRefused for a file that is none."""
     with Reader(path) as reader:
         try:
             return _overview(reader)
@@ -66,7 +66,7 @@ def overview(path: Path) -> Overview:
 
 
 def knows(path: Path, host: str, url_hash: int) -> bool:
-    """Tell whether a crawl has ever taken this request; an unseeded store knows every one."""
+    """Return whether a crawl has ever taken this request; an unseeded store knows every one."""
     with Reader(path) as reader:
         try:
             seeded = list(reader.query("SELECT 1 FROM crawl WHERE key = 'seeded'").rows)
@@ -110,7 +110,7 @@ def _overview(reader: Reader) -> Overview:
 
 
 def _runs(reader: Reader) -> list[Run]:
-    """Give the last runs, the latest first; one that was killed says so."""
+    """Return the last runs, the latest first; one that was killed says so."""
     sql = f"SELECT {_RUN_COLUMNS} FROM runs ORDER BY run_id DESC LIMIT ?"
     runs = []
     for row in reader.query(sql, (_RUNS,)).rows:
@@ -132,7 +132,7 @@ def _state(runs: list[Run], seeded: bool, queued: int) -> str:
 
 
 def lives(pid: int) -> bool:
-    """Tell whether there is a process of that number."""
+    """Return whether there is a process of that number."""
     if os.name == "nt":  # there `kill` with 0 would end the process
         return True
     try:

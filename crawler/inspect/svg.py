@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 560, 180
 
 
 def bars(rows: Sequence[tuple[str, float]], unit: str = "") -> str:
-    """Give a horizontal bar for each (label, number), the number behind it."""
+    """Return a horizontal bar for each (label, number), the number behind it."""
     if not rows:
         return "<p class=none>nothing</p>"
     most = max(number for _, number in rows) or 1
@@ -27,7 +27,7 @@ def bars(rows: Sequence[tuple[str, float]], unit: str = "") -> str:
 
 
 def area(points: Sequence[tuple[float, float]], label: str) -> str:
-    """Give an area of y over x (seconds since the start), with the last values at the axes."""
+    """Return an area of y over x (seconds since the start), with the last values at the axes."""
     if len(points) < 2:
         return "<p class=none>too short for a plot</p>"
     right = points[-1][0] or 1.0

@@ -17,7 +17,7 @@ from crawler import parse, urls
 from crawler.config.load import Config
 from crawler.errors import ConfigError
 from crawler.inspect.query import Reader
-from crawler.links.follow import Following, Wishes, steps_of
+from crawler.links.follow import Following, PageDirectives, steps_of
 from crawler.links.rules import Linker, Rule
 from crawler.links.traps import Traps, pattern_of
 from crawler.robots import Robots
@@ -60,7 +60,7 @@ def why(
     *,
     known: Sequence[str] = (),
 ) -> list[Line]:
-    """Give everything there is to say about a canonical URL, in the order of its life.
+    """Return everything there is to say about a canonical URL, in the order of its life.
 
     `rules` and `domains` are those of the spider, whose code the store does not hold. So are the
     `known` steps of `links.canonicalize`: of others that are code, only the name is told.
@@ -78,7 +78,7 @@ def why(
 
 
 def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> Laws:
-    """Give the laws under which the last run of a store went."""
+    """Return the laws under which the last run of a store went."""
     rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
     stored = json.loads(rows[0][0]) if rows and rows[0][0] else {}
     wanted = {
@@ -112,7 +112,7 @@ _NO: frozenset[str] = frozenset()
 
 
 def _endless(reader: Reader) -> frozenset[str]:
-    """Give the closed patterns; none in a store that was made before they were kept."""
+    """Return the closed patterns; none in a store that was made before they were kept."""
     if not list(reader.query("SELECT 1 FROM sqlite_master WHERE name = 'endless'").rows):
         return _NO
     return frozenset(pattern for (pattern,) in reader.query("SELECT pattern FROM endless").rows)
@@ -322,7 +322,7 @@ def _robots(reader: Reader, url: str, laws: Laws) -> Iterator[Line]:
 
 
 def _own(host: str, config: Config) -> bytes | None:
-    """Give what stands in for the robots.txt of a host; nothing where its file is gone."""
+    """Return what stands in for the robots.txt of a host; nothing where its file is gone."""
     from crawler.engine.robots_gate import overrides_of  # with aiohttp, 0.1 s
 
     try:
@@ -345,7 +345,7 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
     steps = steps_of(config.links.canonicalize)
     linker = Linker(scope, rules, traps=Traps(config.traps), steps=steps)
     following = Following(linker, rules, config.links, agent=config.politeness.user_agent)
-    wishes = following.wishes(page) or Wishes()
+    wishes = following.directives(page) or PageDirectives()
     if wishes.nofollow:
         yield Line("page", "asks that its links are not followed")
     if wishes.noindex:
@@ -376,5 +376,5 @@ def _rows(reader: Reader, sql: str, *values: Any) -> list[dict[str, Any]]:
 
 
 def _first(text: str) -> str:
-    """Give the last line of a traceback, or the only line of a message."""
+    """Return the last line of a traceback, or the only line of a message."""
     return text.strip().rpartition("\n")[2]

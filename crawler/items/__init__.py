@@ -116,7 +116,7 @@ def table_of(cls: type) -> Table:
 
 
 def is_taken(name: str) -> bool:
-    """Tell whether a table of the crawl, or of SQLite, has this name."""
+    """Return whether a table of the crawl, or of SQLite, has this name."""
     return name.lower() in TAKEN or name.lower().startswith("sqlite_")
 
 
@@ -127,7 +127,7 @@ def _inherited(cls: type) -> tuple[tuple[str, ...], bool]:
 
 
 def record_of(thing: Any) -> Record:
-    """Give the record of a yielded object.
+    """Return the record of a yielded object.
 
     InvalidItem when a value does not fit its field, SpiderError when the object is no item at all.
     """

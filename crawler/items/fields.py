@@ -18,14 +18,14 @@ Field = tuple[str, Any, Kind | None]
 
 
 def is_complete(cls: type) -> bool:
-    """Tell whether a class declares its own fields, so that nothing need be made of it."""
+    """Return whether a class declares its own fields, so that nothing need be made of it."""
     if is_named_tuple(cls) or hasattr(cls, "model_fields") or hasattr(cls, "__struct_fields__"):
         return True
     return "__dataclass_fields__" in vars(cls) or "__attrs_attrs__" in vars(cls)
 
 
 def is_named_tuple(cls: type) -> bool:
-    """Tell whether a class is a tuple with names."""
+    """Return whether a class is a tuple with names."""
     return issubclass(cls, tuple) and hasattr(cls, "_fields")
 
 

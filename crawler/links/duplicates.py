@@ -16,7 +16,7 @@ from crawler.web.page import Outcome, ScrapedPage, Visit
 _THREAD = 64 * 1024  # bytes of a body from which its text is taken on a thread
 
 
-class Novelty:
+class Duplicates:
     """Marks visits whose page says nothing new; see `[traps]`."""
 
     def __init__(self, limits: Limits, traps: Traps) -> None:
@@ -33,7 +33,7 @@ class Novelty:
         return self.contents is None and not self._suspected
 
     async def judge(self, visit: Visit, page: ScrapedPage) -> bool:
-        """Tell whether the page is to be parsed; call it right after `plain`."""
+        """Return whether the page is to be parsed; call it right after `plain`."""
         suspected, text = self._suspected, None
         title = endless.title_of(page.url, page.html) if suspected else None
         asked = suspected and self.traps.asks(page.url, title)

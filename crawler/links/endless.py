@@ -48,7 +48,7 @@ class Pattern:
         self.alone: set[int] = set()
 
     def due(self) -> bool:
-        """Tell whether this page is to be looked at, and count it among those that were not."""
+        """Return whether this page is to be looked at, and count it among those that were not."""
         if not self.skip:
             return True
         self.skip -= 1
@@ -88,7 +88,7 @@ class Pattern:
             self.alone.discard(oldest)
 
     def forget(self) -> None:
-        """Give up what was said: as many pages are looked at again."""
+        """Return up what was said: as many pages are looked at again."""
         self.said, self.alone = {}, set()
         self.known = self.new = self.repeats = self.skip = 0
         self.stride = 1

@@ -26,7 +26,7 @@ _PLAIN_TAGS = {"a", "area"}
 _THREAD = 64 * 1024  # characters from which the full pass belongs on a thread
 
 
-class Wishes(NamedTuple):
+class PageDirectives(NamedTuple):
     """What a page asks for: not to follow its links, not to keep it, to go elsewhere."""
 
     nofollow: bool = False
@@ -62,7 +62,7 @@ class Following:
         self._wanted = self._elements() if self.full else {}
 
     def _elements(self) -> dict[str, tuple[str, ...]]:
-        """Give the elements and attributes that the settings or a rule look at."""
+        """Return the elements and attributes that the settings or a rule look at."""
         from crawler import parse  # as above
 
         wanted: dict[str, set[str]] = {}
@@ -80,8 +80,8 @@ class Following:
 
     # ------------------------------------------------------------ what the page asks for
 
-    def wishes(self, page: ScrapedPage) -> Wishes | None:
-        """Give what the page asks for, in markup or headers; None where it asks for nothing."""
+    def directives(self, page: ScrapedPage) -> PageDirectives | None:
+        """Return what the page asks for, in markup or headers; None where it asks for nothing."""
         metas, headers = page.found.robots, page.headers
         if not metas and "X-Robots-Tag" not in headers and "Refresh" not in headers:
             return None
@@ -89,14 +89,14 @@ class Following:
         if self._settings.robots_meta:
             values = headers.getall("X-Robots-Tag", []) if hasattr(headers, "getall") else []
             said = meta_robots.directives(metas, values, self._token)
-        return Wishes(
+        return PageDirectives(
             said.nofollow,
             said.noindex and self._settings.noindex == "skip",
             self._refresh(page) if self._settings.refresh else None,
         )
 
     def _refresh(self, page: ScrapedPage) -> str | None:
-        """Give the other URL to which the page leads by itself soon enough."""
+        """Return the other URL to which the page leads by itself soon enough."""
         from crawler.parse.meta_refresh import refresh_of  # as above
 
         contents = [content for name, content in page.found.robots if name == REFRESH]
@@ -129,7 +129,7 @@ class Following:
         )
 
     def canonical(self, page: ScrapedPage, document: parse.Outline) -> str | None:
-        """Give the other URL that the page calls its canonical one, if that is to be noted."""
+        """Return the other URL that the page calls its canonical one, if that is to be noted."""
         if self._settings.canonical == "ignore":
             return None
         found = document.canonical
@@ -166,7 +166,7 @@ class Following:
         return Pick(target, None, refusal or ("no_rule" if self._rules else None))
 
     def _taken(self, rule: Rule, link: parse.Link, regions: Regions) -> Target | None:
-        """Give the target of a link that a rule takes, None for a link that it does not."""
+        """Return the target of a link that a rule takes, None for a link that it does not."""
         url: str | None = link.url
         if rule.restrict_css and link.url not in regions(rule):
             return None
@@ -206,7 +206,7 @@ class Regions:
 
 
 def steps_of(names: Iterable[str]) -> tuple[urls.Step, ...]:
-    """Give the steps that `links.canonicalize` names; ConfigError for one that is not there."""
+    """Return the steps that `links.canonicalize` names; ConfigError for one that is not there."""
     return tuple(_step(name) for name in names)
 
 

@@ -20,7 +20,7 @@ def _each(patterns: Patterns) -> list[str]:
 
 
 def compiled(patterns: Patterns) -> re.Pattern[str] | None:
-    """Give one pattern that matches where one of several does, None for none."""
+    """Return one pattern that matches where one of several does, None for none."""
     texts = _each(patterns)
     return re.compile("|".join(f"(?:{text})" for text in texts)) if texts else None
 
@@ -70,13 +70,13 @@ class Rule:
         return tuple(_each(self.restrict_css))
 
     def takes(self, url: str) -> bool:
-        """Tell whether the rule decides about this URL."""
+        """Return whether the rule decides about this URL."""
         if self._allow is not None and not self._allow.search(url):
             return False
         return self._deny is None or not self._deny.search(url)
 
     def takes_text(self, text: str) -> bool:
-        """Tell whether the rule decides about links with this text."""
+        """Return whether the rule decides about links with this text."""
         return self._text is None or self._text.search(text) is not None
 
     @property
@@ -139,7 +139,7 @@ class Linker:
         self._by_url.clear()
 
     def resolve(self, base: str, hrefs: Iterable[str]) -> dict[str, Target]:
-        """Give the targets of a page's references by URL, unique, in document order."""
+        """Return the targets of a page's references by URL, unique, in document order."""
         directory = urls.directory(base)
         entry = self._by_directory.get(directory)
         if entry is None:
@@ -170,7 +170,7 @@ class Linker:
         return target
 
     def target(self, url: str) -> Target:
-        """Give the target of a canonical URL."""
+        """Return the target of a canonical URL."""
         target = self._by_url.get(url)
         if target is None:
             final = self.settled(url)
@@ -180,7 +180,7 @@ class Linker:
         return target
 
     def settled(self, url: str) -> str | None:
-        """Give the URL that `url` is visited as, after all steps; None where one drops it."""
+        """Return the URL that `url` is visited as, after all steps; None where one drops it."""
         return urls.canonicalize(url, self._steps) if self._steps else url
 
     def _made(self, url: str, *, dropped: bool) -> Target:
@@ -190,11 +190,11 @@ class Linker:
         return Target(url, rule, general or ("no_rule" if refused else None))
 
     def general_refusal(self, target: Target) -> str | None:
-        """Give the reason for which a link is not taken whatever the rules say."""
+        """Return the reason for which a link is not taken whatever the rules say."""
         return target.refusal if target.refusal != "no_rule" else None
 
     def refusal_of(self, url: str) -> str | None:
-        """Give the reason for which a URL is not taken, whoever asks for it."""
+        """Return the reason for which a URL is not taken, whoever asks for it."""
         scope = self._scope
         if not scope.allows(url):
             return "out_of_scope"
@@ -212,12 +212,12 @@ class Linker:
 
 
 def rank_of(priority: int, depth: int, order: str) -> int:
-    """Give the place of a request within its host: the lower, the earlier."""
+    """Return the place of a request within its host: the lower, the earlier."""
     return -priority if order == "breadth" else -priority * _DEEPEST - min(depth, _DEEPEST - 1)
 
 
 def priority_of(rank: int, depth: int, order: str) -> int:
-    """Give the priority that `rank_of` was made from."""
+    """Return the priority that `rank_of` was made from."""
     if rank < EARLY >> 1:
         rank -= EARLY
     return -rank if order == "breadth" else -((rank + min(depth, _DEEPEST - 1)) // _DEEPEST)

@@ -21,7 +21,7 @@ _MASK = (1 << _LANE) - 1
 
 
 def simhash(text: str) -> int:
-    """Give the 64-bit simhash of a text; 0 for one without a word."""
+    """Return the 64-bit simhash of a text; 0 for one without a word."""
     words = _WORD.findall(text.lower())
     grams = {" ".join(words[at : at + 3]) for at in range(max(1, len(words) - 2))} if words else ()
     sums = [0] * 8
@@ -49,7 +49,7 @@ class Near:
         self._tables: list[dict[int, list[tuple[int, str]]]] = [{} for _ in self._blocks]
 
     def find(self, number: int) -> str | None:
-        """Give the name of a text within the distance, None where there is none."""
+        """Return the name of a text within the distance, None if there is none."""
         for table, key in zip(self._tables, self._keys(number), strict=True):
             for other, name in table.get(key, ()):
                 if (number ^ other).bit_count() <= self._distance:

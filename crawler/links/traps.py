@@ -39,7 +39,7 @@ _SHORTEST_ID = 8  # characters
 
 
 def shape_refusal(url: str, limits: Settings) -> str | None:
-    """Give the reason for which the shape of a canonical URL is refused, None where it is fine."""
+    """Return reason for which the shape of a canonical URL is refused, None where it is fine."""
     if len(url) > limits.max_url:
         return "url_too_long"
     path, _, query = url[url.index("/", 8) + 1 :].partition("?")
@@ -59,12 +59,12 @@ def shape_refusal(url: str, limits: Settings) -> str | None:
 
 
 def _most(texts: Iterable[str]) -> int:
-    """Give how often the most frequent of the texts occurs."""
+    """Return how often the most frequent of the texts occurs."""
     return max(Counter(text for text in texts if text).values(), default=0)
 
 
 def pattern_of(url: str) -> str:
-    """Give what a URL has in common with those that differ in numbers, ids and query values."""
+    """Return what a URL has in common with those that differ in numbers, ids and query values."""
     path, mark, query = url.partition("?")
     host, target = urls.split(path)
     parts = [
@@ -97,7 +97,7 @@ class Traps:
     # ------------------------------------------------------------ before a URL is queued
 
     def shape(self, url: str) -> str | None:
-        """Give the reason for which the shape of a URL is refused, None where it is fine."""
+        """Return the reason for which the shape of a URL is refused, None where it is fine."""
         return shape_refusal(url, self._settings)
 
     def crowded(self, url: str) -> str | None:
@@ -128,7 +128,7 @@ class Traps:
     # ------------------------------------------------------------ when its turn comes
 
     def bar(self, host_id: int, url: str) -> str | None:
-        """Give the reason for which a queued URL must not be fetched any more."""
+        """Return the reason for which a queued URL must not be fetched any more."""
         limit = self._settings.max_pages_per_host
         if limit is not None and self._pages[host_id] >= limit:
             return "host_full"
@@ -158,7 +158,7 @@ class Traps:
         return self.hear(url, title, text)[0]
 
     def asks(self, url: str, title: int | None) -> bool:
-        """Tell whether the text of a page is asked for, given its `endless.title_of`."""
+        """Return whether the text of a page is asked for, given its `endless.title_of`."""
         pattern = self._pattern(pattern_of(url))
         if pattern.pages <= self._settings.endless_after:
             return False
@@ -232,7 +232,7 @@ class Contents:
             self._near.add(number, url)
 
     def original(self, body: bytes, html: str | None, url: str) -> tuple[str | None, int | None]:
-        """Give the URL of the page whose content this is; where it is new, remember it.
+        """Return the URL of the page whose content this is; where it is new, remember it.
 
         The other value is the simhash of a text that was remembered.
         """

@@ -105,7 +105,7 @@ class Document(NamedTuple):
     refresh: Refresh | None
 
     def related(self, rel: str) -> list[Link]:
-        """Give the links of a relation type: `canonical`, `next`, `alternate` …"""
+        """Return the links of a relation type: `canonical`, `next`, `alternate` …"""
         return [link for link in self.links if rel in link.rels]
 
     @property
@@ -122,7 +122,7 @@ def links(
     *,
     tags: Iterable[str] | Mapping[str, Iterable[str]] = DEFAULT_TAGS,
 ) -> list[Link]:
-    """Give the http(s) links of the page `body` that was found at `url`, in document order.
+    """Return the http(s) links of the page `body` that was found at `url`, in document order.
 
     `content_type` is the value of the HTTP header. `tags` names the elements to look at, or maps
     them to their attributes (`ATTRIBUTES` has those of HTML). References are resolved against
@@ -132,7 +132,7 @@ def links(
 
 
 def meta_refresh(body: bytes | str, url: str, content_type: str | None = None) -> Refresh | None:
-    """Give the first refresh that works of the page `body` at `url`: `(delay, url)`, or None.
+    """Return the first refresh that works of the page `body` at `url`: `(delay, url)`, or None.
 
     A `str` without any `<meta` is taken as the value of a `content` attribute.
     """
@@ -150,7 +150,7 @@ def document(
     encoding: str = "utf-8",
     xml: bool | None = None,
 ) -> Document:
-    """Give links, base and refresh of a page in one pass; `encoding` is that of a `str`.
+    """Return links, base and refresh of a page in one pass; `encoding` is that of a `str`.
 
     `xml` says whether it is XHTML; unless told, `content_type` and the bytes tell.
     """
@@ -251,7 +251,7 @@ def _links(raw: str, resolve: _Resolver) -> Iterator[Link]:
 def _read(
     text: str, wanted: Mapping[str, tuple[str, ...]], *, xml: bool
 ) -> tuple[list[str], str | None, list[str]]:
-    """Give the elements with references, the first `<base href>` and the meta refreshes."""
+    """Return the elements with references, the first `<base href>` and the meta refreshes."""
     found: list[str] = []
     base: str | None = None
     refreshes: list[str] = []
@@ -287,7 +287,7 @@ def _read(
 
 
 def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> str | None:
-    """Give the element if it has a reference; an empty `src` or `action` is none.
+    """Return the element if it has a reference; an empty `src` or `action` is none.
 
     One string of its tag, rel, hreflang, type, the names and values of its references in turn, and
     its text, which of a link is yet to come. What joins them is in no attribute (see `decoded`).

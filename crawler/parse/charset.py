@@ -29,7 +29,7 @@ _BOMS = (
 
 
 def encoding_of(body: bytes, content_type: str | None = None) -> str:
-    """Give the WHATWG name, in lower case, of the encoding of `body`.
+    """Return the WHATWG name, in lower case, of the encoding of `body`.
 
     `content_type` is the value of the HTTP header.
     """
@@ -41,7 +41,7 @@ def encoding_of(body: bytes, content_type: str | None = None) -> str:
 
 
 def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
-    """Give the text of `body`, without a byte order mark, and the name of its encoding."""
+    """Return the text of `body`, without a byte order mark, and the name of its encoding."""
     name = encoding_of(body, content_type)
     return to_text(body, name).removeprefix("\ufeff"), name
 
@@ -95,9 +95,9 @@ def _declared_inside(body: bytes, essence: str) -> str | None:
 
 
 def prescan(body: bytes) -> str | None:
-    """Give the encoding that a `<meta>` or an XML declaration names, by the standard's prescan.
+    """Return the encoding that a `<meta>` or an XML declaration names, by the standard's prescan.
 
-    None where there is none, or where the bytes end within a tag or comment before one.
+    None if there is none, or where the bytes end within a tag or comment before one.
     """
     head = body[:PRESCAN]
     found = _prescan_tags(head) if b"charset" in head.lower() else None
@@ -105,7 +105,7 @@ def prescan(body: bytes) -> str | None:
 
 
 def xml_encoding(body: bytes) -> str | None:
-    """Give the encoding of a leading XML declaration; None where there is none or it is unknown."""
+    """Return the encoding of a leading XML declaration; None if there is none or it is unknown."""
     for start, name in _XML_STARTS:
         if body.startswith(start):
             return name
@@ -195,7 +195,7 @@ def _looks_like(body: bytes) -> str:
 
 
 def _nearly_utf8(body: bytes, error: UnicodeDecodeError) -> bool:
-    """Say whether the first `error` is a cut-off end, or one of few among much that is right."""
+    """Return whether the first `error` is a cut-off end, or one of few among much that is right."""
     if error.start >= len(body) - 3 and error.reason == "unexpected end of data":
         return True
     sample = body[:_SAMPLE]

@@ -132,7 +132,7 @@ def _colour(text: str) -> str | None:
 
 
 def _folded(style: Mapping[str, str]) -> bool:
-    """Tell whether nothing of a box is left, as it has no height or width and cuts the rest off."""
+    """Return if nothing of a box is left, as it has no height or width and cuts the rest off."""
     cut = style.get("overflow") or style.get("overflow-x") or style.get("overflow-y") or ""
     sizes = ("width", "height", "max-width", "max-height")
     return cut.split()[:1] in (["hidden"], ["clip"]) and any(
@@ -141,7 +141,7 @@ def _folded(style: Mapping[str, str]) -> bool:
 
 
 def _moved(style: Mapping[str, str]) -> bool:
-    """Tell whether a box or its text stands far outside of the page."""
+    """Return whether a box or its text stands far outside of the page."""
     placed = style.get("position") in ("absolute", "fixed")
     names = (*_MOVES, *_SIDES) if placed else _MOVES
     if any(_far(style[name]) for name in names if name in style):

@@ -117,7 +117,7 @@ _ERRORS = {"gbk": "crawlkeep.gb18030", "gb18030": "crawlkeep.gb18030"}
 
 
 def name_of(label: str) -> str | None:
-    """Give the name of the encoding that `label` stands for; None where there is none."""
+    """Return the name of the encoding that `label` stands for; None if there is none."""
     return LABELS.get(label.strip("\t\n\f\r ").lower())
 
 
@@ -172,7 +172,7 @@ def _to_text(body: bytes, name: str) -> str:
 
 @cache
 def _characters(name: str) -> str:
-    """Give the 256 characters of a single-byte encoding, U+FFFD where it has none."""
+    """Return the 256 characters of a single-byte encoding, U+FFFD where it has none."""
     if name == "x-user-defined":
         return "".join(chr(byte if byte < 0x80 else 0xF700 + byte) for byte in range(256))
     codec, otherwise = _SINGLE_BYTE[name], _OTHERWISE.get(name, {})

@@ -102,9 +102,9 @@ _ATTRIBUTE = re.compile(
 
 
 def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:
-    """Give title, base, the `href` of every `a` and `area` in document order, and robots metas.
+    """Return title, base, the `href` of every `a` and `area` in document order, and robots metas.
 
-    White space of the title is collapsed; None without one. Raises nothing but TimeoutError: once
+    White space of the title is collapsed; None if none. Raises nothing but TimeoutError: once
     `expired` says so, which a text of `LARGE` characters and more is asked now and then. `xml` says
     that the document is XHTML.
     """
@@ -200,7 +200,7 @@ def _taken(found: Scan, tag: Tag, templates: int) -> Scan:
 def _one_by_one(
     text: str, expired: Callable[[], bool], window: int = _WINDOW
 ) -> Iterator[tuple[str, ...]]:
-    """Give the same of a large text, window by window, so that other threads run between them.
+    """Return the same of a large text, window by window, so that other threads run between them.
 
     A match holds the GIL however long it is: what the end of a window cuts off is matched again
     from its own start, and what is longer than a window is cut there and passed over.
@@ -230,7 +230,7 @@ def _one_by_one(
 
 
 def _end_of(text: str, match: re.Match[str]) -> int:
-    """Give where a tag, a comment or an element that fills a whole window ends."""
+    """Return where a tag, a comment or an element that fills a whole window ends."""
     if match[5]:
         return _search(re.compile(rf"</{match[5]}{_END}", re.IGNORECASE), text, match.end() - 16)
     comment = text.startswith("<!--", match.start())
@@ -253,7 +253,7 @@ _OTHER_METAS = {"viewport", "description", "keywords", "generator", "author", "t
 
 
 def _directives(attributes: str) -> list[tuple[str, str]]:
-    """Give what a meta tag may say to robots: (its name, its content)."""
+    """Return what a meta tag may say to robots: (its name, its content)."""
     quick = _META.search(attributes)
     if quick is None:
         return _refresh(attributes) if "refresh" in attributes.lower() else []
@@ -264,13 +264,13 @@ def _directives(attributes: str) -> list[tuple[str, str]]:
 
 
 def _refresh(attributes: str) -> list[tuple[str, str]]:
-    """Give what `<meta http-equiv=refresh>` asks for, under a name that no meta tag has."""
+    """Return what `<meta http-equiv=refresh>` asks for, under a name that no meta tag has."""
     kind = (attribute(attributes, "http-equiv") or "").strip().lower()
     return [(REFRESH, attribute(attributes, "content") or "")] if kind == "refresh" else []
 
 
 def attribute(attributes: str, name: str) -> str | None:
-    """Give the value of the first attribute of that name, references decoded; None without one."""
+    """Return value of the first attribute of that name, references decoded; None if none."""
     for match in _ATTRIBUTE.finditer(attributes):
         if match[1] is not None and match[1].lower() == name:
             return decoded(match[2] or match[3] or match[4] or "")

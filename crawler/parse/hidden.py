@@ -109,7 +109,7 @@ _FEW = 30  # names that are looked for before the tags are
 
 
 def may_hide(html: str, raw: bytes | None = None) -> bool:
-    """Tell whether attributes or styles of a page may hide something, at little cost.
+    """Return whether attributes or styles of a page may hide something, at little cost.
 
     `raw` is the page in any encoding that writes ASCII as ASCII, where that is at hand.
     """
@@ -142,7 +142,7 @@ def seen(html: str) -> tuple[str, int]:
 
 
 def _styled(low: bytes) -> bool:
-    """Tell whether a style attribute may hide something, as those may that are long or many."""
+    """Return whether a style attribute may hide something, as those may that are long or many."""
     at, number = -1, 0
     while (at := low.find(b"style", at + 1)) >= 0:
         if not _STYLE.match(low, at):

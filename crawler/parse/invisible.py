@@ -111,7 +111,7 @@ def _needed(run: str, before: str, after: str, text: str) -> str:
 
 
 def _selects(selector: str, before: str) -> bool:
-    """Tell whether a variation selector stands behind a character that takes one."""
+    """Return whether a variation selector stands behind a character that takes one."""
     if "\ufe00" <= selector <= "\ufe0f" or "\u180b" <= selector <= "\u180d":
         return bool(_VARIED.match(before))
     return "\U000e0100" <= selector <= "\U000e01ef" and bool(_IDEOGRAPH.match(before))

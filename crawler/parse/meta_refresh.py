@@ -29,7 +29,7 @@ class Refresh(NamedTuple):
 def refresh_of(
     content: str, url: str, base: str | None = None, encoding: str = "utf-8"
 ) -> Refresh | None:
-    """Give the refresh that `content` asks for on the page `url`; None where it asks for none.
+    """Return the refresh that `content` asks for on the page `url`; None where it asks for none.
 
     `content` is the value of the attribute or header, `base` the page's base URL where it is
     another, `encoding` that of the page. A refresh without a URL leads to the page itself. None

@@ -28,13 +28,13 @@ NONE = Directives()
 
 
 def token_of(agent: str) -> str:
-    """Give the product token of a user agent, in lower case: "Keeper/1.0 (…)" → "keeper"."""
+    """Return the product token of a user agent, in lower case: "Keeper/1.0 (…)" → "keeper"."""
     words = agent.partition("/")[0].split(None, 1)
     return words[0].lower() if words else ""
 
 
 def directives(metas: Iterable[tuple[str, str]], headers: Iterable[str], token: str) -> Directives:
-    """Give what the meta tags (name, content) and X-Robots-Tag values say to our token."""
+    """Return what the meta tags (name, content) and X-Robots-Tag values say to our token."""
     words: set[str] = set()
     for name, content in metas:
         if name in ("robots", token):

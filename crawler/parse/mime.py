@@ -139,7 +139,7 @@ _BOMS = (b"\xfe\xff", b"\xff\xfe", b"\xef\xbb\xbf")
 def computed(header: str | None, body: bytes, *, nosniff: bool = False) -> str:
     """Return the essence of the computed MIME type of a response.
 
-    `header` is the value of Content-Type, several of them joined by commas, None without one;
+    `header` is the value of Content-Type, several of them joined by commas, None if there is none;
     `nosniff` says that X-Content-Type-Options asks not to guess.
     """
     supplied = extract(header) if header else None
@@ -194,7 +194,7 @@ _XHTML = re.compile(
 
 
 def is_xhtml(essence: str, body: bytes) -> bool:
-    """Tell whether a response is a page in XML: by its type, or by the namespace of its root."""
+    """Return whether a response is a page in XML: by its type, or by the namespace of its root."""
     if essence == "application/xhtml+xml":
         return True
     if not (essence.endswith("+xml") or essence in ("text/xml", "application/xml")):

@@ -13,7 +13,7 @@ _PARSER = html.HTMLParser(recover=True, encoding="utf-8", huge_tree=True)  # as 
 
 
 def selector_of(text: str, body: bytes, encoding: str, url: str) -> Selector:
-    """Give `Selector(text, type="html", base_url=url)`; `text` is `body` decoded by `encoding`."""
+    """Return `Selector(text, type="html", base_url=url)`; `text` is `body` by `encoding`."""
     # parsel leaves out zero bytes, and white space around it, of which Unicode has more than ASCII.
     # U+FFFD may stand for bytes that are no UTF-8.
     bare = body.strip()

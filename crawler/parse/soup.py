@@ -29,7 +29,7 @@ xlink:href=b /> \n\t </body></html><p>after</x>"""
 
 
 def soup_of(html: str) -> BeautifulSoup:
-    """Give what `BeautifulSoup(html, "lxml")` gives."""
+    """Return what `BeautifulSoup(html, "lxml")` gives."""
     if _alike():
         try:
             return BeautifulSoup(html, builder=Leaner)
@@ -46,7 +46,7 @@ class Leaner(LXMLTreeBuilder):
     """BeautifulSoup's builder on lxml, but what lxml tells goes to a `_Tree`."""
 
     def default_parser(self, encoding: str | None) -> Any:
-        """Give what makes the parser, with the options that BeautifulSoup asks for."""
+        """Return what makes the parser, with the options that BeautifulSoup asks for."""
         return self._parser
 
     def _parser(self, target: object, **options: Any) -> etree.HTMLParser:
@@ -219,7 +219,7 @@ class _Tree:
         self._link(string)
 
     def _special(self, text: str, kind: Any) -> tuple[str, Any]:
-        """Give what a string becomes inside tags whose strings are special."""
+        """Return what a string becomes inside tags whose strings are special."""
         if not text.strip(_SPACES) and not any(open_.keeps for open_ in self.kinds):
             text = "\n" if "\n" in text else " "
         if kind is NavigableString:
@@ -238,7 +238,7 @@ def _alike() -> bool:
 
 
 def drawn(soup: BeautifulSoup) -> list[object]:
-    """Give all that the elements of a soup hold, their places instead of themselves."""
+    """Return all that the elements of a soup hold, their places instead of themselves."""
     elements = list(_elements(soup))
     places = {id(element): place for place, element in enumerate(elements)}
 

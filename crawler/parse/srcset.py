@@ -51,7 +51,7 @@ class ImageCandidate(str):
 
 
 def srcset(text: str) -> list[ImageCandidate]:
-    """Give the image candidates of a `srcset` in order; those with wrong descriptors are left out.
+    """Return image candidates of a `srcset` in order; those with wrong descriptors are left out.
 
     Never raises; linear in the length of the text.
     """

@@ -169,7 +169,7 @@ def _after(text: str, at: int, name: str) -> int:
 
 
 def _is_empty(attributes: str) -> bool:
-    """Tell whether the "/" at the end is one of its own, and not of a value without quotes."""
+    """Return whether the "/" at the end is one of its own, and not of a value without quotes."""
     last = None
     for last in _ATTRIBUTE.finditer(attributes):
         if last.end() == len(attributes):
@@ -229,7 +229,7 @@ def _search(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | Non
 
 
 def _raw_end(text: str, at: int, name: str) -> int:
-    """Give where the content of a raw text element ends: at its end tag, or the document's end."""
+    """Return where the content of a raw text element ends: at its end tag, or the end of all."""
     if name == "script":
         return _script_end(text, at)
     match = _search(_ENDS[name], text, at)
@@ -255,7 +255,7 @@ def _script_end(text: str, at: int) -> int:
 
 
 def attributes_of(text: str) -> dict[str, str]:
-    """Give a tag's attributes, names in lower case, references decoded; the first of a name counts.
+    """Return a tag's attributes, lower-case names, references decoded; the first of a name counts.
 
     The value of an attribute without one is "".
     """

@@ -29,7 +29,7 @@ class Parser(Protocol):
 
 
 def parser_for(spider: Spider, collector: Collector, settings: Engine) -> Parser:
-    """Give the parser that the settings ask for; SpiderError where the spider does not allow it."""
+    """Return parser that the settings ask for; SpiderError where the spider does not allow it."""
     if settings.parse_processes == 0:
         from crawler.parsers.inline import Inline
 

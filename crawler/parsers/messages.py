@@ -71,7 +71,7 @@ class Started(Struct, frozen=True, array_like=True):
 
 
 def _plain(value: Any) -> Any:
-    """Give a number or text of a user's subclass as what every database takes it for."""
+    """Return a number or text of a user's subclass as what every database takes it for."""
     for kind in (int, float, str):
         if isinstance(value, kind):
             return kind(value)
@@ -82,6 +82,6 @@ _encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
 
 
 def pack(message: Struct) -> bytes:
-    """Give a message as it goes through the pipe."""
+    """Return a message as it goes through the pipe."""
     data = _encoder.encode(message)
     return LENGTH.pack(len(data)) + data

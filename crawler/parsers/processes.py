@@ -58,7 +58,7 @@ class _Job:
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
     def end(self, result: Answer | _Failed) -> None:
-        """Give the result to whoever still waits for it."""
+        """Return the result to whoever still waits for it."""
         if self.answer.done():
             return
         if isinstance(result, _Failed):
@@ -103,7 +103,7 @@ class Processes:
         await self._collector.parse(visit, page, request)
 
     def _calls(self, name: str) -> bool:
-        """Tell whether a callback is for the processes: those that wait for something are not."""
+        """Return whether a callback is for the processes: those that wait for something are not."""
         callback = getattr(self._spider, name, None)
         return not (
             callback is None
@@ -125,7 +125,7 @@ class Processes:
         visit.items += [Record(answer.tables[place], values) for place, values in answer.items]
         visit.problems += answer.problems
         for candidate in answer.candidates:
-            self._collector.sift(visit, candidate)
+            self._collector.admit(visit, candidate)
         for reason, number in answer.refusals.items():
             visit.refusals[reason] = visit.refusals.get(reason, 0) + number
         if answer.error is not None:
@@ -153,7 +153,7 @@ class Processes:
                 job = await self._feed(process, job)
 
     async def _feed(self, process: Process, job: _Job | None) -> _Job | None:
-        """Give pages to a process until it dies or hangs; give the page to be tried once more."""
+        """Return pages to a process until it dies or hangs; give the page to be tried once more."""
         while True:
             job = job or await self._jobs.get()
             if job.answer.done():  # nobody waits for it any more
@@ -197,7 +197,7 @@ def _task(visit: Visit, response: Response, request: Request, *, call: bool) -> 
 
 @asynccontextmanager
 async def _process() -> AsyncIterator[Process]:
-    """Give a new process; afterwards it is gone, by itself where it had nothing to do."""
+    """Return a new process; afterwards it is gone, by itself where it had nothing to do."""
     command = (sys.executable, "-c", _START, json.dumps(sys.path))
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
@@ -254,7 +254,7 @@ async def _send(process: Process, data: bytes) -> None:
 
 
 async def _receive(process: Process) -> bytes:
-    """Give the next message; EOFError when the process is gone."""
+    """Return the next message; EOFError when the process is gone."""
     assert process.stdout is not None
     [size] = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
     return await process.stdout.readexactly(size)

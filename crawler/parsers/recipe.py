@@ -20,7 +20,7 @@ _MAIN = "__crawl_main__"  # a script's spider, imported without running its `if 
 
 
 def recipe_of(spider: Spider, settings: Engine) -> Recipe:
-    """Give what another process needs to make the spider; SpiderError says why it could not."""
+    """Return what another process needs to make the spider; SpiderError says why it could not."""
     kind = type(spider)
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
@@ -97,7 +97,7 @@ def _origin(name: str) -> str | None:
 
 
 def _is_plain(value: object) -> bool:
-    """Tell whether a value comes out of MessagePack as it went in."""
+    """Return whether a value comes out of MessagePack as it went in."""
     try:
         again = msgspec.msgpack.decode(msgspec.msgpack.encode(value))
     except (TypeError, ValueError, OverflowError, RecursionError):

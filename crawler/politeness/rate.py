@@ -49,7 +49,7 @@ class Window:
         self._starts: deque[float] = deque(maxlen=rate.calls)
 
     def next_at(self, now: float) -> float:
-        """Give the first time, from `now` on, at which one more may start."""
+        """Return the first time, from `now` on, at which one more may start."""
         if len(self._starts) < self.rate.calls:
             return now
         return max(now, self._starts[0] + self.rate.period)

@@ -8,7 +8,7 @@ _LASTING = frozenset({501, 505, 511})  # server errors that trying again does no
 
 
 def outcome_of(status: int) -> Outcome:
-    """Give the outcome that an HTTP status means (RFC 9110 section 15)."""
+    """Return the outcome that an HTTP status means (RFC 9110 section 15)."""
     if 200 <= status < 300:
         return Outcome.OK
     if status in (301, 302, 303, 307, 308):
@@ -27,12 +27,12 @@ def outcome_of(status: int) -> Outcome:
 
 
 def slows(outcome: Outcome, status: int | None) -> bool:
-    """Tell whether the host should rest after this."""
+    """Return whether the host should rest after this."""
     return MEANINGS[outcome].slows or status == 503
 
 
 def share(outcome: Outcome, status: int | None) -> float | None:
-    """Give how many failures in a row speak against a host for each good answer it has given.
+    """Return how many failures in a row speak against a host for each good answer it has given.
 
     0.0 where it gave no answer at all: what was before proves nothing. Errors weigh against the
     answers, because the broken or closed part of a site is not the whole of it; 403 the least.
@@ -44,7 +44,7 @@ def share(outcome: Outcome, status: int | None) -> float | None:
 
 
 def may_be_of_page(outcome: Outcome, status: int | None) -> bool:
-    """Tell whether a page may fail so on a host without trouble.
+    """Return whether a page may fail so on a host without trouble.
 
     Then only its first failure speaks against the host: the next ones tell nothing new, and come
     one after the other where a few such pages stand together.
@@ -66,7 +66,7 @@ def wait(
     first: float,
     jitter: float,
 ) -> float | None:
-    """Give the seconds until the next try, None when this was the last one.
+    """Return the seconds until the next try, None when this was the last one.
 
     Doubles from `first` with each try, up to `LONGEST`, half of it spread by `jitter` (0 to 1) so
     that failures together do not come back together; `asked` (Retry-After, seconds) wins.

@@ -19,7 +19,7 @@ _ASCTIME = re.compile(
 
 
 def retry_after(value: str | None, now: float | datetime) -> float | None:
-    """Give the seconds to wait that a `Retry-After` header asks for; None where it is no answer.
+    """Return the seconds to wait that a `Retry-After` header asks for; None where it is no answer.
 
     `now` is in seconds since the epoch, or an aware datetime. The value is a number of seconds
     or a date (RFC 9110 10.2.3) in any of the three formats; a date that is past gives 0.0.

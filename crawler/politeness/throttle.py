@@ -56,7 +56,7 @@ _RECOVERY = 0.9  # what an answer without trouble leaves of a delay that is too 
 
 
 def slowed(pace: Pace, asked: float | None, limits: Limits) -> tuple[Pace, float]:
-    """Give the pace after trouble (429, 503, a time-out) and the seconds that the host rests now.
+    """Return the pace after trouble (429, 503, a time-out) and the seconds that the host rests now.
 
     The rest doubles with each trouble in a row, from one second or the delay; what the host
     itself asked for in Retry-After wins. The delay doubles, too, and stays when the rest is over.
@@ -71,7 +71,7 @@ def slowed(pace: Pace, asked: float | None, limits: Limits) -> tuple[Pace, float
 
 
 def pause(failed: int, limits: Limits) -> float:
-    """Give the seconds that a host rests after the `failed`-th failure in a row, of any kind.
+    """Return the seconds that a host rests after the `failed`-th failure in a row, of any kind.
 
     The first few may be those of a few pages: 1, 2, 4 … 10 seconds from the fifth on.
     """
@@ -81,7 +81,7 @@ def pause(failed: int, limits: Limits) -> float:
 
 
 def recovered(pace: Pace, elapsed: float, limits: Limits) -> Pace:
-    """Give the pace after an answer without trouble that took `elapsed` seconds.
+    """Return the pace after an answer without trouble that took `elapsed` seconds.
 
     One step back, not all at once. The delay follows the response time between its floor and
     `max_delay`: up at once, down by a tenth with each answer. With a floor of 0 there is nothing
@@ -124,7 +124,7 @@ def _span(text: str) -> Span:
 
 
 def quiet_for(spans: Iterable[Span], now: datetime) -> float:
-    """Give the seconds until the quiet hours that `now` lies in end; 0.0 where it lies in none.
+    """Return the seconds until the quiet hours that `now` lies in end; 0.0 where it lies in none.
 
     A span that ends before it starts goes over midnight; one that ends where it starts is a day.
     """

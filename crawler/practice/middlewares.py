@@ -44,7 +44,7 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give an error as a page to people and as JSON to clients of the API."""
+    """Return an error as a page to people and as JSON to clients of the API."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -88,7 +88,7 @@ async def added(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def session(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the handler the session that the cookie names, if the server knows it."""
+    """Return the handler the session that the cookie names, if the server knows it."""
     known = request.app[STATE].sessions.get(request.cookies.get(COOKIE, ""))
     if known:
         request[SESSION] = known

@@ -173,7 +173,7 @@ def _compare_loose(
 def _old_keyed(
     reader: Reader, table: _Type, pages: Iterable[int], new: list[tuple[int, Item]]
 ) -> dict[tuple[Any, ...], tuple[int, Item]]:
-    """Give the stored items by key: those of the pages, and those that the new ones replace.
+    """Return the stored items by key: those of the pages, and those that the new ones replace.
 
     The latter may stand with another page, which gave the same key later.
     """

@@ -48,7 +48,7 @@ class Stored(NamedTuple):
 
 
 def choose(reader: Reader, where: str = "") -> Chosen:
-    """Give the stored pages that fulfil `where`, SQL over `pages`; QueryError where none does."""
+    """Return the stored pages that fulfil `where`, SQL over `pages`; QueryError where none does."""
     rows = reader.query(
         "SELECT page_id, coalesce(size, 0) FROM pages"
         f" WHERE page_id IN (SELECT page_id FROM bodies) AND ({where or 'true'}) ORDER BY page_id"

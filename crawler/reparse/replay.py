@@ -15,7 +15,7 @@ from crawler.inspect.query import Reader
 from crawler.items import Record
 from crawler.reparse.pages import Pages, Stored, read
 from crawler.spider import Spider
-from crawler.spider.invoke import Calls
+from crawler.spider.invoke import Invoker
 from crawler.store.rows import unpack
 from crawler.web.page import Outcome, Response, ScrapedPage, Visit
 from crawler.web.request import Request, Todo, from_todo
@@ -47,7 +47,7 @@ class Parsed(NamedTuple):
     damage: str | None = None  # why what is stored could not be read
 
 
-class Replay(Calls):
+class Replay(Invoker):
     """Parses stored pages with one spider; close it when done."""
 
     def __init__(self, spider: Spider) -> None:
@@ -60,7 +60,7 @@ class Replay(Calls):
         if self._loop is not None:
             self._loop.close()
 
-    def want(self, visit: Visit, request: Request) -> None:
+    def on_request(self, visit: Visit, request: Request) -> None:
         """Count a Request: there is no network to follow it on."""
         self._requests += 1
 
@@ -89,7 +89,7 @@ class Replay(Calls):
 
 
 def _revived(stored: Stored) -> tuple[ScrapedPage, Visit]:
-    """Give the page as it was fetched, and a visit for what its callback gives."""
+    """Return the page as it was fetched, and a visit for what its callback gives."""
     body = unpack(stored.body)
     if stored.content_hash not in (None, xxhash.xxh3_128_hexdigest(body)):
         raise ValueError("its content_hash is another")

@@ -52,14 +52,14 @@ class Work(NamedTuple):
 
 
 def processes_for(chosen: Chosen) -> int:
-    """Give the number of processes that are worth their start."""
+    """Return the number of processes that are worth their start."""
     worth = _WORTH_FORK if _can_fork() else _WORTH_SPAWN
     return max(1, min(_processors(), len(chosen.chunks), chosen.size // worth))
 
 
 @contextmanager
 def results(work: Work, processes: int) -> Iterator[Iterator[Result]]:
-    """Give the results of all chunks in order, made in so many processes.
+    """Return the results of all chunks in order, made in so many processes.
 
     Raises what making the spider raises, or CrawlerError where a process died.
     """
@@ -147,7 +147,7 @@ def _in_turn(
 
 
 def _can_fork() -> bool:
-    """Tell whether a copy of this process is safe: Linux, one thread, no event loop running.
+    """Return whether a copy of this process is safe: Linux, one thread, no event loop running.
 
     A fork has all that is imported for two milliseconds, where a new interpreter takes 130. But it
     copies one thread only, and locks that others held stay locked in it for ever; threads that the
@@ -165,7 +165,7 @@ def _can_fork() -> bool:
 
 
 def _processors() -> int:
-    """Give the number of processors that this process may use."""
+    """Return the number of processors that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

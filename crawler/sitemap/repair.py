@@ -29,7 +29,7 @@ _START = re.compile(
 
 
 def unpacked(body: bytes, refuse: Refuse) -> Iterator[bytes]:
-    """Give `body` in pieces, out of gzip wherever it is in it; nothing of gzip that is damaged.
+    """Return `body` in pieces, out of gzip wherever it is in it; nothing of gzip that is damaged.
 
     Its checksum comes last: where that is wrong, any of the addresses before it may be.
     """
@@ -47,7 +47,7 @@ def unpacked(body: bytes, refuse: Refuse) -> Iterator[bytes]:
 
 
 def _is_sound(body: bytes) -> bool:
-    """Tell whether gzip can be read to where it ends, or is cut off."""
+    """Return whether gzip can be read to where it ends, or is cut off."""
     inflater, rest = zlib.decompressobj(31), body
     while rest:
         try:
@@ -82,7 +82,7 @@ def _inflated(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[bytes]:
 
 
 def limited(chunks: Iterable[bytes], most: int, refuse: Refuse) -> Iterator[bytes]:
-    """Give the first `most` bytes of `chunks`."""
+    """Return the first `most` bytes of `chunks`."""
     left = most
     for chunk in chunks:
         if len(chunk) > left:
@@ -94,7 +94,7 @@ def limited(chunks: Iterable[bytes], most: int, refuse: Refuse) -> Iterator[byte
 
 
 def xml(first: bytes, rest: Iterable[bytes]) -> Iterator[str]:
-    """Give the text of XML from its declaration or its first element on, piece by piece.
+    """Return the text of XML from its declaration or its first element on, piece by piece.
 
     What cannot be decoded becomes U+FFFD.
     """
@@ -113,7 +113,7 @@ def xml(first: bytes, rest: Iterable[bytes]) -> Iterator[str]:
 
 
 def _start_of(text: str) -> int:
-    """Give where XML begins: at a declaration or a root that is known, else at the first "<"."""
+    """Return where XML begins: at a declaration or a root that is known, else at the first "<"."""
     known = next((found.start() for found in _START.finditer(text) if found[1]), None)
     if known is not None:
         return known

@@ -16,7 +16,7 @@ from crawler.web.page import Outcome, ScrapedPage
 from crawler.web.request import Request
 
 if TYPE_CHECKING:
-    from crawler.http.cookies import Jars
+    from crawler.http.cookies import CookieJars
 
 Results = Any
 """What a callback may give: None, an item, a Request, or an iterable (also async) of these."""
@@ -51,7 +51,7 @@ class Spider:
     sitemap_alternates: bool = False
     """Also visit the same pages in other languages (xhtml:link)."""
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    cookies: Jars
+    cookies: CookieJars
     """The crawl's cookie jars, `self.cookies["account-2"].set(…)`; there while a run goes on."""
     pipelines: Sequence[Pipeline] = ()
     expect: Sequence[str] = ()
@@ -75,15 +75,15 @@ class Spider:
             setattr(self, name, value)
 
     def start(self) -> Iterable[Request] | AsyncIterator[Request]:
-        """Give the first requests; by default one for each of `start_urls`."""
+        """Return the first requests; by default one for each of `start_urls`."""
         return (Request(urls.from_cli(url)) for url in self.start_urls)
 
     def parse(self, page: ScrapedPage) -> Results:
-        """Give the items and requests of a page; by default nothing beyond the rules."""
+        """Return the items and requests of a page; by default nothing beyond the rules."""
         return None
 
     def on_error(self, request: Request, outcome: Outcome, status: int | None) -> Results:
-        """Give items or requests for a request that ended without a page, whatever its outcome.
+        """Return items or requests for a request that ended without a page, whatever its outcome.
 
         Not of redirects, sitemaps and 304, which are no end; docs/faults.md has the table.
         """
@@ -119,7 +119,7 @@ class SitemapSpider(Spider):
 
 
 def seeds_of(spider: Spider) -> list[str]:
-    """Give the canonical start URLs; UsageError names the one that is none."""
+    """Return the canonical start URLs; UsageError names the one that is none."""
     found = []
     for url in (*spider.start_urls, *spider.sitemap_urls):
         try:

@@ -115,7 +115,7 @@ def _kept(name: str, value: Any) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    """Return a value as JSON, None where it is none."""
+    """Return a value as JSON, None if it is none."""
     try:
         return json.dumps(value, sort_keys=True)
     except (TypeError, ValueError, RecursionError):

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 from crawler import urls
 from crawler.config.links import Links
 from crawler.errors import FetchError
-from crawler.links.follow import Following, Regions, Wishes
+from crawler.links.follow import Following, PageDirectives, Regions
 from crawler.links.rules import Linker, Rule, Target, rank_of
 from crawler.spider import Spider
-from crawler.spider.invoke import Calls
+from crawler.spider.invoke import Invoker
 from crawler.web import redirects
 from crawler.web.page import Outcome, ScrapedPage, Visit
 from crawler.web.request import Candidate, Request
@@ -50,7 +50,7 @@ class Recent:
         return True
 
 
-class Collector(Calls):
+class Collector(Invoker):
     """Collects what one request leads to into its Visit."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Collector(Calls):
 
     async def follow(self, visit: Visit, page: ScrapedPage) -> None:
         """Resolve the links of a page; those that a rule takes become candidates."""
-        wishes = self.following.wishes(page)
+        wishes = self.following.directives(page)
         followed = self._follows if wishes is None else self._heed(visit, page, wishes)
         if self.following.full:
             await self._follow_all(visit, page, followed)
@@ -100,7 +100,7 @@ class Collector(Calls):
             found = list(unique)
         page.links = visit.links = found
 
-    def _heed(self, visit: Visit, page: ScrapedPage, wishes: Wishes) -> bool:
+    def _heed(self, visit: Visit, page: ScrapedPage, wishes: PageDirectives) -> bool:
         """Do as the page wishes; tell whether its links may be followed."""
         if wishes.refresh is not None:
             if page.request.hops < self._max_hops:
@@ -177,11 +177,11 @@ class Collector(Calls):
         of `links.canonicalize` that would lead back to where the redirect came from is not taken:
         the server has its reasons, and nothing else would ever be seen of it.
         """
-        settled = following if again else self.settle(following)
+        settled = following if again else self.prepared(following)
         if settled is None:
             _refuse(visit, "dropped")
             return
-        if settled.url not in (visit.todo.url, following.origin):
+        if settled.url not in (visit.todo.url, following.first_url):
             if visit.redirect_to == following.url:
                 visit.redirect_to = settled.url
             following = settled
@@ -193,9 +193,9 @@ class Collector(Calls):
 
     def _add(self, visit: Visit, request: Request, depth: int, rank: int | None = None) -> None:
         """Make a Request a candidate, or count why not."""
-        self.sift(visit, self.candidate(request, depth, rank))
+        self.admit(visit, self.candidate(request, depth, rank))
 
-    def sift(self, visit: Visit, candidate: Candidate) -> None:
+    def admit(self, visit: Visit, candidate: Candidate) -> None:
         """Take a candidate that may be new, or count why it is not taken."""
         refusal = self._linker.refusal_of(candidate.url)
         if refusal is None and self._max_depth is not None and candidate.depth > self._max_depth:
@@ -210,7 +210,7 @@ class Collector(Calls):
             visit.candidates.append(candidate)
 
     def candidate(self, request: Request, depth: int, rank: int | None = None) -> Candidate:
-        """Give the candidate of a Request."""
+        """Return the candidate of a Request."""
         return Candidate(
             urls.host_of(request.url),
             request.identity,
@@ -222,8 +222,8 @@ class Collector(Calls):
             request.dont_filter,
         )
 
-    def settle(self, request: Request) -> Request | None:
-        """Give the Request after the steps of `links.canonicalize`; None where one drops it.
+    def prepared(self, request: Request) -> Request | None:
+        """Return the Request after the steps of `links.canonicalize`; None where one drops it.
 
         As they are stay those with `dont_filter`, with another method than GET, and downloads and
         the like, whose URLs may be signed.
@@ -236,11 +236,11 @@ class Collector(Calls):
         return request.replace(url=url)
 
     def target(self, url: str) -> Target:
-        """Give the target of a canonical URL, after the steps of `links.canonicalize`."""
+        """Return the target of a canonical URL, after the steps of `links.canonicalize`."""
         return self._linker.target(url)
 
     def rank(self, priority: int, depth: int) -> int:
-        """Give the place of a request within its host."""
+        """Return the place of a request within its host."""
         return rank_of(priority, depth, self._order)
 
     # ------------------------------------------------------------ callbacks
@@ -258,14 +258,14 @@ class Collector(Calls):
         if self._keep_pages:
             visit.page = page
 
-    async def hear(self, visit: Visit, name: str, thing: object) -> None:
+    async def deliver(self, visit: Visit, name: str, thing: object) -> None:
         """Call a method with a stored file or a message; an error is the visit's outcome."""
         error = await self._call(visit, name, thing)
         if error is not None:
             visit.outcome, visit.error = Outcome.SPIDER_ERROR, error
 
     async def ask(self, name: str, *arguments: object) -> Any:
-        """Give what a method of the spider answers; FetchError with its traceback otherwise."""
+        """Return what a method of the spider answers; FetchError with its traceback otherwise."""
         try:
             answer = getattr(self._spider, name)(*arguments)
             if inspect.isawaitable(answer):
@@ -286,9 +286,9 @@ class Collector(Calls):
         rest = self.begin(visit, name, *arguments)
         return rest if rest is None or isinstance(rest, str) else await rest
 
-    def want(self, visit: Visit, request: Request) -> None:
+    def on_request(self, visit: Visit, request: Request) -> None:
         """Make a Request that a callback gave a candidate, or count why not."""
-        settled = self.settle(request)
+        settled = self.prepared(request)
         if settled is None:
             _refuse(visit, "dropped")
         else:

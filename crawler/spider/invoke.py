@@ -22,7 +22,7 @@ Rest = Coroutine[Any, Any, str | None]
 """What is still to be awaited of a call; gives the traceback where it raises."""
 
 
-class Calls:
+class Invoker:
     """Calls the methods of one spider; `want` says what becomes of the Requests they give."""
 
     def __init__(self, spider: Spider, timeout: float) -> None:
@@ -30,7 +30,7 @@ class Calls:
         self._spider, self._timeout = spider, timeout
         self._pipelines = list(spider.pipelines)
 
-    def want(self, visit: Visit, request: Request) -> None:
+    def on_request(self, visit: Visit, request: Request) -> None:
         """Take a Request that a method gave."""
         raise NotImplementedError
 
@@ -111,7 +111,7 @@ class Calls:
         if result is None:
             return
         if isinstance(result, Request):
-            self.want(visit, result)
+            self.on_request(visit, result)
         elif self._pipelines:
             found.append(result)
         else:
@@ -132,7 +132,7 @@ def _refuse(visit: Visit, item: Any, reason: str) -> None:
 
 
 def _failed(visit: Visit, error: BaseException) -> str:
-    """Give the traceback of what was raised; raise what is none of the spider's business."""
+    """Return the traceback of what was raised; raise what is none of the spider's business."""
     # By its name, as its module is asyncio's: something that the spider waited for was cancelled.
     if not isinstance(error, Exception) and type(error).__name__ != "CancelledError":
         raise error

@@ -94,7 +94,7 @@ class Committed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class Retention:
     """What is kept of a page beside its row, and when it is due again."""
 
     bodies: bool = True
@@ -133,37 +133,37 @@ class Store(Protocol):
         """Store everything in `batch` in one transaction."""
 
     async def hosts(self, after: int, limit: int, *, again: bool = False) -> list[HostRow]:
-        """Give up to `limit` hosts with pending requests and an id above `after`, by id.
+        """Return up to `limit` hosts with pending requests and an id above `after`, by id.
 
         `again`: only those with requests of a recrawl.
         """
 
     async def queue(self, host_id: int, after: tuple[int, int], limit: int) -> list[Todo]:
-        """Give up to `limit` rows of one host's todo behind the key `after`, in order."""
+        """Return up to `limit` rows of one host's todo behind the key `after`, in order."""
 
     async def host_pages(self) -> list[tuple[int, int]]:
-        """Give how many pages are stored of each host that has any."""
+        """Return how many pages are stored of each host that has any."""
 
     async def contents(self, limit: int) -> list[tuple[str, str]]:
-        """Give the content hashes of the last stored pages, and their URLs, the oldest first."""
+        """Return the content hashes of the last stored pages, and their URLs, the oldest first."""
 
     async def simhashes(self, limit: int) -> list[tuple[int, str]]:
-        """Give the simhashes of the last texts that were new, and their URLs, the oldest first."""
+        """Return simhashes of the last texts that were new, and their URLs, the oldest first."""
 
     async def endless(self) -> list[str]:
-        """Give the patterns of URLs that were found endless."""
+        """Return the patterns of URLs that were found endless."""
 
     async def patterns(self, limit: int, most_texts: int) -> list[tuple[Note, dict[int, int]]]:
         """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
 
     async def seed_redirects(self) -> list[str]:
-        """Give the URLs to which seeds have redirected."""
+        """Return the URLs to which seeds have redirected."""
 
     async def cookies(self) -> list[CookieRow]:
-        """Give every stored cookie."""
+        """Return every stored cookie."""
 
     async def robots(self, host_id: int) -> RobotsRow | None:
-        """Give a host's robots.txt, None where it was never fetched."""
+        """Return a host's robots.txt, None where it was never fetched."""
 
     async def check(self) -> None:
         """Raise StoreGone if what is written into is no longer what the address leads to.
@@ -172,7 +172,7 @@ class Store(Protocol):
         """
 
     async def close(self) -> None:
-        """Give up the claim; nothing is committed here."""
+        """Return up the claim; nothing is committed here."""
 
 
 Rows = Sequence[Sequence[Any]]
@@ -187,8 +187,8 @@ def open_store(
     versions: int = 1,
     revisit: Revisit = _REVISIT,
 ) -> Store:
-    """Give the store behind an address; StoreRefused for one that is no path of a file."""
+    """Return the store behind an address; StoreRefused for one that is no path of a file."""
     from crawler.store.sqlite import SqliteStore
 
-    keep = Keep(bodies=bodies, links=links, versions=versions, revisit=revisit)
+    keep = Retention(bodies=bodies, links=links, versions=versions, revisit=revisit)
     return SqliteStore(file_of(address), durable=durable, keep=keep)

@@ -54,7 +54,7 @@ class Claim:
             return False
 
     def release(self) -> None:
-        """Give the claim up; does nothing where there is none."""
+        """Return the claim up; does nothing where there is none."""
         if self._file is not None:
             if self._is_current(self._file):  # else somebody else's
                 self.path.unlink(missing_ok=True)

@@ -31,6 +31,6 @@ async def write(db: aiosqlite.Connection, rows: Sequence[CookieRow]) -> None:
 
 
 async def read(db: aiosqlite.Connection) -> list[CookieRow]:
-    """Give every cookie."""
+    """Return every cookie."""
     rows = await db.execute_fetchall("SELECT session, domain, path, name, cookie FROM cookies")
     return [CookieRow(*row) for row in rows]

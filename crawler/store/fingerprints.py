@@ -60,7 +60,7 @@ def _signed(number: int) -> int:
 
 
 async def simhashes(db: aiosqlite.Connection, limit: int) -> list[tuple[int, str]]:
-    """Give the last simhashes and the URLs of their pages, the oldest first."""
+    """Return the last simhashes and the URLs of their pages, the oldest first."""
     rows = list(
         await db.execute_fetchall(
             "SELECT simhash, url FROM simhashes JOIN pages USING (page_id)"
@@ -72,7 +72,7 @@ async def simhashes(db: aiosqlite.Connection, limit: int) -> list[tuple[int, str
 
 
 async def endless(db: aiosqlite.Connection) -> list[str]:
-    """Give the patterns that are closed."""
+    """Return the patterns that are closed."""
     return [pattern for (pattern,) in await db.execute_fetchall("SELECT pattern FROM endless")]
 
 

@@ -18,7 +18,7 @@ from crawler.store import (
     Batch,
     Committed,
     HostRow,
-    Keep,
+    Retention,
     cookies,
     fingerprints,
     revisits,
@@ -55,7 +55,7 @@ class Flush:
     `forget` must be called after a transaction that was rolled back.
     """
 
-    def __init__(self, db: aiosqlite.Connection, keep: Keep) -> None:
+    def __init__(self, db: aiosqlite.Connection, keep: Retention) -> None:
         self._db, self._keep = db, keep
         self._again = False  # whether pages are visited again: then each visit is compared
         self._items = ItemTables()
@@ -72,7 +72,7 @@ class Flush:
         self._page_id = values.get("next_page_id", 1)
 
     async def highest_items(self) -> str:
-        """Give the highest item_id of each item type, as a JSON object."""
+        """Return the highest item_id of each item type, as a JSON object."""
         found = {}
         for (name,) in await self._all("SELECT name FROM item_types"):
             [(found[name],)] = await self._all(f'SELECT coalesce(max(item_id), 0) FROM "{name}"')
@@ -159,7 +159,7 @@ class Flush:
             return pairs
         found = []
         for turn in revisits.turns(pairs):
-            settled = await revisits.settle(self._db, self.run_id, turn, self._keep)
+            settled = await revisits.compare(self._db, self.run_id, turn, self._keep)
             now = [*settled.rows, *settled.kept]
             await self._insert_pages(settled.rows)
             for sql, values in self._items.given_at(settled.failed):
@@ -172,7 +172,7 @@ class Flush:
         return found
 
     async def _name_hosts(self, names: Collection[str]) -> dict[int, HostRow]:
-        """Give ids to hosts not met yet in this process, and remember these."""
+        """Return ids to hosts not met yet in this process, and remember these."""
         unknown = [name for name in names if name not in self._ids]
         if not unknown:
             return {}
@@ -376,7 +376,7 @@ _Found = tuple[Candidate, int | None, int]
 def _with_parents(
     seeds: Iterable[Candidate], rows: Iterable[tuple[int, Visit]]
 ) -> Iterator[_Found]:
-    """Give every candidate with the id of the page that it was found on.
+    """Return every candidate with the id of the page that it was found on.
 
     Where a recrawl comes to a redirect, what is behind it belongs to the recrawl, too.
     """
@@ -389,7 +389,7 @@ def _with_parents(
 
 
 def _packed(ended: list[tuple[int, Visit]]) -> tuple[bytes, list[tuple[int, int, int]]]:
-    """Give all stored forms of bodies as one blob, and (page_id, begin, length) of each in it."""
+    """Return all stored forms of bodies as one blob, and (page_id, begin, length) of each in it."""
     packed, spans, start = [], [], 1
     for page_id, visit in ended:
         body = body_of(visit)

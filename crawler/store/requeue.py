@@ -17,7 +17,7 @@ from crawler.errors import QueryError, StoreRefused
 from crawler.store.address import StoreFile
 from crawler.store.claim import Claim
 from crawler.store.schema import migrate_now
-from crawler.store.sqlite_errors import named
+from crawler.store.sqlite_errors import to_store_error
 from crawler.web import outcome
 from crawler.web.request import EARLY, FIRST, RENEWAL, REVISIT, url_hash
 
@@ -44,7 +44,7 @@ class Claimed(sqlite3.Connection):
         self.execute("BEGIN IMMEDIATE")
 
     def leave(self) -> None:
-        """Give up what is not committed, and close; a file that was moved away is made complete."""
+        """Return up what is not committed, close; a file that was moved away is made complete."""
         if self.in_transaction:
             self.execute("ROLLBACK")
         with suppress(sqlite3.DatabaseError):  # what was wrong before is told already
@@ -57,7 +57,7 @@ class Claimed(sqlite3.Connection):
 
 @contextmanager
 def claimed(path: Path) -> Iterator[Claimed]:
-    """Give a connection that alone writes; all of the block is one transaction."""
+    """Return a connection that alone writes; all of the block is one transaction."""
     if not path.is_file():
         raise StoreRefused(f"{path}: there is no such store; crawl into it first")
     claim = Claim(path)
@@ -73,7 +73,7 @@ def claimed(path: Path) -> Iterator[Claimed]:
             db.execute("COMMIT")
             db.file.check()
         except sqlite3.DatabaseError as error:
-            raise named(path, error) from error
+            raise to_store_error(path, error) from error
         finally:
             db.leave()
     finally:
@@ -120,7 +120,7 @@ def recrawl(
 
 
 def under_way(path: Path) -> tuple[str | None, int]:
-    """Give when the recrawl began that is not finished yet, and how many requests are queued.
+    """Return when the recrawl began that is not finished yet, and how many requests are queued.
 
     A time is ISO 8601 in UTC, None where the last recrawl is finished. One that was killed after
     all of it had been stored ends here.
@@ -190,7 +190,7 @@ def add_new(path: Path, found: Iterable[str], now: str) -> int:
 
 
 def _chosen(db: sqlite3.Connection, where: str) -> list[tuple[Any, ...]]:
-    """Give the pages that fulfil a condition and are not queued; of each request the last row."""
+    """Return the pages that fulfil a condition and are not queued; of each request the last row."""
     try:
         return db.execute(
             "SELECT p.page_id, p.host_id, p.url_hash, p.url, p.depth, p.parent_id, p.callback,"
@@ -236,7 +236,7 @@ def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: 
 
 
 def _extra(request: str | None, headers: str | None) -> str | None:
-    """Give what a request carried, as if it were the first; with the validators of `headers`."""
+    """Return what a request carried, as if it were the first; with the validators of `headers`."""
     extra = json.loads(request) if request else {}
     extra.pop("hops", None)
     old = {k: v for k, v in (extra.pop("headers", None) or {}).items()

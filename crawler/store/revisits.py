@@ -18,7 +18,7 @@ import zstandard
 from crawler.config.load import Revisit
 from crawler.parse.charset import decode
 from crawler.parse.text import text_of
-from crawler.store import Keep
+from crawler.store import Retention
 from crawler.store.rows import clean, content_hash_of, iso, to_json, unpack
 from crawler.web.download_stream import is_stream
 from crawler.web.outcome import Outcome, having
@@ -73,7 +73,7 @@ class Settled(NamedTuple):
 
 
 def interval(every: float, changed: bool, bounds: Revisit) -> float:
-    """Give the seconds until the next visit: half after a change, half as much again after none."""
+    """Return seconds until the next visit: half after a change, half as much again after none."""
     return min(bounds.most, max(bounds.least, every / 2 if changed else every * 1.5))
 
 
@@ -94,11 +94,11 @@ def turns(pairs: Sequence[tuple[int, Visit]]) -> Iterator[list[tuple[int, Visit]
         left = later
 
 
-async def settle(
+async def compare(
     db: aiosqlite.Connection,
     run_id: int,
     pairs: Sequence[tuple[int, Visit]],
-    keep: Keep,
+    keep: Retention,
 ) -> Settled:
     """Write down what changed since the visits before; called inside the commit's transaction.
 
@@ -136,7 +136,7 @@ async def note_first(db: aiosqlite.Connection, first_at: dict[int, str]) -> None
 
 
 async def _known(db: aiosqlite.Connection, urls: list[str]) -> dict[tuple[int, int], Known]:
-    """Give the last row of each request to one of the URLs."""
+    """Return the last row of each request to one of the URLs."""
     rows = await db.execute_fetchall(
         f"SELECT {', '.join(Known._fields[:-1])},"
         " (SELECT sha256 FROM files WHERE files.page_id = pages.page_id) FROM pages"
@@ -164,7 +164,7 @@ async def _compared(db: aiosqlite.Connection, found: list[tuple[Known, Visit]]) 
 
 
 def _kind(was: Known, visit: Visit) -> str | None:
-    """Give what kind of change a visit found, None for none, where texts are not compared."""
+    """Return what kind of change a visit found, None for none, where texts are not compared."""
     before, now = was.outcome in STORED, visit.stored
     if visit.outcome is Outcome.NOT_MODIFIED:
         return None
@@ -180,7 +180,7 @@ def _kind(was: Known, visit: Visit) -> str | None:
 
 
 def digest_of(visit: Visit) -> str | None:
-    """Give what tells the content of a visit: the sha256 of a file, else the hash of the body."""
+    """Return what tells the content of a visit: the sha256 of a file, else the hash of the body."""
     return content_hash_of(visit) if visit.file is None else visit.file.sha256
 
 
@@ -193,7 +193,7 @@ def _is_html(visit: Visit) -> bool:
 
 
 def _alike(unsure: Iterable[Again], bodies: dict[int, bytes]) -> set[int]:
-    """Give the ids of pages whose reader sees the same as before; none without its old body."""
+    """Return the ids of pages whose reader sees the same as before; none without its old body."""
     same = set()
     for was, visit, _ in unsure:
         body, response = bodies.get(was.page_id), visit.response

@@ -43,7 +43,7 @@ _zstd = _Zstd()
 
 
 def page_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
-    """Give the row of `pages` for a visit, in the order of PAGE_COLUMNS."""
+    """Return the row of `pages` for a visit, in the order of PAGE_COLUMNS."""
     todo, response = visit.todo, visit.response
     extra = _said(todo.extra) if todo.extra else {}
     wire: tuple[Any, ...] = (visit.elapsed, *(None,) * 4)
@@ -60,7 +60,13 @@ def page_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
         headers = to_json(_shown_headers(response.headers))
     return (
         *(page_id, todo.url, clean(visit.title), visit.status, str(visit.outcome), todo.depth),
-        *(iso(visit.at), *wire, todo.attempts + 1, visit.redirect_to, extra.get("origin")),
+        *(
+            iso(visit.at),
+            *wire,
+            todo.attempts + 1,
+            visit.redirect_to,
+            extra.get("first_url") or extra.get("origin"),
+        ),
         *(todo.parent_id, run_id, todo.host_id, todo.url_hash, extra.get("method", "GET")),
         *(
             todo.callback,
@@ -73,7 +79,7 @@ def page_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
 
 
 def file_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
-    """Give the row of `files` for a download, in the order of FILE_COLUMNS."""
+    """Return the row of `files` for a download, in the order of FILE_COLUMNS."""
     file = visit.file
     assert file is not None
     kind = clean(file.content_type) or None
@@ -82,7 +88,7 @@ def file_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
 
 
 def _said(extra: str) -> dict[str, Any]:
-    """Give what a request carried; nothing where somebody has damaged the row."""
+    """Return what a request carried; nothing where somebody has damaged the row."""
     try:
         said: dict[str, Any] = json.loads(extra)
     except ValueError:
@@ -91,27 +97,27 @@ def _said(extra: str) -> dict[str, Any]:
 
 
 def _shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give the headers without Set-Cookie: what opens an account is in the jar alone."""
+    """Return the headers without Set-Cookie: what opens an account is in the jar alone."""
     if "Set-Cookie" not in headers:
         return dict(headers)
     return {name: value for name, value in headers.items() if name.lower() != "set-cookie"}
 
 
 def content_hash_of(visit: Visit) -> str | None:
-    """Give the XXH3-128 of a visit's body, None without one."""
+    """Return the XXH3-128 of a visit's body, None if there is none."""
     body = visit.response.body if visit.response is not None else b""
     return xxhash.xxh3_128_hexdigest(body) if body else None
 
 
 def body_of(visit: Visit) -> bytes | None:
-    """Give the stored form of a visit's body; only a stored page has one."""
+    """Return the stored form of a visit's body; only a stored page has one."""
     if visit.response is None or not visit.stored or not visit.response.body:
         return None
     return _zstd.compress(visit.response.body)
 
 
 def unpack(stored: bytes) -> bytes:
-    """Give a body back from its stored form."""
+    """Return a body back from its stored form."""
     return _zstd.decompress(stored)
 
 
@@ -124,7 +130,7 @@ def to_json(value: Any) -> str:
 
 
 def clean(text: str | None) -> str | None:
-    """Give text that a database takes: a lone surrogate, as in a broken header, becomes "?"."""
+    """Return text that a database takes: a lone surrogate, as in a broken header, becomes "?"."""
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "replace").decode()

@@ -61,7 +61,7 @@ def _counts(entries: list[views.Entry]) -> bool:
 
 
 def _known(path: Path, version: int, application: int, tables: int) -> tuple[int, int, int]:
-    """Give the header of a file that this version may write; StoreRefused for any other."""
+    """Return the header of a file that this version may write; StoreRefused for any other."""
     if version > VERSION:
         raise StoreRefused(
             f"{path}: made by a newer Crawlkeep (schema {version}, this one knows {VERSION});"

@@ -25,7 +25,7 @@ from crawler.store import (
     Committed,
     CookieRow,
     HostRow,
-    Keep,
+    Retention,
     RobotsRow,
     State,
     cookies,
@@ -39,7 +39,7 @@ from crawler.store.rows import (
     iso,
 )
 from crawler.store.schema import migrate
-from crawler.store.sqlite_errors import named
+from crawler.store.sqlite_errors import to_store_error
 from crawler.store.wal import Log
 from crawler.version import __version__
 from crawler.web.outcome import names
@@ -64,7 +64,7 @@ class SqliteStore:
         path: str | Path,
         *,
         durable: str,
-        keep: Keep,
+        keep: Retention,
     ) -> None:
         self.path = Path(path)
         self.durable = durable
@@ -221,7 +221,7 @@ class SqliteStore:
     # ------------------------------------------------------------ reading back
 
     async def hosts(self, after: int, limit: int, *, again: bool = False) -> list[HostRow]:
-        """Give up to `limit` hosts with pending requests and an id above `after`, by id."""
+        """Return up to `limit` hosts with pending requests and an id above `after`, by id."""
         only = f" AND host_id IN ({_AGAIN})" if again else ""
         rows = await self._all(
             f"{HOSTS} WHERE pending > 0 AND host_id > ?{only} ORDER BY host_id LIMIT ?",
@@ -230,7 +230,7 @@ class SqliteStore:
         return [HostRow(*row) for row in rows]
 
     async def queue(self, host_id: int, after: tuple[int, int], limit: int) -> list[Todo]:
-        """Give up to `limit` rows of one host's todo behind the key `after`, in order."""
+        """Return up to `limit` rows of one host's todo behind the key `after`, in order."""
         rows = await self._all(
             f"SELECT {', '.join(Todo._fields)} FROM todo WHERE host_id = ? AND (rank, seq) > (?, ?)"
             " ORDER BY rank, seq LIMIT ?",
@@ -239,11 +239,11 @@ class SqliteStore:
         return [Todo(*row) for row in rows]
 
     async def host_pages(self) -> list[tuple[int, int]]:
-        """Give how many pages are stored of each host that has any."""
+        """Return how many pages are stored of each host that has any."""
         return await self._all("SELECT host_id, pages FROM hosts WHERE pages > 0")
 
     async def contents(self, limit: int) -> list[tuple[str, str]]:
-        """Give the content hashes of the last stored pages, and their URLs, the oldest first."""
+        """Return the content hashes of the last stored pages, and their URLs, the oldest first."""
         rows = await self._all(
             "SELECT content_hash, url FROM pages WHERE content_hash IS NOT NULL"
             f" AND outcome IN ({names('stored')}) AND duplicate_of IS NULL"
@@ -253,12 +253,12 @@ class SqliteStore:
         return rows[::-1]
 
     async def simhashes(self, limit: int) -> list[tuple[int, str]]:
-        """Give the simhashes of the last texts that were new, and their URLs, the oldest first."""
+        """Return simhashes of the last texts that were new, and their URLs, the oldest first."""
         with self._named_errors():
             return await fingerprints.simhashes(self._db, limit)
 
     async def endless(self) -> list[str]:
-        """Give the patterns of URLs that were found endless."""
+        """Return the patterns of URLs that were found endless."""
         with self._named_errors():
             return await fingerprints.endless(self._db)
 
@@ -268,17 +268,17 @@ class SqliteStore:
             return await fingerprints.patterns(self._db, limit, most_texts)
 
     async def seed_redirects(self) -> list[str]:
-        """Give the URLs to which seeds have redirected."""
+        """Return the URLs to which seeds have redirected."""
         sql = "SELECT redirect_to FROM pages WHERE redirect_to IS NOT NULL AND depth = 0"
         return [url for (url,) in await self._all(sql)]
 
     async def cookies(self) -> list[CookieRow]:
-        """Give every stored cookie."""
+        """Return every stored cookie."""
         with self._named_errors():
             return await cookies.read(self._db)
 
     async def robots(self, host_id: int) -> RobotsRow | None:
-        """Give a host's robots.txt, None where it was never fetched."""
+        """Return a host's robots.txt, None where it was never fetched."""
         rows = await self._all(
             "SELECT host_id, fetched_at, status, body FROM robots WHERE host_id = ?", (host_id,)
         )
@@ -290,4 +290,4 @@ class SqliteStore:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise named(self.path, error) from error
+            raise to_store_error(self.path, error) from error

@@ -30,8 +30,8 @@ _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
 )
 
 
-def named(path: Path, error: sqlite3.DatabaseError) -> StoreError:
-    """Give the StoreError for an error of SQLite on the file at `path`."""
+def to_store_error(path: Path, error: sqlite3.DatabaseError) -> StoreError:
+    """Return the StoreError for an error of SQLite on the file at `path`."""
     text = str(error)
     for words, kind, meaning in _CAUSES:
         if words in text:

@@ -59,7 +59,7 @@ def script(entries: Iterable[Entry], rows: list[tuple[Any, ...]]) -> str:
 
 
 def is_ours(sql: str | None) -> bool:
-    """Tell whether a table `outcomes` made so is the crawl's, of whatever version."""
+    """Return whether a table `outcomes` made so is the crawl's, of whatever version."""
     return (sql or "").startswith(outcome.CREATE.partition(",")[0])
 
 

@@ -49,7 +49,7 @@ def wider_type(was: str, now: str, *, key: bool = False) -> str:
 
 
 def is_long(column: Iterable[Any]) -> bool:
-    """Tell whether there is an int among the values of which a double has not all digits."""
+    """Return whether there is an int among the values of which a double has not all digits."""
     return any(isinstance(value, int) and exact_digits(value) is not None for value in column)
 
 

@@ -42,7 +42,7 @@ def join(base: str, text: str) -> str | None:
 
 
 def parse(text: str, base: str | None = None) -> str | None:
-    """Give the canonical http(s) URL that `text` stands for, or None where it is none.
+    """Return the canonical http(s) URL that `text` stands for, or None if it is none.
 
     The default canonicalization in one pass: standard parse, http(s) only, no fragment, no
     userinfo, escapes normalized. The same as `canonicalize` over `DEFAULT_STEPS`.
@@ -116,7 +116,7 @@ class BaseURL:
         self._up: dict[int, str] = {}
 
     def parse(self, text: str) -> str | None:
-        """Give the canonical URL of the reference `text`, or None where it is none."""
+        """Return the canonical URL of the reference `text`, or None if it is none."""
         if not text or text[0] == "#":
             return self.url
         host, whole = self.host, text
@@ -133,7 +133,7 @@ class BaseURL:
         return (host if text[0] == "/" else self.directory) + text
 
     def _above(self, levels: int) -> str:
-        """Give the directory `levels` above this one; the root is above itself."""
+        """Return the directory `levels` above this one; the root is above itself."""
         found = self._up.get(levels)
         if found is None:
             found = parse("../" * levels, self.url) or self.url
@@ -145,7 +145,7 @@ class BaseURL:
 
 
 def host_of(url: str) -> str:
-    """Give the unit of politeness, scheme://name:port, without a default port."""
+    """Return the unit of politeness, scheme://name:port, without a default port."""
     return url[: url.index("/", 8)]
 
 
@@ -156,12 +156,12 @@ def split(url: str) -> tuple[str, str]:
 
 
 def authority_of(url: str) -> str:
-    """Give name:port as written, without a default port; the same for http and https."""
+    """Return name:port as written, without a default port; the same for http and https."""
     return url[url.index("//") + 2 : url.index("/", 8)]
 
 
 def hostname_of(url: str) -> str:
-    """Give the host name alone; an IPv6 address without its brackets, as resolvers take it."""
+    """Return the host name alone; an IPv6 address without its brackets, as resolvers take it."""
     name = authority_of(url)
     if name[0] == "[":
         return name[1 : name.index("]")]
@@ -169,7 +169,7 @@ def hostname_of(url: str) -> str:
 
 
 def directory(url: str) -> str:
-    """Give `url` up to the last "/" of its path: what a relative path is resolved against.
+    """Return `url` up to the last "/" of its path: what a relative path is resolved against.
 
     A reference that is empty or starts with "?" or "#" needs the whole URL as its base.
     """
@@ -178,7 +178,7 @@ def directory(url: str) -> str:
 
 
 def wire(url: str) -> URL:
-    """Give the yarl URL whose request target on the wire is that of `url`, byte for byte.
+    """Return the yarl URL whose request target on the wire is that of `url`, byte for byte.
 
     yarl forgets an empty query ("/a?"); a path that ends in "?" carries it. Made of its parts, as
     yarl's own parser takes twice as long.
@@ -256,7 +256,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):", re.ASCII)
 
 
 def from_cli(text: str) -> str:
-    """Give the canonical URL of a seed as people type it; ValueError says what is wrong.
+    """Return the canonical URL of a seed as people type it; ValueError says what is wrong.
 
     Without a scheme it is https, and http for localhost and IP addresses.
     """
@@ -293,7 +293,7 @@ def _with_scheme(text: str) -> str | None:
 
 
 def is_address(hostname: str) -> bool:
-    """Say whether `hostname` is an IP address, not a name."""
+    """Return whether `hostname` is an IP address, not a name."""
     if ":" not in hostname and not hostname[-1:].isdecimal():
         return False
     try:

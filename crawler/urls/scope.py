@@ -26,7 +26,7 @@ def _suffixes() -> TLDExtract:
 
 @lru_cache(maxsize=100_000)
 def registrable_domain(hostname: str) -> str:
-    """Give the domain that one owner registered: "news.bbc.co.uk" → "bbc.co.uk".
+    """Return the domain that one owner registered: "news.bbc.co.uk" → "bbc.co.uk".
 
     By the public suffix list (https://publicsuffix.org/list/), with its private part, so that
     two users of github.io are two sites. An unlisted top level counts as a suffix (the list's
@@ -42,7 +42,7 @@ def registrable_domain(hostname: str) -> str:
 
 
 def in_domain(hostname: str, domain: str) -> bool:
-    """Say whether `hostname` is `domain` or below it, at a dot: "evilexample.com" is not."""
+    """Return whether `hostname` is `domain` or below it, at a dot: "evilexample.com" is not."""
     name, domain = hostname.rstrip("."), domain.rstrip(".")
     if not name.endswith(domain):
         return False
@@ -87,7 +87,7 @@ class Scope:
         object.__setattr__(self, "_prefixes", tuple(sorted(prefixes)))
 
     def including(self, seed: str) -> Scope:
-        """Give the scope with one more seed; cheap, as a spider may start from thousands."""
+        """Return the scope with one more seed; cheap, as a spider may start from thousands."""
         scope = copy(self)
         object.__setattr__(scope, "seeds", (*self.seeds, seed))
         object.__setattr__(scope, "_hosts", self._hosts | {authority_of(seed)})
@@ -99,7 +99,7 @@ class Scope:
         return scope
 
     def allows(self, url: str) -> bool:
-        """Say whether the canonical `url` is in scope."""
+        """Return whether the canonical `url` is in scope."""
         if self.kind == "prefix" and not _without_scheme(url).startswith(self._prefixes):
             return False
         if self.allowed_domains:

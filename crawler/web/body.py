@@ -60,7 +60,7 @@ def _text(value: Any) -> str | Secret:
 
 
 def identity(data: Any, files: Mapping[str, Any] | None) -> bytes | None:
-    """Give bytes that are the same for the same body; secrets and files count by their names."""
+    """Return bytes that are the same for the same body; secrets and files count by their names."""
     if files is not None:
         said = [*pairs(data), *((name, f"file:{path}") for name, path in files.items())]
         return b"multipart\0" + urlencode(said).encode()
@@ -74,7 +74,7 @@ def identity(data: Any, files: Mapping[str, Any] | None) -> bytes | None:
 
 
 def on_wire(data: Any) -> bytes | Path | None:
-    """Give the body of `data` with its secrets revealed; a Path is to be streamed."""
+    """Return the body of `data` with its secrets revealed; a Path is to be streamed."""
     if data is None or isinstance(data, bytes):
         return data
     if isinstance(data, str):
@@ -96,7 +96,7 @@ def opened(path: str | PurePath) -> BinaryIO:
 
 
 def stored(data: Any) -> dict[str, Any]:
-    """Give the stored form of a request's `data`."""
+    """Return the stored form of a request's `data`."""
     if isinstance(data, bytes):
         return {"data_bytes": base64.b64encode(data).decode()}
     if isinstance(data, PurePath):
@@ -118,7 +118,7 @@ def plain(value: Any) -> Any:
 
 
 def revived(fields: dict[str, Any]) -> dict[str, Any]:
-    """Give the fields of a Request from their stored form."""
+    """Return the fields of a Request from their stored form."""
     if "data_bytes" in fields:
         fields["data"] = base64.b64decode(fields.pop("data_bytes"))
     elif "data_file" in fields:
@@ -142,7 +142,7 @@ def _revive(value: Any) -> Any:
 
 
 def shown(extra: str) -> str:
-    """Give what a request carried without what nobody should read in the table of pages."""
+    """Return what a request carried without what nobody should read in the table of pages."""
     fields = json.loads(extra)
     headers, cookies, data = fields.get("headers"), fields.get("cookies"), fields.get("data")
     if "json" in fields:

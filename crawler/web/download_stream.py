@@ -52,14 +52,14 @@ class StoredFile:
 
 
 def address_of(sha256: str) -> str:
-    """Give the content address of a digest: two characters, then all of it."""
+    """Return the content address of a digest: two characters, then all of it."""
     return f"{sha256[:2]}/{sha256}"
 
 
 def Download(
     url: str, *, callback: Callback = None, sha256: str | None = None, **fields: Any
 ) -> Request:
-    """Give the Request that stores a file; `fields` are those of Request.
+    """Return the Request that stores a file; `fields` are those of Request.
 
     The file goes into the crawl's directory of files, with a row in `files`. `callback` gets a
     StoredFile; `sha256` is what the digest must be. BadUrl where `url` is none.
@@ -80,7 +80,7 @@ def Stream(
     priority: int = _URGENT,
     **fields: Any,
 ) -> Request:
-    """Give the Request that turns the messages of a WebSocket into items.
+    """Return the Request that turns the messages of a WebSocket into items.
 
     `callback` gets each Message. Every batch of up to `batch` messages is committed like a page,
     with the place from which to go on, so that a killed crawl resumes there: `cursor` is a method
@@ -106,12 +106,12 @@ def Stream(
 
 
 def is_download(visit: Visit) -> bool:
-    """Tell whether a visit may be a download's; the marker is looked for, not the JSON read."""
+    """Return whether a visit may be a download's; the marker is looked for, not the JSON read."""
     return visit.todo.extra is not None and f'"{DOWNLOAD}"' in visit.todo.extra
 
 
 def is_stream(visit: Visit) -> bool:
-    """Tell whether a visit may be a stream's, whose every batch of messages is a visit."""
+    """Return whether a visit may be a stream's, whose every batch of messages is a visit."""
     return visit.todo.extra is not None and f'"{STREAM}"' in visit.todo.extra
 
 

@@ -82,7 +82,7 @@ class Form:
         options: Mapping[str, Any] | None = None,
         **named: Any,
     ) -> Request:
-        """Give the Request that submits the form with these values.
+        """Return the Request that submits the form with these values.
 
         A checkbox takes True and False, a group of them or a multiple select a list, a file a Path.
         `button` names the button that is pressed, by name or value; else the first one is.
@@ -180,7 +180,7 @@ class Form:
         return any(field.name == name and field.kind == "file" for field in self._fields)
 
     def _said(self, name: str, pressed: HtmlElement | None) -> str:
-        """Give an attribute of the form, or what the pressed button says in its place."""
+        """Return an attribute of the form, or what the pressed button says in its place."""
         own = pressed.get(f"form{name}") if pressed is not None else None
         return (own if own is not None else self._attribute(name)).strip()
 
@@ -188,7 +188,7 @@ class Form:
         return self._element.get(name) or ""
 
     def _button(self, wanted: str | None) -> HtmlElement | None:
-        """Give the button that is pressed: the wanted one, or the first (as Enter does)."""
+        """Return the button that is pressed: the wanted one, or the first (as Enter does)."""
         buttons = [button for button in _owned(self._element) if _is_submit(button)]
         if wanted is None:
             return buttons[0] if buttons else None
@@ -201,7 +201,7 @@ class Form:
 def find(
     root: HtmlElement, css: str, base_url: str, *, url: str | None = None, encoding: str = "utf-8"
 ) -> Form:
-    """Give the form that a CSS selector finds, or the one around what it finds."""
+    """Return the form that a CSS selector finds, or the one around what it finds."""
     for element in root.cssselect(css):
         nearest = element if element.tag == "form" else next(element.iterancestors("form"), None)
         if nearest is not None:
@@ -304,7 +304,7 @@ def _is_off(option: HtmlElement) -> bool:
 
 
 def _is_disabled(element: HtmlElement) -> bool:
-    """Tell whether a control is disabled, or is in a disabled fieldset but not in its legend."""
+    """Return whether a control is disabled, or is in a disabled fieldset but not in its legend."""
     if element.get("disabled") is not None:
         return True
     child = element
@@ -318,7 +318,7 @@ def _is_disabled(element: HtmlElement) -> bool:
 
 
 def _on(element: HtmlElement) -> str:
-    """Give what a checkbox, a radio button or an option sends when it is on."""
+    """Return what a checkbox, a radio button or an option sends when it is on."""
     if element.tag == "option":
         return _text_of(element)
     value = element.get("value")
@@ -335,7 +335,7 @@ def _lines(value: Any) -> Any:
 
 
 def _file(field: Field, value: Any, wanted: Mapping[str, Any]) -> PurePath | str:
-    """Give the path that a file field sends; UsageError for several, or what is no path."""
+    """Return the path that a file field sends; UsageError for several, or what is no path."""
     if len(_values(wanted[field.name])) > 1 or isinstance(value, Secret):
         raise UsageError(f"the field {field.name!r} sends one file; give its Path")
     path: PurePath | str = value
@@ -353,7 +353,7 @@ def _plain(value: Any) -> Any:
 
 
 def _chosen(field: Field, wanted: Any) -> str | None:
-    """Give what one of several choices sends, when `wanted` is what shall be on."""
+    """Return what one of several choices sends, when `wanted` is what shall be on."""
     own = _on(field.element)
     if isinstance(wanted, bool):
         return own if wanted else None
@@ -368,7 +368,7 @@ def _is_submit(element: HtmlElement) -> bool:
 
 
 def _pressed(button: HtmlElement | None) -> list[tuple[str, Any]]:
-    """Give what the pressed button adds; an image sends where it was touched."""
+    """Return what the pressed button adds; an image sends where it was touched."""
     if button is None:
         return []
     name = button.get("name") or ""

@@ -64,7 +64,7 @@ def _moment(kind: str, value: str) -> str:
 
 
 def _is_date(kind: str, year: int, part: int, day: int = 1) -> bool:
-    """Tell whether there is such a day, month or week."""
+    """Return whether there is such a day, month or week."""
     if not 1 <= year <= 9999:  # beyond that the calendar repeats itself every 400 years
         year = year % 400 + 400 if year else 0
     if year == 0 or part == 0:

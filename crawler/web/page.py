@@ -48,7 +48,7 @@ class Response:
 
     @property
     def declared_type(self) -> str | None:
-        """The Content-Type as it came, several headers joined by commas; None without one."""
+        """The Content-Type as it came, several headers joined by commas; None if there is none."""
         headers = self.headers
         if "Content-Type" not in headers:
             return None
@@ -129,7 +129,7 @@ class ScrapedPage:
     @property
     def requested_url(self) -> str:
         """The URL first asked for, before any redirect."""
-        return self.request.origin or self.request.url
+        return self.request.first_url or self.request.url
 
     @property
     def status(self) -> int:
@@ -183,7 +183,7 @@ class ScrapedPage:
 
     @property
     def title(self) -> str | None:
-        """The text of the first `<title>`, white space collapsed; None without one."""
+        """The text of the first `<title>`, white space collapsed; None if there is none."""
         return self.found.title
 
     @property
@@ -294,14 +294,14 @@ class ScrapedPage:
         return markdown_of(self.html, self.url, main=True)
 
     def json(self) -> Any:
-        """Give the body parsed as JSON; ValueError with the first bytes where it is none."""
+        """Return the body parsed as JSON; ValueError with the first bytes where it is none."""
         try:
             return json.loads(self.body)
         except ValueError as error:
             raise ValueError(f"{self.url} is no JSON ({error}): {self.body[:80]!r}") from None
 
     def form(self, css: str = "form") -> Form:
-        """Give the form that a CSS selector finds, to be filled: `page.form("#login").fill(…)`.
+        """Return the form that a CSS selector finds, to be filled: `page.form("#login").fill(…)`.
 
         UsageError where the page has none.
         """
@@ -310,7 +310,7 @@ class ScrapedPage:
         return find(self.selector.root, css, self.base_url, url=self.url, encoding=self.encoding)
 
     def urljoin(self, reference: str) -> str | None:
-        """Give the canonical http(s) URL of a reference on this page, None where it is none.
+        """Return the canonical http(s) URL of a reference on this page, None if it is none.
 
         Its query is written in the encoding of the page, as browsers write that of a link.
         """
@@ -319,7 +319,7 @@ class ScrapedPage:
         return urls.parse(encode_query(reference, encoding), base)
 
     def follow(self, target: Any, callback: Callback = None, **options: Any) -> Request:
-        """Give the Request for a URL, a reference, a Link, or an element with `href` or `src`.
+        """Return the Request for a URL, a reference, a Link, or an element with `href` or `src`.
 
         An element is a selector of one (or of its `::attr(href)`), a BeautifulSoup tag, or one of
         lxml. UsageError for anything else, BadUrl where it leads to no http(s) URL. `options` are

@@ -77,7 +77,7 @@ def following(
 
 def said_of_too_many(request: Request, found: Request) -> str:
     """Return what to say of a redirect that is one too many."""
-    return f"{request.hops} redirects from {found.origin}, then to {found.url}"
+    return f"{request.hops} redirects from {found.first_url}, then to {found.url}"
 
 
 def onward(request: Request, status: int, target: str) -> Request:
@@ -88,7 +88,7 @@ def onward(request: Request, status: int, target: str) -> Request:
     cookie by hand; another scheme is another origin.
     """
     changes: dict[str, Any] = {"url": target, "hops": request.hops + 1}
-    changes["origin"] = request.origin or request.url
+    changes["first_url"] = request.first_url or request.url
     headers = dict(request.headers or {})
     if _turns_to_get(request.method, status):
         changes |= {"method": "GET", "data": None, "json": None, "files": None}
@@ -106,8 +106,8 @@ def _turns_to_get(method: str, status: int) -> bool:
 
 
 def comes_back(request: Request, found: Request) -> bool:
-    """Tell whether a redirect leads to where it started, or where its chain did."""
+    """Return whether a redirect leads to where it started, or where its chain did."""
     known = found.identity
     return known == request.identity or (
-        request.origin is not None and known == url_hash(request.origin)
+        request.first_url is not None and known == url_hash(request.first_url)
     )

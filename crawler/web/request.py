@@ -24,7 +24,7 @@ Callback = Callable[..., Any] | str | None
 
 # What a Request may carry beside its URL, stored as one JSON object in `todo.extra`.
 _EXTRA = (
-    *("method", "headers", "json", "cookies", "meta", "session", "hops", "origin"),
+    *("method", "headers", "json", "cookies", "meta", "session", "hops", "first_url"),
     *("kind", "via", "options", "files", "timeout", "proxy"),
 )
 Text = str | Secret
@@ -32,7 +32,7 @@ Data = str | bytes | PurePath | Mapping[str, Any] | Iterable[tuple[str, Text]]
 
 
 def url_hash(url: str, method: str = "GET", body: bytes | None = None) -> int:
-    """Give the signed 64-bit identity of a request within its host.
+    """Return the signed 64-bit identity of a request within its host.
 
     A GET is its URL alone; any other method and any body make a different request.
     """
@@ -76,7 +76,7 @@ class Request(Struct, frozen=True):
     session: str | None = None
     dont_filter: bool = False
     hops: int = 0
-    origin: str | None = None
+    first_url: str | None = None
     kind: str = ""
     via: str | None = None
     options: Mapping[str, Any] | None = None
@@ -108,7 +108,7 @@ class Request(Struct, frozen=True):
         return f"<Request {self.method} {self.url}>"  # headers, cookies and fields may be secret
 
     def replace(self, **changes: Any) -> Self:
-        """Give a copy with some fields changed."""
+        """Return a copy with some fields changed."""
         return replace(self, **changes)
 
     @property
@@ -151,7 +151,7 @@ class Request(Struct, frozen=True):
         return self.callback if isinstance(self.callback, str) else None
 
     def extra(self) -> str | None:
-        """Give what is neither URL, depth, priority nor callback, as JSON; None for a plain GET."""
+        """Say what is neither URL, depth, priority nor callback, as JSON; None for a plain GET."""
         fields = {name: getattr(self, name) for name in _EXTRA}
         fields = {name: value for name, value in fields.items() if value and value != "GET"}
         if self.json is not None:
@@ -209,4 +209,6 @@ class Todo(NamedTuple):
 def from_todo(todo: Todo, priority: int) -> Request:
     """Make the Request of a stored row; its URL was canonical when it was stored."""
     fields = bodies.revived(json.loads(todo.extra)) if todo.extra else {}
+    if "origin" in fields:  # as an older version has stored it
+        fields["first_url"] = fields.pop("origin")
     return Request(todo.url, depth=todo.depth, priority=priority, callback=todo.callback, **fields)

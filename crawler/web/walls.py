@@ -68,8 +68,8 @@ class Walls:
         self._texts: OrderedDict[int, set[str]] = OrderedDict()
 
     def bars(self, visit: Visit, page: ScrapedPage) -> bool:
-        """Tell whether a wall stands in place of the page; then the visit has its outcome."""
-        if self._keep or not suspect(page.response, redirected=page.request.origin is not None):
+        """Return whether a wall stands in place of the page; then the visit has its outcome."""
+        if self._keep or not suspect(page.response, redirected=page.request.first_url is not None):
             return False
         wall = wall_of(page) or self._repeated(page)
         if wall is None:
@@ -204,7 +204,7 @@ def _check(page: ScrapedPage, source: str, text: str) -> Wall | None:
 
 def _moved_to_login(page: ScrapedPage) -> Wall | None:
     """A redirect to a login form, away from what is no such form's place."""
-    origin = page.request.origin
+    origin = page.request.first_url
     if origin is None or not re.search(LOGIN_PATH, _path(page.url)):
         return None
     back = _leads_back(page.url, origin)
@@ -218,11 +218,11 @@ def _login(page: ScrapedPage, source: str, text: str) -> Wall | None:
     """A login form in place of what was asked for; one that was asked for is a page."""
     if not _has_password(source):
         return None
-    asked_for = page.request.origin is None and re.search(LOGIN_PATH, _path(page.url))
+    asked_for = page.request.first_url is None and re.search(LOGIN_PATH, _path(page.url))
     said = re.search(LOG_IN, text)
     if asked_for or said is None or len(text) > _LITTLE_TEXT:
         return None
-    if not re.search(LOGIN_TITLE, (page.title or "").lower()) and page.request.origin is None:
+    if not re.search(LOGIN_TITLE, (page.title or "").lower()) and page.request.first_url is None:
         return None
     return Wall("login wall", f"a login form and «{said[0]}»")
 
@@ -235,7 +235,7 @@ def _consent(page: ScrapedPage, source: str, text: str) -> Wall | None:
     if re.match(CONSENT_TITLE, title) and re.search(CONSENT, text) and "<article" not in source:
         return Wall("consent wall", f"its title «{title[:60]}» and what it asks")
     host = urls.hostname_of(page.url)
-    origin = page.request.origin
+    origin = page.request.first_url
     moved = origin is not None and urls.hostname_of(origin) != host
     if moved and host.partition(".")[0] in ("consent", "guce", "cmp") and re.search(CONSENT, text):
         return Wall("consent wall", f"a redirect to {host}")
@@ -251,7 +251,7 @@ def _resembles(page: ScrapedPage) -> str | None:
     source, text = page.html.lower(), page.text.lower()
     if not text or len(text) > _LITTLE_TEXT:
         return None
-    asked_for = page.request.origin is None and re.search(LOGIN_PATH, _path(page.url))
+    asked_for = page.request.first_url is None and re.search(LOGIN_PATH, _path(page.url))
     if _has_password(source):
         return None if asked_for else "login wall"
     if re.search(FIELDS, source):
@@ -273,7 +273,7 @@ def _has_password(source: str) -> bool:
 
 
 def _leads_back(url: str, origin: str) -> bool:
-    """Tell whether the query of a URL says to come back to the one first asked for."""
+    """Return whether the query of a URL says to come back to the one first asked for."""
     target = urls.split(origin)[1]
     values = {value for _, value in parse_qsl(url.partition("?")[2])}
     return not values.isdisjoint((origin, target, target.partition("?")[0]))

@@ -21,7 +21,7 @@ from client_story import Naps, Served
 
 from crawler import Crawler, Download, Spider
 from crawler.clients import Retries, download
-from crawler.clients.partial_file import Part
+from crawler.clients.partial_file import PartialFile
 from crawler.errors import BadCoding, FetchError, StoreClaimed, StoreRefused
 from crawler.http.content_encoding import transfer_codings
 
@@ -318,11 +318,11 @@ def test_a_whole_file_whose_name_is_taken_by_a_directory_needs_only_another_name
 
 def test_a_download_killed_while_it_takes_its_name_leaves_that_file_whole(tmp_path: Path) -> None:
     """The file has two names for a moment; the next download must not write into it."""
-    part = Part(tmp_path / "f.part", "http://a.example/")
+    part = PartialFile(tmp_path / "f.part", "http://a.example/")
     with part:
         part.write(b"whole")
     (tmp_path / "f").hardlink_to(part.path)
-    with Part(part.path, part.url) as again:
+    with PartialFile(part.path, part.url) as again:
         assert again.size == 0
         again.write(b"other")
     assert (tmp_path / "f").read_bytes() == b"whole"

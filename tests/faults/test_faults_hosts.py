@@ -10,7 +10,7 @@ from fault_server import FaultServer, Wire, page, says
 from fault_story import QUICK, Visitor, crawl, merged, plays
 
 from crawler import Crawler
-from crawler.http.cookies import Jars
+from crawler.http.cookies import CookieJars
 from crawler.web.request import Request
 
 
@@ -269,7 +269,7 @@ async def test_a_flood_of_cookies_stays_within_a_header_of_8_kb(tmp_path: Path) 
 async def test_cookies_for_a_suffix_or_a_stranger_are_ignored(tmp_path: Path) -> None:
     from yarl import URL
 
-    jar = Jars()[None]
+    jar = CookieJars()[None]
     for domain in ("co.uk", ".co.uk", "uk", "other.example", "evil-shop.co.uk", "github.io"):
         jar.update_cookies_from_headers([f"a=1; Domain={domain}"], URL("https://www.shop.co.uk/"))
     jar.update_cookies_from_headers(["b=1; Domain=github.io"], URL("https://me.github.io/"))
@@ -289,7 +289,7 @@ MALFORMED = [
 async def test_malformed_cookies_never_raise_and_take_linear_time(tmp_path: Path) -> None:
     from yarl import URL
 
-    jars = Jars()
+    jars = CookieJars()
     for header in MALFORMED:
         started = time.perf_counter()
         jars[None].update_cookies_from_headers([header], URL("http://a.example/"))

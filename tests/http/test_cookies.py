@@ -13,7 +13,7 @@ from yarl import URL
 
 from crawler import Crawler, Request, ScrapedPage, Spider
 from crawler.errors import UsageError
-from crawler.http.cookies import Jar, Jars
+from crawler.http.cookies import CookieJars, Jar
 from crawler.http.set_cookie import LONGEST_LIFE, Refusal, SetCookie, date, parse, path_matches
 from crawler.store import CookieRow
 
@@ -225,29 +225,29 @@ def test_a_cookie_goes_where_it_belongs_and_nowhere_else(
 
 
 def test_cookies_are_sent_longest_path_first_then_in_the_order_they_came() -> None:
-    jars = Jars()
+    jars = CookieJars()
     lines = ["z=1; Path=/", "a=2; Path=/", "a=3; Path=/a/b", "m=4; Path=/a", "z=5; Path=/a"]
     jars[None].update_cookies_from_headers(lines, URL(HERE))
     jars[None].update_cookies_from_headers(["z=6; Path=/"], URL(HERE))  # it keeps its place
     sent = ["a=3", "m=4", "z=5", "z=6", "a=2"]
     assert jars[None].filter_cookies(URL(HERE)) == sent
-    again = Jars()
+    again = CookieJars()
     again.restore(reversed(jars.changes()))
     assert again[None].filter_cookies(URL(HERE)) == sent and again.changes() == []
 
 
 def test_a_host_and_its_domain_may_each_have_a_cookie_of_one_name() -> None:
-    jars = Jars()
+    jars = CookieJars()
     lines = ["a=1; Path=/", "a=2; Path=/; Domain=www.shop.example"]
     jars[None].update_cookies_from_headers(lines, URL(HERE))
-    again = Jars()
+    again = CookieJars()
     again.restore(jars.changes())
     assert again[None].filter_cookies(URL(HERE)) == ["a=1", "a=2"]
     assert again[None].filter_cookies(URL("https://x.www.shop.example/")) == ["a=2"]
 
 
 def test_a_date_in_the_past_deletes_the_cookie_here_and_in_the_store() -> None:
-    jars = Jars()
+    jars = CookieJars()
     jars[None].update_cookies_from_headers(["session=live", "other=1"], URL(HERE))
     assert len(jars.changes()) == 2
     past = "session=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
@@ -257,7 +257,7 @@ def test_a_date_in_the_past_deletes_the_cookie_here_and_in_the_store() -> None:
 
 
 def test_plain_http_does_not_overlay_what_tls_has_set() -> None:
-    jars = Jars()
+    jars = CookieJars()
     jars[None].update_cookies_from_headers(["a=1; Secure; Path=/a"], URL(HERE))
     http = URL("http://www.shop.example/a/b")
     for line in ("a=2; Path=/a/b", "a=2; Path=/a/b; Domain=shop.example", "a=; Max-Age=0; Path=/a"):
@@ -268,7 +268,7 @@ def test_plain_http_does_not_overlay_what_tls_has_set() -> None:
 
 
 def test_a_domain_keeps_its_most_recent_180_and_a_header_its_first_8_kb() -> None:
-    jars = Jars()
+    jars = CookieJars()
     jars[None].update_cookies_from_headers([f"c{n}={'x' * 80}" for n in range(200)], URL(HERE))
     assert (len(jars[None]), jars.refused[Refusal.EVICTED]) == (180, 20)
     sent = jars[None].filter_cookies(URL(HERE))
@@ -278,7 +278,7 @@ def test_a_domain_keeps_its_most_recent_180_and_a_header_its_first_8_kb() -> Non
 
 def test_rows_of_an_earlier_version_are_read_and_written_anew() -> None:
     expired = '["v", "v", true, {"expires": "Thu, 01 Jan 1970 00:00:00 GMT"}]'
-    jars = Jars()
+    jars = CookieJars()
     jars.restore(
         [
             CookieRow(
@@ -296,7 +296,7 @@ def test_rows_of_an_earlier_version_are_read_and_written_anew() -> None:
         ("www.shop.example", "b", False),
         ("www.shop.example", "c", True),
     ]
-    again = Jars()
+    again = CookieJars()
     again.restore(rows)
     assert again[None].filter_cookies(URL(HERE)) == ["a=x y", "b=1"]
 
@@ -362,7 +362,7 @@ def test_a_crawl_sends_back_what_it_got_and_counts_what_it_refused(tmp_path: Pat
             )
             rows = [CookieRow(*row) for row in db.execute("SELECT * FROM cookies")]
         assert counted == {"refused.cookie_public_suffix": 1, "refused.cookie_prefix": 1}
-        again = Jars()
+        again = CookieJars()
         again.restore(rows)
         back = 'sid=ab/cd+e==; u[id]=7; q="a, b"; é=ü; n=1,2; nameless'
         assert sorted(map(str, seen)) == sorted([back, back.replace("n=1,2", "n=2")])

@@ -12,7 +12,7 @@ import pyarrow.parquet
 from crawler import export
 from crawler.inspect.query import Reader
 from crawler.spider import Spider
-from crawler.spider.invoke import Calls
+from crawler.spider.invoke import Invoker
 from crawler.store import Batch, Committed, open_store
 from crawler.web.page import Outcome, Visit
 from crawler.web.request import Candidate, Todo
@@ -33,7 +33,7 @@ def visit_of(things: Iterable[Any], todo: Todo) -> Visit:
     spider = Given()
     spider.things = things
     visit = Visit(todo, outcome=Outcome.OK, at=0.0)
-    assert Calls(spider, 5.0).begin(visit, "parse", None) is None
+    assert Invoker(spider, 5.0).begin(visit, "parse", None) is None
     return visit
 
 

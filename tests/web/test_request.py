@@ -82,7 +82,7 @@ def test_a_redirect_keeps_method_and_body_or_neither(status: int, method: str, w
     assert following.method == wanted
     assert following.data == (body if wanted == method else None)
     assert ("Content-Type" in following.headers) == (wanted == method)
-    assert (following.hops, following.origin) == (3, URL)
+    assert (following.hops, following.first_url) == (3, URL)
 
 
 def test_a_key_opens_only_what_is_below_its_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,10 +236,10 @@ def test_the_login_spider_reads_the_letters_and_a_resumed_crawl_is_still_logged_
 def test_cookies_come_back_as_they_were() -> None:
     from yarl import URL as Url
 
-    from crawler.http.cookies import Jars
+    from crawler.http.cookies import CookieJars
 
     async def story() -> None:
-        jars = Jars()
+        jars = CookieJars()
         there = Url("https://www.shop.example/a/b")
         jars[None].update_cookies_from_headers(
             [
@@ -254,7 +254,7 @@ def test_cookies_come_back_as_they_were() -> None:
         jars["second"].set("by-hand", "6", url="http://[::1]/")
         rows = jars.changes()
         assert jars.changes() == []
-        again = Jars()
+        again = CookieJars()
         again.restore(rows)
         assert again.changes() == []
         for url in (Url("https://pay.shop.example/a"), Url("http://www.shop.example/a/"), there):

@@ -16,7 +16,7 @@ from crawler.web.walls import Walls, suspect, wall_of
 def page_of(answer: Answer, status: int = 200) -> ScrapedPage:
     url, origin, headers, body = answer
     response = Response(url, status, CIMultiDict(headers), body.encode(), 0.0, 0.1)
-    return ScrapedPage(response, Request(url, origin=origin))
+    return ScrapedPage(response, Request(url, first_url=origin))
 
 
 def visit_of(page: ScrapedPage) -> Visit:
