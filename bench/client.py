@@ -26,7 +26,8 @@ import aiohttp
 import uvloop
 
 from crawler.clients import ApiClient, Retries, fetch_all
-from crawler.config.load import Config, Fetch
+from crawler.config.fetch import FetchSettings
+from crawler.config.load import Config
 from crawler.http.address_guard import Guard
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.fetcher import Fetcher
@@ -80,9 +81,9 @@ async def bare(urls: list[str], **settings: Any) -> None:
 
 async def same(urls: list[str]) -> None:
     timeout = aiohttp.ClientTimeout(
-        total=Fetch().total_timeout,
-        sock_connect=Fetch().connect_timeout,
-        sock_read=Fetch().read_timeout,
+        total=FetchSettings().total_timeout,
+        sock_connect=FetchSettings().connect_timeout,
+        sock_read=FetchSettings().read_timeout,
     )
     headers = {"User-Agent": Config().agent, "Accept": "text/html", "Accept-Encoding": ACCEPT}
     await bare(urls, timeout=timeout, headers=headers)
@@ -101,7 +102,9 @@ async def bare_json(urls: list[str]) -> None:
 
 async def fetcher(urls: list[str]) -> None:
     guard = Guard(allow_private=True)
-    async with Fetcher(Fetch(), agent="bench/1", guard=guard, connections=IN_FLIGHT) as fetcher:
+    async with Fetcher(
+        FetchSettings(), agent="bench/1", guard=guard, connections=IN_FLIGHT
+    ) as fetcher:
         await in_turn(lambda url: fetcher.fetch(Request(url)), urls)
 
 

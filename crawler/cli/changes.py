@@ -30,7 +30,7 @@ def changes(
     from crawler.cli import stores
     from crawler.cli.table import write_table
     from crawler.export import stream
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
     from crawler.inspect.query import Reader
 
     condition = " AND kind = ?" if kind else ""
@@ -42,7 +42,7 @@ def changes(
             values,
         )
         if json:
-            stream(rows, "jsonl", sys.stdout.buffer, Wish())
+            stream(rows, "jsonl", sys.stdout.buffer, WriteOptions())
             sys.stdout.buffer.flush()
         else:
             write_table(rows, sys.stdout, "with --json, or in a pipe")

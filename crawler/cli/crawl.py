@@ -46,7 +46,7 @@ def crawl(
 
     Example: crawler crawl https://docs.python.org/3/ --max-pages 100 --set politeness.delay=1
     """
-    from crawler.cli.runner import Wish, run
+    from crawler.cli.runner import RunOptions, run
     from crawler.cli.stores import DATA, place
     from crawler.engine.crawler import store_name
     from crawler.spider import SiteSpider, seeds_of
@@ -57,7 +57,7 @@ def crawl(
     if not fresh and file.is_file():
         _check_seeds(file, seeds)
     wanted = {"engine.max_pages": max_pages, "engine.max_depth": depth, "engine.scope": scope}
-    wish = Wish(
+    asked = RunOptions(
         store=file,
         config=config,
         overrides=options.overrides(set_, wanted),
@@ -66,7 +66,7 @@ def crawl(
         log_level=log_level,
         as_json=json,
     )
-    raise typer.Exit(run(spider, wish))
+    raise typer.Exit(run(spider, asked))
 
 
 def _check_seeds(store: Path, seeds: list[str]) -> None:

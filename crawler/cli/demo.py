@@ -54,13 +54,15 @@ def demo(
         _serve(port if port is not None else PORT)
         return
     from crawler.cli import stores
-    from crawler.cli.runner import Wish, run
+    from crawler.cli.runner import RunOptions, run
 
     site = _start(port)
     made = _spider(spider, site)
     path = stores.place(store, stores.DATA / f"{spider or 'demo'}.db")
     print(f"The practice site is at {site}; the spider is {made.name!r}; the store is {path}.")
-    code = run(made, Wish(store=path, overrides=("politeness.delay=0",), fresh=fresh, quiet=quiet))
+    code = run(
+        made, RunOptions(store=path, overrides=("politeness.delay=0",), fresh=fresh, quiet=quiet)
+    )
     if code == 0:
         _show(path, _QUERIES.get(made.name, _PAGES))
     raise typer.Exit(code)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from crawler.inspect.diff import Difference
 
 
-class Format(StrEnum):
+class DiffFormat(StrEnum):
     """How differences are written."""
 
     TABLE = "table"
@@ -32,7 +32,7 @@ def diff(
     b: Annotated[str, typer.Argument(help="A later run of the same store, or another store.")],
     store: options.Seen = None,
     format: Annotated[
-        Format | None,
+        DiffFormat | None,
         typer.Option(
             "--format", "-f", help="How it is written; by default the file's ending, or a table."
         ),
@@ -49,7 +49,7 @@ def diff(
     """
     from crawler import export
     from crawler.cli import stores
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
     from crawler.inspect import diff as compare
 
     output = None if str(output) == "-" else output
@@ -66,34 +66,34 @@ def diff(
             whole = text.getvalue()
         export.to_file(output, lambda part: part.write_text(whole, encoding="utf-8"))
     else:
-        export.write(compare.as_rows(found), kind, output, Wish())
+        export.write(compare.as_rows(found), kind, output, WriteOptions())
 
 
-def _kind(format: Format | None, output: Path | None) -> str:
+def _kind(format: DiffFormat | None, output: Path | None) -> str:
     """Return the format by its name, else by the ending of the file, else a table."""
     from crawler import export
     from crawler.errors import UsageError
     from crawler.export import formats
 
     if format is not None or output is None:
-        return (format or Format.TABLE).value
+        return (format or DiffFormat.TABLE).value
     if output.suffix.lower() in (".html", ".htm"):
-        return Format.HTML.value
+        return DiffFormat.HTML.value
     kind = export.format_of(output, None)
     if kind not in (*formats.STREAMS, "sqlite"):
-        raise UsageError(f"{output}: a diff is no {kind}; use --format {'|'.join(Format)}")
+        raise UsageError(f"{output}: a diff is no {kind}; use --format {'|'.join(DiffFormat)}")
     return kind
 
 
 def _show(found: Iterator[Difference], kind: str, title: str) -> None:
     from crawler import export
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
     from crawler.inspect import diff as compare
 
     if kind in ("html", "table"):
         _write(found, kind, title, sys.stdout)
     else:
-        export.stream(compare.as_rows(found), kind, sys.stdout.buffer, Wish())
+        export.stream(compare.as_rows(found), kind, sys.stdout.buffer, WriteOptions())
         sys.stdout.buffer.flush()
 
 

@@ -52,7 +52,7 @@ def export(
     from crawler.cli import stores
     from crawler.cli.terminal import Screen
     from crawler.errors import UsageError
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
     from crawler.inspect.query import Reader
 
     kind = exports.format_of(output, format)
@@ -65,17 +65,17 @@ def export(
         if kind in ("warc", "markdown"):
             number = _archive(reader, kind, what, output, tick)
         elif continue_:
-            wish = Wish(safe=safe, tick=tick, table=what)
-            number = exports.go_on(reader, what, kind, output, wish)
+            how = WriteOptions(safe=safe, tick=tick, table=what)
+            number = exports.go_on(reader, what, kind, output, how)
         else:
-            rows, wish = exports.select(reader, what, run=run)
-            wish.safe = safe
+            rows, how = exports.select(reader, what, run=run)
+            how.safe = safe
             if str(output) == "-":
-                exports.stream(rows, kind, sys.stdout.buffer, wish)
+                exports.stream(rows, kind, sys.stdout.buffer, how)
                 sys.stdout.buffer.flush()
                 return
-            wish.tick = tick
-            number = exports.write(rows, kind, output, wish)
+            how.tick = tick
+            number = exports.write(rows, kind, output, how)
     screen.close()
     print(f"{number:,} rows → {output}", file=sys.stderr)
 

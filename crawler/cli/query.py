@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crawler.inspect.query import Reader, Rows
 
 
-class Format(StrEnum):
+class RowFormat(StrEnum):
     """How rows are written."""
 
     TABLE = "table"
@@ -32,8 +32,8 @@ def query(
     ] = None,
     store: options.Seen = None,
     format: Annotated[
-        Format, typer.Option("--format", "-f", help="How rows are written.")
-    ] = Format.TABLE,
+        RowFormat, typer.Option("--format", "-f", help="How rows are written.")
+    ] = RowFormat.TABLE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
     ] = None,
@@ -66,11 +66,13 @@ def query(
         _write(reader.explain(text) if explain else reader.query(text), format, output, reader)
 
 
-def _write(rows: Rows, format: Format, output: Path | None, reader: Reader | None = None) -> None:
+def _write(
+    rows: Rows, format: RowFormat, output: Path | None, reader: Reader | None = None
+) -> None:
     from crawler import export
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
 
-    if format is Format.TABLE and output is None:
+    if format is RowFormat.TABLE and output is None:
         from crawler.cli.table import write_table
 
         write_table(rows, sys.stdout, "with --format jsonl, or in a pipe")
@@ -79,27 +81,29 @@ def _write(rows: Rows, format: Format, output: Path | None, reader: Reader | Non
     for columns in export.item_types(reader).values() if reader else ():
         for name, known in columns.items():  # a name that means two things is left as it is
             kinds[name] = known if kinds.get(name, known) == known else ""
-    wish = Wish(kinds={name: k for name, k in kinds.items() if k in ("JSON", "BOOLEAN")})
+    how = WriteOptions(kinds={name: k for name, k in kinds.items() if k in ("JSON", "BOOLEAN")})
     kind = _kind(format, output)
     if output is not None:
-        number = export.write(rows, kind, output, wish)
+        number = export.write(rows, kind, output, how)
         print(f"{number:,} rows → {output}", file=sys.stderr)
     elif kind == "parquet" and sys.stdout.isatty():
         from crawler.errors import UsageError
 
         raise UsageError("Parquet is no text; name a file with -o")
     else:
-        export.stream(rows, kind, sys.stdout.buffer, wish)
+        export.stream(rows, kind, sys.stdout.buffer, how)
         sys.stdout.buffer.flush()
 
 
-def _kind(format: Format, output: Path | None) -> str:
+def _kind(format: RowFormat, output: Path | None) -> str:
     """Return the format by its name, else by the ending of the file."""
     from crawler import export
     from crawler.errors import UsageError
     from crawler.export import formats
 
-    kind = format.value if format is not Format.TABLE else export.format_of(output or Path(), None)
+    kind = (
+        format.value if format is not RowFormat.TABLE else export.format_of(output or Path(), None)
+    )
     if kind not in (*formats.STREAMS, "sqlite"):
-        raise UsageError(f"{output}: rows are no {kind}; use --format {'|'.join(Format)}")
+        raise UsageError(f"{output}: rows are no {kind}; use --format {'|'.join(RowFormat)}")
     return kind

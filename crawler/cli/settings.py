@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from crawler.config.load import Key
+    from crawler.config.load import ConfigKey
 
 _HEAD = """\
 # The configuration of Crawlkeep: every key, at its default. Take the "#" off what you change.
@@ -32,7 +32,7 @@ this page is made from the same source by `crawler config --format markdown`.
 """
 
 
-class Format(StrEnum):
+class ConfigFormat(StrEnum):
     """How the keys are written."""
 
     TOML = "toml"
@@ -41,8 +41,8 @@ class Format(StrEnum):
 
 def config(
     format: Annotated[
-        Format, typer.Option("--format", "-f", help="How keys are written.")
-    ] = Format.TOML,
+        ConfigFormat, typer.Option("--format", "-f", help="How keys are written.")
+    ] = ConfigFormat.TOML,
     check: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Check this file instead; silent when it is right."),
@@ -59,7 +59,7 @@ def config(
     if check is not None:
         configuration.load(check, environ={})
         return
-    print(as_toml() if format is Format.TOML else as_markdown(), end="")
+    print(as_toml() if format is ConfigFormat.TOML else as_markdown(), end="")
 
 
 def as_toml() -> str:
@@ -85,7 +85,7 @@ def as_markdown() -> str:
     return "".join(lines)
 
 
-def _sections() -> list[tuple[str, str, list[Key]]]:
+def _sections() -> list[tuple[str, str, list[ConfigKey]]]:
     """Return each section's name, what it is about, and its keys."""
     from crawler.config.load import SECTIONS, keys
 
@@ -104,7 +104,7 @@ def _comment(text: str) -> str:
     return textwrap.fill(" ".join(text.split()), 98, initial_indent="# ", subsequent_indent="# ")
 
 
-def _toml(key: Key) -> str:
+def _toml(key: ConfigKey) -> str:
     """Write a default as TOML; what is unset has no value there."""
     return "# unset" if key.default is None else _value(key.default)
 

@@ -13,187 +13,45 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from crawler.config.links import Links, Traps
-from crawler.config.network import Auth, Cache, Proxy, ScraperApi, Tls
-from crawler.config.section import Count, Positive, RateText, Seconds, Section, SomeSeconds
+from crawler.config.auth import AuthSettings
+from crawler.config.cache import CacheSettings
+from crawler.config.engine import EngineSettings
+from crawler.config.fetch import FetchSettings
+from crawler.config.links import LinksSettings
+from crawler.config.politeness import PolitenessSettings
+from crawler.config.proxy import ProxySettings
+from crawler.config.revisit import RevisitSettings
+from crawler.config.scraper_api import ScraperApiSettings
+from crawler.config.section import Section
+from crawler.config.store import StoreSettings
+from crawler.config.tls import TlsSettings
+from crawler.config.traps import TrapsSettings
 from crawler.errors import ConfigError
-from crawler.version import __version__
 
 PREFIX = "CRAWLER_"
 DEFAULT_FILE = Path("config.toml")
 
 
-class Engine(Section, frozen=True, kw_only=True):
-    """How much is done at once, how far a crawl goes, and when it stops."""
-
-    workers: Positive = 32
-    """Requests in flight at the same time, over all hosts."""
-    streams: Positive = 100
-    """Streams (WebSockets) open at the same time, beside the workers; more wait for their turn."""
-    max_pages: Positive | None = None
-    """Stop when this many pages are stored, counted over all runs of the crawl; unset: no limit.
-    What a recrawl visits again is counted by itself, from 0 in each run."""
-    max_depth: Count | None = None
-    """Follow links at most this many steps from a seed; unset: no limit."""
-    scope: Literal["host", "domain", "prefix", "any"] = "host"
-    """Which links belong to the crawl, measured against its seeds (or `allowed_domains`)."""
-    order: Literal["breadth", "depth"] = "breadth"
-    """Within a host and a priority: oldest discovery first, or deepest first."""
-    grace: Seconds = 10.0
-    """Seconds that requests in flight get to end after the first SIGINT or SIGTERM."""
-    callback_timeout: SomeSeconds = 60.0
-    """Seconds an asynchronous callback may take for one page."""
-    parse_processes: Count = 0
-    """Processes that parse pages and run the spider's synchronous callbacks; 0: no process more."""
-    parse_timeout: SomeSeconds = 30.0
-    """Seconds that parsing a page may take, with its callback where `parse_processes` runs it."""
-
-
-class Politeness(Section, frozen=True, kw_only=True):
-    """How a host is treated. A host is scheme, name and port."""
-
-    delay: Seconds = 0.25
-    """Seconds between two starts on one host."""
-    per_host: Positive = 2
-    """Requests in flight on one host at the same time."""
-    rate: RateText | None = None
-    """At most this many starts on one host in any window, as calls/seconds: "10/60", "500/1h"."""
-    robots: bool = True
-    """Obey robots.txt (RFC 9309), its Crawl-delay included."""
-    user_agent: str = f"crawlkeep/{__version__}"
-    """Sent with every request; its first word is the product token that robots.txt rules name."""
-    contact: str = ""
-    """An address or URL at which a site's owner reaches you, added to the user agent."""
-    adaptive: bool = True
-    """Let the delay follow the response time of a host (never below `delay`, so that 0 stays 0),
-    and trouble (429, 503, time-outs) double it; it recovers by a tenth with each good answer."""
-    load: Annotated[float, Meta(gt=0, le=100)] = 1.0
-    """The share of its time that a host spends on us: 0.5 waits twice as long as an answer took."""
-    limit_by: Literal["host", "domain", "address"] = "host"
-    """What `delay` and `per_host` hold for: each host, or all hosts of a registrable domain, or
-    all hosts at one IP address together."""
-    quiet_hours: tuple[str, ...] = ()
-    """Hours in which no request is started, like 22:00-06:00, by the clock of this machine."""
-    robots_override: dict[str, str] = {}
-    """Files to take for the robots.txt of a host (scheme://name:port), for a site of your own;
-    an empty name allows everything there."""
-    max_delay: Seconds = 60.0
-    """Seconds that a host rests at most on its own account, between two starts or after trouble;
-    Retry-After may ask for more, a Crawl-delay may not."""
-    max_retry_after: Seconds = 3600.0
-    """The longest Retry-After that is honoured in full, in seconds."""
-    give_up_after: Count = 30
-    """Failures in a row (no answer, 5xx, 429, 403) after which a host is given up for this run:
-    what is queued of it ends as host_given_up, to be queued again by `crawler retry`; 0: never.
-    Where it gave good answers, it takes a tenth as many errors (5xx, 429), or as many 403; with
-    more than three of its requests in flight at once, more in proportion."""
-
-
-class Fetch(Section, frozen=True, kw_only=True):
-    """One try of one request."""
-
-    connect_timeout: SomeSeconds = 10.0
-    """Seconds to connect, TLS handshake included."""
-    read_timeout: SomeSeconds = 20.0
-    """Seconds between two pieces of the answer."""
-    total_timeout: SomeSeconds = 60.0
-    """Seconds for the whole answer."""
-    max_body: Positive = 20_000_000
-    """Bytes that a body may have, on the wire and after decompression."""
-    max_file: Positive = 10_000_000_000
-    """Bytes that a downloaded file may have; files are streamed to disk and know no other cap."""
-    max_redirects: Count = 10
-    """Redirects followed one after the other; each goes back through the frontier."""
-    retries: Count = 3
-    """Tries after the first for time-outs, resets, 429 and 5xx."""
-    retry_delay: Seconds = 1.0
-    """Seconds before the first retry; doubles with each, with jitter."""
-    allow_private: bool = False
-    """Connect to private, loopback and link-local addresses that no seed names."""
-    verify_tls: bool = True
-    """Refuse a server whose certificate does not prove its name."""
-    proxy: str | None = None
-    """The URL of a proxy for every request; see `[proxy]` for several of them."""
-    headers: dict[str, str] = {}
-    """Headers sent with every request; those that may be secret only to origins that seeds name."""
-    base_url: str | None = None
-    """What the start URLs of a spider are relative to."""
-    pool_size: Positive | None = None
-    """Connections open at the same time; unset: as many as `engine.workers`."""
-    pool_per_host: Count = 0
-    """Connections open to one host at the same time; 0: no limit of its own."""
-    pool_timeout: SomeSeconds | None = None
-    """Seconds to wait for a free connection and connect; unset: the total alone counts."""
-    keep_alive: Seconds = 15.0
-    """Seconds that an idle connection stays open for the next request; 0: none does."""
-    dns_cache: Count = 300
-    """Seconds that the address of a name is remembered."""
-    max_header: Positive = 32_768
-    """Bytes that the status line or one header may have."""
-    max_headers: Positive = 256
-    """Headers that an answer may have."""
-    walls: Literal["refuse", "keep"] = "refuse"
-    """What becomes of a bot check, a login or a consent form that answers 200 in place of a page:
-    refuse ends it as walled, neither parsed nor kept nor followed; keep takes it for a page."""
-    middlewares: list[str] = []
-    """aiohttp client middlewares, as module:function, the first one outermost."""
-
-
-class Store(Section, frozen=True, kw_only=True):
-    """What is kept, and how safely."""
-
-    durable: Literal["normal", "full"] = "normal"
-    """normal survives a killed process, full also a power cut (one fsync per flush)."""
-    bodies: bool = True
-    """Keep the body of every page (zstd)."""
-    links: bool = True
-    """Keep the links of every page."""
-    text: bool = False
-    """Keep the readable text of every page, and index it for `crawler search`."""
-    hidden_text: Literal["drop", "keep"] = "drop"
-    """What becomes of text that a reader does not see: drop counts it (texts.hidden), keep stores
-    it with the rest."""
-    versions: Count = 1
-    """How many earlier versions of a page are kept when a later visit finds it changed."""
-    files: str | None = None
-    """The directory of downloaded files; unset: beside the store, with `.files` at its name."""
-    flush_interval: SomeSeconds = 0.25
-    """Seconds after which finished visits are committed."""
-    flush_visits: Positive = 200
-    """Finished visits that are committed at once."""
-
-
-class Revisit(Section, frozen=True, kw_only=True):
-    """When `crawler recrawl` visits a page again."""
-
-    first: SomeSeconds = 86400.0
-    """Seconds to the second visit. A change halves the time, none makes it half as long again."""
-    least: SomeSeconds = 3600.0
-    """Seconds between two visits of a page that changes all the time."""
-    most: SomeSeconds = 5184000.0
-    """Seconds between two visits of a page that never changes."""
-
-
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every section; see each for its keys."""
 
-    engine: Engine = Engine()
-    politeness: Politeness = Politeness()
-    fetch: Fetch = Fetch()
-    store: Store = Store()
-    revisit: Revisit = Revisit()
-    tls: Tls = Tls()
-    proxy: Proxy = Proxy()
-    auth: Auth = Auth()
-    cache: Cache = Cache()
-    scraper_api: ScraperApi = ScraperApi()
-    links: Links = Links()
-    traps: Traps = Traps()
+    engine: EngineSettings = EngineSettings()
+    politeness: PolitenessSettings = PolitenessSettings()
+    fetch: FetchSettings = FetchSettings()
+    store: StoreSettings = StoreSettings()
+    revisit: RevisitSettings = RevisitSettings()
+    tls: TlsSettings = TlsSettings()
+    proxy: ProxySettings = ProxySettings()
+    auth: AuthSettings = AuthSettings()
+    cache: CacheSettings = CacheSettings()
+    scraper_api: ScraperApiSettings = ScraperApiSettings()
+    links: LinksSettings = LinksSettings()
+    traps: TrapsSettings = TrapsSettings()
 
     @property
     def agent(self) -> str:
@@ -319,7 +177,7 @@ def _check(source: str, layer: Layer) -> None:
                 raise ConfigError(f"{source}: `{section}.{key}`{shown}: {reason}") from None
 
 
-class Key(NamedTuple):
+class ConfigKey(NamedTuple):
     """One key of the configuration, for documentation and messages."""
 
     section: str
@@ -329,7 +187,7 @@ class Key(NamedTuple):
     help: str
 
 
-def keys() -> list[Key]:
+def keys() -> list[ConfigKey]:
     """Return each key, by section, in code order; its help is the docstring behind it."""
     import ast
     import inspect
@@ -343,7 +201,7 @@ def keys() -> list[Key]:
             default = field.default
             if default is msgspec.NODEFAULT:
                 default = field.default_factory()
-            found.append(Key(section, field.name, _kind(field.type), default, text))
+            found.append(ConfigKey(section, field.name, _kind(field.type), default, text))
     return found
 
 

@@ -28,7 +28,7 @@ from crawler.links.traps import ROOM, Traps
 from crawler.parsers import parser_for
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
-from crawler.store import Committed, State, Store
+from crawler.store import Committed, CrawlState, Store
 from crawler.urls.scope import Scope
 from crawler.web.page import Visit
 
@@ -43,7 +43,7 @@ class Crawl:
     config: Config
     address: str
     seeds: tuple[str, ...]
-    state: State
+    state: CrawlState
     store: Store
     frontier: Frontier
     committer: Committer

@@ -17,7 +17,7 @@ from typing import IO, Any, Self
 
 from crawler.errors import QueryError, StoreFull, UsageError
 from crawler.export import formats, item_rows
-from crawler.export.formats import Wish
+from crawler.export.formats import WriteOptions
 from crawler.inspect.query import Reader, Rows
 from crawler.store.rows import iso
 
@@ -58,7 +58,7 @@ def format_of(output: Path, asked: str | None) -> str:
 
 def select(
     reader: Reader, what: str, *, run: int | None = None, since: Mark | None = None
-) -> tuple[Rows, Wish]:
+) -> tuple[Rows, WriteOptions]:
     """Return the rows of pages, links, an item type, or any SELECT, and how they are typed.
 
     `run` takes the rows of one run, `since` those that came or changed since an earlier export.
@@ -67,7 +67,7 @@ def select(
     if " " in what.strip():
         if run is not None:
             raise UsageError("--run goes with pages, links or an item type; write it into the SQL")
-        return reader.query(what), Wish(table="rows")
+        return reader.query(what), WriteOptions(table="rows")
     conditions = [] if run is None else [f"run_id = {int(run)}"]
     if since is not None:
         conditions.append(since.condition("page_id" if what in ("pages", "links") else "item_id"))
@@ -76,10 +76,10 @@ def select(
         rows = reader.query(f"{PAGES}{where} ORDER BY page_id")
         again = f"SELECT fetched_at FROM pages{where}"
         read = lambda only: reader.query(again).rows  # noqa: E731
-        return rows, Wish(kinds={"fetched_at": "TIMESTAMP"}, table=what, read=read)
+        return rows, WriteOptions(kinds={"fetched_at": "TIMESTAMP"}, table=what, read=read)
     if what == "links":
         pages = f" WHERE pages.page_id IN (SELECT page_id FROM pages{where})" if where else ""
-        return reader.query(LINKS + pages), Wish(table=what)
+        return reader.query(LINKS + pages), WriteOptions(table=what)
     types = item_rows.item_types(reader)
     if what not in types:
         known = ", ".join(["pages", "links", *sorted(types)])
@@ -89,7 +89,7 @@ def select(
     own = types[what]
     # The rows are being read when `read` reads some once more, so that both see the same store.
     read = lambda only: own.rows(reader, where, only).rows  # noqa: E731
-    return own.rows(reader, where), Wish(kinds=own.kinds, table=what, read=read)
+    return own.rows(reader, where), WriteOptions(kinds=own.kinds, table=what, read=read)
 
 
 def total(reader: Reader, what: str) -> int:
@@ -191,11 +191,11 @@ def told(path: Path) -> Iterator[None]:
         raise
 
 
-def stream(rows: Rows, kind: str, out: IO[bytes], wish: Wish) -> int:
+def stream(rows: Rows, kind: str, out: IO[bytes], options: WriteOptions) -> int:
     """Write rows to an open binary stream, as standard output is."""
     if kind not in formats.STREAMS:
         raise UsageError(f"{kind} cannot go to standard output; name a file with -o")
-    return formats.STREAMS[kind](_unique(rows), out, wish)
+    return formats.STREAMS[kind](_unique(rows), out, options)
 
 
 def _unique(rows: Rows, fold: Callable[[str], str] = str) -> Rows:
@@ -210,29 +210,29 @@ def _unique(rows: Rows, fold: Callable[[str], str] = str) -> Rows:
     return Rows(tuple(made.values()), rows.rows)
 
 
-def _for_sqlite(rows: Rows, wish: Wish) -> tuple[Rows, Wish]:
+def _for_sqlite(rows: Rows, options: WriteOptions) -> tuple[Rows, WriteOptions]:
     """Return columns names that differ in more than their case, which SQLite does not tell."""
     unique = _unique(rows, str.lower)
     renamed = zip(rows.columns, unique.columns, strict=True)
-    kinds = {new: wish.kinds[name] for name, new in renamed if name in wish.kinds}
-    return unique, replace(wish, kinds=kinds)
+    kinds = {new: options.kinds[name] for name, new in renamed if name in options.kinds}
+    return unique, replace(options, kinds=kinds)
 
 
-def write(rows: Rows, kind: str, path: Path, wish: Wish) -> int:
+def write(rows: Rows, kind: str, path: Path, options: WriteOptions) -> int:
     """Write rows to a file that appears when it is complete, and give their number."""
 
     def fill(part: Path) -> int:
         if kind == "sqlite":
             part.unlink(missing_ok=True)
-            unique, renamed = _for_sqlite(rows, wish)
+            unique, renamed = _for_sqlite(rows, options)
             return formats.sqlite(unique, part, renamed)
         with part.open("wb") as out:
-            return stream(rows, kind, out, wish)
+            return stream(rows, kind, out, options)
 
     return to_file(path, fill)
 
 
-def go_on(reader: Reader, what: str, kind: str, path: Path, wish: Wish) -> int:
+def go_on(reader: Reader, what: str, kind: str, path: Path, options: WriteOptions) -> int:
     """Add to a file what came or changed since it was written; the first time it is written whole.
 
     A row that was written again since, as an item whose key came again or a page visited again,
@@ -262,7 +262,7 @@ def go_on(reader: Reader, what: str, kind: str, path: Path, wish: Wish) -> int:
             shutil.copyfile(path, part)
         with part.open("ab" if known else "wb") as out:
             fresh = Rows(rows.columns, watched())
-            settings = replace(wish, kinds=typed.kinds, read=typed.read, header=not known)
+            settings = replace(options, kinds=typed.kinds, read=typed.read, header=not known)
             return stream(fresh, kind, out, settings)
 
     number = to_file(path, fill)

@@ -26,7 +26,7 @@ _PER_DOMAIN = 180  # cookies; browsers keep as many, the RFC asks for 50
 _IN_ALL = 30_000  # of one jar; the RFC asks for 3,000, a crawl meets more hosts than a person
 _HEADER = 8000  # bytes of a Cookie header: servers refuse more than 8 KB of any
 
-Key = tuple[str, bool, str, str]  # domain, host-only, path, name
+CookieKey = tuple[str, bool, str, str]  # domain, host-only, path, name
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Cookie:
         return self.name
 
     @property
-    def identity(self) -> Key:
+    def identity(self) -> CookieKey:
         """What it shares with the cookie that replaces it, and with no other."""
         return self.domain, self.host_only, self.path, self.name
 
@@ -66,8 +66,8 @@ class Jar:
     def __init__(self, refused: Callable[[str], None] = lambda reason: None) -> None:
         """`refused` is called with the reason for each cookie that is not taken, kept or sent."""
         self._refused = refused
-        self._domains: dict[str, dict[Key, Cookie]] = {}
-        self._changed: set[Key] = set()
+        self._domains: dict[str, dict[CookieKey, Cookie]] = {}
+        self._changed: set[CookieKey] = set()
         self._size = self._clock = 0
         self._latest = 0.0
 

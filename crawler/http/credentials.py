@@ -9,17 +9,17 @@ from __future__ import annotations
 from aiohttp import DigestAuthMiddleware, encode_basic_auth
 
 from crawler import urls
-from crawler.config.network import Auth, Credential
+from crawler.config.auth import AuthSettings, CredentialSettings
 from crawler.config.secrets import Secret
 from crawler.errors import ConfigError
 
 
-class Key:
+class Credential:
     """What is sent to the URLs below one prefix: a header, or the answers of the digest scheme."""
 
     __slots__ = ("digest", "header", "prefix", "value")
 
-    def __init__(self, prefix: str, credential: Credential) -> None:
+    def __init__(self, prefix: str, credential: CredentialSettings) -> None:
         self.prefix = prefix
         secret = Secret(credential.env).reveal()
         self.header, self.value = "Authorization", ""
@@ -34,7 +34,7 @@ class Key:
             self.header, self.value = credential.header, secret
 
     def __repr__(self) -> str:
-        return f"<Key {self.prefix}>"
+        return f"<Credential {self.prefix}>"
 
     def opens(self, url: str) -> bool:
         """Return whether a canonical URL is below the prefix, at a boundary of its path."""
@@ -44,21 +44,21 @@ class Key:
         return prefix[-1] in "/?" or len(url) == len(prefix) or url[len(prefix)] in "/?"
 
 
-class Keys:
+class Credentials:
     """The credentials of a crawl; the longest prefix decides."""
 
-    def __init__(self, settings: Auth) -> None:
+    def __init__(self, settings: AuthSettings) -> None:
         """Read the secrets; ConfigError for a prefix that is no URL, or a secret that is unset."""
         at = {
             _prefix(text): credential for text, credential in settings.at.items()
         }  # the last wins
-        keys = [Key(prefix, credential) for prefix, credential in at.items()]
+        keys = [Credential(prefix, credential) for prefix, credential in at.items()]
         self._keys = sorted(keys, key=lambda key: -len(key.prefix))
 
     def __bool__(self) -> bool:
         return bool(self._keys)
 
-    def of(self, url: str) -> Key | None:
+    def of(self, url: str) -> Credential | None:
         """Return the key to a canonical URL, None where it needs none."""
         return next((key for key in self._keys if key.opens(url)), None)
 

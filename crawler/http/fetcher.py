@@ -18,14 +18,17 @@ from typing import Any, Self
 import aiohttp
 
 from crawler import urls
-from crawler.config.load import Config, Fetch
-from crawler.config.network import Auth, Proxy, Tls
+from crawler.config.auth import AuthSettings
+from crawler.config.fetch import FetchSettings
+from crawler.config.load import Config
+from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave, revealed
+from crawler.config.tls import TlsSettings
 from crawler.errors import FetchError, UsageError
 from crawler.http import read_body, tls
 from crawler.http.address_guard import Guard
 from crawler.http.cookies import CookieJars, add_by_hand
-from crawler.http.credentials import Keys
+from crawler.http.credentials import Credentials
 from crawler.http.deadline import Deadline
 from crawler.http.errors import to_fetch_error
 from crawler.http.proxies import Proxies, ProxyRoute
@@ -52,7 +55,7 @@ class Fetcher:
 
     def __init__(
         self,
-        settings: Fetch,
+        settings: FetchSettings,
         *,
         agent: str,
         guard: Guard,
@@ -64,9 +67,9 @@ class Fetcher:
         """`config` gives the sections tls, proxy and auth; `jars` are kept by the caller."""
         self._settings, self._guard, self._cap = settings, guard, settings.max_body
         self._agent, self._connections = agent, connections
-        self._tls = config.tls if config else Tls()
-        self._proxy = config.proxy if config else Proxy()
-        self._auth = config.auth if config else Auth()
+        self._tls = config.tls if config else TlsSettings()
+        self._proxy = config.proxy if config else ProxySettings()
+        self._auth = config.auth if config else AuthSettings()
         self.jars = jars or CookieJars()
         self._cache = cache
         self._checked: set[str] = set()
@@ -79,7 +82,7 @@ class Fetcher:
         settings = self._settings
         in_turn = [*([settings.proxy] if settings.proxy else []), *self._proxy.urls]
         self._proxies = Proxies(in_turn, self._proxy.hosts, rest=self._proxy.rest)
-        self._keys = Keys(self._auth)
+        self._keys = Credentials(self._auth)
         self._by_host = tls.exceptions_of(self._tls)
         self._guard.lead_through(*in_turn, *self._proxy.hosts.values())
         if self._proxy.trust_env:

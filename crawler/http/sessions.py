@@ -26,9 +26,10 @@ from aiohttp import (
 )
 
 from crawler import urls
-from crawler.config.load import Fetch
-from crawler.config.network import Proxy, Tls
+from crawler.config.fetch import FetchSettings
+from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave
+from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import Guard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
@@ -59,13 +60,13 @@ class Sessions:
 
     def __init__(
         self,
-        settings: Fetch,
+        settings: FetchSettings,
         *,
         agent: str,
         guard: Guard,
         connections: int,
-        tls: Tls,
-        proxy: Proxy,
+        tls: TlsSettings,
+        proxy: ProxySettings,
         jars: CookieJars,
     ) -> None:
         self._settings, self._tls, self._proxy, self._jars = settings, tls, proxy, jars

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import aiohttp
 
-from crawler.config.network import Tls
 from crawler.config.secrets import expanded
+from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
-def context_of(settings: Tls, *, verify: bool) -> ssl.SSLContext | bool:
+def context_of(settings: TlsSettings, *, verify: bool) -> ssl.SSLContext | bool:
     """Return the connector's `ssl`: True is aiohttp's own verified context, shared and ready."""
-    if settings == Tls(pins=settings.pins, unverified=settings.unverified):
+    if settings == TlsSettings(pins=settings.pins, unverified=settings.unverified):
         return verify
     try:
         context = ssl.create_default_context()
@@ -40,7 +40,7 @@ def context_of(settings: Tls, *, verify: bool) -> ssl.SSLContext | bool:
     return context
 
 
-def _pass_phrase(settings: Tls) -> str:
+def _pass_phrase(settings: TlsSettings) -> str:
     """Return what opens the key, which is encrypted; ConfigError where nothing was given."""
     if not settings.key_password:
         raise ConfigError(
@@ -50,7 +50,7 @@ def _pass_phrase(settings: Tls) -> str:
     return expanded(settings.key_password)
 
 
-def exceptions_of(settings: Tls) -> dict[str, aiohttp.Fingerprint | bool]:
+def exceptions_of(settings: TlsSettings) -> dict[str, aiohttp.Fingerprint | bool]:
     """Return the hosts that are known by a fingerprint, or not verified, by name."""
     found: dict[str, aiohttp.Fingerprint | bool] = dict.fromkeys(settings.unverified, False)
     for host, pin in settings.pins.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from crawler.config.links import Traps as Limits
+from crawler.config.traps import TrapsSettings
 from crawler.links import endless
 from crawler.links.traps import Contents, Traps
 from crawler.web.page import Outcome, ScrapedPage, Visit
@@ -19,7 +19,7 @@ _THREAD = 64 * 1024  # bytes of a body from which its text is taken on a thread
 class Duplicates:
     """Marks visits whose page says nothing new; see `[traps]`."""
 
-    def __init__(self, limits: Limits, traps: Traps) -> None:
+    def __init__(self, limits: TrapsSettings, traps: Traps) -> None:
         self.traps = traps
         self._skips = limits.duplicates == "skip"
         self._near = limits.near

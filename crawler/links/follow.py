@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from crawler import urls
-from crawler.config.links import Links
+from crawler.config.links import LinksSettings
 from crawler.errors import ConfigError
 from crawler.links.rules import Linker, Rule, Target
 from crawler.parse import meta_robots
@@ -46,7 +46,12 @@ class Following:
     """Decides over the links of pages. `full`: the fast pass does not know enough for it."""
 
     def __init__(
-        self, linker: Linker, rules: Iterable[Rule], settings: Links, *, agent: str = "crawlkeep"
+        self,
+        linker: Linker,
+        rules: Iterable[Rule],
+        settings: LinksSettings,
+        *,
+        agent: str = "crawlkeep",
     ) -> None:
         self._linker, self._settings = linker, settings
         self._rules = tuple(rules)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import xxhash
 
 from crawler import urls
-from crawler.config.links import Traps as Settings
+from crawler.config.traps import TrapsSettings
 from crawler.links import endless
 from crawler.links.endless import ID, STRIDE, Heard, Pattern
 from crawler.parse.words import words_of
@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"[0-9]+")
 _SHORTEST_ID = 8  # characters
 
 
-def shape_refusal(url: str, limits: Settings) -> str | None:
+def shape_refusal(url: str, limits: TrapsSettings) -> str | None:
     """Return reason for which the shape of a canonical URL is refused, None where it is fine."""
     if len(url) > limits.max_url:
         return "url_too_long"
@@ -84,7 +84,7 @@ class Traps:
     What is counted on the way to closing a pattern is kept over runs, too (see `noted`, `resume`).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: TrapsSettings) -> None:
         self._settings = settings
         self._patterns: OrderedDict[str, Pattern] = OrderedDict()
         self._heard = Heard()

@@ -172,7 +172,7 @@ def _clipped(style: Mapping[str, str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class StyleRule:
     """One selector of a rule: its last compound, its weight, and what it declares.
 
     `certain` where the compound is all of it, under no condition.
@@ -192,14 +192,14 @@ class Sheet:
     `names` are the parts of those that hide something for certain.
     """
 
-    rules: dict[str, list[Rule]] = field(default_factory=dict)
+    rules: dict[str, list[StyleRule]] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     number: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.names)
 
-    def of(self, name: str, id_: str, classes: str) -> list[Rule]:
+    def of(self, name: str, id_: str, classes: str) -> list[StyleRule]:
         """Return the rules that are of an element, or may be, the weightiest last."""
         own = {name, *(f".{one}" for one in classes.split())}
         if id_:
@@ -208,7 +208,7 @@ class Sheet:
         return sorted(found, key=lambda rule: rule.weight)
 
 
-def style_of(rules: Iterable[Rule], inline: Declared) -> dict[str, str]:
+def style_of(rules: Iterable[StyleRule], inline: Declared) -> dict[str, str]:
     """Return what holds of an element by the rules that certainly are its, and inline."""
     certain = [rule for rule in rules if rule.certain]
     style: dict[str, str] = {}
@@ -260,7 +260,7 @@ def _add(sheet: Sheet, selectors: str, declared: Declared, certain: bool) -> Non
         ids = sum(part[0] == "#" for part in parts)
         some = sum(part[0] == "." for part in parts)
         weight = (ids, some, len(parts) - ids - some, sheet.number)
-        rule = Rule(parts, sure, weight, *declared)
+        rule = StyleRule(parts, sure, weight, *declared)
         key = min(parts, key=lambda part: part[0] not in "#.")
         sheet.rules.setdefault(key, []).append(rule)
         if sure and causes(declared.style, last):

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from crawler.config.load import Engine
+from crawler.config.engine import EngineSettings
 from crawler.errors import SpiderError
 from crawler.items import Record
 from crawler.parse.fast_pass import Scan
@@ -70,7 +70,7 @@ class _Job:
 class Processes:
     """Parses in `parse_processes` processes. `run` must run for `parse` to end."""
 
-    def __init__(self, spider: Spider, collector: Collector, settings: Engine) -> None:
+    def __init__(self, spider: Spider, collector: Collector, settings: EngineSettings) -> None:
         self._spider, self._collector = spider, collector
         self._number, self._timeout = settings.parse_processes, settings.parse_timeout
         self._recipe = pack(recipe_of(spider, settings))

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.config.load import Engine
+from crawler.config.engine import EngineSettings
 from crawler.errors import SpiderError
 from crawler.parsers.messages import Recipe
 from crawler.spider import Spider
@@ -19,7 +19,7 @@ from crawler.spider import Spider
 _MAIN = "__crawl_main__"  # a script's spider, imported without running its `if __name__ == …`
 
 
-def recipe_of(spider: Spider, settings: Engine) -> Recipe:
+def recipe_of(spider: Spider, settings: EngineSettings) -> Recipe:
     """Return what another process needs to make the spider; SpiderError says why it could not."""
     kind = type(spider)
     module = sys.modules.get(kind.__module__)

@@ -5,6 +5,6 @@ Nothing else of the package imports this one, and it costs nothing until it is i
 
 from crawler.practice.hits import Hit
 from crawler.practice.server import PracticeSite, application, serve
-from crawler.practice.state import State
+from crawler.practice.state import SiteState
 
-__all__ = ["Hit", "PracticeSite", "State", "application", "serve"]
+__all__ = ["Hit", "PracticeSite", "SiteState", "application", "serve"]

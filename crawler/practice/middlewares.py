@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from crawler.practice.hits import Hit
 from crawler.practice.layout import content, page
-from crawler.practice.state import STATE, Session, State
+from crawler.practice.state import STATE, Session, SiteState
 
 COOKIE = "harbour_session"
 SESSION: web.RequestKey[Session] = web.RequestKey("practice_session", Session)
@@ -95,7 +95,7 @@ async def session(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
-def open_session(state: State, response: web.StreamResponse, opened: Session) -> None:
+def open_session(state: SiteState, response: web.StreamResponse, opened: Session) -> None:
     """Remember `opened` under a new cookie that `response` sets."""
     key = token_urlsafe(18)
     state.sessions[key] = opened

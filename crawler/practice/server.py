@@ -27,7 +27,7 @@ from crawler.practice import (
 from crawler.practice.hits import Hit
 from crawler.practice.layout import link_list, style
 from crawler.practice.middlewares import chain
-from crawler.practice.state import STATE, OwnPage, State
+from crawler.practice.state import STATE, OwnPage, SiteState
 
 SECTIONS = (
     quotes,
@@ -45,7 +45,7 @@ SECTIONS = (
 )
 
 
-def application(state: State) -> web.Application:
+def application(state: SiteState) -> web.Application:
     """The site as an aiohttp application over `state`."""
     app = web.Application(middlewares=chain())
     app[STATE] = state
@@ -76,7 +76,7 @@ class PracticeSite:
         tls: ssl.SSLContext | None = None,
         latency: float = 0.0,
     ) -> None:
-        self._state = State(robots=robots, offsite=offsite, latency=latency)
+        self._state = SiteState(robots=robots, offsite=offsite, latency=latency)
         self._host, self._port, self._tls = host, port, tls
         self._runner: web.AppRunner | None = None
 

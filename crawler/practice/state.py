@@ -30,7 +30,7 @@ class Session:
 
 
 @dataclass(slots=True)
-class State:
+class SiteState:
     """Options and memory of one site; nothing of it is shared between two sites.
 
     `robots` is True (the site's own rules), False (404) or the text to serve.
@@ -49,4 +49,4 @@ class State:
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
 
 
-STATE: web.AppKey[State] = web.AppKey("practice_state", State)
+STATE: web.AppKey[SiteState] = web.AppKey("practice_state", SiteState)

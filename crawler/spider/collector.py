@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from crawler import urls
-from crawler.config.links import Links
+from crawler.config.links import LinksSettings
 from crawler.errors import FetchError
 from crawler.links.follow import Following, PageDirectives, Regions
 from crawler.links.rules import Linker, Rule, Target, rank_of
@@ -67,7 +67,7 @@ class Collector(Invoker):
     ) -> None:
         super().__init__(spider, callback_timeout)
         self._linker = linker
-        self.following = following or Following(linker, spider.rules, Links())
+        self.following = following or Following(linker, spider.rules, LinksSettings())
         self._max_hops = max_hops
         self._order, self._max_depth = order, max_depth
         self._keep_pages = keep_pages

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from crawler.config.load import Revisit
+from crawler.config.revisit import RevisitSettings
 from crawler.store.address import file_of
 from crawler.web.page import Visit
 from crawler.web.pattern_note import Note
 from crawler.web.request import Candidate, Todo
 
-_REVISIT = Revisit()
+_REVISIT = RevisitSettings()
 
 
 class HostRow(NamedTuple):
@@ -100,11 +100,11 @@ class Retention:
     bodies: bool = True
     links: bool = True
     versions: int = 1
-    revisit: Revisit = _REVISIT
+    revisit: RevisitSettings = _REVISIT
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class CrawlState:
     """Where a crawl stands when its store is opened."""
 
     spider: str | None
@@ -120,7 +120,7 @@ class State:
 class Store(Protocol):
     """A crawl's durable state. One writer; all calls but `close` come from the committer's task."""
 
-    async def open(self) -> State:
+    async def open(self) -> CrawlState:
         """Claim and open the store, migrating it where needed; StoreError says why not."""
 
     async def begin_run(self, spider: str, settings: str, arguments: str | None = None) -> int:
@@ -185,7 +185,7 @@ def open_store(
     bodies: bool = True,
     links: bool = True,
     versions: int = 1,
-    revisit: Revisit = _REVISIT,
+    revisit: RevisitSettings = _REVISIT,
 ) -> Store:
     """Return the store behind an address; StoreRefused for one that is no path of a file."""
     from crawler.store.sqlite import SqliteStore

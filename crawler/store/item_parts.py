@@ -12,7 +12,7 @@ from crawler.store.item_sql import Rows
 from crawler.store.widening import EXACT, TYPES, digits, fit, wider_type
 
 
-class Known(NamedTuple):
+class KnownTable(NamedTuple):
     """A table as it is in the file; `names` has keys of dicts, and of digits their decimal."""
 
     columns: dict[str, str]
@@ -29,7 +29,7 @@ class Known(NamedTuple):
         """Return the column with the digits of each decimal that has one."""
         return {self.names[name]: name for name, kind in self.columns.items() if kind == EXACT}
 
-    def plus(self, new: dict[str, str], names: dict[str, str]) -> Known:
+    def plus(self, new: dict[str, str], names: dict[str, str]) -> KnownTable:
         """Return the table with more columns."""
         return self._replace(columns={**self.columns, **new}, names={**self.names, **names})
 
@@ -58,7 +58,7 @@ class Fitted(NamedTuple):
     rows: Rows
 
 
-def named(table: Table, rows: Rows, known: Known | None) -> Part:
+def named(table: Table, rows: Rows, known: KnownTable | None) -> Part:
     """Return dicts with a column for each of their keys."""
     had = known.given() if known is not None else {}
     taken = set(known.columns) if known is not None else set()
@@ -74,7 +74,7 @@ def named(table: Table, rows: Rows, known: Known | None) -> Part:
     return Part(replace(table, columns=tuple(columns)), rows, names)
 
 
-def fitted_to(part: Part, known: Known, *, strict: bool = True) -> Fitted:
+def fitted_to(part: Part, known: KnownTable, *, strict: bool = True) -> Fitted:
     """Return rows as the table takes them, with the digits that its decimals do not hold.
 
     Without `strict` a value stays as it is where the column would have to be widened for it.

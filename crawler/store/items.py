@@ -16,7 +16,7 @@ from typing import Any
 from crawler.errors import StoreRefused
 from crawler.items import MOST_COLUMNS, Record, Table
 from crawler.store import item_sql
-from crawler.store.item_parts import Fitted, Known, Part, fitted_to, in_order, named
+from crawler.store.item_parts import Fitted, KnownTable, Part, fitted_to, in_order, named
 from crawler.store.item_sql import Rows, Shape, Statement, Steps, each
 from crawler.store.widening import (
     EXACT,
@@ -48,7 +48,7 @@ class ItemTables:
     """Which item tables the file has, with which columns."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownTable] = {}
         self._taken: set[str] = set()
 
     def load(
@@ -56,7 +56,7 @@ class ItemTables:
     ) -> None:
         """Take the rows of `QUERY`; `names` are those of all tables and views, when opened."""
         self._known = {
-            name: Known(
+            name: KnownTable(
                 json.loads(columns), tuple(json.loads(key)), bool(history), json.loads(given)
             )
             for name, columns, key, history, given in rows
@@ -114,7 +114,7 @@ class ItemTables:
         """Return a record's table, and its values by column as a table of now stores them."""
         part = self._respelt(record.table, [record.values])
         types = {column.name: TYPES[column.kind] for column in part.table.columns}
-        known = self._known.get(part.table.name) or Known({}, part.table.key, False, {})
+        known = self._known.get(part.table.name) or KnownTable({}, part.table.key, False, {})
         new = {name: kind for name, kind in types.items() if name not in known.columns}
         name, _, columns, rows = fitted_to(part, known.plus(new, {}), strict=False)
         return name, dict(zip(columns, rows[0], strict=True))
@@ -131,7 +131,7 @@ class ItemTables:
             columns = _columns(part)
             # The unique index of a key must not go by doubles.
             columns |= {key: "TEXT" for key in table.key if columns[key] == "DECIMAL"}
-            known = Known(columns, table.key, False, part.names)
+            known = KnownTable(columns, table.key, False, part.names)
             yield from each(item_sql.create(_shape_of(table.name, known)))
         elif not table.loose:
             _refuse_changed(table, known)
@@ -201,7 +201,7 @@ class ItemTables:
             )
 
 
-def _shape_of(name: str, known: Known) -> Shape:
+def _shape_of(name: str, known: KnownTable) -> Shape:
     return Shape(name, known.columns, known.key, known.history)
 
 
@@ -216,7 +216,7 @@ def _columns(part: Part) -> dict[str, str]:
     return found
 
 
-def _lengthened(part: Part, known: Known) -> Steps[Known]:
+def _lengthened(part: Part, known: KnownTable) -> Steps[KnownTable]:
     """Yield what adds the columns that the table has not yet."""
     columns = {c.name: TYPES[c.kind] for c in part.table.columns if c.name not in known.columns}
     if not columns:
@@ -225,7 +225,7 @@ def _lengthened(part: Part, known: Known) -> Steps[Known]:
     return known.plus(columns, part.names)
 
 
-def _widened(part: Part, parts: list[Part], known: Known, told: Told) -> Steps[Known]:
+def _widened(part: Part, parts: list[Part], known: KnownTable, told: Told) -> Steps[KnownTable]:
     """Yield what gives columns a type that holds the new values too."""
     name, changed = part.table.name, {}
     for column, now in _columns(part).items():
@@ -265,7 +265,7 @@ def _type_for(column: str, now: str, parts: list[Part], shape: Shape) -> Steps[s
     return found
 
 
-def _with_digits(parts: list[Part], known: Known) -> Steps[Known]:
+def _with_digits(parts: list[Part], known: KnownTable) -> Steps[KnownTable]:
     """Yield what adds a column for digits to each decimal that needs one by now."""
     for part in parts:
         for column in part.table.columns:
@@ -276,7 +276,7 @@ def _with_digits(parts: list[Part], known: Known) -> Steps[Known]:
     return known
 
 
-def _with_column_of_digits(table: str, column: str, known: Known) -> Steps[Known]:
+def _with_column_of_digits(table: str, column: str, known: KnownTable) -> Steps[KnownTable]:
     made = companion(column, known.columns)
     yield from each(item_sql.lengthen(_shape_of(table, known), {made: EXACT}))
     return known.plus({made: EXACT}, {made: column})
@@ -300,7 +300,7 @@ def _derived(name: str) -> set[str]:
     return {name.lower() + ending for ending in endings}
 
 
-def _refuse_changed(table: Table, known: Known) -> None:
+def _refuse_changed(table: Table, known: KnownTable) -> None:
     out = "; give the type another name with @item(table=...), or start over with --fresh"
     for column in table.columns:
         name, kind = column.name, TYPES[column.kind]
@@ -321,7 +321,7 @@ def create(table: Table) -> Iterator[str]:
     return item_sql.create(Shape(table.name, columns, table.key, table.history))
 
 
-def _remember(name: str, known: Known) -> str:
+def _remember(name: str, known: KnownTable) -> str:
     parts = (name, json.dumps(known.columns), json.dumps(known.key), json.dumps(known.names))
     table, columns, key, names = ("'" + text.replace("'", "''") + "'" for text in parts)
     return (

@@ -24,10 +24,10 @@ from crawler.store import (
     Batch,
     Committed,
     CookieRow,
+    CrawlState,
     HostRow,
     Retention,
     RobotsRow,
-    State,
     cookies,
     fingerprints,
 )
@@ -76,7 +76,7 @@ class SqliteStore:
         self._db: aiosqlite.Connection
         self._flush: Flush
 
-    async def open(self) -> State:
+    async def open(self) -> CrawlState:
         """Claim and open the file, migrating it where needed; StoreError says why not."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ class SqliteStore:
             await self.close()
             raise
 
-    async def _prepare(self) -> State:
+    async def _prepare(self) -> CrawlState:
         db = self._db
         await migrate(db, self.path)
         await db.execute_fetchall(
@@ -113,7 +113,7 @@ class SqliteStore:
         )
         [(runs,)] = await self._all("SELECT count(*) FROM runs")
         [(again,)] = await self._all("SELECT count(*) FROM todo WHERE again > 0")
-        return State(
+        return CrawlState(
             values.get("spider"),
             bool(values.get("seeded")),
             pending,

@@ -8,7 +8,7 @@ from typing import Any
 
 from crawler.store import Batch
 from crawler.store.items import Told
-from crawler.store.revisits import Known
+from crawler.store.revisits import KnownPage
 from crawler.web import outcome
 from crawler.web.page import Visit
 from crawler.web.stats import Stats
@@ -37,7 +37,7 @@ class Tally:
             if visit.stored:
                 self.pages[visit.todo.host_id] += 1
 
-    def take(self, rows: Iterable[Known]) -> None:
+    def take(self, rows: Iterable[KnownPage]) -> None:
         """Take away rows that made room."""
         for was in rows:
             self.outcomes[was.outcome] -= 1

@@ -10,7 +10,8 @@ from aiohttp import web
 from client_story import Naps, Served, on_site
 
 from crawler.clients import Retries, download
-from crawler.config.load import Config, Fetch
+from crawler.config.fetch import FetchSettings
+from crawler.config.load import Config
 from crawler.errors import BadFile, BodyTooLarge, FetchError, StoreRefused, UsageError
 from crawler.practice import PracticeSite
 from crawler.practice.files import large_bytes
@@ -189,7 +190,7 @@ async def test_a_file_over_the_cap_is_refused_before_it_is_fetched(
         await download(
             site.at("/files/large.bin"),
             tmp_path / "f",
-            config=Config(fetch=Fetch(max_file=1000)),
+            config=Config(fetch=FetchSettings(max_file=1000)),
             retries=NEVER,
         )
 

@@ -12,7 +12,8 @@ import trustme
 from crawler.clients import ApiClient, Retries, WebSocket, download, fetch_all, upload
 from crawler.clients.scraper_api import ScraperApi
 from crawler.config.load import Config
-from crawler.config.network import Proxy, Tls
+from crawler.config.proxy import ProxySettings
+from crawler.config.tls import TlsSettings
 from crawler.errors import ApiUnreachable, FetchError
 from crawler.practice import PracticeSite
 from tests.http.test_proxies import proxy
@@ -93,7 +94,7 @@ def test_trusts_a_private_authority_only_where_it_is_named(client: Client, tmp_p
 
     async def story() -> None:
         async with PracticeSite(tls=known.context) as site:
-            named = Config(tls=Tls(ca_file=known.file))
+            named = Config(tls=TlsSettings(ca_file=known.file))
             assert await outcome(client, site.url.rstrip("/"), named, tmp_path) == "ok"
             assert await outcome(client, site.url.rstrip("/"), Config(), tmp_path) == "tls_error"
 
@@ -107,7 +108,7 @@ def test_knows_a_pinned_server_by_its_certificate_alone(client: Client, tmp_path
     async def story() -> None:
         async with PracticeSite(tls=known.context) as site:
             for pin, wanted in ((known.pin, "ok"), ("00" * 32, "tls_error")):
-                config = Config(tls=Tls(pins={"127.0.0.1": pin}))
+                config = Config(tls=TlsSettings(pins={"127.0.0.1": pin}))
                 assert await outcome(client, site.url.rstrip("/"), config, tmp_path) == wanted
 
     asyncio.run(story())
@@ -119,9 +120,9 @@ def test_shows_its_own_certificate_where_one_is_asked_for(client: Client, tmp_pa
 
     async def story() -> None:
         async with PracticeSite(tls=known.context) as site:
-            shown = Config(tls=Tls(ca_file=known.file, cert_file=known.mine))
+            shown = Config(tls=TlsSettings(ca_file=known.file, cert_file=known.mine))
             assert await outcome(client, site.url.rstrip("/"), shown, tmp_path) == "ok"
-            silent = Config(tls=Tls(ca_file=known.file))
+            silent = Config(tls=TlsSettings(ca_file=known.file))
             refused = await outcome(client, site.url.rstrip("/"), silent, tmp_path)
             assert refused in ("tls_error", "connect_error")  # TLS 1.3 says no after the handshake
 
@@ -134,14 +135,14 @@ def test_goes_through_a_proxy_and_is_told_when_there_is_none(
     client: Client, scheme: str, tmp_path: Path
 ) -> None:
     known = Authority(tmp_path, "safe.example")
-    tls = Tls(ca_file=known.file)
+    tls = TlsSettings(ca_file=known.file)
 
     async def story(way: str) -> None:
         async with PracticeSite(tls=known.context) as site:
             root = f"https://safe.example:{site.url.rstrip('/').rpartition(':')[2]}"
-            through = Config(tls=tls, proxy=Proxy(urls=[way]))
+            through = Config(tls=tls, proxy=ProxySettings(urls=[way]))
             assert await outcome(client, root, through, tmp_path) == "ok"
-            nobody = Config(tls=tls, proxy=Proxy(urls=[f"{scheme}://127.0.0.1:9"]))
+            nobody = Config(tls=tls, proxy=ProxySettings(urls=[f"{scheme}://127.0.0.1:9"]))
             assert await outcome(client, root, nobody, tmp_path) == "proxy_error"
 
     with proxy() as running:

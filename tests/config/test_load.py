@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from crawler.config.auth import AuthSettings, CredentialSettings
 from crawler.config.load import Config, load
-from crawler.config.network import Auth, Credential
-from crawler.http.credentials import Keys
+from crawler.http.credentials import Credentials
 
 FILE = """
 [fetch]
@@ -63,7 +63,9 @@ def test_an_empty_table_forgets_what_earlier_layers_said(tmp_path: Path) -> None
 def test_of_two_writings_of_one_prefix_the_later_opens_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLD", "old-key")
     monkeypatch.setenv("NEW", "new-key")
-    first, second = (Credential(kind="header", env=name) for name in ("OLD", "NEW"))
-    keys = Keys(Auth(at={"api.example.com": first, "https://API.example.com/": second}))
+    first, second = (CredentialSettings(kind="header", env=name) for name in ("OLD", "NEW"))
+    keys = Credentials(
+        AuthSettings(at={"api.example.com": first, "https://API.example.com/": second})
+    )
     found = keys.of("https://api.example.com/v1")
     assert found is not None and found.value == "new-key"

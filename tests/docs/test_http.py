@@ -8,7 +8,10 @@ from types import ModuleType
 
 import pytest
 
-from crawler.config.network import Auth, Cache, Proxy, Tls
+from crawler.config.auth import AuthSettings
+from crawler.config.cache import CacheSettings
+from crawler.config.proxy import ProxySettings
+from crawler.config.tls import TlsSettings
 from crawler.practice import PracticeSite
 from tests.clients.test_transport import Authority
 from tests.http.test_proxies import proxy
@@ -62,7 +65,7 @@ def test_there_are_examples() -> None:
 
 
 def test_every_key_of_the_way_to_a_site_is_on_the_page() -> None:
-    for section in (Tls, Proxy, Cache):
+    for section in (TlsSettings, ProxySettings, CacheSettings):
         for name in section.__struct_fields__:
             assert name in PAGE, name
-    assert "[auth." in PAGE and Auth.__struct_fields__ == ("at",)
+    assert "[auth." in PAGE and AuthSettings.__struct_fields__ == ("at",)

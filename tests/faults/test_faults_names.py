@@ -14,7 +14,7 @@ import trustme
 from fault_server import FaultServer, Wire, page, says
 from fault_story import crawl, plays
 
-from crawler.config.load import Fetch
+from crawler.config.fetch import FetchSettings
 from crawler.errors import FetchError
 from crawler.http.address_guard import Guard
 from crawler.http.fetcher import Fetcher
@@ -254,7 +254,7 @@ async def test_what_a_proxy_says_itself_is_never_a_page(tmp_path: Path) -> None:
     for name, script in sayings.items():
         async with FaultServer() as proxy:
             proxy.at("*", script)
-            settings = Fetch(proxy=proxy.url("/").rstrip("/"), retries=0)
+            settings = FetchSettings(proxy=proxy.url("/").rstrip("/"), retries=0)
             guard = Guard(allow_private=True)
             async with Fetcher(settings, agent="t", guard=guard, connections=2) as fetcher:
                 with pytest.raises(FetchError) as caught:
@@ -266,7 +266,7 @@ async def test_what_a_proxy_says_itself_is_never_a_page(tmp_path: Path) -> None:
 async def test_a_proxy_whose_tunnel_never_opens_is_given_up(tmp_path: Path) -> None:
     async with FaultServer() as proxy:
         proxy.at("*", lambda wire: wire.hang())
-        settings = Fetch(proxy=proxy.url("/").rstrip("/"), total_timeout=0.3)
+        settings = FetchSettings(proxy=proxy.url("/").rstrip("/"), total_timeout=0.3)
         async with Fetcher(
             settings, agent="t", guard=Guard(allow_private=True), connections=2
         ) as fetcher:

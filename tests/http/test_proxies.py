@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from crawler.config.load import Config, Fetch
-from crawler.config.network import Proxy, Tls
+from crawler.config.fetch import FetchSettings
+from crawler.config.load import Config
+from crawler.config.proxy import ProxySettings
+from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import Guard
 from crawler.http.fetcher import Fetcher
@@ -46,9 +48,13 @@ def proxy(key: str = "") -> Iterator[Running]:
             running.lines += process.stdout.read().splitlines()
 
 
-def fetcher(settings: Proxy | None = None, fetch: Fetch | None = None, **sections: Tls) -> Fetcher:
-    fetch = fetch or Fetch(total_timeout=5.0)
-    config = Config(fetch=fetch, proxy=settings or Proxy(), **sections)
+def fetcher(
+    settings: ProxySettings | None = None,
+    fetch: FetchSettings | None = None,
+    **sections: TlsSettings,
+) -> Fetcher:
+    fetch = fetch or FetchSettings(total_timeout=5.0)
+    config = Config(fetch=fetch, proxy=settings or ProxySettings(), **sections)
     return Fetcher(fetch, agent="t", guard=Guard(), connections=4, config=config)
 
 
@@ -62,7 +68,10 @@ def test_plain_and_tls_sites_are_reached_through_an_http_proxy(tmp_path: Path) -
         async with (
             PracticeSite() as site,
             PracticeSite(tls=context) as safe,
-            fetcher(Proxy(urls=[running.url()]), tls=Tls(ca_file=str(tmp_path / "ca.pem"))) as way,
+            fetcher(
+                ProxySettings(urls=[running.url()]),
+                tls=TlsSettings(ca_file=str(tmp_path / "ca.pem")),
+            ) as way,
         ):
             for url in (
                 f"http://site.example:{site.url.split(':')[2]}",
@@ -77,7 +86,10 @@ def test_plain_and_tls_sites_are_reached_through_an_http_proxy(tmp_path: Path) -
 
 def test_a_socks_proxy_resolves_the_name_itself() -> None:
     async def story(running: Running) -> None:
-        async with PracticeSite() as site, fetcher(Proxy(urls=[running.url("socks5")])) as way:
+        async with (
+            PracticeSite() as site,
+            fetcher(ProxySettings(urls=[running.url("socks5")])) as way,
+        ):
             url = f"http://hidden.example:{site.url.split(':')[2]}"
             assert (await way.fetch(Request(url))).status == 200
 
@@ -93,7 +105,10 @@ def test_a_proxy_gets_its_key_from_the_environment_and_nobody_else_sees_it(
 
     async def story(running: Running) -> None:
         for key, works in (("me:$PROXY_PASSWORD@", True), ("me:wrong@", False)):
-            async with PracticeSite() as site, fetcher(Proxy(urls=[running.url(key=key)])) as way:
+            async with (
+                PracticeSite() as site,
+                fetcher(ProxySettings(urls=[running.url(key=key)])) as way,
+            ):
                 request = Request(f"http://site.example:{site.url.split(':')[2]}")
                 if works:
                     assert (await way.fetch(request)).status == 200
@@ -112,7 +127,10 @@ def test_a_proxy_gets_its_key_from_the_environment_and_nobody_else_sees_it(
 def test_a_dead_proxy_rests_while_the_others_work() -> None:
     async def story(running: Running) -> None:
         dead = "http://127.0.0.1:9"  # discard: nobody listens
-        async with PracticeSite() as site, fetcher(Proxy(urls=[dead, running.url()])) as way:
+        async with (
+            PracticeSite() as site,
+            fetcher(ProxySettings(urls=[dead, running.url()])) as way,
+        ):
             outcomes = []
             for number in range(6):
                 url = f"http://site.example:{site.url.split(':')[2]}{number}"
@@ -131,12 +149,12 @@ def test_a_dead_proxy_rests_while_the_others_work() -> None:
 def test_a_request_or_a_host_has_its_own_way() -> None:
     async def story(running: Running) -> None:
         hosts = {"127.0.0.1": "direct"}
-        settings = Proxy(urls=["http://127.0.0.1:9"], hosts=hosts)
+        settings = ProxySettings(urls=["http://127.0.0.1:9"], hosts=hosts)
         guard = Guard(["127.0.0.1"])
         config = Config(proxy=settings)
         async with (
             PracticeSite() as site,
-            Fetcher(Fetch(), agent="t", guard=guard, connections=4, config=config) as way,
+            Fetcher(FetchSettings(), agent="t", guard=guard, connections=4, config=config) as way,
         ):
             assert (await way.fetch(Request(site.url))).status == 200  # the host's: direct
             own = Request(f"http://site.example:{site.url.split(':')[2]}", proxy=running.url())
@@ -153,7 +171,7 @@ def test_the_environment_is_heeded_on_request_only(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("no_proxy", "direct.example")
         async with PracticeSite() as site:
             port = site.url.split(":")[2]
-            async with fetcher(Proxy(trust_env=True)) as way:
+            async with fetcher(ProxySettings(trust_env=True)) as way:
                 assert (await way.fetch(Request(f"http://site.example:{port}"))).status == 200
                 with pytest.raises(FetchError):
                     await way.fetch(Request("http://direct.example/"))

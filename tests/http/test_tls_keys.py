@@ -7,13 +7,13 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from crawler.config.network import Tls
+from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError
 from crawler.http.tls import context_of
 
 
 @pytest.fixture
-def encrypted(tmp_path: Path) -> Tls:
+def encrypted(tmp_path: Path) -> TlsSettings:
     """Give the settings of a certificate whose key is encrypted with "pass"."""
     mine = trustme.CA().issue_cert("me@a.example")
     (tmp_path / "me.pem").write_bytes(b"".join(blob.bytes() for blob in mine.cert_chain_pems))
@@ -25,20 +25,22 @@ def encrypted(tmp_path: Path) -> Tls:
             serialization.BestAvailableEncryption(b"pass"),
         )
     )
-    return Tls(
+    return TlsSettings(
         cert_file=str(tmp_path / "me.pem"),
         key_file=str(tmp_path / "key.pem"),
         key_password="$KEY_PASSWORD",
     )
 
 
-def test_a_named_pass_phrase_opens_the_key(encrypted: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_pass_phrase_opens_the_key(
+    encrypted: TlsSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KEY_PASSWORD", "pass")
     assert isinstance(context_of(encrypted, verify=True), ssl.SSLContext)
 
 
 def test_a_wrong_or_missing_pass_phrase_is_an_error_that_names_the_key(
-    encrypted: Tls, monkeypatch: pytest.MonkeyPatch
+    encrypted: TlsSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEY_PASSWORD", "another")
     with pytest.raises(ConfigError, match=r"key\.pem: cannot be used"):
@@ -46,6 +48,6 @@ def test_a_wrong_or_missing_pass_phrase_is_an_error_that_names_the_key(
     monkeypatch.delenv("KEY_PASSWORD")
     with pytest.raises(ConfigError, match="KEY_PASSWORD is not in the environment"):
         context_of(encrypted, verify=True)
-    nothing = Tls(cert_file=encrypted.cert_file, key_file=encrypted.key_file)
+    nothing = TlsSettings(cert_file=encrypted.cert_file, key_file=encrypted.key_file)
     with pytest.raises(ConfigError, match=r"key\.pem: the key is encrypted; name its pass phrase"):
         context_of(nothing, verify=True)

@@ -16,10 +16,10 @@ import pytest
 from data_story import SmallWeb, crawl, on_web, page, rows
 
 from crawler import ScrapedPage, SiteSpider, Spider, export, item
-from crawler.config.load import Revisit
+from crawler.config.revisit import RevisitSettings
 from crawler.errors import QueryError, SpiderError, StoreFull, UsageError
 from crawler.export import import_, warc
-from crawler.export.formats import Wish
+from crawler.export.formats import WriteOptions
 from crawler.export.markdown import path_of
 from crawler.inspect import diff, health, run_report, saved_queries, search
 from crawler.inspect.query import Reader
@@ -165,8 +165,8 @@ def test_rows_come_back_from_every_format(store: Path, tmp_path: Path) -> None:
 
     with Reader(store) as reader:
         for kind in ("jsonl", "json", "csv", "parquet", "sqlite"):
-            rows_, wish = export.select(reader, "head")
-            assert export.write(rows_, kind, tmp_path / f"head.{kind}", wish) == 3
+            rows_, how = export.select(reader, "head")
+            assert export.write(rows_, kind, tmp_path / f"head.{kind}", how) == 3
     lines = [json.loads(line) for line in (tmp_path / "head.jsonl").read_text().splitlines()]
     assert lines == json.loads((tmp_path / "head.json").read_text())
     table = pyarrow.parquet.read_table(tmp_path / "head.parquet").to_pylist()
@@ -181,24 +181,24 @@ def test_rows_come_back_from_every_format(store: Path, tmp_path: Path) -> None:
 
 def test_csv_can_be_made_safe_for_spreadsheets(store: Path, tmp_path: Path) -> None:
     with Reader(store) as reader:
-        found, wish = export.select(reader, "SELECT '=1+1' AS a, -2 AS b, '@x' AS c")
-        wish.safe = True
-        export.write(found, "csv", tmp_path / "a.csv", wish)
+        found, how = export.select(reader, "SELECT '=1+1' AS a, -2 AS b, '@x' AS c")
+        how.safe = True
+        export.write(found, "csv", tmp_path / "a.csv", how)
     assert (tmp_path / "a.csv").read_text() == "a,b,c\n'=1+1,-2,'@x\n"
 
 
 def test_an_export_is_continued_with_what_came_since(store: Path, tmp_path: Path) -> None:
     copy, out = _copy(store, tmp_path), tmp_path / "heads.jsonl"
     with Reader(copy) as reader:
-        assert export.go_on(reader, "head", "jsonl", out, Wish()) == 3
-        assert export.go_on(reader, "head", "jsonl", out, Wish()) == 0
+        assert export.go_on(reader, "head", "jsonl", out, WriteOptions()) == 3
+        assert export.go_on(reader, "head", "jsonl", out, WriteOptions()) == 0
     with _writing(copy) as db:
         db.execute(
             "INSERT INTO head (url, title, page_id, page_url, run_id, fetched_at)"
             " VALUES ('u', 't', 1, 'p', 2, 'now')"
         )
     with Reader(copy) as reader:
-        assert export.go_on(reader, "head", "jsonl", out, Wish()) == 1
+        assert export.go_on(reader, "head", "jsonl", out, WriteOptions()) == 1
     assert len(out.read_text().splitlines()) == 4
 
 
@@ -361,7 +361,7 @@ def test_a_later_visit_tells_what_is_new_changed_and_gone(tmp_path: Path) -> Non
 
 
 def test_a_page_is_visited_sooner_after_a_change_and_later_after_none() -> None:
-    bounds = Revisit(least=10, most=1000)
+    bounds = RevisitSettings(least=10, most=1000)
     assert interval(100, True, bounds) < 100 < interval(100, False, bounds)
     assert interval(10, True, bounds) == 10
     assert interval(1000, False, bounds) == 1000

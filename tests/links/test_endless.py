@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from following_story import rows
 
-from crawler.config.links import Traps as Limits
+from crawler.config.traps import TrapsSettings
 from crawler.links.endless import ALL_TEXTS, TEXTS, Pattern
 from crawler.links.traps import ROOM, Traps
 from crawler.store import open_store
@@ -27,7 +27,7 @@ Space = Callable[[int], tuple[str, str]]
 
 def read(space: Space, most: int, traps: Traps | None = None) -> int:
     """Read a space page by page; return after how many it was closed, or `most`."""
-    traps = traps or Traps(Limits())
+    traps = traps or Traps(TrapsSettings())
     for number in range(most):
         url, text = space(number)
         if traps.bar(1, url) is not None:
@@ -199,7 +199,7 @@ def test_a_large_space_with_news_is_read_to_its_end(space: Space, size: int) -> 
 
 
 def test_pages_that_are_visited_again_repeat_nobody() -> None:
-    traps = Traps(Limits())
+    traps = Traps(TrapsSettings())
     for _ in range(5):
         assert read(shop, 1500, traps) == 1500
         assert read(lambda number: (f"{SITE}/state?of=1", "All well."), 600, traps) == 600
@@ -207,7 +207,7 @@ def test_pages_that_are_visited_again_repeat_nobody() -> None:
 
 def looks(space: Space, size: int) -> float:
     """Return which part of the pages of a space is looked at."""
-    traps, looked = Traps(Limits()), 0
+    traps, looked = Traps(TrapsSettings()), 0
     for number in range(size):
         url, text = space(number)
         if traps.suspects(url):
@@ -231,7 +231,7 @@ def test_the_texts_that_are_remembered_are_bounded_and_the_last_is_among_them() 
 
 def test_the_texts_of_all_patterns_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crawler.links.endless.ALL_TEXTS", 1000)
-    traps = Traps(Limits(endless_after=1, endless_repeats=1000))
+    traps = Traps(TrapsSettings(endless_after=1, endless_repeats=1000))
     for number, letter in itertools.product(range(200), "abcdefghij"):
         url = f"{SITE}/{letter}/{number}"
         if traps.suspects(url):

@@ -98,7 +98,8 @@ RULES = [
     ((Rule(),), {"nofollow": True}, ALL - {"/two"}),
     ((Rule(),), {"tags": ["area", "link"]}, {"/area", "/style"}),
     ((Rule(),), {"tags": ["b"], "attributes": ["data-href"]}, {"/data"}),
-    ((Rule(),), {"canonicalize": ["tests.links.test_follow:shout"]}, {name.upper() for name in ALL}),
+    ((Rule(),), {"canonicalize": ["tests.links.test_follow:shout"]},
+     {name.upper() for name in ALL}),
 ]  # fmt: skip
 
 

@@ -9,12 +9,12 @@ from aiohttp import web
 from following_story import counters, crawled, rows
 
 from crawler import SiteSpider
-from crawler.config.links import Traps as Limits
+from crawler.config.traps import TrapsSettings
 from crawler.links.simhash import Near, simhash
 from crawler.links.traps import Traps, pattern_of, shape_refusal
 from crawler.practice import PracticeSite
 
-DEFAULTS = Limits()
+DEFAULTS = TrapsSettings()
 
 SHAPES = [
     ("/", None),
@@ -85,7 +85,7 @@ def test_pages_that_repeat_themselves_close_their_pattern() -> None:
 
 
 def test_hosts_of_one_domain_queries_of_a_path_and_pages_of_a_host_can_be_capped() -> None:
-    traps = Traps(Limits(max_hosts_per_domain=2, max_queries=2, max_pages_per_host=2))
+    traps = Traps(TrapsSettings(max_hosts_per_domain=2, max_queries=2, max_pages_per_host=2))
     hosts = [traps.crowded(f"http://h{number}.example.org/") for number in (1, 2, 1, 3)]
     assert hosts == [None, None, None, "too_many_hosts"]
     assert traps.crowded("http://example.com/") is None

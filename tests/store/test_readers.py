@@ -63,8 +63,8 @@ def test_readers_that_hold_long_selects_see_their_snapshot_and_the_crawl_goes_on
         held.append((reader, number, rows))
         with Reader(path) as other:
             found.append(len(list(search(other, "apples", limit=99).rows)))
-            pages, wish = export.select(other, "pages")
-            exported.append(export.write(pages, "jsonl", out, wish))
+            pages, options = export.select(other, "pages")
+            exported.append(export.write(pages, "jsonl", out, options))
 
     async def tell(web: SmallWeb) -> None:
         for number in range(40):

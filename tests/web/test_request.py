@@ -14,8 +14,10 @@ import pytest
 import trustme
 
 from crawler import Crawler, Request, ScrapedPage, Spider
-from crawler.config.load import Config, Fetch, load
-from crawler.config.network import Auth, Credential, Tls
+from crawler.config.auth import AuthSettings, CredentialSettings
+from crawler.config.fetch import FetchSettings
+from crawler.config.load import Config, load
+from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import Guard
 from crawler.http.fetcher import Fetcher
@@ -26,8 +28,8 @@ QUICK: dict[str, dict[str, Any]] = {"politeness": {"delay": 0.0}, "fetch": {"ret
 URL = "http://a.example/x"
 
 
-def fetcher(fetch: Fetch | None = None, **sections: Any) -> Fetcher:
-    fetch = fetch or Fetch(total_timeout=5.0)
+def fetcher(fetch: FetchSettings | None = None, **sections: Any) -> Fetcher:
+    fetch = fetch or FetchSettings(total_timeout=5.0)
     config = Config(fetch=fetch, **sections)
     return Fetcher(
         fetch, agent=config.agent, guard=Guard(allow_private=True), connections=4, config=config
@@ -86,11 +88,11 @@ def test_a_redirect_keeps_method_and_body_or_neither(status: int, method: str, w
 
 
 def test_a_key_opens_only_what_is_below_its_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
-    from crawler.http.credentials import Keys
+    from crawler.http.credentials import Credentials
 
     monkeypatch.setenv("K", "v")
-    key = Credential(kind="bearer", env="K")
-    keys = Keys(Auth(at={"https://a.example/api": key, "b.example": key}))
+    key = CredentialSettings(kind="bearer", env="K")
+    keys = Credentials(AuthSettings(at={"https://a.example/api": key, "b.example": key}))
     opened = {
         "https://a.example/api": True,
         "https://a.example/api/x?y": True,
@@ -142,7 +144,7 @@ def test_a_request_has_time_outs_of_its_own() -> None:
 
 def test_settings_of_the_session_reach_the_site() -> None:
     async def story() -> None:
-        fetch = Fetch(headers={"Accept-Language": "de"}, keep_alive=0, pool_per_host=1)
+        fetch = FetchSettings(headers={"Accept-Language": "de"}, keep_alive=0, pool_per_host=1)
         async with PracticeSite() as site, fetcher(fetch) as way:
             await asyncio.gather(*(way.fetch(Request(site.url)) for _ in range(3)))
             assert {hit.headers["Accept-Language"] for hit in site.hits} == {"de"}
@@ -163,7 +165,7 @@ async def stamp(request: Any, handler: Any) -> Any:
 
 def test_a_middleware_is_named_in_the_configuration() -> None:
     async def story() -> None:
-        fetch = Fetch(middlewares=[f"{__name__}:stamp"])
+        fetch = FetchSettings(middlewares=[f"{__name__}:stamp"])
         async with PracticeSite() as site, fetcher(fetch) as way:
             await way.fetch(Request(site.url))
             assert site.hits[0].headers["X-Stamp"] == "yes"
@@ -174,7 +176,7 @@ def test_a_middleware_is_named_in_the_configuration() -> None:
 @pytest.mark.parametrize("name", ["nothing", "no.such:thing", "json:no_such"])
 def test_a_middleware_that_does_not_load_is_named(name: str) -> None:
     async def story() -> None:
-        async with fetcher(Fetch(middlewares=[name])):
+        async with fetcher(FetchSettings(middlewares=[name])):
             pass
 
     with pytest.raises(ConfigError, match=name):
@@ -285,7 +287,7 @@ def test_client_certificates_pins_and_versions_are_what_the_settings_say(tmp_pat
     pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     ca_file, cert_file = str(tmp_path / "ca.pem"), str(tmp_path / "me.pem")
 
-    async def status(settings: Tls, *, asks: bool = False) -> str:
+    async def status(settings: TlsSettings, *, asks: bool = False) -> str:
         context.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
         async with PracticeSite(tls=context) as site, fetcher(tls=settings) as way:
             try:
@@ -294,19 +296,21 @@ def test_client_certificates_pins_and_versions_are_what_the_settings_say(tmp_pat
                 return str(error.outcome)
 
     async def story() -> None:
-        assert await status(Tls()) == "tls_error"
-        assert await status(Tls(ca_file=ca_file)) == "200"
-        assert await status(Tls(ca_file=ca_file, minimum="1.3")) == "200"
-        assert await status(Tls(ca_file=ca_file), asks=True) != "200"
-        assert await status(Tls(ca_file=ca_file, cert_file=cert_file), asks=True) == "200"
-        assert await status(Tls(pins={"127.0.0.1": pin})) == "200"
-        assert await status(Tls(pins={"127.0.0.1": "sha256:" + "00" * 32})) == "tls_error"
+        assert await status(TlsSettings()) == "tls_error"
+        assert await status(TlsSettings(ca_file=ca_file)) == "200"
+        assert await status(TlsSettings(ca_file=ca_file, minimum="1.3")) == "200"
+        assert await status(TlsSettings(ca_file=ca_file), asks=True) != "200"
+        assert await status(TlsSettings(ca_file=ca_file, cert_file=cert_file), asks=True) == "200"
+        assert await status(TlsSettings(pins={"127.0.0.1": pin})) == "200"
+        assert await status(TlsSettings(pins={"127.0.0.1": "sha256:" + "00" * 32})) == "tls_error"
 
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("settings", [Tls(pins={"a": "abc"}), Tls(ca_file="no/such.pem")])
-def test_tls_settings_that_cannot_work_are_named(settings: Tls) -> None:
+@pytest.mark.parametrize(
+    "settings", [TlsSettings(pins={"a": "abc"}), TlsSettings(ca_file="no/such.pem")]
+)
+def test_tls_settings_that_cannot_work_are_named(settings: TlsSettings) -> None:
     async def story() -> None:
         async with fetcher(tls=settings):
             pass

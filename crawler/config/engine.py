@@ -1,0 +1,33 @@
+"""The section [engine]."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from crawler.config.section import Count, Positive, Seconds, Section, SomeSeconds
+
+
+class EngineSettings(Section, frozen=True, kw_only=True):
+    """How much is done at once, how far a crawl goes, and when it stops."""
+
+    workers: Positive = 32
+    """Requests in flight at the same time, over all hosts."""
+    streams: Positive = 100
+    """Streams (WebSockets) open at the same time, beside the workers; more wait for their turn."""
+    max_pages: Positive | None = None
+    """Stop when this many pages are stored, counted over all runs of the crawl; unset: no limit.
+    What a recrawl visits again is counted by itself, from 0 in each run."""
+    max_depth: Count | None = None
+    """Follow links at most this many steps from a seed; unset: no limit."""
+    scope: Literal["host", "domain", "prefix", "any"] = "host"
+    """Which links belong to the crawl, measured against its seeds (or `allowed_domains`)."""
+    order: Literal["breadth", "depth"] = "breadth"
+    """Within a host and a priority: oldest discovery first, or deepest first."""
+    grace: Seconds = 10.0
+    """Seconds that requests in flight get to end after the first SIGINT or SIGTERM."""
+    callback_timeout: SomeSeconds = 60.0
+    """Seconds an asynchronous callback may take for one page."""
+    parse_processes: Count = 0
+    """Processes that parse pages and run the spider's synchronous callbacks; 0: no process more."""
+    parse_timeout: SomeSeconds = 30.0
+    """Seconds that parsing a page may take, with its callback where `parse_processes` runs it."""

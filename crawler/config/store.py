@@ -1,0 +1,31 @@
+"""The section [store]."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from crawler.config.section import Count, Positive, Section, SomeSeconds
+
+
+class StoreSettings(Section, frozen=True, kw_only=True):
+    """What is kept, and how safely."""
+
+    durable: Literal["normal", "full"] = "normal"
+    """normal survives a killed process, full also a power cut (one fsync per flush)."""
+    bodies: bool = True
+    """Keep the body of every page (zstd)."""
+    links: bool = True
+    """Keep the links of every page."""
+    text: bool = False
+    """Keep the readable text of every page, and index it for `crawler search`."""
+    hidden_text: Literal["drop", "keep"] = "drop"
+    """What becomes of text that a reader does not see: drop counts it (texts.hidden), keep stores
+    it with the rest."""
+    versions: Count = 1
+    """How many earlier versions of a page are kept when a later visit finds it changed."""
+    files: str | None = None
+    """The directory of downloaded files; unset: beside the store, with `.files` at its name."""
+    flush_interval: SomeSeconds = 0.25
+    """Seconds after which finished visits are committed."""
+    flush_visits: Positive = 200
+    """Finished visits that are committed at once."""
