@@ -95,10 +95,8 @@ HOMES = {
     "tree": "parse.selector",
     "warc": "export.warc",
     "weblinks": "http.link_header",
-    "webrules": "config.links",
     "why": "inspect.why",
     "window": "politeness.rate",
-    "wire": "config.network",
     "workbench": "frontier.host_queue",
 }
 """The name below `crawler` that a module had, and the one that it has."""

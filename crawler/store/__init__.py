@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from crawler.store.contract import Batch as Batch
     from crawler.store.contract import Committed as Committed
     from crawler.store.contract import CookieRow as CookieRow
+    from crawler.store.contract import CrawlState as CrawlState
     from crawler.store.contract import HostRow as HostRow
     from crawler.store.contract import Retention as Retention
     from crawler.store.contract import RobotsRow as RobotsRow
     from crawler.store.contract import Rows as Rows
-    from crawler.store.contract import State as State
     from crawler.store.contract import Store as Store
     from crawler.store.contract import open_store as open_store
 
