@@ -28,7 +28,7 @@ import uvloop
 from crawler.clients import ApiClient, Retries, fetch_all
 from crawler.config.fetch import FetchSettings
 from crawler.config.load import Config
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.fetcher import Fetcher
 from crawler.web.request import Request
@@ -101,7 +101,7 @@ async def bare_json(urls: list[str]) -> None:
 
 
 async def fetcher(urls: list[str]) -> None:
-    guard = Guard(allow_private=True)
+    guard = AddressGuard(allow_private=True)
     async with Fetcher(
         FetchSettings(), agent="bench/1", guard=guard, connections=IN_FLIGHT
     ) as fetcher:

@@ -12,7 +12,7 @@ from crawler.cli import options
 from crawler.cli.options import LogLevel
 
 
-class Reach(StrEnum):
+class ScopeChoice(StrEnum):
     """Which links belong to the crawl."""
 
     HOST = "host"
@@ -29,7 +29,7 @@ def crawl(
         int | None, typer.Option(min=0, metavar="N", help="Follow links at most this many steps.")
     ] = None,
     scope: Annotated[
-        Reach | None, typer.Option(help="Which links belong to the crawl; by default host.")
+        ScopeChoice | None, typer.Option(help="Which links belong to the crawl; by default host.")
     ] = None,
     store: options.Store = None,
     config: options.ConfigFile = None,

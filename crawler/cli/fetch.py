@@ -11,7 +11,7 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.cli.probe import Hop, Look
+    from crawler.cli.probe import Hop, Probe
     from crawler.clients import Fetched
     from crawler.config.load import Config
     from crawler.web.page import ScrapedPage
@@ -67,7 +67,7 @@ def fetch(
     raise typer.Exit(0 if found.page is not None and found.outcome == "ok" else 1)
 
 
-def _explain(found: Look, config: Config) -> None:
+def _explain(found: Probe, config: Config) -> None:
     """Print what scope, traps and the page itself would say in a crawl that starts there."""
     from crawler.inspect.why import explained
 
@@ -125,7 +125,7 @@ def _meant(url: str) -> str:
         return url
 
 
-def looked(url: str, config: Config) -> Look:
+def looked(url: str, config: Config) -> Probe:
     """Fetch what a user typed; UsageError where it is no URL."""
     import asyncio
 
@@ -140,7 +140,7 @@ def looked(url: str, config: Config) -> Look:
     return asyncio.run(look(target, config))
 
 
-def _story(found: Look, headers: bool, links: bool) -> list[str]:
+def _story(found: Probe, headers: bool, links: bool) -> list[str]:
     lines = [line for hop in found.hops for line in _hop(hop)]
     if found.page is not None:
         lines += _page(found.page)

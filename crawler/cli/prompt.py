@@ -96,7 +96,7 @@ def _reader(names: dict[str, list[str]]) -> Callable[[str], str]:
         print("for a better prompt: pip install 'crawlkeep[prompt]'", file=sys.stderr)
         return _readline(names)
 
-    class Names(Completer):
+    class NameCompleter(Completer):
         def get_completions(self, document: Any, complete_event: Any) -> Iterator[Completion]:
             text = document.text_before_cursor
             begun = len(_last(text).rpartition(".")[2])
@@ -104,7 +104,7 @@ def _reader(names: dict[str, list[str]]) -> Callable[[str], str]:
                 yield Completion(word, -begun)
 
     session: PromptSession[str] = PromptSession(
-        completer=Names(),
+        completer=NameCompleter(),
         complete_while_typing=True,
         output=create_output(cast(TextIO, raw(sys.stdout))),
     )

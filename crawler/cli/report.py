@@ -11,7 +11,7 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.inspect.politeness_report import Manners
+    from crawler.inspect.politeness_report import HostPoliteness
 
 
 def report(
@@ -67,7 +67,7 @@ def _page(what: str, store: str | None, output: Path | None) -> None:
 _COLUMNS = ("host", "requests", "in flight", "of", "least gap", "median gap", "delay", "too early")
 
 
-def _row(one: Manners) -> tuple[object, ...]:
+def _row(one: HostPoliteness) -> tuple[object, ...]:
     return (
         *(one.host, one.requests, one.in_flight, one.per_host),
         *(_seconds(one.least), _seconds(one.median), _seconds(one.delay), one.early),

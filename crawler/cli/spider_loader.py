@@ -25,7 +25,7 @@ SPIDERS = Path("spiders")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSpider:
     """A spider as its file shows it, without running the file; `problem` where it is broken."""
 
     name: str
@@ -96,7 +96,7 @@ def shown(name: str) -> type[Spider]:
     raise SpiderError(f"no file in {SPIDERS}/ shows a spider {name!r}")
 
 
-def survey() -> list[Found]:
+def survey() -> list[FoundSpider]:
     """Read every file of `spiders/`, without running it, and give the spiders in it by name."""
     found = [spider for file in _files() for spider in _read(file)]
     return sorted(found, key=lambda spider: spider.name)
@@ -139,21 +139,21 @@ def _files() -> list[Path]:
     return sorted(file for file in SPIDERS.glob("*.py") if not file.name.startswith("_"))
 
 
-def _read(file: Path) -> Iterator[Found]:
+def _read(file: Path) -> Iterator[FoundSpider]:
     """Yield the classes of a file that have bases and a literal `name`."""
     try:
         tree = ast.parse(file.read_bytes(), filename=str(file))
     except SyntaxError as error:
-        yield Found(file.stem, file, problem=_located(file, error.lineno, error))
+        yield FoundSpider(file.stem, file, problem=_located(file, error.lineno, error))
         return
     except (OSError, ValueError) as error:
-        yield Found(file.stem, file, problem=f"{file}: {error}")
+        yield FoundSpider(file.stem, file, problem=f"{file}: {error}")
         return
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.bases:
             name = _literal_name(node)
             if name:
-                yield Found(name, file, (ast.get_docstring(node) or "").partition("\n")[0])
+                yield FoundSpider(name, file, (ast.get_docstring(node) or "").partition("\n")[0])
 
 
 def _literal_name(node: ast.ClassDef) -> str | None:

@@ -14,7 +14,7 @@ from crawler.http.link_header import link_to
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PageQuery:
     """A page to ask for: a URL, and the query parameters that replace those of its own."""
 
     url: str
@@ -24,10 +24,10 @@ class Ask:
 class Paging(Protocol):
     """One way of paging."""
 
-    def first(self, ask: Ask) -> Ask:
+    def first(self, ask: PageQuery) -> PageQuery:
         """Return what to ask for first."""
 
-    def next(self, ask: Ask, data: Any, headers: Mapping[str, str]) -> Ask | None:
+    def next(self, ask: PageQuery, data: Any, headers: Mapping[str, str]) -> PageQuery | None:
         """Return what to ask for after `ask` was answered so, None at the end."""
 
 
@@ -37,17 +37,17 @@ class NextLink:
 
     field: str = "next"
 
-    def first(self, ask: Ask) -> Ask:
+    def first(self, ask: PageQuery) -> PageQuery:
         return ask
 
-    def next(self, ask: Ask, data: Any, headers: Mapping[str, str]) -> Ask | None:
+    def next(self, ask: PageQuery, data: Any, headers: Mapping[str, str]) -> PageQuery | None:
         reference = value_at(data, self.field)
         if not reference:
             return None
         url = urls.parse(str(reference), ask.url)
         if url is None:
             raise BadJson(f"{ask.url}: {self.field} = {reference!r:.200} is no http(s) URL")
-        return Ask(url)
+        return PageQuery(url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class PageNumber:
     items: str | None = "items"
     pages: str | None = None
 
-    def first(self, ask: Ask) -> Ask:
-        return Ask(ask.url, {self.param: self.start})
+    def first(self, ask: PageQuery) -> PageQuery:
+        return PageQuery(ask.url, {self.param: self.start})
 
-    def next(self, ask: Ask, data: Any, headers: Mapping[str, str]) -> Ask | None:
+    def next(self, ask: PageQuery, data: Any, headers: Mapping[str, str]) -> PageQuery | None:
         text = URL(ask.url).query.get(self.param, "")
         number = int(text) if text.isascii() and text.isdigit() else self.start
         if self.pages is not None:
@@ -76,7 +76,7 @@ class PageNumber:
             more = number - self.start + 1 < last
         else:
             more = bool(list(items_of(data, self.items)))
-        return Ask(ask.url, {self.param: number + 1}) if more else None
+        return PageQuery(ask.url, {self.param: number + 1}) if more else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,16 @@ class Cursor:
     field: str = "next_cursor"
     param: str = "cursor"
 
-    def first(self, ask: Ask) -> Ask:
+    def first(self, ask: PageQuery) -> PageQuery:
         return ask
 
-    def next(self, ask: Ask, data: Any, headers: Mapping[str, str]) -> Ask | None:
+    def next(self, ask: PageQuery, data: Any, headers: Mapping[str, str]) -> PageQuery | None:
         cursor = value_at(data, self.field)
-        return Ask(ask.url, {self.param: str(cursor)}) if cursor not in (None, "", False) else None
+        return (
+            PageQuery(ask.url, {self.param: str(cursor)})
+            if cursor not in (None, "", False)
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +104,14 @@ class LinkHeader:
 
     rel: str = "next"
 
-    def first(self, ask: Ask) -> Ask:
+    def first(self, ask: PageQuery) -> PageQuery:
         return ask
 
-    def next(self, ask: Ask, data: Any, headers: Mapping[str, str]) -> Ask | None:
+    def next(self, ask: PageQuery, data: Any, headers: Mapping[str, str]) -> PageQuery | None:
         getall = getattr(headers, "getall", None)  # a multidict may hold several Link headers
         values = getall("Link", ()) if getall else [headers.get("Link", "")]
         url = link_to(self.rel, values, ask.url)
-        return Ask(url) if url else None
+        return PageQuery(url) if url else None
 
 
 def value_at(data: Any, path: str) -> Any:

@@ -16,13 +16,13 @@ from crawler.engine.robots_gate import RobotsGate, overrides_of
 from crawler.engine.seeding import seed, widened
 from crawler.engine.sitemap_reader import SitemapReader
 from crawler.frontier import Frontier
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
 from crawler.http.replay_cache import cached_answers
 from crawler.links.duplicates import Duplicates
 from crawler.links.endless import ALL_TEXTS
-from crawler.links.follow import Following, steps_of
+from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.rules import Linker
 from crawler.links.traps import ROOM, Traps
 from crawler.parsers import parser_for
@@ -58,7 +58,7 @@ async def assembled(
     config = crawl.config
     linker = await _linker(crawl)
     collector = _collector(crawl, linker, keep_pages=keep_pages)
-    guard = Guard(allow_private=config.fetch.allow_private)
+    guard = AddressGuard(allow_private=config.fetch.allow_private)
     for url in (*crawl.seeds, *crawl.state.scope):
         guard.name(url)
     crawl.cookies.restore(await crawl.store.cookies())
@@ -97,7 +97,7 @@ async def assembled(
             crawl.cookies.count = _uncounted
 
 
-async def _seeding(crawl: Crawl, collector: Collector, guard: Guard, linker: Linker) -> None:
+async def _seeding(crawl: Crawl, collector: Collector, guard: AddressGuard, linker: Linker) -> None:
     """Seed, unless an earlier run did."""
     if not crawl.state.seeded:
         await seed(
@@ -130,7 +130,7 @@ async def _linker(crawl: Crawl) -> Linker:
 
 def _collector(crawl: Crawl, linker: Linker, *, keep_pages: bool) -> Collector:
     config = crawl.config
-    following = Following(
+    following = LinkFollower(
         linker, crawl.spider.rules, config.links, agent=config.politeness.user_agent
     )
     collector = Collector(

@@ -76,7 +76,7 @@ class Engine:
         self.frontier, self._fetcher, self._committer = frontier, fetcher, committer
         self._collector, self._gate = collector, gate
         politeness = config.politeness
-        self._limits = throttle.Limits(
+        self._limits = throttle.PauseLimits(
             *(politeness.max_delay, politeness.max_retry_after),
             *(politeness.adaptive, politeness.load),
         )

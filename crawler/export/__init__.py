@@ -57,7 +57,7 @@ def format_of(output: Path, asked: str | None) -> str:
 
 
 def select(
-    reader: Reader, what: str, *, run: int | None = None, since: Mark | None = None
+    reader: Reader, what: str, *, run: int | None = None, since: ExportPosition | None = None
 ) -> tuple[Rows, WriteOptions]:
     """Return the rows of pages, links, an item type, or any SELECT, and how they are typed.
 
@@ -102,7 +102,7 @@ def total(reader: Reader, what: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ExportPosition:
     """How far an export went: the last id, the last run, and until when that one had come.
 
     `until` is None where the run had ended. A visit is stored some time after it began, so that of
@@ -241,10 +241,10 @@ def go_on(reader: Reader, what: str, kind: str, path: Path, options: WriteOption
     """
     if kind not in ("jsonl", "csv") or " " in what.strip():
         raise UsageError("--continue goes with pages, links or an item type as jsonl or csv")
-    known = Mark.of(path)
+    known = ExportPosition.of(path)
     if known and known.what != what:
         raise UsageError(f"{path} holds {known.what}, not {what}; choose another file")
-    mark = Mark.now(reader, what)
+    mark = ExportPosition.now(reader, what)
     rows, typed = select(reader, what, since=known)
     last = known.last if known else 0
     # An item may have a key of that name too; its id is always the first column.

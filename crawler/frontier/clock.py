@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-class NeverBack:
+class MonotonicClock:
     """Unix time in seconds, by the machine's clock as long as that does not go back.
 
     Where it was set back, time goes on from the latest that was given, second by second: otherwise

@@ -26,7 +26,7 @@ _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 _PORTS = {"http": 80, "https": 443}  # of proxies; the SOCKS client resolves its own
 
 
-class Guard:
+class AddressGuard:
     """Which host names may lead to addresses that are not public."""
 
     def __init__(self, trusted: Iterable[str] = (), *, allow_private: bool = False) -> None:
@@ -104,7 +104,7 @@ def _door(url: str) -> tuple[str, int]:
 class GuardedResolver(AbstractResolver):
     """Resolves names, and gives only the addresses that the guard lets through."""
 
-    def __init__(self, guard: Guard, *, patience: float = 10.0) -> None:
+    def __init__(self, guard: AddressGuard, *, patience: float = 10.0) -> None:
         """Wait `patience` seconds for an answer: the system's resolver knows no end."""
         self._guard, self._patience = guard, patience
 

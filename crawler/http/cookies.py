@@ -56,7 +56,7 @@ class Cookie:
         return self.domain, self.host_only, self.path, self.name
 
 
-class Jar:
+class CookieJar:
     """The cookies of one session; it notes which of them change.
 
     It stands where aiohttp asks for a cookie jar: `filter_cookies` and
@@ -329,16 +329,16 @@ class CookieJars:
     """The jars of a crawl by session name; "" is the one that requests without a session share."""
 
     def __init__(self) -> None:
-        self._jars: dict[str, Jar] = {}
+        self._jars: dict[str, CookieJar] = {}
         self.refused: Counter[str] = Counter()
         self.count: Callable[[str], None] = lambda reason: None
 
-    def __getitem__(self, session: str | None) -> Jar:
+    def __getitem__(self, session: str | None) -> CookieJar:
         """Return the jar of a session, an empty one where there was none."""
         name = session or ""
         jar = self._jars.get(name)
         if jar is None:
-            jar = self._jars[name] = Jar(self._refuse)
+            jar = self._jars[name] = CookieJar(self._refuse)
         return jar
 
     def __iter__(self) -> Iterator[str]:

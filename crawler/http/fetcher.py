@@ -26,7 +26,7 @@ from crawler.config.secrets import may_leave, revealed
 from crawler.config.tls import TlsSettings
 from crawler.errors import FetchError, UsageError
 from crawler.http import read_body, tls
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Credentials
 from crawler.http.deadline import Deadline
@@ -58,7 +58,7 @@ class Fetcher:
         settings: FetchSettings,
         *,
         agent: str,
-        guard: Guard,
+        guard: AddressGuard,
         connections: int,
         config: Config | None = None,
         jars: CookieJars | None = None,

@@ -31,7 +31,7 @@ from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave
 from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
-from crawler.http.address_guard import Guard, GuardedResolver
+from crawler.http.address_guard import AddressGuard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.cookies import CookieJars
 from crawler.http.set_cookie import joined
@@ -63,7 +63,7 @@ class Sessions:
         settings: FetchSettings,
         *,
         agent: str,
-        guard: Guard,
+        guard: AddressGuard,
         connections: int,
         tls: TlsSettings,
         proxy: ProxySettings,

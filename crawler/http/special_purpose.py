@@ -14,7 +14,7 @@ from typing import NamedTuple
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class Block(NamedTuple):
+class AddressBlock(NamedTuple):
     """A block of addresses: its name and source, and whether it is globally reachable.
 
     Where the registry says neither yes nor no, it is not. `inner` is how many bits stand behind an
@@ -29,64 +29,68 @@ class Block(NamedTuple):
 
 
 IPV4 = (
-    Block("0.0.0.0/8", "This network", "RFC 791 section 3.2"),
-    Block("10.0.0.0/8", "Private-Use", "RFC 1918"),
-    Block("100.64.0.0/10", "Shared Address Space", "RFC 6598"),
-    Block("127.0.0.0/8", "Loopback", "RFC 1122 section 3.2.1.3"),
-    Block("169.254.0.0/16", "Link Local", "RFC 3927"),
-    Block("172.16.0.0/12", "Private-Use", "RFC 1918"),
-    Block("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 section 2.1"),
-    Block("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", public=True),
-    Block("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", public=True),
-    Block("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737"),
-    Block("192.31.196.0/24", "AS112-v4", "RFC 7535", public=True),
-    Block("192.52.193.0/24", "AMT", "RFC 7450", public=True),
-    Block("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526"),
-    Block("192.168.0.0/16", "Private-Use", "RFC 1918"),
-    Block("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", public=True),
-    Block("198.18.0.0/15", "Benchmarking", "RFC 2544"),
-    Block("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737"),
-    Block("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737"),
-    Block("224.0.0.0/4", "Multicast", "RFC 5771"),  # of the registry of multicast addresses
-    Block("240.0.0.0/4", "Reserved", "RFC 1112 section 4"),
-    Block("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 section 7"),
+    AddressBlock("0.0.0.0/8", "This network", "RFC 791 section 3.2"),
+    AddressBlock("10.0.0.0/8", "Private-Use", "RFC 1918"),
+    AddressBlock("100.64.0.0/10", "Shared Address Space", "RFC 6598"),
+    AddressBlock("127.0.0.0/8", "Loopback", "RFC 1122 section 3.2.1.3"),
+    AddressBlock("169.254.0.0/16", "Link Local", "RFC 3927"),
+    AddressBlock("172.16.0.0/12", "Private-Use", "RFC 1918"),
+    AddressBlock("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 section 2.1"),
+    AddressBlock("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", public=True),
+    AddressBlock(
+        "192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", public=True
+    ),
+    AddressBlock("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737"),
+    AddressBlock("192.31.196.0/24", "AS112-v4", "RFC 7535", public=True),
+    AddressBlock("192.52.193.0/24", "AMT", "RFC 7450", public=True),
+    AddressBlock("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526"),
+    AddressBlock("192.168.0.0/16", "Private-Use", "RFC 1918"),
+    AddressBlock("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", public=True),
+    AddressBlock("198.18.0.0/15", "Benchmarking", "RFC 2544"),
+    AddressBlock("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737"),
+    AddressBlock("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737"),
+    AddressBlock("224.0.0.0/4", "Multicast", "RFC 5771"),  # of the registry of multicast addresses
+    AddressBlock("240.0.0.0/4", "Reserved", "RFC 1112 section 4"),
+    AddressBlock("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 section 7"),
 )
 """Longer blocks of the registry that say the same as the one around them are left out."""
 
 IPV6 = (
     # Of the IPv6 address space: what is not global unicast is reserved by the IETF (RFC 4291).
-    Block("::/0", "Reserved by IETF", "RFC 4291 section 4"),
-    Block("2000::/3", "Global Unicast", "RFC 4291 section 2.5.4", public=True),
-    Block("::/96", "IPv4-Compatible Address, deprecated", "RFC 4291 section 2.5.5.1"),
-    Block("::/128", "Unspecified Address", "RFC 4291"),
-    Block("::1/128", "Loopback Address", "RFC 4291"),
+    AddressBlock("::/0", "Reserved by IETF", "RFC 4291 section 4"),
+    AddressBlock("2000::/3", "Global Unicast", "RFC 4291 section 2.5.4", public=True),
+    AddressBlock("::/96", "IPv4-Compatible Address, deprecated", "RFC 4291 section 2.5.5.1"),
+    AddressBlock("::/128", "Unspecified Address", "RFC 4291"),
+    AddressBlock("::1/128", "Loopback Address", "RFC 4291"),
     # Systems connect to the IPv4 address that it holds.
-    Block("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", inner=0),
-    Block("::ffff:0:0:0/96", "IPv4-Translated Address", "RFC 2765 section 2.1"),
-    Block("64:ff9b::/96", "IPv4-IPv6 Translat.", "RFC 6052", public=True, inner=0),
-    Block("64:ff9b:1::/48", "IPv4-IPv6 Translat.", "RFC 8215"),
-    Block("100::/64", "Discard-Only Address Block", "RFC 6666"),
-    Block("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780"),
-    Block("2001::/23", "IETF Protocol Assignments", "RFC 2928"),
-    Block("2001::/32", "TEREDO", "RFC 4380, RFC 8190"),
-    Block("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", public=True),
-    Block("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", public=True),
-    Block("2001:1::3/128", "DNS-SD Service Registration Protocol", "RFC 9665", public=True),
-    Block("2001:2::/48", "Benchmarking", "RFC 5180"),
-    Block("2001:3::/32", "AMT", "RFC 7450", public=True),
-    Block("2001:4:112::/48", "AS112-v6", "RFC 7535", public=True),
-    Block("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843"),
-    Block("2001:20::/28", "ORCHIDv2", "RFC 7343", public=True),
-    Block("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", public=True),
-    Block("2001:db8::/32", "Documentation", "RFC 3849"),
-    Block("2002::/16", "6to4", "RFC 3056", inner=80),  # which packets to it are sent to
-    Block("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", public=True),
-    Block("3fff::/20", "Documentation", "RFC 9637"),
-    Block("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602"),
-    Block("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190"),
-    Block("fe80::/10", "Link-Local Unicast", "RFC 4291"),
-    Block("fec0::/10", "Site-Local, deprecated", "RFC 3879"),
-    Block("ff00::/8", "Multicast", "RFC 4291 section 2.7"),
+    AddressBlock("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", inner=0),
+    AddressBlock("::ffff:0:0:0/96", "IPv4-Translated Address", "RFC 2765 section 2.1"),
+    AddressBlock("64:ff9b::/96", "IPv4-IPv6 Translat.", "RFC 6052", public=True, inner=0),
+    AddressBlock("64:ff9b:1::/48", "IPv4-IPv6 Translat.", "RFC 8215"),
+    AddressBlock("100::/64", "Discard-Only Address Block", "RFC 6666"),
+    AddressBlock("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780"),
+    AddressBlock("2001::/23", "IETF Protocol Assignments", "RFC 2928"),
+    AddressBlock("2001::/32", "TEREDO", "RFC 4380, RFC 8190"),
+    AddressBlock("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", public=True),
+    AddressBlock(
+        "2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", public=True
+    ),
+    AddressBlock("2001:1::3/128", "DNS-SD Service Registration Protocol", "RFC 9665", public=True),
+    AddressBlock("2001:2::/48", "Benchmarking", "RFC 5180"),
+    AddressBlock("2001:3::/32", "AMT", "RFC 7450", public=True),
+    AddressBlock("2001:4:112::/48", "AS112-v6", "RFC 7535", public=True),
+    AddressBlock("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843"),
+    AddressBlock("2001:20::/28", "ORCHIDv2", "RFC 7343", public=True),
+    AddressBlock("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", public=True),
+    AddressBlock("2001:db8::/32", "Documentation", "RFC 3849"),
+    AddressBlock("2002::/16", "6to4", "RFC 3056", inner=80),  # which packets to it are sent to
+    AddressBlock("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", public=True),
+    AddressBlock("3fff::/20", "Documentation", "RFC 9637"),
+    AddressBlock("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602"),
+    AddressBlock("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190"),
+    AddressBlock("fe80::/10", "Link-Local Unicast", "RFC 4291"),
+    AddressBlock("fec0::/10", "Site-Local, deprecated", "RFC 3879"),
+    AddressBlock("ff00::/8", "Multicast", "RFC 4291 section 2.7"),
 )
 
 
@@ -95,10 +99,10 @@ class _Row(NamedTuple):
 
     mask: int
     first: int
-    block: Block
+    block: AddressBlock
 
 
-def _rows(blocks: tuple[Block, ...]) -> list[_Row]:
+def _rows(blocks: tuple[AddressBlock, ...]) -> list[_Row]:
     """Return the rows of a table, the longest prefix first."""
     networks = [(ipaddress.ip_network(block.network), block) for block in blocks]
     networks.sort(key=lambda pair: -pair[0].prefixlen)
@@ -108,7 +112,7 @@ def _rows(blocks: tuple[Block, ...]) -> list[_Row]:
 _IPV4, _IPV6 = _rows(IPV4), _rows(IPV6)
 
 
-def block_of(address: Address) -> Block | None:
+def block_of(address: Address) -> AddressBlock | None:
     """Return the smallest block that an address is in, None for an ordinary one of IPv4."""
     number = int(address)
     rows = _IPV4 if address.version == 4 else _IPV6

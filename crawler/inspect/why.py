@@ -17,7 +17,7 @@ from crawler import parse, urls
 from crawler.config.load import Config
 from crawler.errors import ConfigError
 from crawler.inspect.query import Reader
-from crawler.links.follow import Following, PageDirectives, steps_of
+from crawler.links.follow import LinkFollower, PageDirectives, steps_of
 from crawler.links.rules import Linker, Rule
 from crawler.links.traps import Traps, pattern_of
 from crawler.robots import Robots
@@ -37,7 +37,7 @@ class Line(NamedTuple):
     text: str
 
 
-class Laws(NamedTuple):
+class CrawlRules(NamedTuple):
     """What decides over a URL: the configuration, the rules and the scope of a crawl."""
 
     config: Config
@@ -77,7 +77,7 @@ def why(
     return [*found, *judged(url, laws), *_robots(reader, settled, laws)]
 
 
-def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> Laws:
+def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> CrawlRules:
     """Return the laws under which the last run of a store went."""
     rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
     stored = json.loads(rows[0][0]) if rows and rows[0][0] else {}
@@ -92,12 +92,12 @@ def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> La
     )
     seeds = tuple(seed for (seed,) in reader.query(sql).rows)
     scope = Scope(config.engine.scope, seeds, tuple(domains))
-    return Laws(
+    return CrawlRules(
         config, tuple(rules), scope, _endless(reader) if config.traps.endless_after else _NO
     )
 
 
-def _without_code(laws: Laws, known: Sequence[str]) -> tuple[Laws, list[str]]:
+def _without_code(laws: CrawlRules, known: Sequence[str]) -> tuple[CrawlRules, list[str]]:
     """Return the laws with the steps that are known or our own, and the names of the others."""
     links = laws.config.links
     foreign = [s for s in links.canonicalize if s not in known and s not in OPTIONAL_STEPS]
@@ -237,7 +237,7 @@ def _sources(reader: Reader, url: str) -> Iterator[Line]:
 # ---------------------------------------------------------------- what would happen
 
 
-def judged(url: str, laws: Laws) -> Iterator[Line]:
+def judged(url: str, laws: CrawlRules) -> Iterator[Line]:
     """Tell what scope, traps and each rule say to a link with this URL."""
     config, scope = laws.config, laws.scope
     changed = urls.canonicalize(url, steps_of(config.links.canonicalize))
@@ -285,7 +285,7 @@ def _told(rule: Rule) -> str:
     return f"Rule({', '.join(said)})"
 
 
-def _robots(reader: Reader, url: str, laws: Laws) -> Iterator[Line]:
+def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
     """Tell the line of the stored robots.txt that decides over a URL, and how its host stands."""
     host = urls.host_of(url)
     own = _own(host, laws.config) if laws.config.politeness.robots_override else None
@@ -339,12 +339,12 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
     if page is not None:  # a start URL may redirect within its domain
         scope = widened(scope, page.url)
     rules = (Rule(),)
-    yield from judged(url, Laws(config, rules, scope))
+    yield from judged(url, CrawlRules(config, rules, scope))
     if page is None or not page.response.is_html:
         return
     steps = steps_of(config.links.canonicalize)
     linker = Linker(scope, rules, traps=Traps(config.traps), steps=steps)
-    following = Following(linker, rules, config.links, agent=config.politeness.user_agent)
+    following = LinkFollower(linker, rules, config.links, agent=config.politeness.user_agent)
     wishes = following.directives(page) or PageDirectives()
     if wishes.nofollow:
         yield Line("page", "asks that its links are not followed")

@@ -16,7 +16,16 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from crawler.items.encoders import BY_KIND, SPELLED, Encode, Unfit, as_json, plain, row_of, shown
+from crawler.items.encoders import (
+    BY_KIND,
+    SPELLED,
+    Encode,
+    UnfitValue,
+    as_json,
+    plain,
+    row_of,
+    shown,
+)
 
 Kind = Literal["text", "integer", "real", "boolean", "decimal", "timestamp", "json"]
 
@@ -103,7 +112,7 @@ def kind_of_value(value: Any) -> Kind:
             return "integer"
         return "decimal" if abs(value) < 1 << 1024 else "json"
     if isinstance(value, (bytes, bytearray, memoryview)):
-        raise Unfit(f"is bytes: {shown(value)}; store text, or keep it in a file")
+        raise UnfitValue(f"is bytes: {shown(value)}; store text, or keep it in a file")
     row = row_of(kind)
     return "json" if row is None else cast(Kind, row[0])
 
@@ -137,7 +146,7 @@ def _one_of(values: Iterable[Any], encode: Encode) -> Encode:
     def checked(value: Any) -> Any:
         stored = encode(value)
         if stored not in allowed:
-            raise Unfit(f"takes one of {allowed!r:.80}, got {shown(value)}")
+            raise UnfitValue(f"takes one of {allowed!r:.80}, got {shown(value)}")
         return stored
 
     return checked
@@ -152,7 +161,7 @@ def _enum(kind: type[enum.Enum], encode: Encode) -> Encode:
         try:
             return encode(kind(plain(value)).value)
         except (ValueError, TypeError):
-            raise Unfit(f"takes {kind.__name__}, got {shown(value)}") from None
+            raise UnfitValue(f"takes {kind.__name__}, got {shown(value)}") from None
 
     return checked
 
@@ -166,14 +175,14 @@ def _one_of_types(kind: Kind, arms: list[tuple[Kind, bool, Any]]) -> Encode:
         for _, attempt, own in (*exact, *ways):
             try:
                 stored = attempt(value)
-            except Unfit:
+            except UnfitValue:
                 continue
             if kind == "json":
                 return json_of(stored, own)
             digits = isinstance(stored, str) or kind not in ("real", "decimal")
             return stored if digits else BY_KIND[kind](stored)
         names = " or ".join(_name(arm) for arm, _, _ in ways)
-        raise Unfit(f"takes {names}, got {shown(value)}")
+        raise UnfitValue(f"takes {names}, got {shown(value)}")
 
     return encode
 
@@ -231,7 +240,7 @@ def _json_encoder(hint: Any) -> Encode:
             except _Foreign:
                 pass
             except msgspec.ValidationError as error:
-                raise Unfit(f"does not fit {_name(hint)}: {error}") from None
+                raise UnfitValue(f"does not fit {_name(hint)}: {error}") from None
         return data.decode()
 
     return encode

@@ -31,7 +31,7 @@ import msgspec
 Encode = Callable[[Any], Any]
 
 
-class Unfit(ValueError):
+class UnfitValue(ValueError):
     """A value does not fit its column; the text says what it takes and what it got."""
 
 
@@ -49,7 +49,7 @@ def text(value: Any) -> str:
     """Return text that every database takes: no lone surrogate, no NUL."""
     value = plain(value)
     if not isinstance(value, str):
-        raise Unfit(f"takes text, got {shown(value)}")
+        raise UnfitValue(f"takes text, got {shown(value)}")
     if value.isascii() and "\0" not in value:
         return str(value)
     return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
@@ -59,11 +59,11 @@ def integer(value: Any) -> int | str:
     """Return an int, and the digits of one beyond 64 bits."""
     value = plain(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise Unfit(f"takes integer, got {shown(value)}")
+        raise UnfitValue(f"takes integer, got {shown(value)}")
     if -(1 << 63) <= value < 1 << 63:
         return int(value)
     if abs(value) >= 1 << 1024:
-        raise Unfit("is beyond what a number of SQL holds (1.8e308)")
+        raise UnfitValue("is beyond what a number of SQL holds (1.8e308)")
     return str(int(value))
 
 
@@ -71,13 +71,13 @@ def real(value: Any) -> float | str:
     """Return a finite float, and the digits of an int of which a float has not all."""
     value = plain(value)
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise Unfit(f"takes real, got {shown(value)}")
+        raise UnfitValue(f"takes real, got {shown(value)}")
     try:
         made = float(value)
     except OverflowError:
-        raise Unfit("is beyond what a real holds") from None
+        raise UnfitValue("is beyond what a real holds") from None
     if not math.isfinite(made):
-        raise Unfit(f"takes a finite number, got {value!r}")
+        raise UnfitValue(f"takes a finite number, got {value!r}")
     return made if made == value else str(value)
 
 
@@ -85,7 +85,7 @@ def boolean(value: Any) -> int:
     """Return 0 or 1."""
     value = plain(value)
     if not isinstance(value, bool):
-        raise Unfit(f"takes boolean, got {shown(value)}")
+        raise UnfitValue(f"takes boolean, got {shown(value)}")
     return int(value)
 
 
@@ -93,16 +93,16 @@ def decimal(value: Any) -> str:
     """Return the digits of a Decimal, or of an int, a float or a text that is a number."""
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, (Decimal, int, float, str)):
-        raise Unfit(f"takes decimal, got {shown(value)}")
+        raise UnfitValue(f"takes decimal, got {shown(value)}")
     try:
         # Of a float the shortest digits that mean it: 0.1, and not what its bits come to.
         made = Decimal(repr(value) if isinstance(value, float) else value)
     except (InvalidOperation, ValueError):
-        raise Unfit(f"takes decimal, got {shown(value)}") from None
+        raise UnfitValue(f"takes decimal, got {shown(value)}") from None
     if not made.is_finite():
-        raise Unfit(f"takes a finite number, got {value!s}")
+        raise UnfitValue(f"takes a finite number, got {value!s}")
     if math.isinf(float(made)):
-        raise Unfit("is beyond what a number of SQL holds (1.8e308)")
+        raise UnfitValue("is beyond what a number of SQL holds (1.8e308)")
     return format(made, "f") if -20 < made.adjusted() < 40 else str(made)
 
 
@@ -112,40 +112,40 @@ def seconds(value: Any) -> float | str:
         return real(value)
     made = value.total_seconds()
     if timedelta(seconds=made) != value:
-        raise Unfit(f"is too long to keep its microseconds: {value}")
+        raise UnfitValue(f"is too long to keep its microseconds: {value}")
     return made
 
 
 def timestamp(value: Any) -> str:
     """Return a date or a time as ISO 8601, in UTC where a zone is known."""
     if not isinstance(value, date):  # a datetime is a date
-        raise Unfit(f"takes timestamp, got {shown(value)}")
+        raise UnfitValue(f"takes timestamp, got {shown(value)}")
     if isinstance(value, datetime) and value.tzinfo is not None:
         try:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         except OverflowError:
-            raise Unfit(f"is no time of the years 1 to 9999 in UTC: {value}") from None
+            raise UnfitValue(f"is no time of the years 1 to 9999 in UTC: {value}") from None
     return value.isoformat()
 
 
 def _datetime(value: Any) -> str:
     made = _parsed(datetime.fromisoformat, value, "timestamp")
     if not isinstance(made, datetime):
-        raise Unfit(f"takes timestamp, got {shown(value)}")
+        raise UnfitValue(f"takes timestamp, got {shown(value)}")
     return timestamp(made)
 
 
 def _date(value: Any) -> str:
     made = _parsed(date.fromisoformat, value, "timestamp")
     if isinstance(made, datetime):
-        raise Unfit(f"takes a date, got {shown(value)}")
+        raise UnfitValue(f"takes a date, got {shown(value)}")
     return timestamp(made)
 
 
 def _time(value: Any) -> str:
     made = _parsed(time.fromisoformat, value, "a time of day")
     if not isinstance(made, time):
-        raise Unfit(f"takes a time of day, got {shown(value)}")
+        raise UnfitValue(f"takes a time of day, got {shown(value)}")
     return made.isoformat()
 
 
@@ -156,7 +156,7 @@ def _parsed(parse: Callable[[str], Any], value: Any, what: str) -> Any:
     try:
         return parse(value)
     except ValueError:
-        raise Unfit(f"takes {what}, got {shown(value)}") from None
+        raise UnfitValue(f"takes {what}, got {shown(value)}") from None
 
 
 def spelled(kind: type) -> Encode:
@@ -168,9 +168,9 @@ def spelled(kind: type) -> Encode:
             try:
                 value = kind(value)
             except ValueError:
-                raise Unfit(f"takes {kind.__name__}, got {shown(value)}") from None
+                raise UnfitValue(f"takes {kind.__name__}, got {shown(value)}") from None
         if not isinstance(value, kind):
-            raise Unfit(f"takes {kind.__name__}, got {shown(value)}")
+            raise UnfitValue(f"takes {kind.__name__}, got {shown(value)}")
         return text(str(value))
 
     return encode
@@ -238,11 +238,11 @@ def as_json(value: Any) -> bytes:
             built = msgspec.to_builtins(value, enc_hook=_jsonable, order="deterministic")
             data = json.dumps(built, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise Unfit(f"cannot be written as JSON: {error}") from None
+            raise UnfitValue(f"cannot be written as JSON: {error}") from None
     except RecursionError:
-        raise Unfit("cannot be written as JSON: nested too deep") from None
+        raise UnfitValue("cannot be written as JSON: nested too deep") from None
     if b"null" in data and _has_nan(value):  # for which msgspec writes null
-        raise Unfit("cannot be written as JSON: it holds a number that is not finite")
+        raise UnfitValue("cannot be written as JSON: it holds a number that is not finite")
     return data.replace(rb"\u0000", rb"\ufffd") if rb"\u0000" in data else data
 
 

@@ -10,7 +10,7 @@ import asyncio
 
 from crawler.config.traps import TrapsSettings
 from crawler.links import endless
-from crawler.links.traps import Contents, Traps
+from crawler.links.traps import SeenContents, Traps
 from crawler.web.page import Outcome, ScrapedPage, Visit
 
 _THREAD = 64 * 1024  # bytes of a body from which its text is taken on a thread
@@ -25,7 +25,7 @@ class Duplicates:
         self._near = limits.near
         self._suspected = False
         self._turn = asyncio.Lock()  # of pages that are looked at on a thread
-        self.contents = Contents(limits.near) if limits.duplicates != "follow" else None
+        self.contents = SeenContents(limits.near) if limits.duplicates != "follow" else None
 
     def plain(self, page: ScrapedPage) -> bool:
         """Count a page, and tell whether there is nothing to judge about it."""

@@ -4,7 +4,7 @@ To look at a page is to compare its text with those of the pages before it; wher
 large, a title that none of these had is enough. A pattern that says
 something new each time is looked at ever more seldom, up to every `STRIDE`th page; from the first
 repeat on each page is looked at again, so that its end is never further away than docs/links.md
-says. All of it is bounded, and `Note` is what of it goes into the store.
+says. All of it is bounded, and `PatternNote` is what of it goes into the store.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Pattern:
         self.stride = 1
 
 
-class Heard:
+class RecentPatterns:
     """The patterns whose texts are remembered; those that were heard longest ago go first."""
 
     def __init__(self) -> None:

@@ -37,7 +37,7 @@ def simhash(text: str) -> int:
     return found
 
 
-class Near:
+class NearDuplicates:
     """The simhashes of the last `room` texts, and which of them is near a new one."""
 
     def __init__(self, distance: int, room: int = 100_000) -> None:

@@ -18,13 +18,13 @@ import xxhash
 from crawler import urls
 from crawler.config.traps import TrapsSettings
 from crawler.links import endless
-from crawler.links.endless import ID, STRIDE, Heard, Pattern
+from crawler.links.endless import ID, STRIDE, Pattern, RecentPatterns
 from crawler.parse.words import words_of
 from crawler.urls.scope import registrable_domain
-from crawler.web.pattern_note import Note
+from crawler.web.pattern_note import PatternNote
 
 if TYPE_CHECKING:
-    from crawler.links.simhash import Near
+    from crawler.links.simhash import NearDuplicates
 
 V = TypeVar("V")
 
@@ -87,7 +87,7 @@ class Traps:
     def __init__(self, settings: TrapsSettings) -> None:
         self._settings = settings
         self._patterns: OrderedDict[str, Pattern] = OrderedDict()
-        self._heard = Heard()
+        self._heard = RecentPatterns()
         self._sure = settings.endless_repeats + STRIDE
         self._closed: set[str] = set()
         self._queries: OrderedDict[str, int] = OrderedDict()
@@ -164,26 +164,26 @@ class Traps:
             return False
         return title is None or pattern.new <= self._sure or title in pattern.said
 
-    def hear(self, url: str, title: int | None, text: int | None) -> tuple[str | None, Note]:
+    def hear(self, url: str, title: int | None, text: int | None) -> tuple[str | None, PatternNote]:
         """Do what `compare` does with what it takes of a page; also return what to store."""
         name = pattern_of(url)
         pattern = self._pattern(name)
         if name in self._closed or pattern.pages <= self._settings.endless_after:
-            return None, Note(name, pattern.pages, pattern.known, pattern.repeats)
+            return None, PatternNote(name, pattern.pages, pattern.known, pattern.repeats)
         before, page = len(pattern.said), endless.page_id(url)
         new = pattern.hear(title, text, page, self._sure)
         self._heard.grew(name, pattern, before)
         if pattern.repeats >= self._settings.endless_repeats:
             self.close(name)
-            return name, Note(name, pattern.pages, 0, 0)
-        return None, Note(name, pattern.pages, pattern.known, pattern.repeats, new, page)
+            return name, PatternNote(name, pattern.pages, 0, 0)
+        return None, PatternNote(name, pattern.pages, pattern.known, pattern.repeats, new, page)
 
     def close(self, pattern: str) -> None:
         """Refuse the URLs of a pattern from now on."""
         self._closed.add(pattern)
         self._heard.drop(pattern)
 
-    def resume(self, note: Note, texts: dict[int, int]) -> None:
+    def resume(self, note: PatternNote, texts: dict[int, int]) -> None:
         """Take up where an earlier run left a pattern; its texts come in the order of their age."""
         if note.pattern in self._closed or len(texts) > self._heard.room:
             texts = {}
@@ -211,16 +211,16 @@ class Traps:
         return value
 
 
-class Contents:
+class SeenContents:
     """Which content was seen before: byte for byte, or nearly (`traps.near` bits)."""
 
     def __init__(self, near: int) -> None:
         self._exact: OrderedDict[bytes, str] = OrderedDict()
-        self._near: Near | None = None
+        self._near: NearDuplicates | None = None
         if near:
-            from crawler.links.simhash import Near
+            from crawler.links.simhash import NearDuplicates
 
-            self._near = Near(near, _CONTENTS)
+            self._near = NearDuplicates(near, _CONTENTS)
 
     def load(self, digest: str, url: str) -> None:
         """Remember a body that an earlier run stored, by its XXH3-128."""

@@ -41,7 +41,7 @@ _DEEPEST = 512  # elements within each other: Chromium's limit
 _LOOKED_AT = 64  # of them for each tag, so that no markup costs more than in proportion to it
 
 
-class Foreign:
+class ForeignElements:
     """The open elements from the outermost SVG or MathML element inwards; none in plain HTML.
 
     Where there are none, only a tag of `NAMESPACES` changes anything.

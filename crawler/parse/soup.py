@@ -1,7 +1,7 @@
 """`page.soup`: the very tree that BeautifulSoup builds on lxml, for a part of the time.
 
 BeautifulSoup makes ten calls and three dictionaries for each tag, and walks up to the root for each
-string. `Leaner` makes the same elements straight from what lxml tells. As that leans on how
+string. `LeanTreeBuilder` makes the same elements straight from what lxml tells. As that leans on how
 BeautifulSoup's elements are made, both first build `SPECIMEN`: where anything in any element
 differs, as a later version may bring it, BeautifulSoup's own builder is used
 (docs/decisions/0022-soup.md).
@@ -32,7 +32,7 @@ def soup_of(html: str) -> BeautifulSoup:
     """Return what `BeautifulSoup(html, "lxml")` gives."""
     if _alike():
         try:
-            return BeautifulSoup(html, builder=Leaner)
+            return BeautifulSoup(html, builder=LeanTreeBuilder)
         except _Odd:
             pass
     return BeautifulSoup(html, "lxml")
@@ -42,7 +42,7 @@ class _Odd(Exception):
     """The document has what is too rare to be built here."""
 
 
-class Leaner(LXMLTreeBuilder):
+class LeanTreeBuilder(LXMLTreeBuilder):
     """BeautifulSoup's builder on lxml, but what lxml tells goes to a `_Tree`."""
 
     def default_parser(self, encoding: str | None) -> Any:
@@ -95,7 +95,7 @@ class _Tree:
     next one in the document's order; `text` is what was told since.
     """
 
-    def __init__(self, builder: Leaner) -> None:
+    def __init__(self, builder: LeanTreeBuilder) -> None:
         soup: Any = builder.soup
         self.builder, self.soup, self.top = builder, soup, soup
         self.path: list[Any] = [soup]
@@ -231,7 +231,7 @@ class _Tree:
 def _alike() -> bool:
     """Whether this version of BeautifulSoup builds what is built here."""
     try:
-        ours = BeautifulSoup(SPECIMEN, builder=Leaner)
+        ours = BeautifulSoup(SPECIMEN, builder=LeanTreeBuilder)
     except (AttributeError, TypeError):
         return False
     return drawn(ours) == drawn(BeautifulSoup(SPECIMEN, "lxml"))

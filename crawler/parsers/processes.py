@@ -21,7 +21,7 @@ from crawler.config.engine import EngineSettings
 from crawler.errors import SpiderError
 from crawler.items import Record
 from crawler.parse.fast_pass import Scan
-from crawler.parsers.messages import LENGTH, Answer, Started, Task, pack
+from crawler.parsers.messages import LENGTH, ParseAnswer, ParseTask, WorkerStarted, pack
 from crawler.parsers.recipe import recipe_of
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
@@ -36,7 +36,7 @@ _STARTS = 3  # processes that may die one after the other before one is ready
 _START_TIME = 60.0  # seconds to import a spider
 _GOODBYE = 2.0  # seconds that an idle process gets to end by itself
 
-_answers = msgspec.msgpack.Decoder(Answer)
+_answers = msgspec.msgpack.Decoder(ParseAnswer)
 
 
 class _Failed(Exception):
@@ -55,9 +55,9 @@ class _Job:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.tries = 0
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[ParseAnswer] = asyncio.get_running_loop().create_future()
 
-    def end(self, result: Answer | _Failed) -> None:
+    def end(self, result: ParseAnswer | _Failed) -> None:
         """Return the result to whoever still waits for it."""
         if self.answer.done():
             return
@@ -113,7 +113,7 @@ class Processes:
             or inspect.isasyncgenfunction(callback)
         )
 
-    async def _take(self, visit: Visit, page: ScrapedPage, answer: Answer) -> None:
+    async def _take(self, visit: Visit, page: ScrapedPage, answer: ParseAnswer) -> None:
         """Put what a process answered into the visit, links and requests sifted."""
         page.found = Scan(answer.title, answer.base, answer.hrefs, answer.robots)
         page.encoding = visit.encoding = answer.encoding
@@ -177,8 +177,8 @@ class Processes:
             job = None
 
 
-def _task(visit: Visit, response: Response, request: Request, *, call: bool) -> Task:
-    return Task(
+def _task(visit: Visit, response: Response, request: Request, *, call: bool) -> ParseTask:
+    return ParseTask(
         todo=visit.todo,
         priority=request.priority,
         call=call,
@@ -237,12 +237,12 @@ async def _start(process: Process, recipe: bytes) -> None:
     """Let the process make the spider; SpiderError with its traceback where that fails."""
     async with asyncio.timeout(_START_TIME):
         await _send(process, recipe)
-        started = msgspec.msgpack.decode(await _receive(process), type=Started)
+        started = msgspec.msgpack.decode(await _receive(process), type=WorkerStarted)
     if started.problem is not None:
         raise SpiderError(f"a parse process cannot make the spider:\n{started.problem}")
 
 
-async def _ask(process: Process, data: bytes) -> Answer:
+async def _ask(process: Process, data: bytes) -> ParseAnswer:
     await _send(process, data)
     return _answers.decode(await _receive(process))
 

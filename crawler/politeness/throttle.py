@@ -37,7 +37,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PauseLimits:
     """How long a host may be left alone: on its own account, and because it asked.
 
     `adaptive`: the delay follows the response time. `load` is the share of its time that a host
@@ -55,7 +55,7 @@ _FEW, _LONGEST_PAUSE = 5, 10.0
 _RECOVERY = 0.9  # what an answer without trouble leaves of a delay that is too long
 
 
-def slowed(pace: Pace, asked: float | None, limits: Limits) -> tuple[Pace, float]:
+def slowed(pace: Pace, asked: float | None, limits: PauseLimits) -> tuple[Pace, float]:
     """Return the pace after trouble (429, 503, a time-out) and the seconds that the host rests now.
 
     The rest doubles with each trouble in a row, from one second or the delay; what the host
@@ -70,7 +70,7 @@ def slowed(pace: Pace, asked: float | None, limits: Limits) -> tuple[Pace, float
     return replace(pace, failures=failures, floor=pace.least, delay=delay), rest
 
 
-def pause(failed: int, limits: Limits) -> float:
+def pause(failed: int, limits: PauseLimits) -> float:
     """Return the seconds that a host rests after the `failed`-th failure in a row, of any kind.
 
     The first few may be those of a few pages: 1, 2, 4 … 10 seconds from the fifth on.
@@ -80,7 +80,7 @@ def pause(failed: int, limits: Limits) -> float:
     return min(_LONGEST_PAUSE, limits.max_delay, 2.0 ** min(failed - _FEW, 16))
 
 
-def recovered(pace: Pace, elapsed: float, limits: Limits) -> Pace:
+def recovered(pace: Pace, elapsed: float, limits: PauseLimits) -> Pace:
     """Return the pace after an answer without trouble that took `elapsed` seconds.
 
     One step back, not all at once. The delay follows the response time between its floor and

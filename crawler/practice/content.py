@@ -9,7 +9,7 @@ PER_PAGE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class Speaker:
     """A role that says things; `slug` is its part of a URL path (case matters there)."""
 
     role: str
@@ -28,7 +28,7 @@ class Quote:
 
     number: int
     text: str
-    voice: Voice
+    voice: Speaker
     tags: tuple[str, ...]
 
 
@@ -45,7 +45,7 @@ def quotes() -> tuple[Quote, ...]:
 
 
 @cache
-def voices() -> dict[str, Voice]:
+def voices() -> dict[str, Speaker]:
     """Every voice by its slug, in order of first appearance."""
     return {quote.voice.slug: quote.voice for quote in quotes()}
 
@@ -65,12 +65,12 @@ def pages(count: int, per_page: int = PER_PAGE) -> int:
 _Line = tuple[str, tuple[str, ...]]
 
 
-def _read(text: str) -> list[tuple[Voice, list[_Line]]]:
-    spoken: list[tuple[Voice, list[_Line]]] = []
+def _read(text: str) -> list[tuple[Speaker, list[_Line]]]:
+    spoken: list[tuple[Speaker, list[_Line]]] = []
     for line in text.splitlines():
         if line.startswith("= "):
             role, since, place, description = line[2:].split(" | ")
-            spoken.append((Voice(role, since, place, description), []))
+            spoken.append((Speaker(role, since, place, description), []))
         elif line and not line.startswith("#"):
             saying, _, labels = line.rpartition(" | ")
             spoken[-1][1].append((saying, tuple(labels.split())))

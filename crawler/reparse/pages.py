@@ -23,7 +23,7 @@ Pages: TypeAlias = "array[int]"
 """The ids of the pages of a chunk, ascending: eight bytes each, so a million are nothing."""
 
 
-class Chosen(NamedTuple):
+class ChosenPages(NamedTuple):
     """The pages to parse, in chunks; their number and the bytes of their bodies."""
 
     chunks: list[Pages]
@@ -31,7 +31,7 @@ class Chosen(NamedTuple):
     size: int
 
 
-class Stored(NamedTuple):
+class StoredPage(NamedTuple):
     """A stored page as its row has it."""
 
     page_id: int
@@ -47,7 +47,7 @@ class Stored(NamedTuple):
     body: bytes
 
 
-def choose(reader: Reader, where: str = "") -> Chosen:
+def choose(reader: Reader, where: str = "") -> ChosenPages:
     """Return the stored pages that fulfil `where`, SQL over `pages`; QueryError where none does."""
     rows = reader.query(
         "SELECT page_id, coalesce(size, 0) FROM pages"
@@ -62,7 +62,7 @@ def choose(reader: Reader, where: str = "") -> Chosen:
     return chosen
 
 
-def _cut(rows: Iterable[tuple[Any, ...]]) -> Chosen:
+def _cut(rows: Iterable[tuple[Any, ...]]) -> ChosenPages:
     chunks: list[Pages] = []
     pages = size = held = 0
     for page_id, length in rows:
@@ -71,9 +71,9 @@ def _cut(rows: Iterable[tuple[Any, ...]]) -> Chosen:
             held = 0
         chunks[-1].append(page_id)
         pages, size, held = pages + 1, size + length, held + length
-    return Chosen(chunks, pages, size)
+    return ChosenPages(chunks, pages, size)
 
 
-def read(reader: Reader, chunk: Pages) -> Iterator[Stored]:
+def read(reader: Reader, chunk: Pages) -> Iterator[StoredPage]:
     """Yield the stored pages of a chunk; what is gone since it was chosen is passed over."""
-    return (Stored(*row) for row in reader.query(_PAGES, (to_json(chunk.tolist()),)).rows)
+    return (StoredPage(*row) for row in reader.query(_PAGES, (to_json(chunk.tolist()),)).rows)

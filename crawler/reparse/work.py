@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from crawler.errors import CrawlerError
 from crawler.inspect.query import Reader
 from crawler.reparse.diff import Diff, compare
-from crawler.reparse.pages import Chosen, Pages
+from crawler.reparse.pages import ChosenPages, Pages
 from crawler.reparse.replay import Parsed, Replay
 from crawler.spider import Spider
 
@@ -35,14 +35,14 @@ _WORTH_SPAWN = 30_000_000
 """Bytes of bodies for which one more process is worth its start: 0.1 s and 1 s of its time."""
 
 
-class Result(NamedTuple):
+class ChunkResult(NamedTuple):
     """What parsing a chunk gave: how it differs from what is stored, and, where asked for, it."""
 
     diff: Diff
     parsed: list[Parsed]
 
 
-class Work(NamedTuple):
+class ReparseJob(NamedTuple):
     """What there is to do: the store, its chunks, the spider, and whether to give what it finds."""
 
     path: Path
@@ -51,14 +51,14 @@ class Work(NamedTuple):
     keep: bool = False
 
 
-def processes_for(chosen: Chosen) -> int:
+def processes_for(chosen: ChosenPages) -> int:
     """Return the number of processes that are worth their start."""
     worth = _WORTH_FORK if _can_fork() else _WORTH_SPAWN
     return max(1, min(_processors(), len(chosen.chunks), chosen.size // worth))
 
 
 @contextmanager
-def results(work: Work, processes: int) -> Iterator[Iterator[Result]]:
+def results(work: ReparseJob, processes: int) -> Iterator[Iterator[ChunkResult]]:
     """Return the results of all chunks in order, made in so many processes.
 
     Raises what making the spider raises, or CrawlerError where a process died.
@@ -80,18 +80,20 @@ def results(work: Work, processes: int) -> Iterator[Iterator[Result]]:
             child.join()
 
 
-def _each(work: Work) -> Generator[Result, None, None]:
+def _each(work: ReparseJob) -> Generator[ChunkResult, None, None]:
     """Yield the results of the chunks, one by one."""
     with Reader(work.path) as reader, closing(Replay(work.make())) as replay:
         for chunk in work.chunks:
             parsed = list(replay.parse(reader, chunk))
-            yield Result(compare(reader, parsed), parsed if work.keep else [])
+            yield ChunkResult(compare(reader, parsed), parsed if work.keep else [])
 
 
 # ---------------------------------------------------------------- several processes
 
 
-def _start(work: Work, processes: int, children: list[tuple[BaseProcess, Connection]]) -> None:
+def _start(
+    work: ReparseJob, processes: int, children: list[tuple[BaseProcess, Connection]]
+) -> None:
     """Start the processes, and put each with its pipe among the `children` as soon as it runs."""
     import multiprocessing  # some milliseconds that one process can do without
 
@@ -115,7 +117,7 @@ def _start(work: Work, processes: int, children: list[tuple[BaseProcess, Connect
         gc.unfreeze()
 
 
-def _child(work: Work, pipe: Connection, inherited: list[Connection]) -> None:
+def _child(work: ReparseJob, pipe: Connection, inherited: list[Connection]) -> None:
     """Send the results of all chunks of a process, or the error that ended it."""
     for other in inherited:
         other.close()
@@ -130,7 +132,7 @@ def _child(work: Work, pipe: Connection, inherited: list[Connection]) -> None:
 
 def _in_turn(
     children: list[tuple[BaseProcess, Connection]], chunks: list[Pages]
-) -> Iterator[Result]:
+) -> Iterator[ChunkResult]:
     for number, chunk in enumerate(chunks):
         child, pipe = children[number % len(children)]
         try:

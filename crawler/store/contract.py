@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from crawler.config.revisit import RevisitSettings
 from crawler.store.address import file_of
 from crawler.web.page import Visit
-from crawler.web.pattern_note import Note
+from crawler.web.pattern_note import PatternNote
 from crawler.web.request import Candidate, Todo
 
 _REVISIT = RevisitSettings()
@@ -153,7 +153,9 @@ class Store(Protocol):
     async def endless(self) -> list[str]:
         """Return the patterns of URLs that were found endless."""
 
-    async def patterns(self, limit: int, most_texts: int) -> list[tuple[Note, dict[int, int]]]:
+    async def patterns(
+        self, limit: int, most_texts: int
+    ) -> list[tuple[PatternNote, dict[int, int]]]:
         """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
 
     async def seed_redirects(self) -> list[str]:

@@ -34,7 +34,7 @@ class KnownTable(NamedTuple):
         return self._replace(columns={**self.columns, **new}, names={**self.names, **names})
 
 
-class Part(NamedTuple):
+class ItemPart(NamedTuple):
     """Records of one shape: their table with columns as in the file, rows, and keys of dicts."""
 
     table: Table
@@ -49,7 +49,7 @@ class Part(NamedTuple):
                 yield from (row[place] for row in self.rows)
 
 
-class Fitted(NamedTuple):
+class FittedRows(NamedTuple):
     """Rows as the table takes them."""
 
     name: str
@@ -58,7 +58,7 @@ class Fitted(NamedTuple):
     rows: Rows
 
 
-def named(table: Table, rows: Rows, known: KnownTable | None) -> Part:
+def named(table: Table, rows: Rows, known: KnownTable | None) -> ItemPart:
     """Return dicts with a column for each of their keys."""
     had = known.given() if known is not None else {}
     taken = set(known.columns) if known is not None else set()
@@ -71,10 +71,10 @@ def named(table: Table, rows: Rows, known: KnownTable | None) -> Part:
             if name != column.name:
                 names[name] = column.name
         columns.append(replace(column, name=name))
-    return Part(replace(table, columns=tuple(columns)), rows, names)
+    return ItemPart(replace(table, columns=tuple(columns)), rows, names)
 
 
-def fitted_to(part: Part, known: KnownTable, *, strict: bool = True) -> Fitted:
+def fitted_to(part: ItemPart, known: KnownTable, *, strict: bool = True) -> FittedRows:
     """Return rows as the table takes them, with the digits that its decimals do not hold.
 
     Without `strict` a value stays as it is where the column would have to be widened for it.
@@ -93,16 +93,16 @@ def fitted_to(part: Part, known: KnownTable, *, strict: bool = True) -> Fitted:
             more[place] = exact[column.name]
     own = [column.name for column in columns]
     if not turns and not more:
-        return Fitted(name, key, own, part.rows)
+        return FittedRows(name, key, own, part.rows)
     lists = list(zip(*part.rows, strict=True))
     found = [list(map(digits, lists[place])) for place in more]
     for place, turn in turns.items():
         lists[place] = tuple(map(turn, lists[place]))
     lists[len(own) : len(own)] = map(tuple, found)
-    return Fitted(name, key, [*own, *more.values()], list(zip(*lists, strict=True)))
+    return FittedRows(name, key, [*own, *more.values()], list(zip(*lists, strict=True)))
 
 
-def in_order(fitted: list[Fitted], parts: list[Part]) -> Iterator[Fitted]:
+def in_order(fitted: list[FittedRows], parts: list[ItemPart]) -> Iterator[FittedRows]:
     """Yield what is to be inserted: dicts of all shapes together, in the order they came."""
     loose = []
     for one, part in zip(fitted, parts, strict=True):
@@ -124,4 +124,4 @@ def in_order(fitted: list[Fitted], parts: list[Part]) -> Iterator[Fitted]:
                 values[at] = value
             rows.append((place, (*values, *row[len(own) :])))
     rows.sort(key=itemgetter(0))
-    yield Fitted(loose[0][0].name, (), columns, [row for _, row in rows])
+    yield FittedRows(loose[0][0].name, (), columns, [row for _, row in rows])

@@ -16,8 +16,8 @@ from typing import Any
 from crawler.errors import StoreRefused
 from crawler.items import MOST_COLUMNS, Record, Table
 from crawler.store import item_sql
-from crawler.store.item_parts import Fitted, KnownTable, Part, fitted_to, in_order, named
-from crawler.store.item_sql import Rows, Shape, Statement, Steps, each
+from crawler.store.item_parts import FittedRows, ItemPart, KnownTable, fitted_to, in_order, named
+from crawler.store.item_sql import Rows, Statement, Steps, TableShape, each
 from crawler.store.widening import (
     EXACT,
     TYPES,
@@ -36,7 +36,7 @@ Origin = tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class Told:
+class ItemReport:
     """What storing records has to tell: rows of `problems`, and columns that were widened."""
 
     problems: Rows = field(default_factory=list)
@@ -67,7 +67,7 @@ class ItemTables:
 
     def writes(
         self, records: list[tuple[Record, Origin]], replaced: Iterable[int] = ()
-    ) -> Steps[Told]:
+    ) -> Steps[ItemReport]:
         """Yield what stores the records in order, and return what there is to tell.
 
         `replaced` are ids of pages whose earlier items go: those with a key that comes again are
@@ -79,8 +79,8 @@ class ItemTables:
             _, rows, places = groups.setdefault(id(table), (table, [], []))
             rows.append((*record.values, *origin))
             places.append(number)
-        told = Told()
-        parts: list[Part] = []
+        told = ItemReport()
+        parts: list[ItemPart] = []
         for table, rows, places in groups.values():
             part = self._respelt(table, rows)._replace(places=places)
             if table.loose and self._too_wide(part.table):
@@ -119,7 +119,7 @@ class ItemTables:
         name, _, columns, rows = fitted_to(part, known.plus(new, {}), strict=False)
         return name, dict(zip(columns, rows[0], strict=True))
 
-    def _shape(self, part: Part, parts: list[Part], told: Told) -> Steps[None]:
+    def _shape(self, part: ItemPart, parts: list[ItemPart], told: ItemReport) -> Steps[None]:
         """Yield what makes the table, or brings it to what its new rows need.
 
         `parts` are all that this flush has brought so far: none of their rows is stored yet.
@@ -148,7 +148,7 @@ class ItemTables:
             self._known[table.name] = known
             yield Statement(_remember(table.name, known))
 
-    def _respelt(self, table: Table, rows: Rows) -> Part:
+    def _respelt(self, table: Table, rows: Rows) -> ItemPart:
         """Return the table with its columns spelt as in the file, where case does not count.
 
         The key of a dict has the column that it has had, or a new one.
@@ -159,10 +159,10 @@ class ItemTables:
         spelt = {name.lower(): name for name in known.columns} if known is not None else {}
         names = {c.name: spelt.get(c.name.lower(), c.name) for c in table.columns}
         if all(name == now for name, now in names.items()):
-            return Part(table, rows, {})
+            return ItemPart(table, rows, {})
         columns = tuple(replace(column, name=names[column.name]) for column in table.columns)
         key = tuple(names[name] for name in table.key)
-        return Part(replace(table, columns=columns, key=key), rows, {})
+        return ItemPart(replace(table, columns=columns, key=key), rows, {})
 
     def _too_wide(self, table: Table) -> bool:
         known = self._known.get(table.name)
@@ -177,9 +177,9 @@ class ItemTables:
                 " give another: @item(table=...)"
             )
 
-    def _cleared(self, pages: list[int], fitted: Iterable[Fitted]) -> Iterator[Statement]:
+    def _cleared(self, pages: list[int], fitted: Iterable[FittedRows]) -> Iterator[Statement]:
         """Yield what removes the items of these pages that do not come again."""
-        coming: dict[str, list[Fitted]] = {}
+        coming: dict[str, list[FittedRows]] = {}
         for part in fitted:
             coming.setdefault(part.name, []).append(part)
         chosen = ", ".join(map(str, pages))
@@ -201,11 +201,11 @@ class ItemTables:
             )
 
 
-def _shape_of(name: str, known: KnownTable) -> Shape:
-    return Shape(name, known.columns, known.key, known.history)
+def _shape_of(name: str, known: KnownTable) -> TableShape:
+    return TableShape(name, known.columns, known.key, known.history)
 
 
-def _columns(part: Part) -> dict[str, str]:
+def _columns(part: ItemPart) -> dict[str, str]:
     """Return the types of the columns as the values of a part need them."""
     found = {}
     for place, column in enumerate(part.table.columns):
@@ -216,7 +216,7 @@ def _columns(part: Part) -> dict[str, str]:
     return found
 
 
-def _lengthened(part: Part, known: KnownTable) -> Steps[KnownTable]:
+def _lengthened(part: ItemPart, known: KnownTable) -> Steps[KnownTable]:
     """Yield what adds the columns that the table has not yet."""
     columns = {c.name: TYPES[c.kind] for c in part.table.columns if c.name not in known.columns}
     if not columns:
@@ -225,7 +225,9 @@ def _lengthened(part: Part, known: KnownTable) -> Steps[KnownTable]:
     return known.plus(columns, part.names)
 
 
-def _widened(part: Part, parts: list[Part], known: KnownTable, told: Told) -> Steps[KnownTable]:
+def _widened(
+    part: ItemPart, parts: list[ItemPart], known: KnownTable, told: ItemReport
+) -> Steps[KnownTable]:
     """Yield what gives columns a type that holds the new values too."""
     name, changed = part.table.name, {}
     for column, now in _columns(part).items():
@@ -251,7 +253,7 @@ def _widened(part: Part, parts: list[Part], known: KnownTable, told: Told) -> St
     return known._replace(columns=after, names=names)
 
 
-def _type_for(column: str, now: str, parts: list[Part], shape: Shape) -> Steps[str]:
+def _type_for(column: str, now: str, parts: list[ItemPart], shape: TableShape) -> Steps[str]:
     """Ask for the type that a column needs for values of the type `now`, and what it has.
 
     An int and a float are doubles only if every int stays what it is.
@@ -265,7 +267,7 @@ def _type_for(column: str, now: str, parts: list[Part], shape: Shape) -> Steps[s
     return found
 
 
-def _with_digits(parts: list[Part], known: KnownTable) -> Steps[KnownTable]:
+def _with_digits(parts: list[ItemPart], known: KnownTable) -> Steps[KnownTable]:
     """Yield what adds a column for digits to each decimal that needs one by now."""
     for part in parts:
         for column in part.table.columns:
@@ -288,7 +290,7 @@ _TOO_WIDE = (
 )
 
 
-def _misfits(part: Part, reason: str) -> Rows:
+def _misfits(part: ItemPart, reason: str) -> Rows:
     """Return the rows of `problems` for dicts that cannot be stored."""
     page = len(part.table.columns)
     return [(*row[page : page + 3], "dict", reason, repr(row[:page])[:2000]) for row in part.rows]
@@ -318,7 +320,7 @@ def _refuse_changed(table: Table, known: KnownTable) -> None:
 def create(table: Table) -> Iterator[str]:
     """Yield the DDL of an item type's table."""
     columns = {column.name: TYPES[column.kind] for column in table.columns}
-    return item_sql.create(Shape(table.name, columns, table.key, table.history))
+    return item_sql.create(TableShape(table.name, columns, table.key, table.history))
 
 
 def _remember(name: str, known: KnownTable) -> str:

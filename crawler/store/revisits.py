@@ -48,7 +48,7 @@ class KnownPage(NamedTuple):
     sha256: str | None = None  # of its file, where it is a download
 
 
-class Again(NamedTuple):
+class RevisitedPage(NamedTuple):
     """A visit to a page that was known, and what kind of change it found, None for none."""
 
     was: KnownPage
@@ -61,7 +61,7 @@ class Again(NamedTuple):
         return self.visit.outcome is Outcome.NOT_MODIFIED or self.kind == "failed"
 
 
-class Settled(NamedTuple):
+class RowPlan(NamedTuple):
     """Which visits become rows under which ids, and what they take the place of."""
 
     rows: list[tuple[int, Visit]]
@@ -99,7 +99,7 @@ async def compare(
     run_id: int,
     pairs: Sequence[tuple[int, Visit]],
     keep: Retention,
-) -> Settled:
+) -> RowPlan:
     """Write down what changed since the visits before; called inside the commit's transaction.
 
     The same few statements however many visits there are. No two of them are to one page.
@@ -118,7 +118,7 @@ async def compare(
     replaced = [each for each in again if not each.stays]
     await _touch(db, [each for each in again if each.visit.outcome is Outcome.NOT_MODIFIED])
     await _replace(db, replaced, keep.versions)
-    return Settled(
+    return RowPlan(
         rows=[*new, *((each.was.page_id, each.visit) for each in replaced)],
         kept=[(each.was.page_id, each.visit) for each in again if each.stays],
         replaced=[each.was.page_id for each in replaced if each.visit.stored],
@@ -149,9 +149,11 @@ async def _known(db: aiosqlite.Connection, urls: list[str]) -> dict[tuple[int, i
 # ---------------------------------------------------------------- what a visit found
 
 
-async def _compared(db: aiosqlite.Connection, found: list[tuple[KnownPage, Visit]]) -> list[Again]:
+async def _compared(
+    db: aiosqlite.Connection, found: list[tuple[KnownPage, Visit]]
+) -> list[RevisitedPage]:
     """Tell what kind of change each visit found."""
-    again = [Again(was, visit, _kind(was, visit)) for was, visit in found]
+    again = [RevisitedPage(was, visit, _kind(was, visit)) for was, visit in found]
     unsure = [each for each in again if each.kind == "changed" and _is_html(each.visit)]
     if not unsure:
         return again
@@ -192,7 +194,7 @@ def _is_html(visit: Visit) -> bool:
     return visit.response is not None and visit.response.is_html
 
 
-def _alike(unsure: Iterable[Again], bodies: dict[int, bytes]) -> set[int]:
+def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int]:
     """Return the ids of pages whose reader sees the same as before; none without its old body."""
     same = set()
     for was, visit, _ in unsure:
@@ -212,7 +214,7 @@ def _alike(unsure: Iterable[Again], bodies: dict[int, bytes]) -> set[int]:
 # ---------------------------------------------------------------- what is written
 
 
-async def _touch(db: aiosqlite.Connection, same: list[Again]) -> None:
+async def _touch(db: aiosqlite.Connection, same: list[RevisitedPage]) -> None:
     """Write when pages that are as they were were looked at; their run is the one that has them."""
     rows = [(iso(visit.at), was.first_at or was.fetched_at, was.page_id) for was, visit, _ in same]
     if rows:
@@ -221,7 +223,7 @@ async def _touch(db: aiosqlite.Connection, same: list[Again]) -> None:
         )
 
 
-async def _replace(db: aiosqlite.Connection, replaced: list[Again], versions: int) -> None:
+async def _replace(db: aiosqlite.Connection, replaced: list[RevisitedPage], versions: int) -> None:
     """Move the rows of pages out of the way, into `page_versions` where they are news."""
     if not replaced:
         return
@@ -246,7 +248,7 @@ async def _replace(db: aiosqlite.Connection, replaced: list[Again], versions: in
 
 
 async def _insert_changes(
-    db: aiosqlite.Connection, run_id: int, new: list[tuple[int, Visit]], again: list[Again]
+    db: aiosqlite.Connection, run_id: int, new: list[tuple[int, Visit]], again: list[RevisitedPage]
 ) -> None:
     rows = [_change(page_id, run_id, visit, "new", None) for page_id, visit in new if visit.stored]
     for was, visit, kind in again:
@@ -273,7 +275,7 @@ def _change(
 
 
 async def _insert_checks(
-    db: aiosqlite.Connection, again: list[Again], bounds: RevisitSettings
+    db: aiosqlite.Connection, again: list[RevisitedPage], bounds: RevisitSettings
 ) -> list[tuple[int, str]]:
     """Write when each page is due again; give those that failed as before, and when that was."""
     if not again:

@@ -40,10 +40,10 @@ from crawler.store.rows import (
 )
 from crawler.store.schema import migrate
 from crawler.store.sqlite_errors import to_store_error
-from crawler.store.wal import Log
+from crawler.store.wal import WalFile
 from crawler.version import __version__
 from crawler.web.outcome import names
-from crawler.web.pattern_note import Note
+from crawler.web.pattern_note import PatternNote
 from crawler.web.request import Todo
 
 _WAL_PAGES = 12_000  # 48 MB: what many flushes change is copied into the file once
@@ -71,7 +71,7 @@ class SqliteStore:
         self._keep = keep
         self._claim = Claim(self.path)
         self._file = StoreFile(self.path)
-        self._log = Log(self.path)
+        self._log = WalFile(self.path)
         self._cache = 0  # KB
         self._db: aiosqlite.Connection
         self._flush: Flush
@@ -262,7 +262,9 @@ class SqliteStore:
         with self._named_errors():
             return await fingerprints.endless(self._db)
 
-    async def patterns(self, limit: int, most_texts: int) -> list[tuple[Note, dict[int, int]]]:
+    async def patterns(
+        self, limit: int, most_texts: int
+    ) -> list[tuple[PatternNote, dict[int, int]]]:
         """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
         with self._named_errors():
             return await fingerprints.patterns(self._db, limit, most_texts)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from crawler.store import Batch
-from crawler.store.items import Told
+from crawler.store.items import ItemReport
 from crawler.store.revisits import KnownPage
 from crawler.web import outcome
 from crawler.web.page import Visit
@@ -44,7 +44,7 @@ class Tally:
             if was.outcome in _STORED:
                 self.pages[was.host_id] -= 1
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: ItemReport) -> None:
         """Add what storing items had to tell."""
         self.problems += told.problems
         self.widened += told.widened

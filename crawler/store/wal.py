@@ -14,7 +14,7 @@ LIMIT = 64 * 1024 * 1024  # bytes
 _PAUSE = 5.0  # seconds between two tries
 
 
-class Log:
+class WalFile:
     """The log of one store; `shrink` is for its one writer, between two transactions."""
 
     def __init__(self, store: Path, limit: int = LIMIT) -> None:

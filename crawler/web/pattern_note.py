@@ -8,7 +8,7 @@ import xxhash
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class PatternNote:
     """Where a pattern stands after a page: the counts, and what of the page was new."""
 
     pattern: str

@@ -16,7 +16,7 @@ from fault_story import crawl, plays
 
 from crawler.config.fetch import FetchSettings
 from crawler.errors import FetchError
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
 from crawler.web.request import Request
 
@@ -255,7 +255,7 @@ async def test_what_a_proxy_says_itself_is_never_a_page(tmp_path: Path) -> None:
         async with FaultServer() as proxy:
             proxy.at("*", script)
             settings = FetchSettings(proxy=proxy.url("/").rstrip("/"), retries=0)
-            guard = Guard(allow_private=True)
+            guard = AddressGuard(allow_private=True)
             async with Fetcher(settings, agent="t", guard=guard, connections=2) as fetcher:
                 with pytest.raises(FetchError) as caught:
                     await fetcher.fetch(Request(f"http://site.example/{name}"))
@@ -268,7 +268,7 @@ async def test_a_proxy_whose_tunnel_never_opens_is_given_up(tmp_path: Path) -> N
         proxy.at("*", lambda wire: wire.hang())
         settings = FetchSettings(proxy=proxy.url("/").rstrip("/"), total_timeout=0.3)
         async with Fetcher(
-            settings, agent="t", guard=Guard(allow_private=True), connections=2
+            settings, agent="t", guard=AddressGuard(allow_private=True), connections=2
         ) as fetcher:
             with pytest.raises(FetchError) as caught:
                 await fetcher.fetch(Request("https://site.example/"))

@@ -29,7 +29,7 @@ from crawler.clients import (
 from crawler.config.load import Config
 from crawler.engine.robots_gate import robots_of
 from crawler.errors import CrawlerError
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
 from crawler.inspect.query import Reader
 
@@ -123,7 +123,7 @@ def caller(kind: str, site: FaultServer, path: Path) -> Callable[[int], Awaitabl
             await api.get("http://elsewhere.example/")
 
     async def robots(number: int) -> None:
-        guard = Guard(["127.0.0.1"])
+        guard = AddressGuard(["127.0.0.1"])
         fetch = Config().fetch
         async with Fetcher(fetch, agent="t", guard=guard, connections=1) as fetcher:
             await robots_of(site.url(f"/robots/{number}").rstrip("/") + "?", fetcher)

@@ -10,7 +10,7 @@ from fault_server import FaultServer, page, says
 from fault_story import QUICK, Visitor, merged, plays
 
 from crawler import Crawler
-from crawler.frontier.host_queue import Room
+from crawler.frontier.host_queue import QueueLimits
 
 QUEUED = 500_000
 QUEUE = """
@@ -56,5 +56,5 @@ async def test_a_queue_of_half_a_million_urls_is_on_disk_and_not_in_memory(tmp_p
             summary = await asyncio.wait_for(crawler.run(), 15)
         assert (summary.reason, summary.total_pages) == ("max_pages", 300)
         assert summary.queued == QUEUED + 1 - 300
-        assert 0 < most <= 2 * Room().most
+        assert 0 < most <= 2 * QueueLimits().most
         assert resident() - before < 100 << 20  # as Todo alone the queue would be 200 MB

@@ -8,7 +8,7 @@ from model_store import ModelStore
 from simulated_crawl import EPOCH, Page, SimulatedCrawl, Web
 from virtual_clock import run_virtually
 
-from crawler.frontier.clock import NeverBack
+from crawler.frontier.clock import MonotonicClock
 from crawler.politeness.throttle import Pace
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -17,7 +17,7 @@ HOUR, DAY = 3600.0, 86_400.0
 def test_the_clock_is_the_machines_and_goes_on_by_itself_where_that_is_set_back():
     wall: Iterator[float] = iter([1000.0, 1001.0, 1001.0 + DAY, 1002.0, 1003.0 + 2 * DAY])
     steady: Iterator[float] = iter([5.0, 6.0, 7.0, 8.0, 9.0])
-    clock = NeverBack(lambda: next(wall), lambda: next(steady))
+    clock = MonotonicClock(lambda: next(wall), lambda: next(steady))
     assert [clock() for _ in range(4)] == [1001.0, 1001.0 + DAY, 1002.0 + DAY, 1003.0 + 2 * DAY]
 
 
@@ -43,7 +43,7 @@ def test_a_clock_that_jumps_while_a_crawl_runs_neither_holds_it_up_nor_hurries_i
             seeds=tuple(range(300)),
             pace=Pace(0.1, 2),
         )
-        run = SimulatedCrawl(web, ModelStore(), wall=NeverBack(machine, loop.time))
+        run = SimulatedCrawl(web, ModelStore(), wall=MonotonicClock(machine, loop.time))
         for at in (3.0, 17.0):
             loop.call_later(at, setattr, machine, "offset", EPOCH + jump)
             jump_back = at + 1.0

@@ -19,7 +19,7 @@ from crawler.config.auth import AuthSettings, CredentialSettings
 from crawler.config.fetch import FetchSettings
 from crawler.config.load import Config
 from crawler.errors import FetchError
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
 from crawler.web.page import Response
 from crawler.web.redirects import location_of, onward
@@ -55,7 +55,7 @@ def run(story: Story, base: str, **auth: CredentialSettings) -> None:
         at = {f"{base}/{path}": credential for path, credential in auth.items()}
         fetch = FetchSettings(total_timeout=10.0)
         config = Config(fetch=fetch, auth=AuthSettings(at=at))
-        guard = Guard(allow_private=True)
+        guard = AddressGuard(allow_private=True)
         async with Fetcher(
             fetch, agent="t/1", guard=guard, connections=8, config=config
         ) as fetcher:

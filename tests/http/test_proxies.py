@@ -16,7 +16,7 @@ from crawler.config.load import Config
 from crawler.config.proxy import ProxySettings
 from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
 from crawler.http.proxies import Proxies
 from crawler.practice import PracticeSite
@@ -55,7 +55,7 @@ def fetcher(
 ) -> Fetcher:
     fetch = fetch or FetchSettings(total_timeout=5.0)
     config = Config(fetch=fetch, proxy=settings or ProxySettings(), **sections)
-    return Fetcher(fetch, agent="t", guard=Guard(), connections=4, config=config)
+    return Fetcher(fetch, agent="t", guard=AddressGuard(), connections=4, config=config)
 
 
 def test_plain_and_tls_sites_are_reached_through_an_http_proxy(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_request_or_a_host_has_its_own_way() -> None:
     async def story(running: Running) -> None:
         hosts = {"127.0.0.1": "direct"}
         settings = ProxySettings(urls=["http://127.0.0.1:9"], hosts=hosts)
-        guard = Guard(["127.0.0.1"])
+        guard = AddressGuard(["127.0.0.1"])
         config = Config(proxy=settings)
         async with (
             PracticeSite() as site,

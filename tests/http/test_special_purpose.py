@@ -5,18 +5,25 @@ import ipaddress
 import pytest
 
 from crawler.errors import AddressRefused
-from crawler.http.address_guard import Guard
-from crawler.http.special_purpose import IPV4, IPV6, Block, block_of, is_loopback_name, is_public
+from crawler.http.address_guard import AddressGuard
+from crawler.http.special_purpose import (
+    IPV4,
+    IPV6,
+    AddressBlock,
+    block_of,
+    is_loopback_name,
+    is_public,
+)
 
 ROWS = [pytest.param(block, id=block.network) for block in (*IPV4, *IPV6)]
 
 
-def edges(block: Block) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def edges(block: AddressBlock) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     network = ipaddress.ip_network(block.network)
     return [network[0], network[-1]]
 
 
-def innermost(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Block:
+def innermost(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> AddressBlock:
     """Of the rows that an address is in, the longest; found by the standard library."""
     table = IPV4 if address.version == 4 else IPV6
     around = [block for block in table if address in ipaddress.ip_network(block.network)]
@@ -24,7 +31,7 @@ def innermost(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Block:
 
 
 @pytest.mark.parametrize("block", ROWS)
-def test_a_row_holds_from_its_first_to_its_last_address(block: Block) -> None:
+def test_a_row_holds_from_its_first_to_its_last_address(block: AddressBlock) -> None:
     for address in edges(block):
         known = innermost(address)
         assert block_of(address) == known
@@ -33,7 +40,7 @@ def test_a_row_holds_from_its_first_to_its_last_address(block: Block) -> None:
 
 
 @pytest.mark.parametrize("block", ROWS)
-def test_the_addresses_beside_a_row_are_not_of_it(block: Block) -> None:
+def test_the_addresses_beside_a_row_are_not_of_it(block: AddressBlock) -> None:
     network = ipaddress.ip_network(block.network)
     last = 2**network.max_prefixlen - 1
     for number in (int(network[0]) - 1, int(network[-1]) + 1):
@@ -79,11 +86,11 @@ def test_what_is_no_address_is_an_error() -> None:
 def test_localhost_is_this_machine_whatever_a_resolver_says(name: str) -> None:
     assert is_loopback_name(name)
     with pytest.raises(AddressRefused):
-        Guard().check(f"http://{name.lower()}/")
+        AddressGuard().check(f"http://{name.lower()}/")
 
 
 def test_a_proxy_is_reached_at_its_own_port_and_is_no_target() -> None:
-    guard = Guard()
+    guard = AddressGuard()
     guard.lead_through("http://user:word@gate.example:3128", "https://other.example")
     assert guard.resolves("gate.example", 3128) and guard.resolves("other.example", 443)
     assert not guard.resolves("gate.example", 80)
@@ -96,7 +103,7 @@ def test_a_proxy_is_reached_at_its_own_port_and_is_no_target() -> None:
     "name", ["jenkins", "db.internal", "printer.local", "nas.home.arpa.", "localhost"]
 )
 def test_a_name_of_no_public_dns_is_not_handed_to_a_proxy(name: str) -> None:
-    guard = Guard(["jenkins.example"])
+    guard = AddressGuard(["jenkins.example"])
     with pytest.raises(AddressRefused, match="proxy would resolve it"):
         guard.check_unresolved(name)
     guard.check_unresolved("jenkins.example")

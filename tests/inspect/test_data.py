@@ -245,7 +245,7 @@ def test_a_warc_holds_each_pair_and_comes_back_as_pages(store: Path, tmp_path: P
     assert kinds == ["warcinfo", *["response", "request"] * 4]
     assert gzip.decompress(file.read_bytes()).startswith(b"WARC/1.1\r\n")
 
-    async def bring() -> import_.Brought:
+    async def bring() -> import_.ImportCounts:
         made = open_store(str(tmp_path / "b.db"))
         await made.open()
         await made.begin_run("site", "{}")
@@ -254,7 +254,7 @@ def test_a_warc_holds_each_pair_and_comes_back_as_pages(store: Path, tmp_path: P
         await made.close()
         return number
 
-    assert asyncio.run(bring()) == import_.Brought(4)
+    assert asyncio.run(bring()) == import_.ImportCounts(4)
     differences = list(diff.stores(store, tmp_path / "b.db"))
     assert [(d.kind, d.what, d.key) for d in differences] == [
         ("gone", "head", "3 items, the whole type")

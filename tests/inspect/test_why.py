@@ -9,7 +9,7 @@ from following_story import crawled, rows
 
 from crawler import Crawler, Rule, SiteSpider, Spider, item
 from crawler.cli import run
-from crawler.inspect.politeness_report import Manners, manners, most_at_once
+from crawler.inspect.politeness_report import HostPoliteness, manners, most_at_once
 from crawler.inspect.query import Reader
 from crawler.inspect.why import why
 from crawler.practice import PracticeSite
@@ -164,9 +164,9 @@ def test_a_polite_crawl_proves_its_spacing_and_its_limit_from_the_store(tmp_path
 
 
 def test_a_store_that_proves_a_broken_promise_says_so() -> None:
-    assert not Manners("h", 2, 3, 1.0, 1.0, 0, 0.25, 2).kept
-    assert not Manners("h", 2, 1, 0.1, 0.1, 1, 0.25, 2).kept
-    assert Manners("h", 1, 1, None, None, 0, 0.25, 2).kept
+    assert not HostPoliteness("h", 2, 3, 1.0, 1.0, 0, 0.25, 2).kept
+    assert not HostPoliteness("h", 2, 1, 0.1, 0.1, 1, 0.25, 2).kept
+    assert HostPoliteness("h", 1, 1, None, None, 0, 0.25, 2).kept
 
 
 def test_a_slow_host_is_asked_less_often_and_a_429_is_remembered_over_a_restart(

@@ -10,7 +10,7 @@ from following_story import counters, crawled, rows
 
 from crawler import SiteSpider
 from crawler.config.traps import TrapsSettings
-from crawler.links.simhash import Near, simhash
+from crawler.links.simhash import NearDuplicates, simhash
 from crawler.links.traps import Traps, pattern_of, shape_refusal
 from crawler.practice import PracticeSite
 
@@ -110,14 +110,14 @@ def test_texts_that_differ_in_few_words_are_near_and_others_are_not() -> None:
     words = [f"word{number * number % 997}" for number in range(600)]
     text = " ".join(words)
     words[300] = "another"
-    near = Near(3)
+    near = NearDuplicates(3)
     near.add(simhash(text), "original")
     assert near.find(simhash(" ".join(words))) == "original"
     assert near.find(simhash(" ".join(reversed(words)))) is None
 
 
 def test_the_oldest_texts_are_forgotten() -> None:
-    near = Near(3, room=10)
+    near = NearDuplicates(3, room=10)
     for number in range(100):
         near.add(simhash(f"text {number}"), str(number))
     assert near.find(simhash("text 0")) is None and near.find(simhash("text 99")) == "99"

@@ -137,7 +137,7 @@ def test_another_version_of_beautifulsoup_builds_its_own(monkeypatch) -> None:
 
 def test_the_installed_version_is_built_here() -> None:
     """Else `page.soup` would silently cost three times as much."""
-    assert type(soup_of("<p>x").builder) is soup.Leaner
+    assert type(soup_of("<p>x").builder) is soup.LeanTreeBuilder
 
 
 def test_a_comparison_sees_what_differs() -> None:

@@ -242,7 +242,7 @@ def test_several_processes_give_what_one_gives_in_the_same_order(store: Path) ->
     with Reader(store) as reader:
         chunks = pages.choose(reader).chunks
     assert [len(chunk) for chunk in chunks] == [4] * 7 + [2]
-    todo = work.Work(store, chunks, Parts, keep=True)
+    todo = work.ReparseJob(store, chunks, Parts, keep=True)
     given = []
     for processes in (1, 3):
         with work.results(todo, processes) as results:
@@ -283,7 +283,7 @@ def test_no_chunk_is_parsed_before_the_one_before_it_was_taken(tmp_path: Path) -
 
     with Reader(path) as reader:
         chosen = pages.choose(reader)
-    with work.results(work.Work(path, chosen.chunks, Watched), 1) as results:
+    with work.results(work.ReparseJob(path, chosen.chunks, Watched), 1) as results:
         for number, _ in enumerate(results, 1):
             assert len(parsed) == 4 * number
 
@@ -317,7 +317,7 @@ def test_a_spider_that_cannot_be_made_is_said_by_the_command(
 def test_processes_are_only_started_for_what_is_worth_them(store: Path) -> None:
     with Reader(store) as reader:
         assert work.processes_for(pages.choose(reader)) == 1
-    assert work.processes_for(pages.Chosen([pages.array("q", [1])] * 9, 9, 10**9)) >= 1
+    assert work.processes_for(pages.ChosenPages([pages.array("q", [1])] * 9, 9, 10**9)) >= 1
 
 
 # ---------------------------------------------------------------- storing

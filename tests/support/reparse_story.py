@@ -117,7 +117,7 @@ def reparse(
     diff = Diff()
     with Reader(path) as reader:
         chosen = pages.choose(reader, where)
-    todo = work.Work(path, chosen.chunks, make, apply)
+    todo = work.ReparseJob(path, chosen.chunks, make, apply)
     with work.results(todo, processes) as results:
         if not apply:
             for result in results:
@@ -161,7 +161,7 @@ def orphan(store: Path) -> None:
     pages.CHUNK = 4
     with Reader(store) as reader:
         chunks = pages.choose(reader).chunks
-    with work.results(work.Work(store, chunks, Heavy, keep=True), 2) as results:
+    with work.results(work.ReparseJob(store, chunks, Heavy, keep=True), 2) as results:
         next(results)
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -12,7 +12,7 @@ from model_store import ModelStore
 
 from crawler.engine.committer import Committer
 from crawler.frontier import Frontier
-from crawler.frontier.host_queue import Room
+from crawler.frontier.host_queue import QueueLimits
 from crawler.frontier.page_limit import PageLimit
 from crawler.politeness.throttle import Pace
 from crawler.web.page import Outcome, Visit
@@ -43,7 +43,7 @@ class Web:
     pages: tuple[Page, ...]
     seeds: tuple[int, ...] = (0,)
     pace: Pace = field(default_factory=lambda: Pace(0.0, 2))
-    room: Room = field(default_factory=Room)
+    room: QueueLimits = field(default_factory=QueueLimits)
     workers: int = 4
     flush: int = 3  # visits
     latency: float = 0.0  # of the store

@@ -19,7 +19,7 @@ from crawler.config.fetch import FetchSettings
 from crawler.config.load import Config, load
 from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
 from crawler.practice import PracticeSite
 from crawler.web.redirects import onward
@@ -32,7 +32,11 @@ def fetcher(fetch: FetchSettings | None = None, **sections: Any) -> Fetcher:
     fetch = fetch or FetchSettings(total_timeout=5.0)
     config = Config(fetch=fetch, **sections)
     return Fetcher(
-        fetch, agent=config.agent, guard=Guard(allow_private=True), connections=4, config=config
+        fetch,
+        agent=config.agent,
+        guard=AddressGuard(allow_private=True),
+        connections=4,
+        config=config,
     )
 
 
