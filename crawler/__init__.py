@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crawler.moved import install
 from crawler.version import __version__
 
 if TYPE_CHECKING:
@@ -76,3 +77,6 @@ def __getattr__(name: str) -> object:
     value = getattr(module, name)
     globals()[name] = value
     return value
+
+
+install()

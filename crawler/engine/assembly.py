@@ -91,7 +91,10 @@ async def assembled(
             strategies=strategies,
             sitemaps=sitemaps,
         )
-        yield engine, _seeding(crawl, collector, guard, linker)
+        try:
+            yield engine, _seeding(crawl, collector, guard, linker)
+        finally:  # from a spider, which is never looked for as garbage, nothing leads back to it
+            crawl.cookies.count = _uncounted
 
 
 async def _seeding(crawl: Crawl, collector: Collector, guard: AddressGuard, linker: Linker) -> None:
@@ -217,3 +220,7 @@ def _gate(crawl: Crawl, fetcher: Fetcher, sitemaps: SitemapReader) -> RobotsGate
 def files_of(address: str, spider: str) -> str:
     """Return the directory of downloaded files that belongs to a store: beside its file."""
     return f"{Path('data') / spider}.files" if "://" in address else f"{address}.files"
+
+
+def _uncounted(reason: str) -> None:
+    """Take a reason that comes after the end."""

@@ -1,196 +1,34 @@
 """The durable state: what is to do, what is done, what was found.
 
-`Store` is the interface of every backend; `open_store` picks one by its address. The values that
-cross it are plain tuples, cheap to make by the thousand.
+The contract of a store and its values stand in `contract`; they are imported on first use, so that
+a command that only looks at a file starts at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
-from crawler.config.revisit import RevisitSettings
-from crawler.store.address import file_of
-from crawler.web.page import Visit
-from crawler.web.pattern_note import PatternNote
-from crawler.web.request import Candidate, Todo
-
-_REVISIT = RevisitSettings()
-
-
-class HostRow(NamedTuple):
-    """A host as it is stored."""
-
-    host_id: int
-    name: str
-    pending: int = 0
-    next_at: float = 0.0
-    delay: float | None = None
-    failures: int = 0
-    pages: int = 0
+if TYPE_CHECKING:
+    from crawler.store.contract import Arrival as Arrival
+    from crawler.store.contract import Batch as Batch
+    from crawler.store.contract import Committed as Committed
+    from crawler.store.contract import CookieRow as CookieRow
+    from crawler.store.contract import CrawlState as CrawlState
+    from crawler.store.contract import HostRow as HostRow
+    from crawler.store.contract import Retention as Retention
+    from crawler.store.contract import RobotsRow as RobotsRow
+    from crawler.store.contract import Rows as Rows
+    from crawler.store.contract import Store as Store
+    from crawler.store.contract import open_store as open_store
 
 
-class RobotsRow(NamedTuple):
-    """A host's robots.txt as last fetched; `status` None: unreachable."""
+def __getattr__(name: str) -> object:
+    """Import a name of the contract when it is first asked for (PEP 562)."""
+    from importlib import import_module
 
-    host_id: int
-    fetched_at: float
-    status: int | None
-    body: bytes | None
-
-
-class CookieRow(NamedTuple):
-    """One cookie as it is stored; `cookie` None: it is gone."""
-
-    session: str
-    domain: str
-    path: str
-    name: str
-    cookie: str | None  # JSON: value, when it was made and ends, attributes
-
-
-class Arrival(NamedTuple):
-    """A page that was fetched elsewhere: where its URL is new, `visit` makes what is stored.
-
-    It is seen and done in one commit and never queued, so no kill can leave it half way.
-    """
-
-    candidate: Candidate
-    visit: Callable[[Todo], Visit]
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one flush commits, all or nothing."""
-
-    visits: list[Visit] = field(default_factory=list)
-    arrivals: list[Arrival] = field(default_factory=list)
-    seeds: list[Candidate] = field(default_factory=list)
-    hosts: list[HostRow] = field(default_factory=list)
-    robots: list[RobotsRow] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-    cookies: Sequence[CookieRow] = ()
-    seeded: bool = False
-    scope: Sequence[str] = ()  # with `seeded`: seeds beyond `start_urls` that widen the scope
-
-    def __bool__(self) -> bool:
-        some = self.visits or self.arrivals or self.seeds or self.hosts or self.robots
-        return bool(some or self.seeded)
-
-
-class Committed(NamedTuple):
-    """What a commit made: the rows of `todo` that are new or put back, and hosts newly met.
-
-    `hosts` has those whose id the store did not remember, as they were before the commit.
-    """
-
-    added: list[Todo]
-    hosts: dict[int, HostRow]
-    new: int  # requests never seen before
-    refused: int = 0  # items that did not fit, beside those of the visits' own problems
-    widened: Sequence[str] = ()  # as in `item.price from INTEGER to REAL`
-    pages: int = 0  # how many more pages are stored than before
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """What is kept of a page beside its row, and when it is due again."""
-
-    bodies: bool = True
-    links: bool = True
-    versions: int = 1
-    revisit: RevisitSettings = _REVISIT
-
-
-@dataclass(frozen=True, slots=True)
-class CrawlState:
-    """Where a crawl stands when its store is opened."""
-
-    spider: str | None
-    seeded: bool
-    pending: int
-    pages: int
-    runs: int
-    scope: Sequence[str] = ()  # as the commit that seeded the crawl had it
-    arguments: str | None = None  # of the spider, in JSON; None where none were ever kept
-    again: int = 0  # requests of a recrawl that are pending
-
-
-class Store(Protocol):
-    """A crawl's durable state. One writer; all calls but `close` come from the committer's task."""
-
-    async def open(self) -> CrawlState:
-        """Claim and open the store, migrating it where needed; StoreError says why not."""
-
-    async def begin_run(self, spider: str, settings: str, arguments: str | None = None) -> int:
-        """Record that a run starts, with which arguments where these are new; return its id."""
-
-    async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> None:
-        """Record how the run ended; its commits have counted what it did."""
-
-    async def commit(self, batch: Batch) -> Committed:
-        """Store everything in `batch` in one transaction."""
-
-    async def hosts(self, after: int, limit: int, *, again: bool = False) -> list[HostRow]:
-        """Return up to `limit` hosts with pending requests and an id above `after`, by id.
-
-        `again`: only those with requests of a recrawl.
-        """
-
-    async def queue(self, host_id: int, after: tuple[int, int], limit: int) -> list[Todo]:
-        """Return up to `limit` rows of one host's todo behind the key `after`, in order."""
-
-    async def host_pages(self) -> list[tuple[int, int]]:
-        """Return how many pages are stored of each host that has any."""
-
-    async def contents(self, limit: int) -> list[tuple[str, str]]:
-        """Return the content hashes of the last stored pages, and their URLs, the oldest first."""
-
-    async def simhashes(self, limit: int) -> list[tuple[int, str]]:
-        """Return the simhashes of the last new texts, and their URLs, the oldest first."""
-
-    async def endless(self) -> list[str]:
-        """Return the patterns of URLs that were found endless."""
-
-    async def patterns(
-        self, limit: int, most_texts: int
-    ) -> list[tuple[PatternNote, dict[int, int]]]:
-        """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
-
-    async def seed_redirects(self) -> list[str]:
-        """Return the URLs to which seeds have redirected."""
-
-    async def cookies(self) -> list[CookieRow]:
-        """Return every stored cookie."""
-
-    async def robots(self, host_id: int) -> RobotsRow | None:
-        """Return a host's robots.txt, None if it was never fetched."""
-
-    async def check(self) -> None:
-        """Raise StoreGone if what is written into is no longer what the address leads to.
-
-        Commits and the end of a run do so by themselves.
-        """
-
-    async def close(self) -> None:
-        """Release the claim; nothing is committed here."""
-
-
-Rows = Sequence[Sequence[Any]]
-
-
-def open_store(
-    address: str,
-    *,
-    durable: str = "normal",
-    bodies: bool = True,
-    links: bool = True,
-    versions: int = 1,
-    revisit: RevisitSettings = _REVISIT,
-) -> Store:
-    """Return the store behind an address; StoreRefused for one that is no path of a file."""
-    from crawler.store.sqlite import SqliteStore
-
-    keep = Retention(bodies=bodies, links=links, versions=versions, revisit=revisit)
-    return SqliteStore(file_of(address), durable=durable, keep=keep)
+    try:
+        value = getattr(import_module("crawler.store.contract"), name)
+    except AttributeError:
+        raise AttributeError(f"module 'crawler.store' has no attribute {name!r}") from None
+    globals()[name] = value
+    return value

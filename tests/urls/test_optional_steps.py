@@ -110,7 +110,7 @@ def private(url: str) -> str | None:
 
 def test_what_a_step_drops_is_counted(tmp_path: Path) -> None:
     store = tmp_path / "c.db"
-    steps = ["test_canonical_requests:private"]
+    steps = ["tests.urls.test_optional_steps:private"]
     pages = {"/a": redirect("/private/3"), "/private/1": page()}
     found = asked(["/private/2", "/a"], pages, store, steps=steps, seeds=["/start", "/private/1"])
     assert sorted(found) == ["/a", "/private/1", "/start"]
