@@ -62,6 +62,7 @@ docs: $(DEV)
 	$(BIN)/python -m crawler.cli.reference > .made && mv .made docs/cli.md
 	$(BIN)/python docs/make/rooms.py > .made && mv .made docs/rooms.svg
 	$(BIN)/python docs/make/passes.py --write
+	$(BIN)/python docs/make/glossary.py --write
 
 conformance: $(DEV)
 ifeq ($(CONFORMANCE),)
