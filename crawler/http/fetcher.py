@@ -22,7 +22,7 @@ from crawler.config.load import Config, Fetch
 from crawler.config.network import Auth, Proxy, Tls
 from crawler.config.secrets import may_leave, revealed
 from crawler.errors import FetchError, UsageError
-from crawler.http import read_body, tls
+from crawler.http import lazy_trust, read_body, tls
 from crawler.http.address_guard import Guard
 from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Keys
@@ -220,6 +220,8 @@ class Fetcher:
         if len(self._checked) >= _CHECKED:
             self._checked.clear()
         self._checked.add(urls.host_of(url))
+        if url.startswith("https:"):
+            lazy_trust.read_soon()
 
     # ------------------------------------------------------------ what is sent
 
