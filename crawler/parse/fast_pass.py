@@ -67,7 +67,10 @@ def _whole(name: str, parts: str, texts: str = "") -> str:
     return rf"{name}(?=[\s/>])[^<>]*+>(?:{empty}|(?<!/>)(?:{inside})*+</{name}\s*+>)"
 
 
-_FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
+FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
+"""What such an element matches behind its "<"; it is written with re.ASCII in mind."""
+DRAWN = frozenset(f"svg math title desc style {_SHAPES} {_FORMULA}".split())
+"""The elements that are passed over with it."""
 _RAW = _any_case("script style textarea title xmp iframe noembed noframes")
 _NAMES = _any_case("area base meta plaintext math svg")
 
@@ -99,7 +102,7 @@ def _tag() -> re.Pattern[str]:
     Looking for it costs a twentieth of the whole, and most documents have none: one that has is
     read again.
     """
-    return re.compile(_PATTERN.format(rf"(?=[sm][va][gt])(?:{_FOREIGN})|"), _FLAGS)
+    return re.compile(_PATTERN.format(rf"(?=[sm][va][gt])(?:{FOREIGN})|"), _FLAGS)
 
 
 # What is no attribute (1: None) is taken along too, so that no search starts again inside it.
