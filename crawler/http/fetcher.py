@@ -25,7 +25,7 @@ from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave, revealed
 from crawler.config.tls import TlsSettings
 from crawler.errors import FetchError, UsageError
-from crawler.http import read_body, tls
+from crawler.http import lazy_trust, read_body, tls
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Credentials
@@ -223,6 +223,8 @@ class Fetcher:
         if len(self._checked) >= _CHECKED:
             self._checked.clear()
         self._checked.add(urls.host_of(url))
+        if url.startswith("https:"):
+            lazy_trust.read_soon()
 
     # ------------------------------------------------------------ what is sent
 

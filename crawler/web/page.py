@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from crawler import urls
 from crawler.items import Record
 from crawler.parse import charset, fast_pass, mime
-from crawler.parse import text as readable
 from crawler.parse.encodings import encode_query
 from crawler.web import outcome
 from crawler.web.outcome import Outcome as Outcome  # many know it from here
 from crawler.web.request import Callback, Candidate, Request, Todo
 from crawler.web.targets import each, found_in, reference_of
 
-if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks for them
+if TYPE_CHECKING:  # all are slow to import and only needed where a spider asks for them
     from bs4 import BeautifulSoup
     from parsel import Selector, SelectorList
 
+    from crawler.parse.text import Readable
     from crawler.web.download_stream import StoredFile
     from crawler.web.form import Form
     from crawler.web.pattern_note import PatternNote
@@ -116,7 +116,7 @@ class ScrapedPage:
         self.encoding = "utf-8"
         self._html: str | None = None
         self._links = links
-        self._readable: readable.Readable | None = None
+        self._readable: Readable | None = None
         self._scan: fast_pass.Scan | None = None
         self._selector: Selector | None = None
         self._soup: BeautifulSoup | None = None
@@ -262,21 +262,25 @@ class ScrapedPage:
     @property
     def all_text(self) -> str:
         """The same with what is hidden; how much that is says `hidden`."""
-        return readable.text_of(self.html, hidden=True) if self.response.is_html else self.html
+        from crawler.parse.text import text_of
+
+        return text_of(self.html, hidden=True) if self.response.is_html else self.html
 
     @property
     def hidden(self) -> int:
         """The characters that `text` leaves out as no reader sees them (docs/text.md)."""
         return self._read().hidden
 
-    def _read(self) -> readable.Readable:
+    def _read(self) -> Readable:
         if self._readable is None:
+            from crawler.parse.text import Readable, read
+
             if self.response.is_html:
                 html = self.html  # which finds the encoding
                 raw = None if self.encoding.startswith("utf-16") else self.body
-                self._readable = readable.read(html, raw)
+                self._readable = read(html, raw)
             else:
-                self._readable = readable.Readable(self.html, 0)
+                self._readable = Readable(self.html, 0)
         return self._readable
 
     @property
