@@ -40,10 +40,11 @@ setup: $(DEV)
 test: $(DEV)
 	$(BIN)/pytest $(ARGS)
 
-# The tests that kill a crawl, with a hundred kills, and every command that writes, with 200.
+# The tests that kill a crawl and an import, with a hundred kills, and every command that writes,
+# with 200; `make kill-test KILLS=20` is the quick form, as in CI.
 kill-test: $(DEV)
-	KILLS=100 $(BIN)/pytest tests/store/test_kill.py $(ARGS)
-	KILLS=200 $(BIN)/pytest -rP tests/store/test_kill_commands.py $(ARGS)
+	KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/store/test_kill.py tests/export/test_import_kill.py $(ARGS)
+	KILLS=$(or $(KILLS),200) $(BIN)/pytest -rP tests/store/test_kill_commands.py $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff check
