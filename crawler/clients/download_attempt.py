@@ -68,7 +68,7 @@ async def pull(
         place = _resumed(answer, part) if status == 206 else _begun(answer, part)
         if place.total is not None and place.total > largest:
             raise BodyTooLarge(f"{place.total:,} bytes are over the cap of {largest:,} for a file")
-        async for data in _decoded(answer, largest):
+        async for data in decoded(answer, largest):
             part.write(data)
             if part.size > largest:
                 raise BodyTooLarge(f"over the cap of {largest:,} bytes for a file")
@@ -173,7 +173,7 @@ def _to_undo(answer: ClientResponse) -> list[str]:
     return transfer_codings(codings, answer.content_type, name)
 
 
-async def _decoded(answer: ClientResponse, largest: int) -> AsyncIterator[bytes]:
+async def decoded(answer: ClientResponse, largest: int) -> AsyncIterator[bytes]:
     """Yield the body; a coding that was applied although none was asked for is undone."""
     codings = _to_undo(answer)
     decoder = Decoder(", ".join(codings), largest) if codings else None

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any, Self
 
 import aiohttp
@@ -20,6 +21,7 @@ from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import FetchError, SocketClosed, UsageError
 from crawler.http.fetcher import Fetcher
+from crawler.parse import json_text
 from crawler.web.request import Request
 
 FINISHED = frozenset({1000})
@@ -76,8 +78,9 @@ class Message:
     def json(self) -> Any:
         """Return the message parsed as JSON; ValueError with its beginning where it is none."""
         try:
-            return json.loads(self.data)
-        except ValueError as error:
+            data = self.data
+            return json_text.read(data if isinstance(data, bytes) else data.encode())
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"the message is no JSON ({error}): {self.data[:80]!r}") from None
 
 
@@ -108,11 +111,12 @@ class WebSocket:
         ping: float | None = 20.0,
         queue: int = 1000,
         largest: int = 4 << 20,
+        ssl: SSLContext | None = None,
         config: Config | None = None,
     ) -> None:
         self._url, self._headers, self._opened = url, headers, opened
         self._backoff, self._ping, self._largest = backoff, ping, largest
-        self._caller: Transport | None = Transport(config)
+        self._caller: Transport | None = Transport(config, ssl=ssl)
         self._dial: Callable[[str], Awaitable[ClientWebSocketResponse]] = self._call
         self._messages: asyncio.Queue[Message | SocketClosed | None] = asyncio.Queue(queue)
         self._failure: BaseException | None = None

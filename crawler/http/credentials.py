@@ -6,12 +6,15 @@ are read from the environment once, when the crawl starts, and kept nowhere else
 
 from __future__ import annotations
 
-from aiohttp import DigestAuthMiddleware, encode_basic_auth
+from collections.abc import Iterable
+
+from aiohttp import encode_basic_auth
 
 from crawler import urls
 from crawler.config.network import Auth, Credential
 from crawler.config.secrets import Secret
 from crawler.errors import ConfigError
+from crawler.http.digest import Digest
 
 
 class Key:
@@ -19,19 +22,10 @@ class Key:
 
     __slots__ = ("digest", "header", "prefix", "value")
 
-    def __init__(self, prefix: str, credential: Credential) -> None:
-        self.prefix = prefix
-        secret = Secret(credential.env).reveal()
-        self.header, self.value = "Authorization", ""
-        self.digest: DigestAuthMiddleware | None = None
-        if credential.kind == "basic":
-            self.value = encode_basic_auth(credential.user, secret)
-        elif credential.kind == "bearer":
-            self.value = f"Bearer {secret}"
-        elif credential.kind == "digest":
-            self.digest = DigestAuthMiddleware(credential.user, secret)
-        else:
-            self.header, self.value = credential.header, secret
+    def __init__(
+        self, prefix: str, header: str = "", value: str = "", *, digest: Digest | None = None
+    ) -> None:
+        self.prefix, self.header, self.value, self.digest = prefix, header, value, digest
 
     def __repr__(self) -> str:
         return f"<Key {self.prefix}>"
@@ -44,15 +38,27 @@ class Key:
         return prefix[-1] in "/?" or len(url) == len(prefix) or url[len(prefix)] in "/?"
 
 
+def key_of(prefix: str, credential: Credential) -> Key:
+    """Return the key that the configuration names; ConfigError where its secret is not set."""
+    secret = Secret(credential.env).reveal()
+    if credential.kind == "basic":
+        return Key(prefix, "Authorization", encode_basic_auth(credential.user, secret))
+    if credential.kind == "bearer":
+        return Key(prefix, "Authorization", f"Bearer {secret}")
+    if credential.kind == "digest":
+        return Key(prefix, digest=Digest(credential.user, secret))
+    return Key(prefix, credential.header, secret)
+
+
 class Keys:
     """The credentials of a crawl; the longest prefix decides."""
 
-    def __init__(self, settings: Auth) -> None:
+    def __init__(self, settings: Auth, more: Iterable[Key] = ()) -> None:
         """Read the secrets; ConfigError for a prefix that is no URL, or a secret that is unset."""
         at = {
             _prefix(text): credential for text, credential in settings.at.items()
         }  # the last wins
-        keys = [Key(prefix, credential) for prefix, credential in at.items()]
+        keys = [*more, *(key_of(prefix, credential) for prefix, credential in at.items())]
         self._keys = sorted(keys, key=lambda key: -len(key.prefix))
 
     def __bool__(self) -> bool:

@@ -10,9 +10,10 @@ import asyncio
 import logging
 import mimetypes
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import PurePath
+from ssl import SSLContext
 from typing import Any, Self
 
 import aiohttp
@@ -22,17 +23,17 @@ from crawler.config.load import Config, Fetch
 from crawler.config.network import Auth, Proxy, Tls
 from crawler.config.secrets import may_leave, revealed
 from crawler.errors import FetchError, UsageError
-from crawler.http import read_body, tls
+from crawler.http import multipart, read_body, tls
 from crawler.http.address_guard import Guard
 from crawler.http.cookies import CookieJars, add_by_hand
-from crawler.http.credentials import Keys
+from crawler.http.credentials import Key, Keys
 from crawler.http.deadline import Deadline
 from crawler.http.errors import to_fetch_error
+from crawler.http.multipart import Part
 from crawler.http.proxies import Proxies, ProxyRoute
 from crawler.http.replay_cache import Cache
 from crawler.http.sessions import Sessions, kept_home, send, shake_hands
 from crawler.web import body as bodies
-from crawler.web.form_values import quoted
 from crawler.web.page import Outcome, Response
 from crawler.web.request import Request
 
@@ -60,15 +61,20 @@ class Fetcher:
         config: Config | None = None,
         jars: CookieJars | None = None,
         cache: Cache | None = None,
+        keys: Iterable[Key] = (),
+        context: SSLContext | None = None,
     ) -> None:
-        """`config` gives the sections tls, proxy and auth; `jars` are kept by the caller."""
+        """`config` gives the sections tls, proxy and auth; `jars` are kept by the caller.
+
+        `keys` come before those of the configuration, `context` in place of its TLS.
+        """
         self._settings, self._guard, self._cap = settings, guard, settings.max_body
         self._agent, self._connections = agent, connections
         self._tls = config.tls if config else Tls()
         self._proxy = config.proxy if config else Proxy()
         self._auth = config.auth if config else Auth()
         self.jars = jars or CookieJars()
-        self._cache = cache
+        self._cache, self._more_keys, self._context = cache, keys, context
         self._checked: set[str] = set()
         self._unsent: set[str] = set()
         self._deadline = Deadline(settings.total_timeout)
@@ -79,7 +85,7 @@ class Fetcher:
         settings = self._settings
         in_turn = [*([settings.proxy] if settings.proxy else []), *self._proxy.urls]
         self._proxies = Proxies(in_turn, self._proxy.hosts, rest=self._proxy.rest)
-        self._keys = Keys(self._auth)
+        self._keys = Keys(self._auth, self._more_keys)
         self._by_host = tls.exceptions_of(self._tls)
         self._guard.lead_through(*in_turn, *self._proxy.hosts.values())
         if self._proxy.trust_env:
@@ -96,6 +102,7 @@ class Fetcher:
             tls=self._tls,
             proxy=self._proxy,
             jars=self.jars,
+            context=self._context,
         )
         self._session = self._sessions.get()
         return self
@@ -146,7 +153,9 @@ class Fetcher:
             raise
         except self._sessions.errors as error:
             raise self._failure(error, way) from error
-        response = Response(url, answer.status, answer.headers, data, started, elapsed, size)
+        response = Response(
+            url, answer.status, answer.headers, data, started, elapsed, size, answer.reason or ""
+        )
         return response if way is None else self._through(way, response)
 
     @asynccontextmanager
@@ -355,14 +364,12 @@ def _body(request: Request, headers: dict[str, str]) -> Any:
     return data if isinstance(data, bytes) else bodies.opened(data)
 
 
-def _multipart(request: Request) -> aiohttp.FormData:
-    # Names go out as browsers send them. Asked to quote, aiohttp writes `name*=` (RFC 2231), which
-    # RFC 7578 4.2 forbids and few servers read.
-    form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
-    for name, value in bodies.pairs(request.data):
-        form.add_field(quoted(name), revealed(value))
-    for field, path in (request.files or {}).items():
-        field, name = quoted(field), quoted(PurePath(path).name)
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        form.add_field(field, bodies.opened(path), filename=name, content_type=kind)
-    return form
+def _multipart(request: Request) -> aiohttp.MultipartWriter:
+    fields = [Part(name, revealed(value)) for name, value in bodies.pairs(request.data)]
+    files = (request.files or {}).items()
+    return multipart.body_of([*fields, *(_file_part(field, path) for field, path in files)])
+
+
+def _file_part(field: str, path: str | PurePath) -> Part:
+    name = PurePath(path).name
+    return Part(field, bodies.opened(path), name, mimetypes.guess_type(name)[0])

@@ -7,6 +7,7 @@ a redirect, which nobody would have judged.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -67,15 +68,16 @@ class Sessions:
         tls: Tls,
         proxy: Proxy,
         jars: CookieJars,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self._settings, self._tls, self._proxy, self._jars = settings, tls, proxy, jars
         self._agent, self._guard = agent, guard
-        self._limit = _affordable(settings.pool_size or connections)
+        self._limit = _affordable(settings.pool_size or connections)  # 0: no limit of our own
         self.middlewares = [_loaded(name) for name in settings.middlewares]
         self.headers = {k: v for k, v in settings.headers.items() if may_leave(k)}
         self._connectors: dict[tuple[str, bool], aiohttp.BaseConnector] = {}
         self._open: dict[tuple[str, str, bool], ClientSession] = {}
-        self._ssl = context_of(tls, verify=settings.verify_tls)
+        self._ssl = context or context_of(tls, verify=settings.verify_tls)
         self.socks_errors: tuple[type[Exception], ...] = ()
 
     @property
@@ -276,7 +278,7 @@ def _affordable(connections: int) -> int:
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most == resource.RLIM_INFINITY:
         return connections
-    return max(1, min(connections, most - _RESERVED))
+    return max(1, min(connections or most, most - _RESERVED))
 
 
 def _loaded(name: str) -> Callable[..., Any]:
