@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterable, Iterable, Mapping
 from functools import partial
+from pathlib import PurePath
 from typing import Any
 
 from crawler.clients.transport import Body

@@ -78,7 +78,9 @@ async def download(
                 part.forget()
                 raise BadFile(f"{url}: the {expected.algorithm} digest is not the expected one")
         if into:
-            target /= name_for(pulled.url, pulled.headers.get("Content-Disposition"))
+            said = pulled.headers
+            kind = said.get("Content-Type", "")
+            target /= name_for(pulled.url, said.get("Content-Disposition"), content_type=kind)
         return await asyncio.to_thread(_finish, part, target, pulled, into)
 
 

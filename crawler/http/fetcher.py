@@ -25,6 +25,7 @@ from crawler.config.secrets import may_leave, revealed
 from crawler.errors import FetchError, UsageError
 from crawler.http import multipart, read_body, tls
 from crawler.http.address_guard import Guard
+from crawler.http.content_disposition import header_text
 from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Key, Keys
 from crawler.http.deadline import Deadline
@@ -153,8 +154,11 @@ class Fetcher:
             raise
         except self._sessions.errors as error:
             raise self._failure(error, way) from error
+        reason = answer.reason or ""
+        if not reason.isascii():
+            reason = header_text(reason)
         response = Response(
-            url, answer.status, answer.headers, data, started, elapsed, size, answer.reason or ""
+            url, answer.status, answer.headers, data, started, elapsed, size, reason
         )
         return response if way is None else self._through(way, response)
 

@@ -34,11 +34,13 @@ from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import Guard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.cookies import CookieJars
+from crawler.http.lenient import make_lenient
 from crawler.http.set_cookie import joined
 from crawler.http.tls import context_of
 from crawler.web import redirects
 from crawler.web.page import Outcome, Response
 
+_EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
 _RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
 
 
@@ -50,6 +52,17 @@ class _Request(ClientRequest):
         if cookies:
             by_hand = "; ".join(self.headers.getall(hdrs.COOKIE, ()))
             self.headers[hdrs.COOKIE] = joined(by_hand, cookies)
+
+    def update_expect_continue(self, expect: bool = False) -> None:
+        """Wait for "100 Continue" a while only: many servers never say it (RFC 9110 10.1.1)."""
+        super().update_expect_continue(expect)
+        if self._continue is not None:
+            self.loop.call_later(_EXPECTED, _go_on, self._continue)
+
+
+def _go_on(waiting: asyncio.Future[bool]) -> None:
+    if not waiting.done():
+        waiting.set_result(True)
 
 
 class Sessions:
@@ -78,6 +91,7 @@ class Sessions:
         self._connectors: dict[tuple[str, bool], aiohttp.BaseConnector] = {}
         self._open: dict[tuple[str, str, bool], ClientSession] = {}
         self._ssl = context or context_of(tls, verify=settings.verify_tls)
+        self.note = jars.refuse
         self.socks_errors: tuple[type[Exception], ...] = ()
 
     @property
@@ -149,6 +163,7 @@ class Sessions:
             else:
                 options["force_close"] = True
             connector = self._socks(socks, options) if socks else self._direct(options)
+            make_lenient(connector, self.note)
             self._connectors[socks, sockets] = connector
         return connector
 

@@ -62,9 +62,9 @@ def test_one_module_alone_calls_the_http_client() -> None:
         if of_session(call) and "practice" not in file.parts
     }
     assert found == {
-        ("sessions.py", "ClientSession"),
-        ("sessions.py", "session.request"),
-        ("sessions.py", "session.ws_connect"),
+        ("http/sessions.py", "ClientSession"),
+        ("http/sessions.py", "session.request"),
+        ("http/sessions.py", "session.ws_connect"),
     }
 
 
