@@ -13,14 +13,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from aiohttp import BaseConnector
+from aiohttp import BaseConnector, ClientPayloadError
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.helpers import _EXC_SENTINEL as _NONE
+from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError
 
 _STATUS = re.compile(rb"[ \t]*(?:HTTP/?(\d+)?(?:\.(\d+))?|ICY)[ \t]+(\d{3})(?:[ \t]+(.*))?", re.I)
 _TOKEN = re.compile(rb"[\w!#$%&'*+\-.^`|~]+", re.ASCII)
 _JUNK = 4  # bytes before the status line that Chromium steps over ("kHttpStatusLineLookahead")
 _LONGEST = 1 << 20  # bytes of a head, many times what the parser takes
+_INTERIM = frozenset({100, *range(102, 200)})  # other answers follow these
 _DIGITS = re.compile(rb"\d+")
 
 Note = Callable[[str], object]
@@ -56,7 +59,8 @@ def mend(data: bytes, *, has_body: bool) -> Mended | None:
         lines = re.split(rb"\r*\n", head)
         found = _STATUS.fullmatch(lines[0].rstrip())
         if found is None:
-            return None if end or len(lines) > 1 or not _may_begin(head) else Mended()
+            is_over = end or (len(lines) > 1 and len(head) > _JUNK + 5)
+            return None if is_over or not _may_begin(head) else Mended()
         if not end:
             return Mended() if len(data) < _LONGEST else None
         code = int(found[3])
@@ -148,9 +152,9 @@ class _Parser:
         except HttpProcessingError as error:
             self._error = error
             return self._mend(data, error)
-        if found[0]:
+        if found[0] and found[0][-1][0].code not in _INTERIM:
             self._protocol.aside(self._strict)
-        else:
+        elif len(self._head) < _LONGEST:
             self._head += data
         return found
 
@@ -196,6 +200,13 @@ class Protocol(ResponseHandler):
         again = partial(self._new, options)
         lenient: Any = _Parser(strict, again, self, has_body)
         self._parser = lenient
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException = _NONE) -> None:
+        """Tell who reads the body as well: the parser forgets it where what comes is no chunk."""
+        body = self._payload
+        if body is not None and isinstance(exc, HttpProcessingError) and not body.is_eof():
+            set_exception(body, ClientPayloadError(f"{type(exc).__name__}: {exc}"), exc)
+        super().set_exception(exc, exc_cause)
 
     def _new(self, options: dict[str, Any]) -> Any:
         super().set_response_params(**options)
