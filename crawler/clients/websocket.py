@@ -51,13 +51,16 @@ _opening: ContextVar[object] = ContextVar("_opening", default=None)
 class Backoff:
     """When a lost connection is opened again: `tries` in a row, from `first` seconds, doubling.
 
-    Half of each wait is spread at random; a message that arrives sets the count back.
+    Half of each wait is spread at random; a message that arrives makes the next one short again.
+    Only a connection that held for `steady` seconds sets the count back: a server that says one
+    thing and goes away would else be asked for ever.
     """
 
     tries: int = 8
     first: float = 0.5
     longest: float = 60.0
     sleep: Sleep = asyncio.sleep
+    steady: float = 60.0
 
     def wait(self, attempts: int) -> float | None:
         """Return the seconds to wait after `attempts` failures in a row, None to give up."""
@@ -266,15 +269,21 @@ class WebSocket:
         await self._messages.put(end)
 
     async def _read_all(self, wire: ClientWebSocketResponse | None) -> SocketClosed | None:
-        attempts = 0
+        attempts = losses = 0
         while True:
-            if wire is not None and await self._drain(wire):
-                attempts = 0
+            if wire is not None:
+                began = time.monotonic()
+                if await self._drain(wire):
+                    attempts = 0
+                if self._backoff and time.monotonic() - began >= self._backoff.steady:
+                    losses = 0
             code = wire.close_code if wire is not None else None
             if code in FINISHED:
                 return None
-            attempts += 1
+            attempts, losses = attempts + 1, losses + 1
             wait = self._backoff.wait(attempts) if self._backoff else None
+            if self._backoff and losses > self._backoff.tries:
+                wait = None
             if self._backoff is None or wait is None or is_lasting(code):
                 why = f": {self._reason!r:.{_QUOTED}}" if self._reason else ""
                 return SocketClosed(f"{self._shown}: closed with {code or 'no word'}{why}", code)
@@ -294,9 +303,9 @@ class WebSocket:
         Silence counts only while we listen: aiohttp's own heartbeat would cut a server off whose
         pong waits behind messages that a slow reader has not taken.
         """
-        came = False
         patience = 2 * self._ping if self._ping else None
         pinging = asyncio.create_task(_keep_pinging(wire, self._ping))
+        came = False
         try:
             while True:
                 received = await wire.receive(patience)

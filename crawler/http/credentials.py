@@ -15,6 +15,7 @@ from crawler.config.network import Auth, Credential
 from crawler.config.secrets import Secret
 from crawler.errors import ConfigError
 from crawler.http.digest import Digest
+from crawler.http.environment import Environment
 
 
 class Key:
@@ -53,20 +54,27 @@ def key_of(prefix: str, credential: Credential) -> Key:
 class Keys:
     """The credentials of a crawl; the longest prefix decides."""
 
-    def __init__(self, settings: Auth, more: Iterable[Key] = ()) -> None:
+    def __init__(
+        self, settings: Auth, more: Iterable[Key] = (), *, environment: Environment | None = None
+    ) -> None:
         """Read the secrets; ConfigError for a prefix that is no URL, or a secret that is unset."""
         at = {
             _prefix(text): credential for text, credential in settings.at.items()
         }  # the last wins
         keys = [*more, *(key_of(prefix, credential) for prefix, credential in at.items())]
         self._keys = sorted(keys, key=lambda key: -len(key.prefix))
+        self._environment = environment
 
     def __bool__(self) -> bool:
-        return bool(self._keys)
+        return bool(self._keys or self._environment)
 
     def of(self, url: str) -> Key | None:
         """Return the key to a canonical URL, None where it needs none."""
-        return next((key for key in self._keys if key.opens(url)), None)
+        found = next((key for key in self._keys if key.opens(url)), None)
+        if found is None and self._environment is not None:
+            said = self._environment.key_of(urls.hostname_of(url))
+            found = Key(url, "Authorization", said) if said is not None else None
+        return found
 
 
 def _prefix(text: str) -> str:

@@ -29,6 +29,7 @@ from crawler.http.content_disposition import header_text
 from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Key, Keys
 from crawler.http.deadline import Deadline
+from crawler.http.environment import Environment
 from crawler.http.errors import to_fetch_error
 from crawler.http.multipart import Part
 from crawler.http.proxies import Proxies, ProxyRoute
@@ -85,8 +86,11 @@ class Fetcher:
         """Open; ConfigError for a setting that cannot work, such as a secret that is not set."""
         settings = self._settings
         in_turn = [*([settings.proxy] if settings.proxy else []), *self._proxy.urls]
-        self._proxies = Proxies(in_turn, self._proxy.hosts, rest=self._proxy.rest)
-        self._keys = Keys(self._auth, self._more_keys)
+        known = Environment() if self._proxy.trust_env else None
+        self._proxies = Proxies(
+            in_turn, self._proxy.hosts, rest=self._proxy.rest, environment=known
+        )
+        self._keys = Keys(self._auth, self._more_keys, environment=known)
         self._by_host = tls.exceptions_of(self._tls)
         self._guard.lead_through(*in_turn, *self._proxy.hosts.values())
         if self._proxy.trust_env:
@@ -94,14 +98,12 @@ class Fetcher:
         own = self._settings.headers
         self._own = {name: value for name, value in own.items() if not may_leave(name)}
         self._special = bool(self._keys or self._by_host or self._proxies or self._own)
-        self._special |= self._proxy.trust_env
         self._sessions = Sessions(
             settings,
             agent=self._agent,
             guard=self._guard,
             connections=self._connections,
             tls=self._tls,
-            proxy=self._proxy,
             jars=self.jars,
             context=self._context,
         )
@@ -216,7 +218,7 @@ class Fetcher:
         if urls.host_of(request.url) not in self._checked:
             self._check_address(request.url)
         way = self._way(request)
-        if way is not None or self._proxy.trust_env:
+        if way is not None:
             self._guard.check_unresolved(urls.hostname_of(request.url))
         try:
             options = self._options(request, way, body)
@@ -291,7 +293,7 @@ class Fetcher:
         if request.proxy is not None:
             self._guard.lead_through(request.proxy)
         hostname = urls.hostname_of(request.url)
-        return self._proxies.pick(hostname, request.proxy, time.monotonic())
+        return self._proxies.pick(hostname, request.proxy, time.monotonic(), url=request.url)
 
     def _failure(self, error: Exception, way: ProxyRoute | None) -> FetchError:
         """Name an exception; behind a proxy, trouble in connecting is the proxy's."""

@@ -28,7 +28,7 @@ from aiohttp import (
 
 from crawler import urls
 from crawler.config.load import Fetch
-from crawler.config.network import Proxy, Tls
+from crawler.config.network import Tls
 from crawler.config.secrets import may_leave
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import Guard, GuardedResolver
@@ -79,11 +79,10 @@ class Sessions:
         guard: Guard,
         connections: int,
         tls: Tls,
-        proxy: Proxy,
         jars: CookieJars,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        self._settings, self._tls, self._proxy, self._jars = settings, tls, proxy, jars
+        self._settings, self._tls, self._jars = settings, tls, jars
         self._agent, self._guard = agent, guard
         self._limit = _affordable(settings.pool_size or connections)  # 0: no limit of our own
         self.middlewares = [_loaded(name) for name in settings.middlewares]
@@ -121,7 +120,6 @@ class Sessions:
             auto_decompress=False,
             cookie_jar=self._jars[name],  # type: ignore[arg-type]
             request_class=_Request,
-            trust_env=self._proxy.trust_env,
             middlewares=self._of_sockets() if sockets else self.middlewares,
             max_line_size=settings.max_header,
             max_field_size=settings.max_header,

@@ -89,7 +89,7 @@ def test_no_other_module_can_name_a_session_or_another_http_client() -> None:
 def test_no_request_lets_the_client_follow_redirects() -> None:
     [sent] = [
         call
-        for call in calls(PACKAGE / "sessions.py")
+        for call in calls(PACKAGE / "http" / "sessions.py")
         if ast.unparse(call.func) == "session.request"
     ]
     assert ("allow_redirects", "False") in [(k.arg, ast.unparse(k.value)) for k in sent.keywords]
@@ -165,7 +165,7 @@ def test_a_location_leads_everywhere_to_the_same_url(
             assert urls == [start, site.url + path]
             text = location.decode("utf-8", "surrogateescape")  # as aiohttp decodes a header
             todo = Todo(1, 0, 1, 0, start, 0, 0, 0.0, None, None, None)
-            imported = _visit(todo, start, 302, {"Location": text}, b"", 0.0)
+            imported = _visit(todo, (start, 302, {"Location": text}, b"", 0.0))
             assert imported.redirect_to == site.url + path
         async with Site(location, of_robots=True) as site:
             guard = Guard(["127.0.0.1"])
