@@ -276,7 +276,7 @@ class WebSocket:
                 if await self._drain(wire):
                     attempts = 0
                 if self._backoff and time.monotonic() - began >= self._backoff.steady:
-                    losses = 0
+                    attempts = losses = 0
             code = wire.close_code if wire is not None else None
             if code in FINISHED:
                 return None

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from crawler.config.links import Links, Traps
-from crawler.config.network import Auth, Cache, Proxy, ScraperApi, Tls
+from crawler.config.network import Auth, Cache, Identity, Proxy, ScraperApi, Tls
 from crawler.config.section import Count, Positive, RateText, Seconds, Section, SomeSeconds
 from crawler.errors import ConfigError
 from crawler.version import __version__
@@ -190,6 +190,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
     auth: Auth = Auth()
+    identity: Identity = Identity()
     cache: Cache = Cache()
     scraper_api: ScraperApi = ScraperApi()
     links: Links = Links()

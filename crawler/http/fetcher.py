@@ -20,7 +20,7 @@ import aiohttp
 
 from crawler import urls
 from crawler.config.load import Config, Fetch
-from crawler.config.network import Auth, Proxy, Tls
+from crawler.config.network import Auth, Identity, Proxy, Tls
 from crawler.config.secrets import may_leave, revealed
 from crawler.errors import FetchError, UsageError
 from crawler.http import multipart, read_body, tls
@@ -31,6 +31,7 @@ from crawler.http.credentials import Key, Keys
 from crawler.http.deadline import Deadline
 from crawler.http.environment import Environment
 from crawler.http.errors import to_fetch_error
+from crawler.http.identity import Signer
 from crawler.http.multipart import Part
 from crawler.http.proxies import Proxies, ProxyRoute
 from crawler.http.replay_cache import Cache
@@ -75,6 +76,7 @@ class Fetcher:
         self._tls = config.tls if config else Tls()
         self._proxy = config.proxy if config else Proxy()
         self._auth = config.auth if config else Auth()
+        self._identity = config.identity if config else Identity()
         self.jars = jars or CookieJars()
         self._cache, self._more_keys, self._context = cache, keys, context
         self._checked: set[str] = set()
@@ -92,12 +94,14 @@ class Fetcher:
         )
         self._keys = Keys(self._auth, self._more_keys, environment=known)
         self._by_host = tls.exceptions_of(self._tls)
+        self._signer = Signer(self._identity) if self._identity.key_file else None
         self._guard.lead_through(*in_turn, *self._proxy.hosts.values())
         if self._proxy.trust_env:
             self._guard.lead_through_environment()
         own = self._settings.headers
         self._own = {name: value for name, value in own.items() if not may_leave(name)}
         self._special = bool(self._keys or self._by_host or self._proxies or self._own)
+        self._special |= self._signer is not None
         self._sessions = Sessions(
             settings,
             agent=self._agent,
@@ -257,6 +261,8 @@ class Fetcher:
         if self._sessions.middlewares and _is_elsewhere(request):
             options["middlewares"] = kept_home(self._sessions.middlewares)
         self._show_key(request, options)
+        if self._signer is not None:
+            headers |= self._signer.headers(request.method, request.url)
         return options
 
     def _add_own(self, url: str, headers: dict[str, str]) -> None:
