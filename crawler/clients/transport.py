@@ -23,6 +23,7 @@ from crawler.http.address_guard import Guard
 from crawler.http.cookies import CookieJars
 from crawler.http.credentials import Key
 from crawler.http.fetcher import Fetcher
+from crawler.http.pool import Pool
 from crawler.http.sessions import HandshakeRedirected
 from crawler.urls.userinfo import userinfo
 from crawler.web import redirects
@@ -219,6 +220,11 @@ class Transport:
             raise FetchError("a redirect without a Location", Outcome.BAD_REDIRECT)
         return found
 
+    @property
+    def pool(self) -> Pool:
+        """What the connections are doing; nothing before it is open."""
+        return self._fetcher.pool if self._is_open else Pool()
+
     def redacted(self, text: str) -> str:
         """Return a text with the secrets blotted out."""
         for secret in self._secrets:
@@ -234,6 +240,11 @@ class Client:
     """What stands on a caller of its own; use it as an async context manager."""
 
     _caller: Transport
+
+    @property
+    def pool(self) -> Pool:
+        """What its connections are doing: open, idle and waiting by host, addresses, memory."""
+        return self._caller.pool
 
     async def __aenter__(self) -> Self:
         await self._caller.__aenter__()

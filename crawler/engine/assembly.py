@@ -19,6 +19,7 @@ from crawler.frontier import Frontier
 from crawler.http.address_guard import Guard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
+from crawler.http.pool import Pool
 from crawler.http.replay_cache import cached_answers
 from crawler.links.duplicates import Duplicates
 from crawler.links.endless import ALL_TEXTS
@@ -78,6 +79,7 @@ async def assembled(
         ) as fetcher,
         _doors(crawl, fetcher, collector) as doors,
     ):
+        crawl.committer.pool = lambda: fetcher.pool
         sitemaps = SitemapReader(crawl.spider, collector, crawl.committer)
         engine = Engine(
             config,
@@ -91,7 +93,10 @@ async def assembled(
             doors=doors,
             sitemaps=sitemaps,
         )
-        yield engine, _seeding(crawl, collector, guard, linker)
+        try:
+            yield engine, _seeding(crawl, collector, guard, linker)
+        finally:
+            crawl.committer.pool = Pool
 
 
 async def _seeding(crawl: Crawl, collector: Collector, guard: Guard, linker: Linker) -> None:

@@ -33,6 +33,7 @@ from crawler.http.environment import Environment
 from crawler.http.errors import to_fetch_error
 from crawler.http.identity import Signer
 from crawler.http.multipart import Part
+from crawler.http.pool import Pool
 from crawler.http.proxies import Proxies, ProxyRoute
 from crawler.http.replay_cache import Cache
 from crawler.http.sessions import Sessions, kept_home, send, shake_hands
@@ -117,6 +118,11 @@ class Fetcher:
     async def __aexit__(self, *exc: object) -> None:
         self._deadline.close()
         await self._sessions.close()
+
+    @property
+    def pool(self) -> Pool:
+        """What the connections are doing: open, idle and waiting by host, addresses, memory."""
+        return self._sessions.pool
 
     async def fetch(
         self,

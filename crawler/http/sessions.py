@@ -35,12 +35,14 @@ from crawler.http.address_guard import Guard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.cookies import CookieJars
 from crawler.http.lenient import make_lenient
+from crawler.http.pool import Pool, pool_of
 from crawler.http.set_cookie import joined
 from crawler.http.tls import context_of
 from crawler.web import redirects
 from crawler.web.page import Outcome, Response
 
 _EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
+_COUNTED = 1 << 30  # no limit, but connections are counted by host: see `pool`
 _RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
 
 
@@ -153,7 +155,7 @@ class Sessions:
             settings = self._settings
             options: dict[str, Any] = {
                 "limit": 0 if sockets else self._limit,
-                "limit_per_host": 0 if sockets else settings.pool_per_host,
+                "limit_per_host": (0 if sockets else settings.pool_per_host) or _COUNTED,
                 "ssl": self._ssl,
             }
             if settings.keep_alive:
@@ -191,6 +193,11 @@ class Sessions:
         plain = url.replace("socks5h://", "socks5://", 1)
         connector: aiohttp.BaseConnector = ProxyConnector.from_url(plain, rdns=True, **options)
         return connector
+
+    @property
+    def pool(self) -> Pool:
+        """What the connections are doing."""
+        return pool_of(self._connectors.values())
 
     async def close(self) -> None:
         """Close all sessions and connections."""
