@@ -98,13 +98,15 @@ class FileStore:
 
     def _file(self, note: Mapping[str, Any], request: Request) -> StoredFile:
         headers = note["headers"]
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        disposition = headers.get("Content-Disposition")
         return StoredFile(
             url=request.url,
             path=self._directory / address_of(note["sha256"]),
             sha256=note["sha256"],
             size=note["size"],
-            name=name_for(request.url, headers.get("Content-Disposition")),
-            content_type=headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+            name=name_for(request.url, disposition, content_type=kind),
+            content_type=kind,
             request=request,
         )
 

@@ -19,6 +19,7 @@ from crawler.frontier import Frontier
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
+from crawler.http.pool import Pool
 from crawler.http.replay_cache import cached_answers
 from crawler.links.duplicates import Duplicates
 from crawler.links.endless import ALL_TEXTS
@@ -78,6 +79,7 @@ async def assembled(
         ) as fetcher,
         _strategies(crawl, fetcher, collector) as strategies,
     ):
+        crawl.committer.pool = lambda: fetcher.pool
         sitemaps = SitemapReader(crawl.spider, collector, crawl.committer)
         engine = Engine(
             config,
@@ -95,6 +97,7 @@ async def assembled(
             yield engine, _seeding(crawl, collector, guard, linker)
         finally:  # from a spider, which is never looked for as garbage, nothing leads back to it
             crawl.cookies.count = _uncounted
+            crawl.committer.pool = Pool
 
 
 async def _seeding(crawl: Crawl, collector: Collector, guard: AddressGuard, linker: Linker) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from crawler import urls
 from crawler.frontier import Frontier
+from crawler.http.pool import Pool
 from crawler.store import Batch, Committed, CookieRow, HostRow, RobotsRow, Store
 from crawler.web.page import Visit
 from crawler.web.request import Candidate, Todo
@@ -46,6 +47,7 @@ class Committer:
         self._cursor, self._unloaded, self._skipped = 0, True, False
         self.on_commit: list[Callable[[list[Visit], Committed], None]] = []
         self.changed_cookies: Callable[[], list[CookieRow]] = list
+        self.pool: Callable[[], Pool] = Pool
         frontier.starved = self._hurry
 
     # ------------------------------------------------------------ what the engine calls
@@ -142,6 +144,7 @@ class Committer:
             return
         batch.hosts = self._touched(batch)
         batch.cookies = self.changed_cookies()
+        batch.pool = self.pool().summary()
         committed = await self._store.commit(batch)
         ended = sum(visit.retry_at is None for visit in batch.visits)
         frontier = self._frontier

@@ -22,6 +22,7 @@ from crawler.errors import SpiderError, StoreError
 from crawler.frontier import Frontier
 from crawler.frontier.page_limit import PageLimit
 from crawler.http.cookies import CookieJars
+from crawler.http.pool import Pool
 from crawler.politeness import retry
 from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
@@ -168,6 +169,11 @@ class Crawler:
         if self.frontier.stopped == "finished":
             return True
         return self.state.seeded and self.frontier.pending == 0
+
+    @property
+    def pool(self) -> Pool:
+        """What the connections of a running crawl are doing: open, idle and waiting by host."""
+        return self._committer.pool()
 
     def stop(self, reason: str = "interrupted") -> None:
         """Start nothing more; what is in flight gets `engine.grace` seconds, then `run` ends."""

@@ -338,13 +338,14 @@ class CookieJars:
         name = session or ""
         jar = self._jars.get(name)
         if jar is None:
-            jar = self._jars[name] = CookieJar(self._refuse)
+            jar = self._jars[name] = CookieJar(self.refuse)
         return jar
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._jars)
 
-    def _refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> None:
+        """Count what of an answer was not taken, a cookie or a header, by its reason."""
         self.refused[reason] += 1
         self.count(reason)
 

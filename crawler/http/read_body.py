@@ -26,7 +26,8 @@ async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[
         if not cut and length is not None:
             data = await answer.content.read()  # no more than that can come
             return data, len(data)
-        return await _read_on(answer, cap, None, cut)
+        if answer.headers.get(hdrs.TRANSFER_ENCODING, "chunked") == "chunked":  # nearly always
+            return await _read_on(answer, cap, None, cut)
     if answer.status < 300 and answer.method != "HEAD":
         return await _read_on(answer, cap, _decoder(answer, cap, cut), cut)
     raw, size = await _read_on(answer, cap, None, cut)

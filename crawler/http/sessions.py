@@ -7,6 +7,7 @@ a redirect, which nobody would have judged.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -27,18 +28,21 @@ from aiohttp import (
 
 from crawler import urls
 from crawler.config.fetch import FetchSettings
-from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave
 from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import AddressGuard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.cookies import CookieJars
+from crawler.http.lenient import make_lenient
+from crawler.http.pool import Pool, pool_of
 from crawler.http.set_cookie import joined
 from crawler.http.tls import context_of
 from crawler.web import redirects
 from crawler.web.page import Outcome, Response
 
+_EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
+_COUNTED = 1 << 30  # no limit, but connections are counted by host: see `pool`
 _RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
 
 
@@ -50,6 +54,17 @@ class _Request(ClientRequest):
         if cookies:
             by_hand = "; ".join(self.headers.getall(hdrs.COOKIE, ()))
             self.headers[hdrs.COOKIE] = joined(by_hand, cookies)
+
+    def update_expect_continue(self, expect: bool = False) -> None:
+        """Wait for "100 Continue" a while only: many servers never say it (RFC 9110 10.1.1)."""
+        super().update_expect_continue(expect)
+        if self._continue is not None:
+            self.loop.call_later(_EXPECTED, _go_on, self._continue)
+
+
+def _go_on(waiting: asyncio.Future[bool]) -> None:
+    if not waiting.done():
+        waiting.set_result(True)
 
 
 class Sessions:
@@ -66,17 +81,18 @@ class Sessions:
         guard: AddressGuard,
         connections: int,
         tls: TlsSettings,
-        proxy: ProxySettings,
         jars: CookieJars,
+        context: ssl.SSLContext | None = None,
     ) -> None:
-        self._settings, self._tls, self._proxy, self._jars = settings, tls, proxy, jars
+        self._settings, self._tls, self._jars = settings, tls, jars
         self._agent, self._guard = agent, guard
-        self._limit = _affordable(settings.pool_size or connections)
+        self._limit = _affordable(settings.pool_size or connections)  # 0: no limit of our own
         self.middlewares = [_loaded(name) for name in settings.middlewares]
         self.headers = {k: v for k, v in settings.headers.items() if may_leave(k)}
         self._connectors: dict[tuple[str, bool], aiohttp.BaseConnector] = {}
         self._open: dict[tuple[str, str, bool], ClientSession] = {}
-        self._ssl = context_of(tls, verify=settings.verify_tls)
+        self._ssl = context or context_of(tls, verify=settings.verify_tls)
+        self.note = jars.refuse
         self.socks_errors: tuple[type[Exception], ...] = ()
 
     @property
@@ -106,7 +122,6 @@ class Sessions:
             auto_decompress=False,
             cookie_jar=self._jars[name],  # type: ignore[arg-type]
             request_class=_Request,
-            trust_env=self._proxy.trust_env,
             middlewares=self._of_sockets() if sockets else self.middlewares,
             max_line_size=settings.max_header,
             max_field_size=settings.max_header,
@@ -140,7 +155,7 @@ class Sessions:
             settings = self._settings
             options: dict[str, Any] = {
                 "limit": 0 if sockets else self._limit,
-                "limit_per_host": 0 if sockets else settings.pool_per_host,
+                "limit_per_host": (0 if sockets else settings.pool_per_host) or _COUNTED,
                 "ssl": self._ssl,
             }
             if settings.keep_alive:
@@ -148,6 +163,7 @@ class Sessions:
             else:
                 options["force_close"] = True
             connector = self._socks(socks, options) if socks else self._direct(options)
+            make_lenient(connector, self.note)
             self._connectors[socks, sockets] = connector
         return connector
 
@@ -177,6 +193,11 @@ class Sessions:
         plain = url.replace("socks5h://", "socks5://", 1)
         connector: aiohttp.BaseConnector = ProxyConnector.from_url(plain, rdns=True, **options)
         return connector
+
+    @property
+    def pool(self) -> Pool:
+        """What the connections are doing."""
+        return pool_of(self._connectors.values())
 
     async def close(self) -> None:
         """Close all sessions and connections."""
@@ -277,7 +298,7 @@ def _affordable(connections: int) -> int:
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most == resource.RLIM_INFINITY:
         return connections
-    return max(1, min(connections, most - _RESERVED))
+    return max(1, min(connections or most, most - _RESERVED))
 
 
 def _loaded(name: str) -> Callable[..., Any]:

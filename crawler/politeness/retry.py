@@ -17,6 +17,8 @@ def outcome_of(status: int) -> Outcome:
         return Outcome.NOT_MODIFIED
     if status in (404, 410):
         return Outcome.NOT_FOUND
+    if status == 402:
+        return Outcome.PAYMENT_REQUIRED
     if status == 429:
         return Outcome.RATE_LIMITED
     if status == 408:

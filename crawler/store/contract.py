@@ -6,6 +6,7 @@ cross it are plain tuples, cheap to make by the thousand.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -71,12 +72,20 @@ class Batch:
     robots: list[RobotsRow] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     cookies: Sequence[CookieRow] = ()
+    pool: dict[str, Any] = field(default_factory=dict)  # what the connections do, for `status`
     seeded: bool = False
     scope: Sequence[str] = ()  # with `seeded`: seeds beyond `start_urls` that widen the scope
 
     def __bool__(self) -> bool:
         some = self.visits or self.arrivals or self.seeds or self.hosts or self.robots
         return bool(some or self.seeded)
+
+    def marks(self) -> list[tuple[str, Any]]:
+        """Return what it changes in the table `crawl`, as keys and values."""
+        marks: list[tuple[str, Any]] = [("pool", json.dumps(self.pool))] if self.pool else []
+        if self.seeded:
+            marks += [("seeded", 1), ("scope", json.dumps(list(self.scope)))]
+        return marks
 
 
 class Committed(NamedTuple):

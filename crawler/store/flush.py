@@ -353,8 +353,7 @@ class Flush:
         if self._again:
             await self._db.execute("DELETE FROM counters WHERE value = 0")
         values: list[tuple[str, Any]] = [("next_seq", self._seq), ("next_page_id", self._page_id)]
-        if batch.seeded:
-            values += [("seeded", 1), ("scope", to_json(list(batch.scope)))]
+        values += batch.marks()
         await self._many("INSERT OR REPLACE INTO crawl", ("key", "value"), values)
         if tally.stored:
             await self._db.execute(

@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     HTTP_ERROR = "http_error"
     SERVER_ERROR = "server_error"
     RATE_LIMITED = "rate_limited"
+    PAYMENT_REQUIRED = "payment_required"
     WALLED = "walled"
     TIMEOUT = "timeout"
     CONNECT_ERROR = "connect_error"
@@ -108,6 +109,9 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
         Outcome.HTTP_ERROR: _error("any other status that is no answer, 403 too", broken=True),
         Outcome.SERVER_ERROR: _error("5xx", retried=True, broken=True, weight=0.1),
         Outcome.RATE_LIMITED: _error("429", retried=True, slows=True, weight=0.1),
+        Outcome.PAYMENT_REQUIRED: _error(
+            "402: the site asks for money, its price is in the headers; nothing is paid"
+        ),
         Outcome.WALLED: _error(
             "a bot check, a login or a consent form in place of the page", slows=True, weight=1.0
         ),

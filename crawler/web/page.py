@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler import urls
 from crawler.items import Record
-from crawler.parse import charset, fast_pass, mime
+from crawler.parse import charset, fast_pass, json_text, mime
 from crawler.parse.encodings import encode_query
 from crawler.web import outcome
 from crawler.web.outcome import Outcome as Outcome  # many know it from here
@@ -32,7 +31,8 @@ class Response:
     """What the wire gave to one request: status, headers, decoded body.
 
     `body` is the body after its content codings; `wire_size` counts bytes before them.
-    `started` is Unix time, `elapsed` seconds from sending to the last byte.
+    `started` is Unix time, `elapsed` seconds from sending to the last byte; `reason` is the phrase
+    behind the status, "" where the server has none.
     """
 
     url: str
@@ -42,9 +42,22 @@ class Response:
     started: float
     elapsed: float
     wire_size: int = 0
+    reason: str = ""
     _kind: tuple[str, bool, bool] | None = field(
         default=None, init=False, repr=False, compare=False
     )
+
+    @property
+    def text(self) -> str:
+        """The body as text, decoded as the HTML standard says; never raises."""
+        return charset.decode(self.body, self.declared_type)[0]
+
+    def json(self) -> Any:
+        """Return the body parsed as JSON; ValueError with the first bytes where it is none."""
+        try:
+            return json_text.read(self.body, self.declared_type)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{self.url} is no JSON ({error}): {self.body[:80]!r}") from None
 
     @property
     def declared_type(self) -> str | None:
@@ -298,11 +311,8 @@ class ScrapedPage:
         return markdown_of(self.html, self.url, main=True)
 
     def json(self) -> Any:
-        """Return the body parsed as JSON; ValueError with the first bytes if it is none."""
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise ValueError(f"{self.url} is no JSON ({error}): {self.body[:80]!r}") from None
+        """Return the body parsed as JSON; ValueError with the first bytes where it is none."""
+        return self.response.json()
 
     def form(self, css: str = "form") -> Form:
         """Return the form that a CSS selector finds, to be filled: `page.form("#login").fill(…)`.
