@@ -19,6 +19,7 @@ from fault_server import FaultServer, Hit, page, says
 
 from crawler.cli import run as main
 from crawler.clients.transport import Transport
+from crawler.config.identity import IdentitySettings
 from crawler.config.load import Config
 from crawler.engine.crawler import Crawler
 from crawler.errors import ConfigError
@@ -52,7 +53,7 @@ def verified(hit: Hit, authority: str, directory: str) -> dict[str, str]:
 
 def test_every_request_is_signed_anew_and_verifies(tmp_path: Path) -> None:
     key = identity.new_key(tmp_path / "key.pem")
-    settings = Identity(key_file=str(tmp_path / "key.pem"), agent=AGENT)
+    settings = IdentitySettings(key_file=str(tmp_path / "key.pem"), agent=AGENT)
 
     async def story() -> None:
         async with FaultServer() as server, Transport(Config(identity=settings)) as caller:
@@ -95,7 +96,7 @@ def test_nothing_is_signed_unless_it_is_asked_for() -> None:
 def test_settings_that_cannot_work_say_what_would(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     with pytest.raises(ConfigError, match="crawler identity new"):
-        identity.Signer(Identity(key_file=str(file), agent=AGENT))
+        identity.Signer(IdentitySettings(key_file=str(file), agent=AGENT))
     identity.new_key(file)
     with pytest.raises(ConfigError, match="never overwritten"):
         identity.new_key(file)
@@ -107,12 +108,12 @@ def test_settings_that_cannot_work_say_what_would(tmp_path: Path) -> None:
         'https://a"b',
     ):
         with pytest.raises(ConfigError, match="agent"):
-            identity.Signer(Identity(key_file=str(file), agent=agent))
+            identity.Signer(IdentitySettings(key_file=str(file), agent=agent))
     other = ec.generate_private_key(ec.SECP256R1())
     pem = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "ec.pem").write_bytes(pem)
     with pytest.raises(ConfigError, match="Ed25519"):
-        identity.Signer(Identity(key_file=str(tmp_path / "ec.pem"), agent=AGENT))
+        identity.Signer(IdentitySettings(key_file=str(tmp_path / "ec.pem"), agent=AGENT))
 
 
 def test_the_command_makes_a_key_and_shows_what_to_publish(
