@@ -37,8 +37,11 @@ from crawler.spider import SiteSpider
 from crawler.spider.collector import Collector
 from crawler.store import open_store
 from crawler.urls.scope import Scope
-from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request, Todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 HEADER = (

@@ -18,17 +18,19 @@ if TYPE_CHECKING:
     from crawler.links.rules import Rule
     from crawler.spider import SitemapSpider, SiteSpider, Spider
     from crawler.web.download_stream import Download, StoredFile, Stream
-    from crawler.web.page import Outcome, Response, ScrapedPage
+    from crawler.web.outcome import Outcome
+    from crawler.web.page import ScrapedPage
     from crawler.web.request import Request
+    from crawler.web.response import Response
 
 _HOMES = {
     "Config": "config.load",
     "Crawler": "engine.crawler",
     "CrawlerError": "errors",
     "Download": "web.download_stream",
-    "Outcome": "web.page",
+    "Outcome": "web.outcome",
     "Request": "web.request",
-    "Response": "web.page",
+    "Response": "web.response",
     "Rule": "links.rules",
     "Secret": "config.secrets",
     "ScrapedPage": "web.page",

@@ -14,8 +14,9 @@ from crawler.politeness import retry
 from crawler.robots import Robots
 from crawler.web import redirects
 from crawler.web.outcome import Outcome
-from crawler.web.page import Response, ScrapedPage
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
+from crawler.web.response import Response
 from crawler.web.walls import wall_of
 
 

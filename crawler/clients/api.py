@@ -32,7 +32,7 @@ from crawler.errors import (
     PagingLoop,
 )
 from crawler.web.body import with_params
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 Params = Mapping[str, Any]
 _SHOWN = 200  # bytes of a body that an error shows

@@ -14,7 +14,7 @@ from crawler.errors import BodyTooLarge, FetchError
 from crawler.http.content_disposition import name_for
 from crawler.http.content_encoding import Decoder, codings_of, transfer_codings
 from crawler.http.read_body import Ending
-from crawler.web.page import Outcome
+from crawler.web.outcome import Outcome
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes that are there and the bytes in all, None where nobody said."""

@@ -22,7 +22,8 @@ from crawler.config.load import Config
 from crawler.errors import BadFile, FetchError, StoreError, UsageError
 from crawler.http.content_disposition import name_for
 from crawler.politeness import retry
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
+from crawler.web.response import Response
 
 _BLOCK = 1 << 20
 

@@ -28,8 +28,10 @@ from crawler.http.fetcher import Fetcher
 from crawler.politeness import retry
 from crawler.spider.collector import Collector
 from crawler.web.download_stream import StoredFile, address_of, is_download
-from crawler.web.page import Outcome, Response, Visit
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request, Todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 
 class FileStore:

@@ -13,7 +13,8 @@ from crawler.clients.ratelimit import RateLimit
 from crawler.errors import FetchError
 from crawler.politeness import retry
 from crawler.politeness.retry_after import retry_after
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
+from crawler.web.response import Response
 
 T = TypeVar("T")
 

@@ -17,8 +17,10 @@ from crawler.errors import ConfigError, FetchError
 from crawler.http.fetcher import Fetcher
 from crawler.spider.collector import Collector
 from crawler.web.download_stream import DOWNLOAD, STREAM, is_download
-from crawler.web.page import Outcome, Response, Visit
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request, Todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 if TYPE_CHECKING:
     from crawler.clients.file_store import FileStore

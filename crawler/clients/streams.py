@@ -31,8 +31,9 @@ from crawler.http.fetcher import Fetcher
 from crawler.http.sessions import HandshakeRedirected
 from crawler.politeness import retry
 from crawler.spider.collector import Collector
-from crawler.web.page import Outcome, Visit
+from crawler.web.outcome import Outcome
 from crawler.web.request import Candidate, Request, Todo
+from crawler.web.visit import Visit
 
 _TOGETHER = 0.25  # seconds that a batch waits for more messages after its first
 _STEADY = 60.0  # seconds after which a connection was no failure, however it ends

@@ -22,8 +22,9 @@ from crawler.http.address_guard import Guard
 from crawler.http.fetcher import Fetcher
 from crawler.http.sessions import HandshakeRedirected
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 Body = bytes | Callable[[], Any] | None
 """What is sent: bytes, or a function that gives a fresh aiohttp payload for every try."""

@@ -16,7 +16,7 @@ from crawler.clients.retrying import Retries, with_retries
 from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import UsageError
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 Progress = Callable[[int, int], object]
 """Called with the bytes of the files that are sent, and that there are in all."""

@@ -30,7 +30,7 @@ from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.store import Committed, State, Store
 from crawler.urls.scope import Scope
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 _CONTENTS = 100_000  # contents of earlier runs that are remembered
 

@@ -14,8 +14,8 @@ from typing import Any
 from crawler import urls
 from crawler.frontier import Frontier
 from crawler.store import Batch, Committed, CookieRow, HostRow, RobotsRow, Store
-from crawler.web.page import Visit
 from crawler.web.request import Candidate, Todo
+from crawler.web.visit import Visit
 
 _SLICE = 4000  # requests shown to the frontier at once: about 4 ms
 _LOADS = 64  # hosts loaded between two looks at what is to commit

@@ -30,8 +30,9 @@ from crawler.spider.arguments import kept, refuse_other
 from crawler.store import Committed, State, Store, open_store
 from crawler.store.address import file_of
 from crawler.urls.scope import registrable_domain
-from crawler.web.page import ScrapedPage, Visit
+from crawler.web.page import ScrapedPage
 from crawler.web.stats import Stats
+from crawler.web.visit import Visit
 
 _BACKLOG = 1000  # pages that `pages` keeps for a slow listener
 

@@ -34,8 +34,10 @@ from crawler.spider.collector import Collector
 from crawler.web import redirects
 from crawler.web.download_stream import STREAM
 from crawler.web.outcome import Outcome, having
-from crawler.web.page import Response, ScrapedPage, Visit
+from crawler.web.page import ScrapedPage
 from crawler.web.request import RENEWAL, Request, Todo, from_todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 from crawler.web.walls import Walls
 
 _LOOK_AGAIN = 60.0  # seconds

@@ -21,8 +21,9 @@ from crawler.http.fetcher import Fetcher
 from crawler.robots import LIMIT, Robots
 from crawler.store import RobotsRow, Store
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 DAY = 24 * 3600.0
 _SHUT_FOR = 600.0  # seconds after which an unreachable robots.txt is asked for again

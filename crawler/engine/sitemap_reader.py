@@ -19,8 +19,10 @@ from crawler.links.rules import Rule, compiled
 from crawler.robots import Robots
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
-from crawler.web.page import Outcome, Response, Visit
+from crawler.web.outcome import Outcome
 from crawler.web.request import Candidate, Request
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 if TYPE_CHECKING:  # lxml is slow to import, and most crawls read no sitemap
     from crawler.sitemap import Entry

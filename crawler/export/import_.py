@@ -18,8 +18,11 @@ from crawler.errors import UsageError
 from crawler.politeness import retry
 from crawler.store import Arrival, Batch, Store
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Candidate, Request, Todo, url_hash
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 _BATCH = 200
 _BYTES = 32 << 20  # bytes of bodies that are a commit, however few pages they are

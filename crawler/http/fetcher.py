@@ -33,8 +33,9 @@ from crawler.http.replay_cache import Cache
 from crawler.http.sessions import Sessions, kept_home, send, shake_hands
 from crawler.web import body as bodies
 from crawler.web.form_values import quoted
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 log = logging.getLogger("crawler")
 

@@ -36,7 +36,8 @@ from crawler.http.cookies import CookieJars
 from crawler.http.set_cookie import joined
 from crawler.http.tls import context_of
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
+from crawler.web.response import Response
 
 _RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
 

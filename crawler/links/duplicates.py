@@ -11,7 +11,9 @@ import asyncio
 from crawler.config.links import Traps as Limits
 from crawler.links import endless
 from crawler.links.traps import Contents, Traps
-from crawler.web.page import Outcome, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
+from crawler.web.visit import Visit
 
 _THREAD = 64 * 1024  # bytes of a body from which its text is taken on a thread
 

@@ -11,8 +11,9 @@ from typing import Protocol
 from crawler.config.load import Engine
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
-from crawler.web.page import ScrapedPage, Visit
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
+from crawler.web.visit import Visit
 
 
 class Parser(Protocol):

@@ -7,8 +7,10 @@ import time
 
 from crawler.parse import fast_pass
 from crawler.spider.collector import Collector
-from crawler.web.page import Outcome, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
+from crawler.web.visit import Visit
 
 
 class Inline:

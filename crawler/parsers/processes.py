@@ -25,8 +25,11 @@ from crawler.parsers.messages import LENGTH, Answer, Started, Task, pack
 from crawler.parsers.recipe import recipe_of
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
-from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop());"

@@ -26,8 +26,11 @@ from crawler.parsers.messages import LENGTH, Answer, Recipe, Started, Task, pack
 from crawler.parsers.recipe import spider_of
 from crawler.spider.collector import Collector
 from crawler.urls.scope import Scope
-from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Candidate, from_todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 _LAST_WORDS = 5.0  # seconds that a page in work gets once the pipe has ended
 

@@ -21,8 +21,10 @@ from crawler.links.rules import Linker, Rule, Target, rank_of
 from crawler.spider import Spider
 from crawler.spider.invoke import Invoker
 from crawler.web import redirects
-from crawler.web.page import Outcome, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Candidate, Request
+from crawler.web.visit import Visit
 
 T = TypeVar("T")
 

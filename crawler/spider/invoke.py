@@ -15,8 +15,8 @@ from crawler.errors import SpiderError
 from crawler.items import InvalidItem, record_of
 from crawler.items.fields import is_named_tuple
 from crawler.spider import Spider
-from crawler.web.page import Visit
 from crawler.web.request import Request
+from crawler.web.visit import Visit
 
 Rest = Coroutine[Any, Any, str | None]
 """What is still to be awaited of a call; gives the traceback where it raises."""

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol
 
 from crawler.config.load import Revisit
 from crawler.store.address import file_of
-from crawler.web.page import Visit
 from crawler.web.pattern_note import Note
 from crawler.web.request import Candidate, Todo
+from crawler.web.visit import Visit
 
 _REVISIT = Revisit()
 

@@ -39,9 +39,9 @@ from crawler.store.rows import (
     to_json,
 )
 from crawler.store.tally import Tally
-from crawler.web.page import Visit
 from crawler.web.request import EARLY, FIRST, REVISIT, Candidate, Todo
 from crawler.web.stats import Stats
+from crawler.web.visit import Visit
 
 HOSTS = "SELECT host_id, name, pending, next_at, delay, failures, pages FROM hosts"
 _SLICE = 4000  # candidates that one statement takes: the loop stands still for about 8 ms

@@ -10,8 +10,8 @@ from crawler.store import Batch
 from crawler.store.items import Told
 from crawler.store.revisits import Known
 from crawler.web import outcome
-from crawler.web.page import Visit
 from crawler.web.stats import Stats
+from crawler.web.visit import Visit
 
 _STORED = outcome.having("stored")
 

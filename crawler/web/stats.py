@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crawler.web import outcome
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 _ERRORS = outcome.having("error")
 

@@ -8,7 +8,7 @@ import pytest
 from crawler.errors import ConfigError
 from crawler.politeness.retry import share
 from crawler.politeness.throttle import Limits, Pace, pause, quiet_for, recovered, slowed, spans_of
-from crawler.web.page import Outcome
+from crawler.web.outcome import Outcome
 
 LIMITS = Limits(max_delay=60.0, max_retry_after=3600.0)
 

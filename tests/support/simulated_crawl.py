@@ -15,8 +15,9 @@ from crawler.frontier import Frontier
 from crawler.frontier.host_queue import Room
 from crawler.frontier.page_limit import PageLimit
 from crawler.politeness.throttle import Pace
-from crawler.web.page import Outcome, Visit
+from crawler.web.outcome import Outcome
 from crawler.web.request import Candidate, url_hash
+from crawler.web.visit import Visit
 
 EPOCH = 1_000_000.0  # Unix time at the virtual clock's zero
 
