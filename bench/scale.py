@@ -30,7 +30,7 @@ from synthetic import SPREADS, Web, number_of
 
 from crawler.engine.committer import Committer
 from crawler.frontier import Frontier
-from crawler.links.rules import Linker
+from crawler.links.linker import Linker
 from crawler.parse.fast_pass import Scan
 from crawler.politeness.throttle import Pace
 from crawler.spider import SiteSpider

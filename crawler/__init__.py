@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crawler.engine.crawler import Crawler, Summary, crawl
     from crawler.errors import CrawlerError
     from crawler.items import item
-    from crawler.links.rules import Rule
+    from crawler.links.rule import Rule
     from crawler.spider import SitemapSpider, SiteSpider, Spider
     from crawler.web.download_stream import Download, StoredFile, Stream
     from crawler.web.outcome import Outcome
@@ -31,7 +31,7 @@ _HOMES = {
     "Outcome": "web.outcome",
     "Request": "web.request",
     "Response": "web.response",
-    "Rule": "links.rules",
+    "Rule": "links.rule",
     "Secret": "config.secrets",
     "ScrapedPage": "web.page",
     "SiteSpider": "spider",

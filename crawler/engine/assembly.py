@@ -23,7 +23,7 @@ from crawler.http.replay_cache import cached_answers
 from crawler.links.duplicates import Duplicates
 from crawler.links.endless import ALL_TEXTS
 from crawler.links.follow import Following, steps_of
-from crawler.links.rules import Linker
+from crawler.links.linker import Linker
 from crawler.links.traps import ROOM, Traps
 from crawler.parsers import parser_for
 from crawler.spider import Spider

@@ -26,7 +26,6 @@ from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
 from crawler.http.resolver import address_of
 from crawler.links.duplicates import Duplicates
-from crawler.links.rules import priority_of
 from crawler.parsers import Parser
 from crawler.politeness import retry, throttle
 from crawler.politeness.retry_after import retry_after
@@ -35,7 +34,7 @@ from crawler.web import redirects
 from crawler.web.download_stream import STREAM
 from crawler.web.outcome import Outcome, having
 from crawler.web.page import ScrapedPage
-from crawler.web.request import RENEWAL, Request, Todo, from_todo
+from crawler.web.request import RENEWAL, Request, Todo, from_todo, priority_of
 from crawler.web.response import Response
 from crawler.web.visit import Visit
 from crawler.web.walls import Walls

@@ -9,7 +9,7 @@ from crawler.engine.committer import Committer
 from crawler.engine.sitemap_reader import sitemap_request
 from crawler.errors import SpiderError
 from crawler.http.address_guard import Guard
-from crawler.links.rules import Linker
+from crawler.links.linker import Linker
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.urls.scope import Scope, registrable_domain

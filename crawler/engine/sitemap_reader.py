@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from crawler import urls
 from crawler.engine.committer import Committer
 from crawler.errors import SpiderError
-from crawler.links.rules import Rule, compiled
+from crawler.links.rule import Rule, compiled
 from crawler.robots import Robots
 from crawler.spider import Spider
 from crawler.spider.collector import Collector

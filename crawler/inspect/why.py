@@ -18,7 +18,8 @@ from crawler.config.load import Config
 from crawler.errors import ConfigError
 from crawler.inspect.query import Reader
 from crawler.links.follow import Following, PageDirectives, steps_of
-from crawler.links.rules import Linker, Rule
+from crawler.links.linker import Linker
+from crawler.links.rule import Rule
 from crawler.links.traps import Traps, pattern_of
 from crawler.robots import Robots
 from crawler.urls.optional_steps import OPTIONAL_STEPS

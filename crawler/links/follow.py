@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from crawler import urls
 from crawler.config.links import Links
 from crawler.errors import ConfigError
-from crawler.links.rules import Linker, Rule, Target
+from crawler.links.linker import Linker, Target
+from crawler.links.rule import Rule
 from crawler.parse import meta_robots
 from crawler.parse.fast_pass import REFRESH
 from crawler.web.page import ScrapedPage

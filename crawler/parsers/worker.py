@@ -21,7 +21,7 @@ import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.items import Table
-from crawler.links.rules import Linker
+from crawler.links.linker import Linker
 from crawler.parsers.messages import LENGTH, Answer, Recipe, Started, Task, pack
 from crawler.parsers.recipe import spider_of
 from crawler.spider.collector import Collector

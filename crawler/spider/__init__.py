@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from crawler import urls
 from crawler.errors import SpiderError, UsageError
 from crawler.items import table_of
-from crawler.links.rules import Rule
+from crawler.links.rule import Rule
 from crawler.spider.arguments import refuse_unknown
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage

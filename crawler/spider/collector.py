@@ -17,13 +17,14 @@ from crawler import urls
 from crawler.config.links import Links
 from crawler.errors import FetchError
 from crawler.links.follow import Following, PageDirectives, Regions
-from crawler.links.rules import Linker, Rule, Target, rank_of
+from crawler.links.linker import Linker, Target
+from crawler.links.rule import Rule
 from crawler.spider import Spider
 from crawler.spider.invoke import Invoker
 from crawler.web import redirects
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
-from crawler.web.request import Candidate, Request
+from crawler.web.request import Candidate, Request, rank_of
 from crawler.web.visit import Visit
 
 T = TypeVar("T")

@@ -1,88 +1,15 @@
-"""Rules: which links of a page are followed, and with what."""
+"""The linker: what the references of pages lead to, and whether that is followed."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from crawler import urls
 from crawler.config.links import Traps as Limits
+from crawler.links.rule import Rule
 from crawler.links.traps import Traps
 from crawler.urls.scope import Scope
-from crawler.web.request import EARLY, Callback, url_hash
-
-Patterns = str | Iterable[str]
-
-
-def _each(patterns: Patterns) -> list[str]:
-    return [patterns] if isinstance(patterns, str) else list(patterns)
-
-
-def compiled(patterns: Patterns) -> re.Pattern[str] | None:
-    """Return one pattern that matches where one of several does, None for none."""
-    texts = _each(patterns)
-    return re.compile("|".join(f"(?:{text})" for text in texts)) if texts else None
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Follow the links whose URL matches `allow` and not `deny` (regular expressions, searched).
-
-    `restrict_css` (selectors) takes only links within these parts of a page, `restrict_text`
-    (regular expressions, searched) only those with such a text, `tags` and `attrs` only those of
-    these elements and attributes (None: those of the section [links]). `transform` takes a URL and
-    gives the one to visit instead, or None to pass the link over; `allow` and `deny` see the new
-    one. `callback` (a method or its name) gets the pages, None means `parse`; of several rules the
-    first that takes a link decides. `follow=False` refuses what it takes. `priority` is added.
-    """
-
-    allow: Patterns = ()
-    deny: Patterns = ()
-    callback: Callback = None
-    follow: bool = True
-    priority: int = 0
-    restrict_css: Patterns = ()
-    restrict_text: Patterns = ()
-    tags: Patterns | None = None
-    attrs: Patterns | None = None
-    transform: Callable[[str], str | None] | None = None
-    _allow: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
-    _deny: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
-    _text: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_allow", compiled(self.allow))
-        object.__setattr__(self, "_deny", compiled(self.deny))
-        object.__setattr__(self, "_text", compiled(self.restrict_text))
-        object.__setattr__(self, "tags", tuple(name.lower() for name in _each(self.tags or ())))
-        object.__setattr__(self, "attrs", tuple(name.lower() for name in _each(self.attrs or ())))
-
-    @property
-    def plain(self) -> bool:
-        """Whether the URL of a link is all that it looks at."""
-        special = (self.restrict_css, self.restrict_text, self.tags, self.attrs, self.transform)
-        return not any(special)
-
-    @property
-    def css(self) -> tuple[str, ...]:
-        """The selectors of `restrict_css`."""
-        return tuple(_each(self.restrict_css))
-
-    def takes(self, url: str) -> bool:
-        """Return whether the rule decides about this URL."""
-        if self._allow is not None and not self._allow.search(url):
-            return False
-        return self._deny is None or not self._deny.search(url)
-
-    def takes_text(self, text: str) -> bool:
-        """Return whether the rule decides about links with this text."""
-        return self._text is None or self._text.search(text) is not None
-
-    @property
-    def callback_name(self) -> str | None:
-        """The callback as the store keeps it."""
-        return self.callback.__name__ if callable(self.callback) else self.callback
+from crawler.web.request import url_hash
 
 
 class Target:
@@ -209,18 +136,3 @@ class Linker:
             self._left = self._room
             self._by_directory.clear()
             self._by_url.clear()
-
-
-def rank_of(priority: int, depth: int, order: str) -> int:
-    """Return the place of a request within its host: the lower, the earlier."""
-    return -priority if order == "breadth" else -priority * _DEEPEST - min(depth, _DEEPEST - 1)
-
-
-def priority_of(rank: int, depth: int, order: str) -> int:
-    """Return the priority that `rank_of` was made from."""
-    if rank < EARLY >> 1:
-        rank -= EARLY
-    return -rank if order == "breadth" else -((rank + min(depth, _DEEPEST - 1)) // _DEEPEST)
-
-
-_DEEPEST = 1 << 20
