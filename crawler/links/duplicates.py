@@ -25,18 +25,15 @@ class Duplicates:
         self.traps = traps
         self._skips = limits.duplicates == "skip"
         self._near = limits.near
-        self._suspected = False
         self._turn = asyncio.Lock()  # of pages that are looked at on a thread
         self.contents = Contents(limits.near) if limits.duplicates != "follow" else None
 
-    def plain(self, page: ScrapedPage) -> bool:
-        """Count a page, and tell whether there is nothing to judge about it."""
-        self._suspected = self.traps.suspects(page.url) and page.response.is_html
-        return self.contents is None and not self._suspected
+    async def judge(self, visit: Visit, page: ScrapedPage, *, suspected: bool) -> bool:
+        """Return whether the page is to be parsed; `suspected` is what `Traps.suspects` says.
 
-    async def judge(self, visit: Visit, page: ScrapedPage) -> bool:
-        """Return whether the page is to be parsed; call it right after `plain`."""
-        suspected, text = self._suspected, None
+        Without that, and without `contents`, there is nothing to judge.
+        """
+        text = None
         title = endless.title_of(page.url, page.html) if suspected else None
         asked = suspected and self.traps.asks(page.url, title)
         if len(page.body) >= _THREAD and (asked or self._near):

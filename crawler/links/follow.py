@@ -19,6 +19,7 @@ from crawler.links.rule import Rule
 from crawler.parse import meta_robots
 from crawler.parse.fast_pass import REFRESH
 from crawler.web.page import ScrapedPage
+from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:  # the full pass is imported where it is used: most crawls never need it
     from crawler import parse
@@ -40,7 +41,7 @@ class Pick(NamedTuple):
 
     target: Target
     rule: Rule | None
-    refusal: str | None
+    refusal: Refusal | None
 
 
 class Following:
@@ -81,11 +82,9 @@ class Following:
 
     # ------------------------------------------------------------ what the page asks for
 
-    def directives(self, page: ScrapedPage) -> PageDirectives | None:
-        """Return what the page asks for, in markup or headers; None where it asks for nothing."""
+    def directives(self, page: ScrapedPage) -> PageDirectives:
+        """Return what the page asks for, in markup or headers; nothing unless `page.asks`."""
         metas, headers = page.found.robots, page.headers
-        if not metas and "X-Robots-Tag" not in headers and "Refresh" not in headers:
-            return None
         said = meta_robots.NONE
         if self._settings.robots_meta:
             values = headers.getall("X-Robots-Tag", []) if hasattr(headers, "getall") else []
@@ -148,7 +147,7 @@ class Following:
     def _pick(self, link: parse.Link, regions: Regions) -> Pick | None:
         """Decide over one link; None where it is of an element that nobody looks at."""
         if self._settings.nofollow and link.nofollow:
-            return Pick(self._linker.target(link.url), None, "nofollow")
+            return Pick(self._linker.target(link.url), None, Refusal.NOFOLLOW)
         looked_at = link.tag in self.tags
         for rule in self._rules:
             if link.tag not in (rule.tags or self.tags):
@@ -159,12 +158,12 @@ class Following:
             target = self._taken(rule, link, regions)
             if target is not None:
                 refusal = self._linker.general_refusal(target)
-                return Pick(target, rule, refusal or (None if rule.follow else "no_rule"))
+                return Pick(target, rule, refusal or (None if rule.follow else Refusal.NO_RULE))
         if not looked_at:
             return None
         target = self._linker.target(link.url)
         refusal = self._linker.general_refusal(target)
-        return Pick(target, None, refusal or ("no_rule" if self._rules else None))
+        return Pick(target, None, refusal or (Refusal.NO_RULE if self._rules else None))
 
     def _taken(self, rule: Rule, link: parse.Link, regions: Regions) -> Target | None:
         """Return the target of a link that a rule takes, None for a link that it does not."""

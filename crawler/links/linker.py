@@ -9,6 +9,7 @@ from crawler.config.links import Traps as Limits
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps
 from crawler.urls.scope import Scope
+from crawler.web.refusal import Refusal
 from crawler.web.request import url_hash
 
 
@@ -17,7 +18,7 @@ class Target:
 
     __slots__ = ("host", "offered", "refusal", "rule", "url", "url_hash")
 
-    def __init__(self, url: str, rule: Rule | None, refusal: str | None) -> None:
+    def __init__(self, url: str, rule: Rule | None, refusal: Refusal | None) -> None:
         self.url = url
         self.host = urls.host_of(url)
         self.url_hash = url_hash(url)
@@ -47,7 +48,7 @@ class Linker:
     ) -> None:
         """`steps` are taken with each URL after the default canonicalization."""
         self._scope = scope
-        self._rules = tuple(rules)
+        self.rules = tuple(rules)
         self._room = self._left = room
         self.traps = traps or Traps(Limits())
         self._steps = tuple(steps)
@@ -64,6 +65,12 @@ class Linker:
         self._scope = scope
         self._by_directory.clear()
         self._by_url.clear()
+
+    def widen(self, target: str) -> None:
+        """Take the host in to which a seed redirects, if it is of the seed's own domain."""
+        scope = self._scope.redirected(target)
+        if scope is not self._scope:
+            self.scope = scope
 
     def resolve(self, base: str, hrefs: Iterable[str]) -> dict[str, Target]:
         """Return the targets of a page's references by URL, unique, in document order."""
@@ -100,7 +107,7 @@ class Linker:
         """Return the target of a canonical URL."""
         target = self._by_url.get(url)
         if target is None:
-            final = self.settled(url)
+            final = self.settled(url) if self._steps else url
             target = self._by_url.get(final or "") or self._made(final or url, dropped=not final)
             self._by_url[url] = self._by_url[target.url] = target
             self._spend()
@@ -111,24 +118,32 @@ class Linker:
         return urls.canonicalize(url, self._steps) if self._steps else url
 
     def _made(self, url: str, *, dropped: bool) -> Target:
-        general = "dropped" if dropped else self.refusal_of(url)
-        rule = next((rule for rule in self._rules if rule.takes(url)), None)
-        refused = self._rules and (rule is None or not rule.follow)
-        return Target(url, rule, general or ("no_rule" if refused else None))
+        refusal = Refusal.DROPPED if dropped else self.refusal_of(url)
+        taken = None
+        for rule in self.rules:
+            if rule.takes_all or rule.takes(url):
+                taken = rule
+                break
+        if refusal is None and self.rules and (taken is None or not taken.follow):
+            refusal = Refusal.NO_RULE
+        return Target(url, taken, refusal)
 
-    def general_refusal(self, target: Target) -> str | None:
+    def general_refusal(self, target: Target) -> Refusal | None:
         """Return the reason for which a link is not taken whatever the rules say."""
-        return target.refusal if target.refusal != "no_rule" else None
+        return target.refusal if target.refusal is not Refusal.NO_RULE else None
 
-    def refusal_of(self, url: str) -> str | None:
-        """Return the reason for which a URL is not taken, whoever asks for it."""
-        scope = self._scope
-        if not scope.allows(url):
-            return "out_of_scope"
-        refusal = self.traps.shape(url)
-        if refusal is None and scope.kind in ("domain", "any"):
-            return self.traps.crowded(url)
-        return refusal
+    def refusal_of(self, url: str) -> Refusal | None:
+        """Return the reason for which a URL is not taken, whoever asks for it.
+
+        It only asks: a crawl and `crawler why` decide by it. What counts is `offer`.
+        """
+        if not self._scope.allows(url):
+            return Refusal.OUT_OF_SCOPE
+        return self.traps.refusal_of(url)
+
+    def offer(self, url: str) -> Refusal | None:
+        """Take note of a URL that is to be queued; return the reason where it must not be."""
+        return self.traps.offer(url, over_hosts=self._scope.kind in ("domain", "any"))
 
     def _spend(self) -> None:
         self._left -= 1

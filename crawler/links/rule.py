@@ -43,6 +43,10 @@ class Rule:
     tags: Patterns | None = None
     attrs: Patterns | None = None
     transform: Callable[[str], str | None] | None = None
+    callback_name: str | None = field(init=False, repr=False, compare=False)
+    """The callback as the store keeps it."""
+    takes_all: bool = field(init=False, repr=False, compare=False)
+    """Whether it decides about every URL."""
     _allow: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
     _deny: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
     _text: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
@@ -51,6 +55,9 @@ class Rule:
         object.__setattr__(self, "_allow", compiled(self.allow))
         object.__setattr__(self, "_deny", compiled(self.deny))
         object.__setattr__(self, "_text", compiled(self.restrict_text))
+        object.__setattr__(self, "takes_all", self._allow is None and self._deny is None)
+        name = self.callback.__name__ if callable(self.callback) else self.callback
+        object.__setattr__(self, "callback_name", name)
         object.__setattr__(self, "tags", tuple(name.lower() for name in _each(self.tags or ())))
         object.__setattr__(self, "attrs", tuple(name.lower() for name in _each(self.attrs or ())))
 
@@ -74,8 +81,3 @@ class Rule:
     def takes_text(self, text: str) -> bool:
         """Return whether the rule decides about links with this text."""
         return self._text is None or self._text.search(text) is not None
-
-    @property
-    def callback_name(self) -> str | None:
-        """The callback as the store keeps it."""
-        return self.callback.__name__ if callable(self.callback) else self.callback

@@ -25,6 +25,7 @@ from crawler.links.linker import Linker
 from crawler.parsers.messages import LENGTH, Answer, Recipe, Started, Task, pack
 from crawler.parsers.recipe import spider_of
 from crawler.spider.collector import Collector
+from crawler.spider.discover import Discovery
 from crawler.urls.scope import Scope
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
@@ -35,8 +36,8 @@ from crawler.web.visit import Visit
 _LAST_WORDS = 5.0  # seconds that a page in work gets once the pipe has ended
 
 
-class Gathering(Collector):
-    """A Collector that keeps every candidate: what is new and in scope, the crawl knows."""
+class Gathering(Discovery):
+    """A Discovery that keeps every candidate: what is new and in scope, the crawl knows."""
 
     def admit(self, visit: Visit, candidate: Candidate) -> None:
         """Take the candidate."""
@@ -62,12 +63,8 @@ def main() -> None:
     _send(answers, Started(None))
     gc.freeze()  # garbage is collected as rarely as in a crawl from the command line
     gc.set_threshold(50_000, 20, 100)
-    collector = Gathering(
-        spider,
-        Linker(Scope("any"), ()),
-        order=recipe.order,
-        callback_timeout=recipe.callback_timeout,
-    )
+    discovery = Gathering(Linker(Scope("any"), ()), order=recipe.order)
+    collector = Collector(spider, discovery, timeout=recipe.callback_timeout)
     decoder = msgspec.msgpack.Decoder(Task)
     with asyncio.Runner() as runner:
         while (data := received.get()) is not None:

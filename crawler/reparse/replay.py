@@ -15,7 +15,7 @@ from crawler.inspect.query import Reader
 from crawler.items import Record
 from crawler.reparse.pages import Pages, Stored, read
 from crawler.spider import Spider
-from crawler.spider.invoke import Invoker
+from crawler.spider.collector import Invoker
 from crawler.store.rows import unpack
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage

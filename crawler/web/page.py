@@ -115,6 +115,12 @@ class ScrapedPage:
         self._scan = found
 
     @property
+    def asks(self) -> bool:
+        """Whether it says anything to crawlers, or leads on by itself: see `links.follow`."""
+        headers = self.response.headers
+        return bool(self.found.robots) or "X-Robots-Tag" in headers or "Refresh" in headers
+
+    @property
     def title(self) -> str | None:
         """The text of the first `<title>`, white space collapsed; None if there is none."""
         return self.found.title

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crawler.parse import mime
+from crawler.web.outcome import Outcome, outcome_of
 
 _PACKED = (b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04")  # whatever type is declared
 
@@ -28,6 +29,11 @@ class Response:
     _kind: tuple[str, bool, bool] | None = field(
         default=None, init=False, repr=False, compare=False
     )
+
+    @property
+    def outcome(self) -> Outcome:
+        """How its request ended, as far as the status tells."""
+        return Outcome.OK if 200 <= self.status < 300 else outcome_of(self.status)
 
     @property
     def declared_type(self) -> str | None:
