@@ -13,7 +13,7 @@ from crawler.clients.partial_file import PartialFile
 from crawler.errors import BodyTooLarge, FetchError
 from crawler.http.content_disposition import name_for
 from crawler.http.content_encoding import Decoder, codings_of, transfer_codings
-from crawler.http.read_body import Ending
+from crawler.http.exchange import Ending
 from crawler.web.outcome import Outcome
 
 Progress = Callable[[int, int | None], object]

@@ -22,15 +22,15 @@ from crawler.config.load import Config, Fetch
 from crawler.config.network import Auth, Proxy, Tls
 from crawler.config.secrets import may_leave, revealed
 from crawler.errors import FetchError, UsageError
-from crawler.http import read_body, tls
+from crawler.http import tls
 from crawler.http.address_guard import Guard
 from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Keys
-from crawler.http.deadline import Deadline
 from crawler.http.errors import to_fetch_error
+from crawler.http.exchange import Deadline, read, send
 from crawler.http.proxies import Proxies, ProxyRoute
 from crawler.http.replay_cache import Cache
-from crawler.http.sessions import Sessions, kept_home, send, shake_hands
+from crawler.http.sessions import Sessions, kept_home, shake_hands
 from crawler.web import body as bodies
 from crawler.web.form_values import quoted
 from crawler.web.outcome import Outcome
@@ -136,7 +136,7 @@ class Fetcher:
                 answer = await send(session, request.method, url, options)
                 try:
                     cap = self._cap if keep is None else keep
-                    data, size = await read_body.read(answer, cap, cut=keep is not None)
+                    data, size = await read(answer, cap, cut=keep is not None)
                     elapsed = time.perf_counter() - clock
                     if options:
                         await answer.wait_for_close()  # a body may still be on its way out

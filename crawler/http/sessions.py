@@ -1,14 +1,14 @@
 """aiohttp sessions: one for each cookie jar and way out, over shared connection pools.
 
-The one door to aiohttp's client: `send` and `shake_hands` alone call it, and neither lets it follow
-a redirect, which nobody would have judged.
+With `exchange` the one door to aiohttp's client: `send` and `shake_hands` alone call it, and neither
+lets it follow a redirect, which nobody would have judged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
@@ -22,7 +22,6 @@ from aiohttp import (
     ClientTimeout,
     ClientWebSocketResponse,
     TCPConnector,
-    hdrs,
 )
 
 from crawler import urls
@@ -33,23 +32,13 @@ from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import Guard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.cookies import CookieJars
-from crawler.http.set_cookie import joined
+from crawler.http.exchange import CookieRequest
 from crawler.http.tls import context_of
 from crawler.web import redirects
 from crawler.web.outcome import Outcome
 from crawler.web.response import Response
 
 _RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
-
-
-class _Request(ClientRequest):
-    """A request that sends cookies as the jar gives them: aiohttp would quote and sort them."""
-
-    def update_cookies(self, cookies: Any) -> None:
-        """Write the Cookie header."""
-        if cookies:
-            by_hand = "; ".join(self.headers.getall(hdrs.COOKIE, ()))
-            self.headers[hdrs.COOKIE] = joined(by_hand, cookies)
 
 
 class Sessions:
@@ -105,7 +94,7 @@ class Sessions:
             timeout=self.timeout({"total": None}),  # the fetcher's Deadline stands for it
             auto_decompress=False,
             cookie_jar=self._jars[name],  # type: ignore[arg-type]
-            request_class=_Request,
+            request_class=CookieRequest,
             trust_env=self._proxy.trust_env,
             middlewares=self._of_sockets() if sockets else self.middlewares,
             max_line_size=settings.max_header,
@@ -185,13 +174,6 @@ class Sessions:
         for connector in self._connectors.values():
             await connector.close()
         await asyncio.sleep(0)  # lets the transports say goodbye
-
-
-def send(
-    session: ClientSession, method: str, url: str, options: Mapping[str, Any]
-) -> Awaitable[ClientResponse]:
-    """Return the request on its way; it is no coroutine, as that would be one more to resume."""
-    return session.request(method, urls.wire(url), allow_redirects=False, **options)
 
 
 class HandshakeRedirected(FetchError):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crawler.parse import mime
 from crawler.web.outcome import Outcome, outcome_of
 
+# Most answers: declared to be HTML, and beginning like a page, so that it is neither a feed nor XML.
+_HTML = re.compile(r"text/html[\t ]*(?:;[^,]*)?", re.IGNORECASE)
+_PAGE = re.compile(
+    rb"[\t\n\f\r ]*(?:<!doctype html[^>]*>[\t\n\f\r ]*)?<(?:html|head|title|meta|body)[\t\n\f\r />]",
+    re.IGNORECASE,
+)
 _PACKED = (b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04")  # whatever type is declared
 
 
@@ -65,6 +72,9 @@ class Response:
     def _looked(self) -> tuple[str, bool, bool]:
         """Find out once what the response is (https://mimesniff.spec.whatwg.org/)."""
         declared, body = self.declared_type, self.body
+        if declared is not None and _HTML.fullmatch(declared) and _PAGE.match(body):
+            self._kind = found = ("text/html", True, False)
+            return found
         options = self.headers.get("X-Content-Type-Options", "")
         nosniff = options.partition(",")[0].strip().lower() == "nosniff"
         essence = mime.computed(declared, body, nosniff=nosniff) if declared or body else ""
@@ -73,6 +83,5 @@ class Response:
         # A feed that is declared to be HTML is shown as a page by browsers, and read as one.
         supplied = mime.extract(declared) if declared else None
         is_page = is_xml or "text/html" in (essence, supplied and supplied.essence)
-        found = (essence, is_page and not body.startswith(_PACKED), is_xml)
-        self._kind = found
+        self._kind = found = (essence, is_page and not body.startswith(_PACKED), is_xml)
         return found
