@@ -201,16 +201,10 @@ class Frontier:
         """Stop at the limit, or with nothing queued, in flight, uncommitted or still to seed."""
         if self.pending == 0 and not self.seeding and self.stopped is None:
             self.stop("finished")
-        elif (
-            self.limit is not None
-            and self.in_flight == 0
-            and (self.limit.reached or (not self.vacant and self._all_held_back))
-        ):
-            self.stop("max_pages")
-
-    @property
-    def _all_held_back(self) -> bool:
-        return len(self._held_back) >= len(self.hosts)
+        elif self.limit is not None and self.in_flight == 0:
+            held_back = not self.vacant and len(self._held_back) >= len(self.hosts)
+            if held_back or self.limit.reached:
+                self.stop("max_pages")
 
     def now(self) -> float:
         """The time of the event loop's clock, in seconds."""

@@ -1,7 +1,7 @@
 """aiohttp sessions: one for each cookie jar and way out, over shared connection pools.
 
-With `exchange` the one door to aiohttp's client: `send` and `shake_hands` alone call it, and neither
-lets it follow a redirect, which nobody would have judged.
+With `exchange` the one door to aiohttp's client: `send` and `shake_hands` alone call it, and
+neither lets it follow a redirect, which nobody would have judged.
 """
 
 from __future__ import annotations

@@ -132,8 +132,8 @@ class Flush:
             await cookies.write(self._db, batch.cookies)
         self._page_id += len(ended)
         await self._write_totals(batch, [*arrived, *batch.visits], tally)
-        refusals = tally.refusals(batch)
-        return Committed(added, hosts, new, refusals, tuple(tally.widened), tally.stored)
+        told = tally.refusals(batch), tuple(tally.widened), tally.stored
+        return Committed(added, hosts, new, *told)
 
     async def _take_in(self, arrivals: Sequence[Arrival]) -> list[Visit]:
         """Note URLs of pages fetched elsewhere as seen, and give the visits of those that are new.
@@ -364,10 +364,8 @@ class Flush:
                 (tally.stored,),
             )
         if run.pages or run.errors:
-            await self._db.execute(
-                "UPDATE runs SET pages = pages + ?, errors = errors + ? WHERE run_id = ?",
-                (run.pages, run.errors, self.run_id),
-            )
+            sql = "UPDATE runs SET pages = pages + ?, errors = errors + ? WHERE run_id = ?"
+            await self._db.execute(sql, (run.pages, run.errors, self.run_id))
 
 
 _Found = tuple[Candidate, int | None, int]

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from crawler.parse import mime
 from crawler.web.outcome import Outcome, outcome_of
 
-# Most answers: declared to be HTML, and beginning like a page, so that it is neither a feed nor XML.
+# Most answers: declared to be HTML, and beginning like a page, so that they are no feed.
 _HTML = re.compile(r"text/html[\t ]*(?:;[^,]*)?", re.IGNORECASE)
 _PAGE = re.compile(
-    rb"[\t\n\f\r ]*(?:<!doctype html[^>]*>[\t\n\f\r ]*)?<(?:html|head|title|meta|body)[\t\n\f\r />]",
+    rb"[\t\n\f\r ]*(?:<!doctype html[^>]*>[\t\n\f\r ]*)?"
+    rb"<(?:html|head|title|meta|body)[\t\n\f\r />]",
     re.IGNORECASE,
 )
 _PACKED = (b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04")  # whatever type is declared

@@ -165,7 +165,7 @@ def test_a_location_leads_everywhere_to_the_same_url(
             assert urls == [start, site.url + path]
             text = location.decode("utf-8", "surrogateescape")  # as aiohttp decodes a header
             todo = Todo(1, 0, 1, 0, start, 0, 0, 0.0, None, None, None)
-            imported = _visit(todo, start, 302, {"Location": text}, b"", 0.0)
+            imported = _visit(todo, (start, 302, {"Location": text}, b"", 0.0))
             assert imported.redirect_to == site.url + path
         async with Site(location, of_robots=True) as site:
             guard = Guard(["127.0.0.1"])
