@@ -70,7 +70,7 @@ class Robots:
     def __init__(self) -> None:
         self.sitemaps: list[str] = []
         """The values of the `Sitemap` lines, in order, as written: they may be relative."""
-        self._rules: dict[str, list[list[Rule]]] = {}
+        self._rules: dict[str, list[list[RobotsRule]]] = {}
         self._delays: dict[str, list[list[float]]] = {}
         self._groups: dict[str, _Group] = {}
 
@@ -101,7 +101,7 @@ class Robots:
         named = self._delays.get(_token(agent), self._delays.get("*", []))
         return max((delay for delays in named for delay in delays), default=None)
 
-    def _rule(self, url: str, agent: str) -> Rule | None:
+    def _rule(self, url: str, agent: str) -> RobotsRule | None:
         group = self._groups.get(agent)
         if group is None:
             group = self._groups[agent] = self._group(agent)
@@ -129,7 +129,7 @@ def in_force(status: int | None, body: bytes) -> Robots | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RobotsRule:
     """An `Allow` or `Disallow` line; of those that match, the greatest `rank` decides."""
 
     allow: bool
@@ -144,7 +144,7 @@ class Rule:
     text: str
 
     @classmethod
-    def of(cls, allow: bool, value: str, line: int, text: str) -> Rule:
+    def of(cls, allow: bool, value: str, line: int, text: str) -> RobotsRule:
         """Read the pattern of a line."""
         anchored = value.endswith("$")
         head, *rest = (_normal(part) for part in value.removesuffix("$").split("*"))
@@ -184,16 +184,16 @@ class _Group:
     """
 
     prefixes: list[str] = field(default_factory=list)
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[RobotsRule] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
-    patterns: list[Rule] = field(default_factory=list)
+    patterns: list[RobotsRule] = field(default_factory=list)
 
     @classmethod
-    def of(cls, rules: Iterator[Rule]) -> _Group:
+    def of(cls, rules: Iterator[RobotsRule]) -> _Group:
         """Arrange `rules`; of two with the same plain pattern the one that allows stays."""
         group = cls()
-        plain: dict[str, Rule] = {}
-        patterns: dict[tuple[object, ...], Rule] = {}
+        plain: dict[str, RobotsRule] = {}
+        patterns: dict[tuple[object, ...], RobotsRule] = {}
         for rule in rules:
             if rule.middle is None and rule.tail is None:
                 if rule.head not in plain or plain[rule.head].rank < rule.rank:
@@ -210,7 +210,7 @@ class _Group:
             group.rules.append(plain[prefix])
         return group
 
-    def decide(self, target: str) -> Rule | None:
+    def decide(self, target: str) -> RobotsRule | None:
         """Return the rule that decides over a normal `target`, or None where none matches."""
         at = bisect_right(self.prefixes, target) - 1
         while at >= 0 and not target.startswith(self.prefixes[at]):
@@ -234,7 +234,7 @@ class _Reader:
 
     def __init__(self, robots: Robots) -> None:
         self.robots = robots
-        self.rules: list[Rule] | None = None
+        self.rules: list[RobotsRule] | None = None
         self.delays: list[float] = []
         self.ruled = self.delayed = True
 
@@ -252,7 +252,7 @@ class _Reader:
             self.ruled = self.delayed = True
             if value:
                 text = _utf8(line.strip(_BLANK))
-                self.rules.append(Rule.of(directive == "allow", value, number, text))
+                self.rules.append(RobotsRule.of(directive == "allow", value, number, text))
 
     def _agent(self, value: str) -> None:
         if self.ruled or self.rules is None:

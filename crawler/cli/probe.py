@@ -8,7 +8,7 @@ from crawler import urls
 from crawler.config.load import Config
 from crawler.engine.robots_gate import overrides_of, robots_of
 from crawler.errors import FetchError
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
 from crawler.robots import Robots, in_force
 from crawler.web import redirects
@@ -33,7 +33,7 @@ class Hop:
 
 
 @dataclass(slots=True)
-class Look:
+class Probe:
     """The way from a URL to its page; `page` None if there is none."""
 
     hops: list[Hop] = field(default_factory=list)
@@ -45,21 +45,21 @@ class Look:
         return self.hops[-1].outcome
 
 
-async def look(url: str, config: Config) -> Look:
+async def look(url: str, config: Config) -> Probe:
     """Fetch a canonical URL and follow its redirects; what robots.txt denies is still fetched."""
-    guard = Guard(allow_private=config.fetch.allow_private)
+    guard = AddressGuard(allow_private=config.fetch.allow_private)
     guard.name(url)
     async with Fetcher(
         config.fetch, agent=config.agent, guard=guard, connections=2, config=config
     ) as fetcher:
-        found = Look()
+        found = Probe()
         request: Request | None = Request(url)
         while request is not None:
             request = await _step(found, request, fetcher, config)
         return found
 
 
-async def _step(found: Look, request: Request, fetcher: Fetcher, config: Config) -> Request | None:
+async def _step(found: Probe, request: Request, fetcher: Fetcher, config: Config) -> Request | None:
     """Add one hop, and give the request to which it redirects."""
     hop = Hop(request.url, Outcome.OK)
     found.hops.append(hop)

@@ -1,4 +1,4 @@
-"""Doors: what a request may ask for beyond a page over the crawl's own fetcher.
+"""Strategies: what a request may ask for beyond a page over the crawl's own fetcher.
 
 `kind` decides what is made of the answer, `via` who fetches it. Each is imported and opened when a
 request first asks for it: most crawls never do.

@@ -42,7 +42,7 @@ _KNOWN = 256  # messages that are remembered, to know them when they come again
 
 
 @dataclass(slots=True)
-class Batch:
+class MessageBatch:
     """Messages that came together, and why there are no more: `end` None while there may be."""
 
     messages: list[Message]
@@ -58,7 +58,7 @@ class Feed:
     one; `at` is the cursor with which it was opened, at `since` on the clock of the event loop.
     """
 
-    gathering: asyncio.Task[Batch]
+    gathering: asyncio.Task[MessageBatch]
     at: Any = None
     known: Counter[str] = field(default_factory=Counter)
     socket: WebSocket | None = None
@@ -188,7 +188,7 @@ class Streams:
 
     async def _open(
         self, key: tuple[int, int], request: Request, options: Mapping[str, Any]
-    ) -> Batch:
+    ) -> MessageBatch:
         """Open a socket at the cursor, and gather its first batch."""
         await asyncio.sleep(max(0.0, options.get("not_before", 0.0) - time.time()))
         at, param = options.get("at"), options.get("resume")
@@ -208,7 +208,7 @@ class Streams:
             elif greeting is not None:
                 await socket.send_json(greeting)
         except SocketClosed as end:
-            return Batch([], end)
+            return MessageBatch([], end)
         return await _receive(socket, options)
 
     async def _take(
@@ -263,9 +263,9 @@ def _came_before(feed: Feed, mark: str) -> bool:
     return True
 
 
-async def _receive(socket: WebSocket, options: Mapping[str, Any]) -> Batch:
+async def _receive(socket: WebSocket, options: Mapping[str, Any]) -> MessageBatch:
     """Wait for a message, take what comes soon after it, and note how it ended."""
-    batch = Batch([])
+    batch = MessageBatch([])
     most = options.get("batch", 500)
     if "until" in options:
         most = min(most, options["until"] - options.get("seen", 0))

@@ -17,20 +17,20 @@ from crawler.engine.robots_gate import RobotsGate, overrides_of
 from crawler.engine.seeding import seed
 from crawler.engine.sitemap_reader import SitemapReader
 from crawler.frontier import Frontier
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
 from crawler.http.replay_cache import cached_answers
 from crawler.links.duplicates import Duplicates
 from crawler.links.endless import ALL_TEXTS
-from crawler.links.follow import Following, steps_of
+from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
 from crawler.links.traps import ROOM, Traps
 from crawler.parsers import parser_for
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
-from crawler.store import Committed, State, Store
+from crawler.store import Committed, CrawlState, Store
 from crawler.urls.scope import Scope
 from crawler.web.visit import Visit
 
@@ -48,7 +48,7 @@ class Crawl:
     config: Config
     address: str
     seeds: tuple[str, ...]
-    state: State
+    state: CrawlState
     store: Store
     frontier: Frontier
     cookies: CookieJars
@@ -65,7 +65,7 @@ async def assembled(
     linker = await _linker(crawl)
     discovery = _discovery(crawl, linker)
     collector = Collector(crawl.spider, discovery, timeout=config.engine.callback_timeout)
-    guard = Guard(allow_private=config.fetch.allow_private)
+    guard = AddressGuard(allow_private=config.fetch.allow_private)
     for url in (*crawl.seeds, *crawl.state.scope):
         guard.name(url)
     crawl.cookies.restore(await crawl.store.cookies())
@@ -81,9 +81,9 @@ async def assembled(
             jars=crawl.cookies,
             cache=cache,
         ) as fetcher,
-        _doors(crawl, fetcher, collector) as doors,
+        _strategies(crawl, fetcher, collector) as strategies,
     ):
-        committer = _committer(crawl, doors)
+        committer = _committer(crawl, strategies)
         sitemaps = SitemapReader(crawl.spider, discovery, committer)
         engine = Engine(
             config,
@@ -95,7 +95,7 @@ async def assembled(
             gate=_gate(crawl, fetcher, committer, sitemaps),
             parser=parser_for(crawl.spider, discovery, collector, config.engine),
             duplicates=await _duplicates(crawl, linker.traps),
-            doors=doors,
+            strategies=strategies,
             sitemaps=sitemaps,
             keep_pages=keep_pages,
         )
@@ -103,7 +103,7 @@ async def assembled(
 
 
 async def _seeding(
-    crawl: Crawl, discovery: Discovery, committer: Committer, guard: Guard, linker: Linker
+    crawl: Crawl, discovery: Discovery, committer: Committer, guard: AddressGuard, linker: Linker
 ) -> None:
     """Seed, unless an earlier run did."""
     if not crawl.state.seeded:
@@ -142,14 +142,14 @@ def _discovery(crawl: Crawl, linker: Linker) -> Discovery:
         linker,
         order=config.engine.order,
         max_depth=config.engine.max_depth,
-        following=Following(linker, crawl.spider.rules, config.links, agent=agent),
+        following=LinkFollower(linker, crawl.spider.rules, config.links, agent=agent),
         max_hops=config.fetch.max_redirects,
     )
 
 
-def _committer(crawl: Crawl, doors: Strategies) -> Committer:
+def _committer(crawl: Crawl, strategies: Strategies) -> Committer:
     def to_doors(visits: list[Visit], committed: Committed) -> None:
-        doors.after_commit(visits)
+        strategies.after_commit(visits)
 
     settings = crawl.config.store
     return Committer(
@@ -164,10 +164,10 @@ def _committer(crawl: Crawl, doors: Strategies) -> Committer:
 
 
 @asynccontextmanager
-async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncIterator[Strategies]:
+async def _strategies(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncIterator[Strategies]:
     """Return what files, streams and other ways of fetching need."""
     place = crawl.config.store.files or files_of(crawl.address, crawl.spider.name)
-    doors = Strategies(
+    strategies = Strategies(
         crawl.config,
         fetcher,
         collector,
@@ -176,11 +176,11 @@ async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncI
         ready=crawl.frontier.unpark,
     )
     if crawl.state.runs == 0:
-        doors.clear()
-    async with doors:
-        yield doors
+        strategies.clear()
+    async with strategies:
+        yield strategies
     if crawl.frontier.stopped == "finished":
-        doors.clear()
+        strategies.clear()
 
 
 async def _duplicates(crawl: Crawl, traps: Traps) -> Duplicates:

@@ -62,7 +62,7 @@ class Engine:
         collector: Collector,
         gate: RobotsGate | None,
         parser: Parser,
-        doors: Strategies,
+        strategies: Strategies,
         duplicates: Duplicates,
         sitemaps: SitemapReader,
         keep_pages: bool = False,
@@ -71,7 +71,7 @@ class Engine:
         self._config, self._order = config, config.engine.order
         self._duplicates, self._traps, self._sitemaps = duplicates, duplicates.traps, sitemaps
         self._walls = Walls() if config.fetch.walls == "refuse" else None
-        self.parser, self._doors = parser, doors
+        self.parser, self._strategies = parser, strategies
         self._via = "scraper_api" if config.scraper_api.enabled else None
         self.frontier, self._fetcher, self.committer = frontier, fetcher, committer
         self._discovery, self._collector, self._gate = discovery, collector, gate
@@ -132,7 +132,7 @@ class Engine:
                 return visit
         request = from_todo(todo, priority_of(todo.rank, todo.depth, self._order))
         if request.kind and request.kind != SITEMAP:
-            found = await self._doors.visit(todo, request)
+            found = await self._strategies.visit(todo, request)
             if found is None or found.stored or found.response is None:
                 return found
             visit, response = found, found.response
@@ -180,7 +180,7 @@ class Engine:
         if via is None or via == "direct":
             keep = LARGEST if request.kind == SITEMAP else None
             return await self._fetcher.fetch(request, keep=keep)
-        return await self._doors.fetch(request)
+        return await self._strategies.fetch(request)
 
     async def _read(self, visit: Visit, request: Request, response: Response) -> None:
         """Put what an answer leads to into its visit."""
@@ -266,7 +266,7 @@ class Engine:
             return
         if outcome in _UNSENT:
             host.give_back()
-            await self._doors.drop(visit.todo)
+            await self._strategies.drop(visit.todo)
         if outcome in _TOLD and visit.retry_at is None:
             await self._give_up(visit)
         self._pacing.note(host, visit, turn)

@@ -31,7 +31,7 @@ Answer = tuple[str, int, dict[str, str], bytes, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class ImportCounts:
     """How many were new, and how many URLs the store knew already."""
 
     new: int = 0
@@ -59,9 +59,9 @@ def urls_in(path: Path) -> Iterator[str]:
         yield url
 
 
-async def seeds(store: Store, found: Iterable[str]) -> Brought:
+async def seeds(store: Store, found: Iterable[str]) -> ImportCounts:
     """Queue URLs that were never seen, and tell how many there were."""
-    source, brought = iter(found), Brought()
+    source, brought = iter(found), ImportCounts()
     while batch := [_candidate(url) for url in islice(source, 1000)]:
         brought = _more(brought, len(batch), (await store.commit(Batch(seeds=batch))).new)
     return brought
@@ -71,14 +71,14 @@ async def pages(
     store: Store,
     responses: Iterable[Answer],
     tick: Callable[[int], None] = lambda number: None,
-) -> Brought:
+) -> ImportCounts:
     """Store responses as pages with title and links, and tell how many there were.
 
     A URL that the store has seen already is passed over, and of two responses of one URL the
     second. What comes before a damage is stored. A page is seen and stored in one commit, so that
     an import that was killed goes on where it was.
     """
-    brought = Brought()
+    brought = ImportCounts()
     for batch in _batches(responses):
         arrivals = [Arrival(_candidate(row[0]), partial(_visit, answer=row)) for row in batch]
         committed = await store.commit(Batch(arrivals=arrivals))
@@ -87,8 +87,8 @@ async def pages(
     return brought
 
 
-def _more(brought: Brought, number: int, new: int) -> Brought:
-    return Brought(brought.new + new, brought.known + number - new)
+def _more(brought: ImportCounts, number: int, new: int) -> ImportCounts:
+    return ImportCounts(brought.new + new, brought.known + number - new)
 
 
 def _batches(responses: Iterable[Answer]) -> Iterator[list[Answer]]:

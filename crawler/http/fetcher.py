@@ -18,14 +18,14 @@ from typing import Any, Self
 import aiohttp
 
 from crawler import urls
-from crawler.config.load import Config, Fetch
-from crawler.config.network import Auth, Proxy, Tls
+from crawler.config.load import Config, FetchSettings
+from crawler.config.network import AuthSettings, ProxySettings, TlsSettings
 from crawler.config.secrets import may_leave, revealed
 from crawler.errors import FetchError, UsageError
 from crawler.http import tls
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars, add_by_hand
-from crawler.http.credentials import Keys
+from crawler.http.credentials import Credentials
 from crawler.http.errors import to_fetch_error
 from crawler.http.exchange import Deadline, read, send
 from crawler.http.proxies import Proxies, ProxyRoute
@@ -53,10 +53,10 @@ class Fetcher:
 
     def __init__(
         self,
-        settings: Fetch,
+        settings: FetchSettings,
         *,
         agent: str,
-        guard: Guard,
+        guard: AddressGuard,
         connections: int,
         config: Config | None = None,
         jars: CookieJars | None = None,
@@ -65,9 +65,9 @@ class Fetcher:
         """`config` gives the sections tls, proxy and auth; `jars` are kept by the caller."""
         self._settings, self._guard, self._cap = settings, guard, settings.max_body
         self._agent, self._connections = agent, connections
-        self._tls = config.tls if config else Tls()
-        self._proxy = config.proxy if config else Proxy()
-        self._auth = config.auth if config else Auth()
+        self._tls = config.tls if config else TlsSettings()
+        self._proxy = config.proxy if config else ProxySettings()
+        self._auth = config.auth if config else AuthSettings()
         self.jars = jars or CookieJars()
         self._cache = cache
         self._checked: set[str] = set()
@@ -80,7 +80,7 @@ class Fetcher:
         settings = self._settings
         in_turn = [*([settings.proxy] if settings.proxy else []), *self._proxy.urls]
         self._proxies = Proxies(in_turn, self._proxy.hosts, rest=self._proxy.rest)
-        self._keys = Keys(self._auth)
+        self._keys = Credentials(self._auth)
         self._by_host = tls.exceptions_of(self._tls)
         self._guard.lead_through(*in_turn, *self._proxy.hosts.values())
         if self._proxy.trust_env:

@@ -17,7 +17,7 @@ import aiosqlite
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler import urls
-from crawler.config.network import Cache as Settings
+from crawler.config.network import Cache as CacheSettings
 from crawler.errors import ConfigError, FetchError
 from crawler.store.address import file_of
 from crawler.store.rows import unpack
@@ -93,7 +93,7 @@ class Cache:
 
 
 @asynccontextmanager
-async def cached_answers(settings: Settings, own: str) -> AsyncIterator[Cache | None]:
+async def cached_answers(settings: CacheSettings, own: str) -> AsyncIterator[Cache | None]:
     """Return the cache that the settings ask for, None where it is off; `own` is the crawl's store.
 
     ConfigError where there is nothing to answer from.

@@ -25,11 +25,11 @@ from aiohttp import (
 )
 
 from crawler import urls
-from crawler.config.load import Fetch
-from crawler.config.network import Proxy, Tls
+from crawler.config.load import FetchSettings
+from crawler.config.network import ProxySettings, TlsSettings
 from crawler.config.secrets import may_leave
 from crawler.errors import ConfigError, FetchError
-from crawler.http.address_guard import Guard, GuardedResolver
+from crawler.http.address_guard import AddressGuard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.cookies import CookieJars
 from crawler.http.exchange import CookieRequest
@@ -49,13 +49,13 @@ class Sessions:
 
     def __init__(
         self,
-        settings: Fetch,
+        settings: FetchSettings,
         *,
         agent: str,
-        guard: Guard,
+        guard: AddressGuard,
         connections: int,
-        tls: Tls,
-        proxy: Proxy,
+        tls: TlsSettings,
+        proxy: ProxySettings,
         jars: CookieJars,
     ) -> None:
         self._settings, self._tls, self._proxy, self._jars = settings, tls, proxy, jars

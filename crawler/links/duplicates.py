@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 
-from crawler.config.links import Traps as Limits
+from crawler.config.links import Traps as TrapsSettings
 from crawler.links import endless
-from crawler.links.traps import Contents, Traps
+from crawler.links.traps import SeenContents, Traps
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.visit import Visit
@@ -21,12 +21,12 @@ _THREAD = 64 * 1024  # bytes of a body from which its text is taken on a thread
 class Duplicates:
     """Marks visits whose page says nothing new; see `[traps]`."""
 
-    def __init__(self, limits: Limits, traps: Traps) -> None:
+    def __init__(self, limits: TrapsSettings, traps: Traps) -> None:
         self.traps = traps
         self._skips = limits.duplicates == "skip"
         self._near = limits.near
         self._turn = asyncio.Lock()  # of pages that are looked at on a thread
-        self.contents = Contents(limits.near) if limits.duplicates != "follow" else None
+        self.contents = SeenContents(limits.near) if limits.duplicates != "follow" else None
 
     async def judge(self, visit: Visit, page: ScrapedPage, *, suspected: bool) -> bool:
         """Return whether the page is to be parsed; `suspected` is what `Traps.suspects` says.

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from crawler import urls
-from crawler.config.links import Links
+from crawler.config.links import LinksSettings
 from crawler.errors import ConfigError
 from crawler.links.linker import Linker, Target
 from crawler.links.rule import Rule
@@ -36,7 +36,7 @@ class PageDirectives(NamedTuple):
     refresh: str | None = None
 
 
-class Pick(NamedTuple):
+class PickedLink(NamedTuple):
     """A link, what takes it, and the reason for which it is not followed, if there is one."""
 
     target: Target
@@ -44,11 +44,11 @@ class Pick(NamedTuple):
     refusal: Refusal | None
 
 
-class Following:
+class LinkFollower:
     """Decides over the links of pages. `full`: the fast pass does not know enough for it."""
 
     def __init__(
-        self, linker: Linker, rules: Iterable[Rule], settings: Links, *, agent: str = "crawlkeep"
+        self, linker: Linker, rules: Iterable[Rule], settings: LinksSettings, *, agent: str = "crawlkeep"
     ) -> None:
         self._linker, self._settings = linker, settings
         self._rules = tuple(rules)
@@ -140,14 +140,14 @@ class Following:
         """Whether a canonical URL is visited, too."""
         return self._settings.canonical == "follow"
 
-    def picks(self, page: ScrapedPage, links: Sequence[parse.Link], regions: Regions) -> list[Pick]:
+    def picks(self, page: ScrapedPage, links: Sequence[parse.Link], regions: Regions) -> list[PickedLink]:
         """Decide over some links of a page, in their order."""
         return [pick for link in links if (pick := self._pick(link, regions)) is not None]
 
-    def _pick(self, link: parse.Link, regions: Regions) -> Pick | None:
+    def _pick(self, link: parse.Link, regions: Regions) -> PickedLink | None:
         """Decide over one link; None where it is of an element that nobody looks at."""
         if self._settings.nofollow and link.nofollow:
-            return Pick(self._linker.target(link.url), None, Refusal.NOFOLLOW)
+            return PickedLink(self._linker.target(link.url), None, Refusal.NOFOLLOW)
         looked_at = link.tag in self.tags
         for rule in self._rules:
             if link.tag not in (rule.tags or self.tags):
@@ -158,12 +158,12 @@ class Following:
             target = self._taken(rule, link, regions)
             if target is not None:
                 refusal = self._linker.general_refusal(target)
-                return Pick(target, rule, refusal or (None if rule.follow else Refusal.NO_RULE))
+                return PickedLink(target, rule, refusal or (None if rule.follow else Refusal.NO_RULE))
         if not looked_at:
             return None
         target = self._linker.target(link.url)
         refusal = self._linker.general_refusal(target)
-        return Pick(target, None, refusal or (Refusal.NO_RULE if self._rules else None))
+        return PickedLink(target, None, refusal or (Refusal.NO_RULE if self._rules else None))
 
     def _taken(self, rule: Rule, link: parse.Link, regions: Regions) -> Target | None:
         """Return the target of a link that a rule takes, None for a link that it does not."""
@@ -184,7 +184,7 @@ class Following:
 class Regions:
     """The URLs in the parts of one page that a rule restricts itself to, found when asked for."""
 
-    def __init__(self, page: ScrapedPage, wanted: Following) -> None:
+    def __init__(self, page: ScrapedPage, wanted: LinkFollower) -> None:
         self._page, self._wanted = page, wanted._wanted
         self._known: dict[int, set[str]] = {}
 

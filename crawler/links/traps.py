@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, TypeVar
 import xxhash
 
 from crawler import urls
-from crawler.config.links import Traps as Settings
+from crawler.config.links import Traps as TrapsSettings
 from crawler.links import endless
-from crawler.links.endless import ID, STRIDE, Heard, Pattern
+from crawler.links.endless import ID, STRIDE, RecentPatterns, Pattern
 from crawler.parse.words import words_of
 from crawler.urls.scope import registrable_domain
-from crawler.web.pattern_note import Note
+from crawler.web.pattern_note import PatternNote
 from crawler.web.refusal import Refusal
 from crawler.web.request import RENEWAL, Todo
 
 if TYPE_CHECKING:
-    from crawler.links.simhash import Near
+    from crawler.links.simhash import NearDuplicates
 
 V = TypeVar("V")
 
@@ -40,7 +40,7 @@ _NUMBER = re.compile(r"[0-9]+")
 _SHORTEST_ID = 8  # characters
 
 
-def shape_refusal(url: str, limits: Settings) -> Refusal | None:
+def shape_refusal(url: str, limits: TrapsSettings) -> Refusal | None:
     """Return the reason for which the shape of a canonical URL is refused, if it is."""
     if len(url) > limits.max_url:
         return Refusal.URL_TOO_LONG
@@ -86,10 +86,10 @@ class Traps:
     What is counted on the way to closing a pattern is kept over runs, too (see `noted`, `resume`).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: TrapsSettings) -> None:
         self._settings = settings
         self._patterns: OrderedDict[str, Pattern] = OrderedDict()
-        self._heard = Heard()
+        self._heard = RecentPatterns()
         self._sure = settings.endless_repeats + STRIDE
         self._closed: set[str] = set()
         self._queries: OrderedDict[str, int] = OrderedDict()
@@ -180,26 +180,26 @@ class Traps:
             return False
         return title is None or pattern.new <= self._sure or title in pattern.said
 
-    def hear(self, url: str, title: int | None, text: int | None) -> tuple[str | None, Note]:
+    def hear(self, url: str, title: int | None, text: int | None) -> tuple[str | None, PatternNote]:
         """Do what `compare` does with what it takes of a page; also return what to store."""
         name = pattern_of(url)
         pattern = self._pattern(name)
         if name in self._closed or pattern.pages <= self._settings.endless_after:
-            return None, Note(name, pattern.pages, pattern.known, pattern.repeats)
+            return None, PatternNote(name, pattern.pages, pattern.known, pattern.repeats)
         before, page = len(pattern.said), endless.page_id(url)
         new = pattern.hear(title, text, page, self._sure)
         self._heard.grew(name, pattern, before)
         if pattern.repeats >= self._settings.endless_repeats:
             self.close(name)
-            return name, Note(name, pattern.pages, 0, 0)
-        return None, Note(name, pattern.pages, pattern.known, pattern.repeats, new, page)
+            return name, PatternNote(name, pattern.pages, 0, 0)
+        return None, PatternNote(name, pattern.pages, pattern.known, pattern.repeats, new, page)
 
     def close(self, pattern: str) -> None:
         """Refuse the URLs of a pattern from now on."""
         self._closed.add(pattern)
         self._heard.drop(pattern)
 
-    def resume(self, note: Note, texts: dict[int, int]) -> None:
+    def resume(self, note: PatternNote, texts: dict[int, int]) -> None:
         """Take up where an earlier run left a pattern; its texts come in the order of their age."""
         if note.pattern in self._closed or len(texts) > self._heard.room:
             texts = {}
@@ -227,16 +227,16 @@ class Traps:
         return value
 
 
-class Contents:
+class SeenContents:
     """Which content was seen before: byte for byte, or nearly (`traps.near` bits)."""
 
     def __init__(self, near: int) -> None:
         self._exact: OrderedDict[bytes, str] = OrderedDict()
-        self._near: Near | None = None
+        self._near: NearDuplicates | None = None
         if near:
-            from crawler.links.simhash import Near
+            from crawler.links.simhash import NearDuplicates
 
-            self._near = Near(near, _CONTENTS)
+            self._near = NearDuplicates(near, _CONTENTS)
 
     def load(self, digest: str, url: str) -> None:
         """Remember a body that an earlier run stored, by its XXH3-128."""

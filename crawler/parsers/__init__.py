@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from crawler.config.load import Engine
+from crawler.config.load import EngineSettings
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
@@ -31,7 +31,7 @@ class Parser(Protocol):
 
 
 def parser_for(
-    spider: Spider, discovery: Discovery, collector: Collector, settings: Engine
+    spider: Spider, discovery: Discovery, collector: Collector, settings: EngineSettings
 ) -> Parser:
     """Return parser that the settings ask for; SpiderError where the spider does not allow it."""
     if settings.parse_processes == 0:

@@ -31,7 +31,7 @@ class Recipe(Struct, frozen=True, array_like=True):
     callback_timeout: float
 
 
-class Task(Struct, frozen=True, array_like=True):
+class ParseTask(Struct, frozen=True, array_like=True):
     """One page to parse. `call`: also call the request's callback."""
 
     todo: Todo
@@ -46,7 +46,7 @@ class Task(Struct, frozen=True, array_like=True):
     wire_size: int
 
 
-class Answer(Struct, frozen=True, array_like=True):
+class ParseAnswer(Struct, frozen=True, array_like=True):
     """What a page gave. References are as written, candidates not sifted yet.
 
     An item is (the place of its table in `tables`, its values).
@@ -65,7 +65,7 @@ class Answer(Struct, frozen=True, array_like=True):
     error: str | None
 
 
-class Started(Struct, frozen=True, array_like=True):
+class WorkerStarted(Struct, frozen=True, array_like=True):
     """The first thing that a process says: ready, or why it cannot make the spider."""
 
     problem: str | None

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from crawler.config.load import Revisit
 from crawler.store.address import file_of
-from crawler.web.pattern_note import Note
+from crawler.web.contract import Note
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
 from crawler.web.visit import Visit

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import aiosqlite
 
 from crawler.links.endless import TEXTS
-from crawler.web.pattern_note import Note
+from crawler.web.pattern_note import PatternNote
 from crawler.web.visit import Visit
 
 _OVERFLOW = 1 << 63  # SQLite's integers have a sign, a hash has none
@@ -41,7 +41,7 @@ async def insert(db: aiosqlite.Connection, ended: Iterable[tuple[int, Visit]]) -
         )
 
 
-async def _insert_notes(db: aiosqlite.Connection, notes: list[Note]) -> None:
+async def _insert_notes(db: aiosqlite.Connection, notes: list[PatternNote]) -> None:
     """Store where patterns stand, and their new texts, each in the place of the oldest one."""
     keys = {note.pattern: _signed(note.key) for note in notes}
     counts = [(n.pattern, keys[n.pattern], n.pages, n.known, n.repeats) for n in notes]
@@ -78,7 +78,7 @@ async def endless(db: aiosqlite.Connection) -> list[str]:
 
 async def patterns(
     db: aiosqlite.Connection, limit: int, most_texts: int
-) -> list[tuple[Note, dict[int, int]]]:
+) -> list[tuple[PatternNote, dict[int, int]]]:
     """Return where the largest patterns stand, the smallest first, with the texts of each.
 
     Texts lead to their pages, the oldest first; beyond `most_texts` the smaller have none.
@@ -92,7 +92,7 @@ async def patterns(
     for pattern, key, pages, known, repeats in rows:
         texts = await _texts(db, key, known) if known and most_texts > 0 else {}
         most_texts -= len(texts)
-        found.append((Note(pattern, pages, known, repeats), texts))
+        found.append((PatternNote(pattern, pages, known, repeats), texts))
     return found[::-1]
 
 

@@ -10,7 +10,7 @@ from model_store import ModelStore
 from simulated_crawl import Page, SimulatedCrawl, Web
 from virtual_clock import run_virtually
 
-from crawler.frontier.host_queue import Room
+from crawler.frontier.host_queue import QueueLimits
 from crawler.politeness.throttle import Pace
 
 TRIED = settings(
@@ -45,7 +45,7 @@ def webs(draw, *, failing: bool = True, hopeless: bool = False) -> Web:
         tuple(pages),
         seeds=tuple(draw(st.lists(numbers, min_size=1, max_size=number))),
         pace=Pace(draw(st.sampled_from([0.0, 0.1, 1.0])), draw(st.integers(1, 3))),
-        room=Room(
+        room=QueueLimits(
             requests=draw(st.integers(1, 20)),
             least=least,
             most=least + draw(st.integers(0, 4)),
@@ -141,7 +141,7 @@ def test_a_long_queue_of_a_host_that_is_given_up_ends_without_delays_and_window_
         (Page(host=0, hopeless=True, latency=10.0), late, *queue, Page(), Page()),
         seeds=tuple(range(522)),
         pace=Pace(1.0, 4),
-        room=Room(requests=8, least=4, most=8, hosts=2),
+        room=QueueLimits(requests=8, least=4, most=8, hosts=2),
     )
     run, store = crawl(web)
     assert len(each_once(store)) == len(store.seen) == 524
@@ -186,7 +186,7 @@ def test_a_long_queue_of_one_host_is_taken_in_order_through_a_small_window(prior
         pages,
         seeds=tuple(range(len(pages))),
         pace=Pace(0.0, 1),
-        room=Room(requests=5, least=1, most=most, hosts=2),
+        room=QueueLimits(requests=5, least=1, most=most, hosts=2),
         workers=3,
     )
     run, _ = crawl(web)
@@ -203,7 +203,7 @@ def test_depth_first_keeps_no_more_in_memory_than_breadth_first():
         for number in range(1, 100)
     ]
     pages += [Page(priority=6) for _ in range(2000 - 79)]
-    room = Room(requests=20, least=4, most=20, hosts=2)
+    room = QueueLimits(requests=20, least=4, most=20, hosts=2)
     run, store = crawl(Web(tuple(pages), room=room))
     assert len(store.ended) == len(Web(tuple(pages)).reachable()) > 1900
     assert run.most_in_memory <= 2 * room.most + 2
@@ -213,7 +213,7 @@ def test_many_more_hosts_than_the_workbench_holds_are_all_crawled_politely():
     hosts = 60
     pages = [Page(host=0, links=tuple(range(hosts * 3)))]
     pages += [Page(host=number % hosts, links=(number % 7,)) for number in range(1, hosts * 3)]
-    web = Web(tuple(pages), pace=Pace(1.0, 1), room=Room(requests=10, least=1, most=4, hosts=5))
+    web = Web(tuple(pages), pace=Pace(1.0, 1), room=QueueLimits(requests=10, least=1, most=4, hosts=5))
     run, store = crawl(web)
     assert each_once(store) == web.reachable()
     assert len(run.frontier.hosts) <= 5
@@ -237,7 +237,7 @@ def test_a_request_put_back_after_the_workbench_has_let_go_of_its_place_is_not_s
     web = Web(
         (Page(), leads, put_back, *better),
         seeds=(0, 1, 2),
-        room=Room(requests=4, least=2, most=4, hosts=2),
+        room=QueueLimits(requests=4, least=2, most=4, hosts=2),
         flush=1,
     )
     run, store = crawl(web)

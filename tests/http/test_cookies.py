@@ -13,7 +13,7 @@ from yarl import URL
 
 from crawler import Crawler, Request, ScrapedPage, Spider
 from crawler.errors import UsageError
-from crawler.http.cookies import CookieJars, Jar
+from crawler.http.cookies import CookieJars, CookieJar
 from crawler.http.set_cookie import LONGEST_LIFE, SetCookie, date, parse, path_matches
 from crawler.store import CookieRow
 from crawler.web.refusal import Refusal
@@ -220,7 +220,7 @@ SENT = [
 def test_a_cookie_goes_where_it_belongs_and_nowhere_else(
     by: str, header: str, to: str, sent: str
 ) -> None:
-    jar = Jar()
+    jar = CookieJar()
     jar.update_cookies_from_headers([header], URL(by))
     assert "; ".join(jar.filter_cookies(URL(to))) == sent
 
@@ -319,7 +319,7 @@ def test_a_cookie_by_hand_that_cannot_be_is_an_error_that_names_it(
     name: str, value: str, domain: str
 ) -> None:
     with pytest.raises(UsageError, match="cookie"):
-        Jar().set(name, value, url=HERE, domain=domain)
+        CookieJar().set(name, value, url=HERE, domain=domain)
 
 
 VALUES = {"sid": "ab/cd+e==", "u[id]": "7", "q": '"a, b"', "é": "ü", "n": "1,2", "": "nameless"}

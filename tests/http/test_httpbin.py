@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from crawler import Crawler, ScrapedPage, Spider
-from crawler.config.load import Config, Fetch
-from crawler.config.network import Auth, Credential
+from crawler.config.load import Config, CredentialSettings
+from crawler.config.network import AuthSettings, CredentialSettings
 from crawler.errors import FetchError
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
 from crawler.web.redirects import location_of, onward
 from crawler.web.request import Request
@@ -49,12 +49,12 @@ def httpbin() -> Iterator[str]:
         process.terminate()
 
 
-def run(story: Story, base: str, **auth: Credential) -> None:
+def run(story: Story, base: str, **auth: CredentialSettings) -> None:
     async def told() -> None:
         at = {f"{base}/{path}": credential for path, credential in auth.items()}
-        fetch = Fetch(total_timeout=10.0)
-        config = Config(fetch=fetch, auth=Auth(at=at))
-        guard = Guard(allow_private=True)
+        fetch = CredentialSettings(total_timeout=10.0)
+        config = Config(fetch=fetch, auth=AuthSettings(at=at))
+        guard = AddressGuard(allow_private=True)
         async with Fetcher(
             fetch, agent="t/1", guard=guard, connections=8, config=config
         ) as fetcher:
@@ -171,10 +171,10 @@ def test_basic_digest_bearer_and_header_keys_open_their_prefix(
 ) -> None:
     monkeypatch.setenv("BIN_PASSWORD", "p4ss")
     doors = {
-        "basic-auth/me/p4ss": Credential(kind="basic", user="me", env="BIN_PASSWORD"),
-        "digest-auth/auth/me/p4ss": Credential(kind="digest", user="me", env="BIN_PASSWORD"),
-        "bearer": Credential(kind="bearer", env="BIN_PASSWORD"),
-        "headers": Credential(kind="header", header="X-Key", env="BIN_PASSWORD"),
+        "basic-auth/me/p4ss": CredentialSettings(kind="basic", user="me", env="BIN_PASSWORD"),
+        "digest-auth/auth/me/p4ss": CredentialSettings(kind="digest", user="me", env="BIN_PASSWORD"),
+        "bearer": CredentialSettings(kind="bearer", env="BIN_PASSWORD"),
+        "headers": CredentialSettings(kind="header", header="X-Key", env="BIN_PASSWORD"),
     }
 
     async def story(fetcher: Fetcher, base: str) -> None:

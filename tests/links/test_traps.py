@@ -9,13 +9,13 @@ from aiohttp import web
 from following_story import counters, crawled, rows
 
 from crawler import SiteSpider
-from crawler.config.links import Traps as Limits
-from crawler.links.simhash import Near, simhash
+from crawler.config.links import Traps as TrapsSettings
+from crawler.links.simhash import NearDuplicates, simhash
 from crawler.links.traps import Traps, pattern_of, shape_refusal
 from crawler.practice import PracticeSite
 from crawler.web.request import FIRST, RENEWAL, Todo
 
-DEFAULTS = Limits()
+DEFAULTS = TrapsSettings()
 
 SHAPES = [
     ("/", None),
@@ -86,7 +86,7 @@ def test_pages_that_repeat_themselves_close_their_pattern() -> None:
 
 
 def test_hosts_of_one_domain_queries_of_a_path_and_pages_of_a_host_can_be_capped() -> None:
-    traps = Traps(Limits(max_hosts_per_domain=2, max_queries=2, max_pages_per_host=2))
+    traps = Traps(TrapsSettings(max_hosts_per_domain=2, max_queries=2, max_pages_per_host=2))
     urls = [f"http://h{number}.example.org/" for number in (1, 2, 1, 3)]
     hosts = [traps.offer(url, over_hosts=True) for url in urls]
     assert hosts == [None, None, None, "too_many_hosts"]
@@ -103,7 +103,7 @@ def a_request(seq: int, again: int = FIRST) -> Todo:
 
 
 def test_what_is_only_asked_is_not_counted() -> None:
-    traps = Traps(Limits(max_hosts_per_domain=1, max_pages_per_host=1))
+    traps = Traps(TrapsSettings(max_hosts_per_domain=1, max_pages_per_host=1))
     for number in range(5):
         assert traps.refusal_of(f"http://h{number}.example.org/") is None
         assert traps.bar(1, shown(number)) is None
@@ -111,7 +111,7 @@ def test_what_is_only_asked_is_not_counted() -> None:
 
 
 def test_a_host_is_full_of_pages_and_of_requests_that_may_become_pages() -> None:
-    traps = Traps(Limits(max_pages_per_host=2))
+    traps = Traps(TrapsSettings(max_pages_per_host=2))
     first, second = a_request(1), a_request(2)
     traps.begin(first)
     traps.begin(second)
@@ -142,14 +142,14 @@ def test_texts_that_differ_in_few_words_are_near_and_others_are_not() -> None:
     words = [f"word{number * number % 997}" for number in range(600)]
     text = " ".join(words)
     words[300] = "another"
-    near = Near(3)
+    near = NearDuplicates(3)
     near.add(simhash(text), "original")
     assert near.find(simhash(" ".join(words))) == "original"
     assert near.find(simhash(" ".join(reversed(words)))) is None
 
 
 def test_the_oldest_texts_are_forgotten() -> None:
-    near = Near(3, room=10)
+    near = NearDuplicates(3, room=10)
     for number in range(100):
         near.add(simhash(f"text {number}"), str(number))
     assert near.find(simhash("text 0")) is None and near.find(simhash("text 99")) == "99"

@@ -8,7 +8,7 @@ from typing import Any
 from following_story import crawled, rows
 
 from crawler import SiteSpider
-from crawler.config.links import Traps as Limits
+from crawler.config.links import Traps as TrapsSettings
 from crawler.inspect.query import Reader
 from crawler.inspect.why import why
 from crawler.links.rule import Rule
@@ -141,7 +141,7 @@ def test_what_is_endless_is_stored_with_the_page_that_showed_it(tmp_path: Path) 
 
 
 def test_a_pattern_is_told_once_when_it_is_closed() -> None:
-    traps = Traps(Limits(endless_after=1, endless_repeats=2))
+    traps = Traps(TrapsSettings(endless_after=1, endless_repeats=2))
     found = []
     for number in range(1, 7):
         url = f"http://example.org/day/{number}"

@@ -7,13 +7,13 @@ import pytest
 
 from crawler.errors import ConfigError
 from crawler.politeness.retry import share
-from crawler.politeness.throttle import Limits, Pace, pause, quiet_for, recovered, slowed, spans_of
+from crawler.politeness.throttle import PauseLimits, Pace, pause, quiet_for, recovered, slowed, spans_of
 from crawler.web.outcome import Outcome
 
-LIMITS = Limits(max_delay=60.0, max_retry_after=3600.0)
+LIMITS = PauseLimits(max_delay=60.0, max_retry_after=3600.0)
 
 
-def after(pace: Pace, *elapsed: float, limits: Limits = LIMITS) -> Pace:
+def after(pace: Pace, *elapsed: float, limits: PauseLimits = LIMITS) -> Pace:
     for seconds in elapsed:
         pace = recovered(pace, seconds, limits)
     return pace

@@ -14,7 +14,7 @@ from crawler.engine.crawler import Crawler
 from crawler.inspect.query import Reader
 from crawler.inspect.search import search
 from crawler.store import Committed
-from crawler.store.wal import Log
+from crawler.store.wal import WalFile
 from crawler.web.visit import Visit
 
 
@@ -32,14 +32,14 @@ def test_the_log_is_cut_when_it_is_long_and_readers_are_gone(tmp_path: Path) -> 
         cursor = reader.execute("SELECT 1 FROM t UNION ALL SELECT 2 UNION ALL SELECT 3")
         cursor.fetchone()
         await db.execute("INSERT INTO t VALUES (zeroblob(3000000))")
-        await Log(path, limit=1_000_000).shrink(db)
-        assert Log(path).path.stat().st_size > 1_000_000
+        await WalFile(path, limit=1_000_000).shrink(db)
+        assert WalFile(path).path.stat().st_size > 1_000_000
         cursor.close()
         reader.close()
-        await Log(path).shrink(db)
-        assert Log(path).path.stat().st_size > 1_000_000
-        await Log(path, limit=1_000_000).shrink(db)
-        assert Log(path).path.stat().st_size == 0
+        await WalFile(path).shrink(db)
+        assert WalFile(path).path.stat().st_size > 1_000_000
+        await WalFile(path, limit=1_000_000).shrink(db)
+        assert WalFile(path).path.stat().st_size == 0
         assert await db.execute_fetchall("PRAGMA busy_timeout") == [(60000,)]
 
     asyncio.run(story())
@@ -63,8 +63,8 @@ def test_readers_that_hold_long_selects_see_their_snapshot_and_the_crawl_goes_on
         held.append((reader, number, rows))
         with Reader(path) as other:
             found.append(len(list(search(other, "apples", limit=99).rows)))
-            pages, wish = export.select(other, "pages")
-            exported.append(export.write(pages, "jsonl", out, wish))
+            pages, options = export.select(other, "pages")
+            exported.append(export.write(pages, "jsonl", out, options))
 
     async def tell(web: SmallWeb) -> None:
         for number in range(40):

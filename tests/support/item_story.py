@@ -72,8 +72,8 @@ def lines(path: Path, what: str) -> list[dict[str, Any]]:
     """Give the items of a type as JSON lines give them."""
     out = path.with_suffix(".jsonl")
     with Reader(path) as reader:
-        rows, wish = export.select(reader, what)
-        export.write(rows, "jsonl", out, wish)
+        rows, options = export.select(reader, what)
+        export.write(rows, "jsonl", out, options)
     return [json.loads(line) for line in out.read_bytes().split(b"\n")[:-1]]
 
 
@@ -81,6 +81,6 @@ def arrow(path: Path, what: str) -> Any:
     """Give the items of a type as Parquet gives them."""
     out = path.with_suffix(".parquet")
     with Reader(path) as reader:
-        rows, wish = export.select(reader, what)
-        export.write(rows, "parquet", out, wish)
+        rows, options = export.select(reader, what)
+        export.write(rows, "parquet", out, options)
     return pyarrow.parquet.read_table(out)

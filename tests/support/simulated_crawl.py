@@ -20,7 +20,7 @@ from crawler.engine.engine import Engine
 from crawler.engine.robots_gate import Verdict
 from crawler.errors import FetchError
 from crawler.frontier import Frontier
-from crawler.frontier.host_queue import HostQueue, Room
+from crawler.frontier.host_queue import HostQueue, QueueLimits
 from crawler.frontier.page_limit import PageLimit
 from crawler.links.duplicates import Duplicates
 from crawler.links.linker import Linker
@@ -59,7 +59,7 @@ class Web:
     pages: tuple[Page, ...]
     seeds: tuple[int, ...] = (0,)
     pace: Pace = field(default_factory=lambda: Pace(0.0, 2))
-    room: Room = field(default_factory=Room)
+    room: QueueLimits = field(default_factory=QueueLimits)
     workers: int = 4
     flush: int = 3  # visits
     latency: float = 0.0  # of the store
