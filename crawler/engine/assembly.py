@@ -164,7 +164,9 @@ def _committer(crawl: Crawl, strategies: Strategies) -> Committer:
 
 
 @asynccontextmanager
-async def _strategies(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncIterator[Strategies]:
+async def _strategies(
+    crawl: Crawl, fetcher: Fetcher, collector: Collector
+) -> AsyncIterator[Strategies]:
     """Return what files, streams and other ways of fetching need."""
     place = crawl.config.store.files or files_of(crawl.address, crawl.spider.name)
     strategies = Strategies(

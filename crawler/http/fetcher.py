@@ -18,9 +18,12 @@ from typing import Any, Self
 import aiohttp
 
 from crawler import urls
-from crawler.config.load import Config, FetchSettings
-from crawler.config.network import AuthSettings, ProxySettings, TlsSettings
+from crawler.config.auth import AuthSettings
+from crawler.config.fetch import FetchSettings
+from crawler.config.load import Config
+from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave, revealed
+from crawler.config.tls import TlsSettings
 from crawler.errors import FetchError, UsageError
 from crawler.http import tls
 from crawler.http.address_guard import AddressGuard

@@ -48,7 +48,12 @@ class LinkFollower:
     """Decides over the links of pages. `full`: the fast pass does not know enough for it."""
 
     def __init__(
-        self, linker: Linker, rules: Iterable[Rule], settings: LinksSettings, *, agent: str = "crawlkeep"
+        self,
+        linker: Linker,
+        rules: Iterable[Rule],
+        settings: LinksSettings,
+        *,
+        agent: str = "crawlkeep",
     ) -> None:
         self._linker, self._settings = linker, settings
         self._rules = tuple(rules)
@@ -140,7 +145,9 @@ class LinkFollower:
         """Whether a canonical URL is visited, too."""
         return self._settings.canonical == "follow"
 
-    def picks(self, page: ScrapedPage, links: Sequence[parse.Link], regions: Regions) -> list[PickedLink]:
+    def picks(
+        self, page: ScrapedPage, links: Sequence[parse.Link], regions: Regions
+    ) -> list[PickedLink]:
         """Decide over some links of a page, in their order."""
         return [pick for link in links if (pick := self._pick(link, regions)) is not None]
 
@@ -158,7 +165,9 @@ class LinkFollower:
             target = self._taken(rule, link, regions)
             if target is not None:
                 refusal = self._linker.general_refusal(target)
-                return PickedLink(target, rule, refusal or (None if rule.follow else Refusal.NO_RULE))
+                return PickedLink(
+                    target, rule, refusal or (None if rule.follow else Refusal.NO_RULE)
+                )
         if not looked_at:
             return None
         target = self._linker.target(link.url)

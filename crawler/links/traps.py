@@ -18,7 +18,7 @@ import xxhash
 from crawler import urls
 from crawler.config.links import Traps as TrapsSettings
 from crawler.links import endless
-from crawler.links.endless import ID, STRIDE, RecentPatterns, Pattern
+from crawler.links.endless import ID, STRIDE, Pattern, RecentPatterns
 from crawler.parse.words import words_of
 from crawler.urls.scope import registrable_domain
 from crawler.web.pattern_note import PatternNote

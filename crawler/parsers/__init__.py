@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from crawler.config.load import EngineSettings
+from crawler.config.engine import EngineSettings
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery

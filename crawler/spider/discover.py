@@ -1,6 +1,6 @@
 """Discovery: what the links of pages lead to becomes candidates of their visits, or is counted.
 
-Links, redirects, entries of sitemaps and the Requests of callbacks: all of them pass `admit` or
+LinksSettings, redirects, entries of sitemaps and the Requests of callbacks: all of them pass `admit` or
 `_offer`, and nothing is left out that is not a refusal.
 """
 
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TypeVar
 
 from crawler import urls
-from crawler.config.links import Links
+from crawler.config.links import LinksSettings
 from crawler.links.follow import Following, PageDirectives, Regions
 from crawler.links.linker import Linker, Target
 from crawler.links.rule import Rule
@@ -64,7 +64,7 @@ class Discovery:
     ) -> None:
         """`order` is that of a host's requests, `max_hops` the redirects in a row that may be."""
         self._linker = linker
-        self.following = following or Following(linker, linker.rules, Links())
+        self.following = following or Following(linker, linker.rules, LinksSettings())
         self._order, self._max_depth, self._max_hops = order, max_depth, max_hops
         self._follows = bool(linker.rules)
         self._recent = Recent()

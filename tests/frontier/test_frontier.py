@@ -213,7 +213,9 @@ def test_many_more_hosts_than_the_workbench_holds_are_all_crawled_politely():
     hosts = 60
     pages = [Page(host=0, links=tuple(range(hosts * 3)))]
     pages += [Page(host=number % hosts, links=(number % 7,)) for number in range(1, hosts * 3)]
-    web = Web(tuple(pages), pace=Pace(1.0, 1), room=QueueLimits(requests=10, least=1, most=4, hosts=5))
+    web = Web(
+        tuple(pages), pace=Pace(1.0, 1), room=QueueLimits(requests=10, least=1, most=4, hosts=5)
+    )
     run, store = crawl(web)
     assert each_once(store) == web.reachable()
     assert len(run.frontier.hosts) <= 5

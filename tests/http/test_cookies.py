@@ -13,7 +13,7 @@ from yarl import URL
 
 from crawler import Crawler, Request, ScrapedPage, Spider
 from crawler.errors import UsageError
-from crawler.http.cookies import CookieJars, CookieJar
+from crawler.http.cookies import CookieJar, CookieJars
 from crawler.http.set_cookie import LONGEST_LIFE, SetCookie, date, parse, path_matches
 from crawler.store import CookieRow
 from crawler.web.refusal import Refusal

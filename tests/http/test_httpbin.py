@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crawler.config.auth import AuthSettings, CredentialSettings
 
 from crawler import Crawler, ScrapedPage, Spider
-from crawler.config.load import Config, CredentialSettings
-from crawler.config.network import AuthSettings, CredentialSettings
+from crawler.config.load import Config
 from crawler.errors import FetchError
 from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
@@ -172,7 +172,9 @@ def test_basic_digest_bearer_and_header_keys_open_their_prefix(
     monkeypatch.setenv("BIN_PASSWORD", "p4ss")
     doors = {
         "basic-auth/me/p4ss": CredentialSettings(kind="basic", user="me", env="BIN_PASSWORD"),
-        "digest-auth/auth/me/p4ss": CredentialSettings(kind="digest", user="me", env="BIN_PASSWORD"),
+        "digest-auth/auth/me/p4ss": CredentialSettings(
+            kind="digest", user="me", env="BIN_PASSWORD"
+        ),
         "bearer": CredentialSettings(kind="bearer", env="BIN_PASSWORD"),
         "headers": CredentialSettings(kind="header", header="X-Key", env="BIN_PASSWORD"),
     }

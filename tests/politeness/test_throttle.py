@@ -7,7 +7,15 @@ import pytest
 
 from crawler.errors import ConfigError
 from crawler.politeness.retry import share
-from crawler.politeness.throttle import PauseLimits, Pace, pause, quiet_for, recovered, slowed, spans_of
+from crawler.politeness.throttle import (
+    Pace,
+    PauseLimits,
+    pause,
+    quiet_for,
+    recovered,
+    slowed,
+    spans_of,
+)
 from crawler.web.outcome import Outcome
 
 LIMITS = PauseLimits(max_delay=60.0, max_retry_after=3600.0)
