@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from crawler.errors import ApiDenied, ApiFailed, ApiLimited, ApiNotFound, ApiStatus, BadJson
 from crawler.parse import charset, json_text, mime
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 _SHOWN = 200  # bytes of a body that an error shows
 _KINDS: dict[int, type[ApiStatus]] = {

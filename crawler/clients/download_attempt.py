@@ -18,8 +18,8 @@ from crawler.http.content_encoding import (
     of_transfer,
     transfer_codings,
 )
-from crawler.http.read_body import TlsBodyEnd
-from crawler.web.page import Outcome
+from crawler.http.exchange import TlsBodyEnd
+from crawler.web.outcome import Outcome
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes that are there and the bytes in all, None where nobody said."""

@@ -22,8 +22,8 @@ from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import BadFile, FetchError, StoreError, UsageError
 from crawler.http.content_disposition import name_for
-from crawler.politeness import retry
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome, outcome_of
+from crawler.web.response import Response
 
 _BLOCK = 1 << 20
 
@@ -121,7 +121,7 @@ async def _persist(
                 largest=largest,
                 progress=progress,
             )
-            outcome = retry.outcome_of(pulled.status)
+            outcome = outcome_of(pulled.status)
         except FetchError as problem:
             error, outcome = problem, Outcome(problem.outcome)
         if pulled is not None and pulled.whole:

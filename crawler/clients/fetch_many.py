@@ -23,7 +23,7 @@ from crawler.clients.retrying import Retries, with_retries
 from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import BadUrl, CrawlerError, FetchError, UsageError
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 
 class Fetched(Struct, frozen=True):

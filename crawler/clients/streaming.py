@@ -16,8 +16,8 @@ from crawler.clients.transport import Body, Timeout, Transport
 from crawler.config.load import Config
 from crawler.errors import BodyTooLarge, FetchError, UsageError
 from crawler.http.errors import to_fetch_error
-from crawler.politeness import retry
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome, outcome_of
+from crawler.web.response import Response
 
 
 def stream(
@@ -144,7 +144,7 @@ class ByteStream:
                     if 200 <= answer.status < 300:
                         self._stack.push_async_exit(one.pop_all())
                         return answer
-                outcome = retry.outcome_of(answer.status)
+                outcome = outcome_of(answer.status)
             except FetchError as problem:
                 error, outcome = problem, Outcome(problem.outcome)
             said = None

@@ -27,8 +27,9 @@ from crawler.http.pool import Pool
 from crawler.http.sessions import HandshakeRedirected
 from crawler.urls.userinfo import userinfo
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 Body = bytes | Callable[[], Any] | None
 """What is sent: bytes, or a function that gives a fresh aiohttp payload for every try."""

@@ -14,7 +14,7 @@ from aiohttp import payload
 from crawler.errors import FetchError, UsageError
 from crawler.http import multipart
 from crawler.http.multipart import BINARY, Part
-from crawler.web.page import Outcome
+from crawler.web.outcome import Outcome
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes of the files that are sent, and that there are in all, None where an

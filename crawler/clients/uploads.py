@@ -23,7 +23,7 @@ from crawler.clients.upload_source import (
 from crawler.config.load import Config
 from crawler.errors import UsageError
 from crawler.parse import json_text
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 __all__ = ["File", "Uploaded", "upload"]
 

@@ -27,23 +27,24 @@ from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave, revealed
 from crawler.config.tls import TlsSettings
 from crawler.errors import FetchError, UsageError
-from crawler.http import lazy_trust, multipart, read_body, tls
+from crawler.http import lazy_trust, multipart, tls
 from crawler.http.address_guard import AddressGuard
 from crawler.http.content_disposition import header_text
 from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Credential, Credentials
-from crawler.http.deadline import Deadline
 from crawler.http.environment import Environment
 from crawler.http.errors import to_fetch_error
+from crawler.http.exchange import Deadline, read, send
 from crawler.http.identity import Signer
 from crawler.http.multipart import Part
 from crawler.http.pool import Pool
 from crawler.http.proxies import Proxies, ProxyRoute
 from crawler.http.replay_cache import Cache
-from crawler.http.sessions import Sessions, kept_home, send, shake_hands
+from crawler.http.sessions import Sessions, kept_home, shake_hands
 from crawler.web import body as bodies
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 log = logging.getLogger("crawler")
 
@@ -159,7 +160,7 @@ class Fetcher:
                 answer = await send(session, request.method, url, options)
                 try:
                     cap = self._cap if keep is None else keep
-                    data, size = await read_body.read(answer, cap, cut=keep is not None)
+                    data, size = await read(answer, cap, cut=keep is not None)
                     elapsed = time.perf_counter() - clock
                     if options:
                         await answer.wait_for_close()  # a body may still be on its way out

@@ -19,6 +19,8 @@ from aiohttp.helpers import _EXC_SENTINEL as _NONE
 from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError
 
+from crawler.web.refusal import Refusal
+
 _STATUS = re.compile(rb"[ \t]*(?:HTTP/?(\d+)?(?:\.(\d+))?|ICY)[ \t]+(\d{3})(?:[ \t]+(.*))?", re.I)
 _TOKEN = re.compile(rb"[\w!#$%&'*+\-.^`|~]+", re.ASCII)
 _JUNK = 4  # bytes before the status line that Chromium steps over ("kHttpStatusLineLookahead")
@@ -26,14 +28,7 @@ _LONGEST = 1 << 20  # bytes of a head, many times what the parser takes
 _INTERIM = frozenset({100, *range(102, 200)})  # other answers follow these
 _DIGITS = re.compile(rb"\d+")
 
-Note = Callable[[str], object]
-
-
-class Refusals:
-    """What was left out of heads, by its reason."""
-
-    HEADER = "header_unreadable"
-    BODY = "body_unexpected"
+Note = Callable[[Refusal], object]
 
 
 class Mended(NamedTuple):
@@ -44,7 +39,7 @@ class Mended(NamedTuple):
 
     data: bytes = b""
     has_more: bool = False
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[Refusal, ...] = ()
 
 
 def mend(data: bytes, *, has_body: bool) -> Mended | None:
@@ -53,7 +48,7 @@ def mend(data: bytes, *, has_body: bool) -> Mended | None:
     `has_body`: the answer is one to GET, and not to HEAD, which has none whatever it says.
     """
     done: list[bytes] = []
-    left_out: list[str] = []
+    left_out: list[Refusal] = []
     while True:
         head, end, body = _split(data)
         lines = re.split(rb"\r*\n", head)
@@ -76,7 +71,7 @@ def mend(data: bytes, *, has_body: bool) -> Mended | None:
     length = _length(fields) if has_body and code not in (204, 304) else 0
     kept = body if length is None else body[:length]
     if len(body) > len(kept):
-        left_out.append(Refusals.BODY)
+        left_out.append(Refusal.BODY_UNEXPECTED)
     return Mended(b"".join([*done, kept]), len(body) > len(kept), tuple(left_out))
 
 
@@ -96,7 +91,7 @@ def _split(data: bytes) -> tuple[bytes, bytes, bytes]:
     return data[: found.start()], found[0], data[found.end() :]
 
 
-def _fields(lines: list[bytes], left_out: list[str]) -> list[bytes] | None:
+def _fields(lines: list[bytes], left_out: list[Refusal]) -> list[bytes] | None:
     """Return the header lines that are ones; None where two lengths differ."""
     kept: list[bytes] = []
     lengths: set[bytes] = set()
@@ -109,7 +104,7 @@ def _fields(lines: list[bytes], left_out: list[str]) -> list[bytes] | None:
         name, colon, value = line.partition(b":")
         name = name.strip(b" \t")
         if not colon or not _TOKEN.fullmatch(name):
-            left_out.append(Refusals.HEADER)
+            left_out.append(Refusal.HEADER_UNREADABLE)
             continue
         lower = name.lower()
         if lower == b"content-length":

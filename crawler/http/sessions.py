@@ -1,7 +1,7 @@
 """aiohttp sessions: one for each cookie jar and proxy, over shared connection pools.
 
-The one call of aiohttp's client: `send` and `shake_hands` alone call it, and neither lets it follow
-a redirect, which nobody would have judged.
+With `exchange` the one door to aiohttp's client: `send` and `shake_hands` alone call it, and
+neither lets it follow a redirect, which nobody would have judged.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
@@ -23,7 +23,6 @@ from aiohttp import (
     ClientTimeout,
     ClientWebSocketResponse,
     TCPConnector,
-    hdrs,
 )
 
 from crawler import urls
@@ -34,37 +33,17 @@ from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import AddressGuard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.cookies import CookieJars
+from crawler.http.exchange import CookieRequest
 from crawler.http.lenient import make_lenient
 from crawler.http.pool import Pool, pool_of
-from crawler.http.set_cookie import joined
 from crawler.http.tls import context_of
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
+from crawler.web.response import Response
 
 _EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
 _COUNTED = 1 << 30  # no limit, but connections are counted by host: see `pool`
 _RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
-
-
-class _Request(ClientRequest):
-    """A request that sends cookies as the jar gives them: aiohttp would quote and sort them."""
-
-    def update_cookies(self, cookies: Any) -> None:
-        """Write the Cookie header."""
-        if cookies:
-            by_hand = "; ".join(self.headers.getall(hdrs.COOKIE, ()))
-            self.headers[hdrs.COOKIE] = joined(by_hand, cookies)
-
-    def update_expect_continue(self, expect: bool = False) -> None:
-        """Wait for "100 Continue" a while only: many servers never say it (RFC 9110 10.1.1)."""
-        super().update_expect_continue(expect)
-        if self._continue is not None:
-            self.loop.call_later(_EXPECTED, _go_on, self._continue)
-
-
-def _go_on(waiting: asyncio.Future[bool]) -> None:
-    if not waiting.done():
-        waiting.set_result(True)
 
 
 class Sessions:
@@ -121,7 +100,7 @@ class Sessions:
             timeout=self.timeout({"total": None}),  # the fetcher's Deadline stands for it
             auto_decompress=False,
             cookie_jar=self._jars[name],  # type: ignore[arg-type]
-            request_class=_Request,
+            request_class=CookieRequest,
             middlewares=self._of_sockets() if sockets else self.middlewares,
             max_line_size=settings.max_header,
             max_field_size=settings.max_header,
@@ -206,13 +185,6 @@ class Sessions:
         for connector in self._connectors.values():
             await connector.close()
         await asyncio.sleep(0)  # lets the transports say goodbye
-
-
-def send(
-    session: ClientSession, method: str, url: str, options: Mapping[str, Any]
-) -> Awaitable[ClientResponse]:
-    """Return the request on its way; it is no coroutine, as that would be one more to resume."""
-    return session.request(method, urls.wire(url), allow_redirects=False, **options)
 
 
 class HandshakeRedirected(FetchError):

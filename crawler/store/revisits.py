@@ -21,7 +21,7 @@ from crawler.store import Retention
 from crawler.store.rows import clean, content_hash_of, iso, to_json, unpack
 from crawler.web.download_stream import is_stream
 from crawler.web.outcome import Outcome, having
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 _GONE, STORED = having("gone"), having("stored")
 _NEWS = ("changed", "touched", "gone", "redirected")  # of which the version before is kept

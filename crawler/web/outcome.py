@@ -186,6 +186,27 @@ def rows() -> list[tuple[str | float | None, ...]]:
     )
 
 
+def outcome_of(status: int) -> Outcome:
+    """Return the outcome that an HTTP status means (RFC 9110 section 15)."""
+    if 200 <= status < 300:
+        return Outcome.OK
+    if status in (301, 302, 303, 307, 308):
+        return Outcome.REDIRECT
+    if status == 304:
+        return Outcome.NOT_MODIFIED
+    if status in (404, 410):
+        return Outcome.NOT_FOUND
+    if status == 402:
+        return Outcome.PAYMENT_REQUIRED
+    if status == 429:
+        return Outcome.RATE_LIMITED
+    if status == 408:
+        return Outcome.TIMEOUT
+    if 500 <= status < 600:
+        return Outcome.SERVER_ERROR
+    return Outcome.HTTP_ERROR
+
+
 @cache
 def having(column: str) -> frozenset[Outcome]:
     """Return the outcomes of which a column of the table is true."""

@@ -1,13 +1,53 @@
-"""Reading the body of an answer: decoded as it comes, and never more of it than allowed."""
+"""One exchange with a server: the request on its way, its deadline, the body that comes back.
+
+A body is decoded as it comes, and never more of it is read than allowed.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from collections.abc import Awaitable, Mapping
+from types import TracebackType
+from typing import Any
 
-from aiohttp import ClientPayloadError, ClientResponse, hdrs
+from aiohttp import ClientPayloadError, ClientRequest, ClientResponse, ClientSession, hdrs
 
+from crawler import urls
 from crawler.errors import BadCoding, BodyTooLarge
 from crawler.http.content_encoding import Decoder, codings_of
+from crawler.http.set_cookie import joined
+
+_EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
+_GRAIN = 0.001  # seconds; a loop's timer may ring that much too early
+
+
+class CookieRequest(ClientRequest):
+    """A request that sends cookies as the jar gives them: aiohttp would quote and sort them."""
+
+    def update_cookies(self, cookies: Any) -> None:
+        """Write the Cookie header."""
+        if cookies:
+            by_hand = "; ".join(self.headers.getall(hdrs.COOKIE, ()))
+            self.headers[hdrs.COOKIE] = joined(by_hand, cookies)
+
+    def update_expect_continue(self, expect: bool = False) -> None:
+        """Wait for "100 Continue" a while only: many servers never say it (RFC 9110 10.1.1)."""
+        super().update_expect_continue(expect)
+        if self._continue is not None:
+            self.loop.call_later(_EXPECTED, _go_on, self._continue)
+
+
+def _go_on(waiting: asyncio.Future[bool]) -> None:
+    if not waiting.done():
+        waiting.set_result(True)
+
+
+def send(
+    session: ClientSession, method: str, url: str, options: Mapping[str, Any]
+) -> Awaitable[ClientResponse]:
+    """Return the request on its way; it is no coroutine, as that would be one more to resume."""
+    return session.request(method, urls.wire(url), allow_redirects=False, **options)
 
 
 async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[bytes, int]:
@@ -108,3 +148,62 @@ def _was_closed(channel: ssl.SSLObject) -> bool:
     except ssl.SSLError:  # it would still wait for something, or was broken off
         return False
     return False
+
+
+class Deadline:
+    """Gives every `with` block at most `seconds`, then raises TimeoutError in it.
+
+    One deadline for many tries at once: a timer of its own for each, as aiohttp's total time-out
+    has it, costs a tenth of a small GET. All have the same time, so they end in the order in which
+    they began: one timer, set for the oldest, serves them all.
+
+    A task may be in one block at a time. Cancelling from outside wins, as in `asyncio.timeout`.
+    """
+
+    __slots__ = ("_began", "_late", "_timer", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        # Task → when it began, and how often it was asked to end before; in order of beginning.
+        self._began: dict[asyncio.Task[Any], tuple[float, int]] = {}
+        self._late: dict[asyncio.Task[Any], int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        self._began[task] = (loop.time(), task.cancelling())
+        if self._timer is None:
+            self._timer = loop.call_later(self.seconds, self._cut_off)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if self._began.pop(task, None) is None:
+            asked = self._late.pop(task)
+            if task.uncancel() <= asked and kind is asyncio.CancelledError:
+                raise TimeoutError(f"no end after {self.seconds:g} s") from error
+
+    def close(self) -> None:
+        """Stop the timer; nobody is in a block any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _cut_off(self) -> None:
+        """Cancel what is late, and set the timer for what is then the oldest."""
+        loop, self._timer = asyncio.get_running_loop(), None
+        while self._began:
+            task, (began, asked) = next(iter(self._began.items()))
+            left = began + self.seconds - loop.time()
+            if left > _GRAIN:
+                self._timer = loop.call_later(left, self._cut_off)
+                return
+            del self._began[task]
+            self._late[task] = asked
+            task.cancel()
