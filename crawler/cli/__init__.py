@@ -63,11 +63,11 @@ class LazyGroup(TyperGroup):
         module, function = COMMANDS[cmd_name]
         app = _app()
         command = getattr(import_module(f"crawler.cli.{module}"), function)
-        app.command(cmd_name)(_behind_the_door(command))
+        app.command(cmd_name)(_guarded(command))
         return typer.main.get_command(app)
 
 
-def _behind_the_door(command: Callable[..., None]) -> Callable[..., None]:
+def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command that runs with the terminal guarded; its help and usage are our own text."""
 
     @functools.wraps(command)

@@ -33,7 +33,7 @@ class AddressGuard:
         self.allow_private = allow_private
         self._trusted = set(trusted)
         self._named: set[str] = set()
-        self._doors: set[tuple[str, int]] = set()
+        self._proxies: set[tuple[str, int]] = set()
 
     def trust(self, hostname: str) -> None:
         """Allow a host name (a seed's) to lead anywhere."""
@@ -50,7 +50,7 @@ class AddressGuard:
 
     def lead_through(self, *proxies: str) -> None:
         """Let the names of proxies resolve to anything; as targets they stay as they are."""
-        self._doors.update(map(_door, proxies))
+        self._proxies.update(map(_endpoint, proxies))
 
     def lead_through_environment(self) -> None:
         """Let the proxies that HTTP_PROXY and its like name resolve to anything."""
@@ -58,7 +58,7 @@ class AddressGuard:
 
     def resolves(self, hostname: str, port: int) -> bool:
         """Return whether the name may resolve to any address for a connection to this port."""
-        return self.trusts(hostname) or (hostname, port) in self._doors
+        return self.trusts(hostname) or (hostname, port) in self._proxies
 
     def trusts(self, hostname: str) -> bool:
         """Return whether the name may lead anywhere."""
@@ -72,7 +72,7 @@ class AddressGuard:
         hostname = urls.hostname_of(url)
         if self.trusts(hostname):
             return
-        if self._doors and _door(url) in self._doors:
+        if self._proxies and _endpoint(url) in self._proxies:
             raise AddressRefused(
                 f"{hostname} is a proxy; name it in a seed, or set fetch.allow_private"
             )
@@ -91,7 +91,7 @@ class AddressGuard:
         )
 
 
-def _door(url: str) -> tuple[str, int]:
+def _endpoint(url: str) -> tuple[str, int]:
     """Return the host name and the port that a connection to a URL is made to."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     try:

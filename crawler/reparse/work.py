@@ -53,7 +53,7 @@ class ReparseJob(NamedTuple):
 
 def processes_for(chosen: ChosenPages) -> int:
     """Return the number of processes that are worth their start."""
-    worth = _WORTH_FORK if _can_fork() else _WORTH_SPAWN
+    worth = _WORTH_FORK if can_fork() else _WORTH_SPAWN
     return max(1, min(_processors(), len(chosen.chunks), chosen.size // worth))
 
 
@@ -97,7 +97,7 @@ def _start(
     """Start the processes, and put each with its pipe among the `children` as soon as it runs."""
     import multiprocessing  # some milliseconds that one process can do without
 
-    fork = _can_fork()
+    fork = can_fork()
     if fork:
         import parsel  # noqa: F401  # nearly every spider does, and a child each would
 
@@ -148,7 +148,7 @@ def _in_turn(
         yield result
 
 
-def _can_fork() -> bool:
+def can_fork() -> bool:
     """Return whether a copy of this process is safe: Linux, one thread, no event loop running.
 
     A fork has all that is imported for two milliseconds, where a new interpreter takes 130. But it

@@ -284,7 +284,7 @@ async def test_a_second_crawler_on_one_store_is_refused_with_the_pid_of_the_firs
 def test_the_claim_of_a_killed_crawl_is_void_at_once(tmp_path):
     with site_on_a_thread(robots=False) as site:
         url = ring(site, 3)
-        site.hold("/r/1")
+        gate = site.hold("/r/1")
         command = [sys.executable, crawl_victim.__file__, "crawl", url, tmp_path / "s.db"]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as victim:
             victim.stdout.readline()
@@ -294,7 +294,7 @@ def test_the_claim_of_a_killed_crawl_is_void_at_once(tmp_path):
             with pytest.raises(StoreClaimed, match=f"process {victim.pid} "):
                 asyncio.run(crawl_victim.crawl(url, tmp_path / "s.db"))
             victim.kill()
-        site._state.gates.clear()
+        gate.set()
         summary = asyncio.run(crawl_victim.crawl(url, tmp_path / "s.db"))
         assert (summary.total_pages, summary.state) == (3, "finished")
 

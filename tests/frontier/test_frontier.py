@@ -209,7 +209,7 @@ def test_depth_first_keeps_no_more_in_memory_than_breadth_first():
     assert run.most_in_memory <= 2 * room.most + 2
 
 
-def test_many_more_hosts_than_the_workbench_holds_are_all_crawled_politely():
+def test_many_more_hosts_than_memory_holds_are_all_crawled_politely():
     hosts = 60
     pages = [Page(host=0, links=tuple(range(hosts * 3)))]
     pages += [Page(host=number % hosts, links=(number % 7,)) for number in range(1, hosts * 3)]
@@ -231,7 +231,7 @@ def test_a_retry_far_ahead_does_not_hold_up_what_is_found_afterwards():
     assert sum(1034 < start < 1037 for start in run.starts[2]) >= 10
 
 
-def test_a_request_put_back_after_the_workbench_has_let_go_of_its_place_is_not_started_twice():
+def test_a_request_put_back_after_memory_has_let_go_of_its_place_is_not_started_twice():
     """While page 2 is in flight, page 1 leads to so much of higher priority that the rest goes."""
     leads = Page(priority=3, links=tuple(range(3, 60)))
     put_back = Page(priority=2, backs=1, latency=1.0)

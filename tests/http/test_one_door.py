@@ -20,12 +20,12 @@ from crawler.config.load import Config, load
 from crawler.config.secrets import may_leave
 from crawler.engine.robots_gate import robots_of
 from crawler.errors import AddressRefused, FetchError
-from crawler.export.import_ import _visit
+from crawler.export import import_
 from crawler.export.warc import read_warc
 from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
+from crawler.store import open_store
 from crawler.web import redirects
-from crawler.web.request import Todo
 
 PACKAGE = Path(__file__).parents[2] / "crawler"
 SENDS = {"request", "ws_connect", "get", "post", "put", "patch", "delete", "head", "options"}
@@ -144,6 +144,15 @@ class Site:
         writer.close()
 
 
+async def imported(answer: tuple[Any, ...], path: Path) -> None:
+    """Bring one answer that was fetched elsewhere into a store."""
+    store = open_store(str(path))
+    await store.open()
+    await store.begin_run("import", "{}")
+    await import_.pages(store, [answer])
+    await store.close()
+
+
 @pytest.mark.parametrize(("location", "path"), LOCATIONS)
 def test_a_location_leads_everywhere_to_the_same_url(
     location: bytes, path: str, tmp_path: Path
@@ -164,9 +173,9 @@ def test_a_location_leads_everywhere_to_the_same_url(
             urls = read(tmp_path / "a.db", "SELECT url FROM pages ORDER BY page_id")
             assert urls == [start, site.url + path]
             text = location.decode("utf-8", "surrogateescape")  # as aiohttp decodes a header
-            todo = Todo(1, 0, 1, 0, start, 0, 0, 0.0, None, None, None)
-            imported = _visit(todo, (start, 302, {"Location": text}, b"", 0.0))
-            assert imported.redirect_to == site.url + path
+            await imported((start, 302, {"Location": text}, b"", 0.0), tmp_path / "b.db")
+            [told] = read(tmp_path / "b.db", "SELECT redirect_to FROM pages")
+            assert told == site.url + path
         async with Site(location, of_robots=True) as site:
             guard = AddressGuard(["127.0.0.1"])
             async with Fetcher(Config().fetch, agent="t", guard=guard, connections=1) as fetcher:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import parse_spiders
 import pytest
+from fault_server import FaultServer
+from fault_server import page as answer
 
 from crawler import Crawler, SiteSpider, Spider, Summary
 from crawler.errors import SpiderError
 from crawler.parse.fast_pass import LARGE
-from crawler.parsers import processes
 from crawler.practice import PracticeSite
 from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
@@ -365,13 +366,17 @@ def test_the_scan_of_a_page_without_end_is_given_up_without_processes_too(tmp_pa
     assert asyncio.run(story()).outcomes == {"parse_timeout": 1}
 
 
-def test_headers_that_are_no_utf8_reach_the_callback_as_they_are():
-    odd = b"caf\xe9".decode("utf-8", "surrogateescape")
-    response = Response("http://a.test/", 200, {"X-Odd": odd}, b"", 0.0, 0.0)
-    request = Request("http://a.test/")
-    visit = type("Visit", (), {"todo": (1, 0, 1, 1, request.url, 0, 0, 0.0, None, None, None)})
-    task = processes._task(visit, response, request, call=True)  # type: ignore[arg-type]
-    assert task.headers == [("X-Odd", b"caf\xe9")]
+def test_headers_that_are_no_utf8_reach_the_callback_as_they_are(tmp_path: Path) -> None:
+    async def story(store: Path, number: int) -> None:
+        async with FaultServer() as server:
+            spider = parse_spiders.Header()
+            spider.start_urls = [server.at("/", answer(head=b"X-Odd: caf\xe9\r\n"))]
+            await crawled(spider, store, number)
+
+    for number in (0, 1):
+        store = tmp_path / f"{number}.db"
+        asyncio.run(story(store, number))
+        assert rows(store, "SELECT bytes FROM item") == [(b"caf\xe9".hex(),)]
 
 
 def test_cookie_jars_are_there_at_the_start_and_their_absence_in_a_callback_is_named(

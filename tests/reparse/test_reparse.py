@@ -220,7 +220,7 @@ def test_a_damaged_page_is_reported_and_keeps_what_it_has(store: Path, damage: s
 @pytest.fixture(params=["fork", "spawn"])
 def start(request: pytest.FixtureRequest) -> Iterator[str]:
     """Whichever way a process starts: beside another thread it is never a fork."""
-    if request.param == "fork" and not work._can_fork():
+    if request.param == "fork" and not work.can_fork():
         pytest.skip("no fork here")
     over = threading.Event()
     thread = threading.Thread(target=over.wait)

@@ -59,6 +59,15 @@ class Told(Spider):
         yield {"word": self.word, "set_later": getattr(self, "set_later", None)}
 
 
+class Header(Spider):
+    """Yield the bytes of a header that is no UTF-8."""
+
+    name = "header"
+
+    def parse(self, page):
+        yield {"bytes": page.headers["X-Odd"].encode("utf-8", "surrogateescape").hex()}
+
+
 class Waiting(Told):
     """A callback that waits runs beside the crawl, on its event loop."""
 
