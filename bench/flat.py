@@ -19,7 +19,7 @@ from scale import memory
 
 from crawler import Crawler, SiteSpider
 from crawler.config.load import load
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 POLITENESS = ("politeness.delay=0", "politeness.per_host=32", "politeness.robots=false")
 WARM = 5_000  # pages after which memory should be what it will be

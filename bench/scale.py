@@ -30,15 +30,18 @@ from synthetic import SPREADS, Web, number_of
 
 from crawler.engine.committer import Committer
 from crawler.frontier import Frontier
-from crawler.links.rules import Linker
+from crawler.links.linker import Linker
 from crawler.parse.fast_pass import Scan
 from crawler.politeness.throttle import Pace
 from crawler.spider import SiteSpider
 from crawler.spider.collector import Collector
 from crawler.store import open_store
 from crawler.urls.scope import Scope
-from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request, Todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 HEADER = (

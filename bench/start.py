@@ -22,7 +22,7 @@ from install import install
 from run import system_named
 from systems import OURS, OURS_COMMAND, ROOT, WORK
 
-LIMITS = {"--version": 0.15, "crawl": 0.5, "run": 0.5}  # seconds
+LIMITS = {"--version": 0.15, "crawl": 0.3, "run": 0.3}  # seconds
 
 
 def main() -> int:

@@ -32,7 +32,7 @@ STAGES = {
         ("crawler.web.request", "from_todo", "request"),
         ("crawler.web.page", "ScrapedPage.links", "links"),
         ("crawler.web.page", "ScrapedPage.soup", "soup"),
-        ("crawler.links.rules", "Linker.resolve", "links"),
+        ("crawler.links.linker", "Linker.resolve", "links"),
         ("crawler.http.fetcher", "Fetcher.fetch", "fetch"),
         ("crawler.store.rows", "body_of", "compress"),
         ("crawler.store.rows", "page_row", "commit"),

@@ -16,21 +16,23 @@ if TYPE_CHECKING:
     from crawler.engine.crawler import Crawler, Summary, crawl
     from crawler.errors import CrawlerError
     from crawler.items import item
-    from crawler.links.rules import Rule
+    from crawler.links.rule import Rule
     from crawler.spider import SitemapSpider, SiteSpider, Spider
     from crawler.web.download_stream import Download, StoredFile, Stream
-    from crawler.web.page import Outcome, Response, ScrapedPage
+    from crawler.web.outcome import Outcome
+    from crawler.web.page import ScrapedPage
     from crawler.web.request import Request
+    from crawler.web.response import Response
 
 _HOMES = {
     "Config": "config.load",
     "Crawler": "engine.crawler",
     "CrawlerError": "errors",
     "Download": "web.download_stream",
-    "Outcome": "web.page",
+    "Outcome": "web.outcome",
     "Request": "web.request",
-    "Response": "web.page",
-    "Rule": "links.rules",
+    "Response": "web.response",
+    "Rule": "links.rule",
     "Secret": "config.secrets",
     "ScrapedPage": "web.page",
     "SiteSpider": "spider",

@@ -11,9 +11,28 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+class Policy(Enum):
+    """What an answer for robots.txt puts in force (RFC 9309 section 2.3.1)."""
+
+    RULES = "the rules in its body"
+    ALLOW = "nothing: all is allowed"
+    DENY = "nothing is allowed until it can be had"
+
+
+POLICY: tuple[tuple[range, Policy], ...] = (
+    (range(200, 300), Policy.RULES),  # 2.3.1.1
+    (range(300, 400), Policy.ALLOW),  # 2.3.1.2: redirects in a circle, or that lead nowhere
+    (range(429, 430), Policy.DENY),  # "too many requests" says nothing of what is there
+    (range(400, 500), Policy.ALLOW),  # 2.3.1.3
+    (range(500, 600), Policy.DENY),  # 2.3.1.4
+)
+"""The policy of each status, the first that holds it; of any other, and without one, DENY."""
 
 LIMIT = 500 * 1024
 """How many bytes are read, the least that RFC 9309 2.5 allows; a line cut by it is left out."""
@@ -94,6 +113,19 @@ class Robots:
     def _group(self, agent: str) -> _Group:
         named = self._rules.get(_token(agent), self._rules.get("*", []))
         return _Group.of(rule for rules in named for rule in rules)
+
+
+def in_force(status: int | None, body: bytes) -> Robots | None:
+    """Return the rules that an answer for robots.txt puts in force; None: all is denied.
+
+    `status` None stands for no answer at all. The one decision of the crawl, `crawler fetch` and
+    `crawler why`.
+    """
+    found = (policy for statuses, policy in POLICY if status in statuses)
+    policy = Policy.DENY if status is None else next(found, Policy.DENY)
+    if policy is Policy.DENY:
+        return None
+    return Robots.parse(body if policy is Policy.RULES else b"")
 
 
 @dataclass(frozen=True, slots=True)

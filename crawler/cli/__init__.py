@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "download": ("download", "download"),
     "shell": ("shell", "shell"),
     "config": ("settings", "config"),
+    "identity": ("identity", "identity"),
     "demo": ("demo", "demo"),
 }
 """Every command: the module of `crawler.cli` and the function in it."""

@@ -106,7 +106,7 @@ def _row(found: Fetched) -> tuple[str, str, str, str, str]:
 
 
 def _values(found: Fetched) -> tuple[object, ...]:
-    from crawler.politeness.retry import outcome_of
+    from crawler.web.outcome import outcome_of
 
     answer = found.response
     if answer is None:

@@ -10,12 +10,12 @@ from crawler.engine.robots_gate import overrides_of, robots_of
 from crawler.errors import FetchError
 from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
-from crawler.politeness import retry
-from crawler.robots import Robots
+from crawler.robots import Robots, in_force
 from crawler.web import redirects
 from crawler.web.outcome import Outcome
-from crawler.web.page import Response, ScrapedPage
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
+from crawler.web.response import Response
 from crawler.web.walls import wall_of
 
 
@@ -70,7 +70,7 @@ async def _step(found: Probe, request: Request, fetcher: Fetcher, config: Config
         hop.outcome, hop.error = Outcome(error.outcome), str(error)
         return None
     hop.status, hop.elapsed = response.status, response.elapsed
-    hop.outcome = retry.outcome_of(response.status)
+    hop.outcome = response.outcome
     following = _following(request, response, hop, config.fetch.max_redirects)
     if following is None and hop.outcome is not Outcome.TOO_MANY_REDIRECTS:
         found.page = ScrapedPage(response, request)
@@ -109,12 +109,11 @@ async def _ask_robots(hop: Hop, fetcher: Fetcher, config: Config) -> None:
     try:
         answer = await robots_of(host, fetcher)
     except FetchError as error:
-        answer_status, reason = 0, str(error)
-    else:
-        answer_status, reason = answer.status, f"answered {answer.status}"
-    if answer_status >= 500 or answer_status in (0, 429):  # RFC 9309 2.3.1.4: complete disallow
-        hop.allowed, hop.rule = False, f"unreachable, {reason}"
+        hop.allowed, hop.rule = False, f"unreachable, {error}"
         return
-    rules = Robots.parse(answer.body if answer.status < 300 else b"")
+    rules = in_force(answer.status, answer.body)
+    if rules is None:
+        hop.allowed, hop.rule = False, f"unreachable, answered {answer.status}"
+        return
     hop.allowed, line, text = rules.explain(hop.url, agent)
     hop.rule = f"line {line}: {text}" if line is not None else f"no rule ({answer.status})"

@@ -26,7 +26,8 @@ from crawler.engine.crawler import Crawler, Summary
 from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
-from crawler.web.page import Outcome, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.visit import Visit
 
 log = logging.getLogger("crawler")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -63,6 +63,8 @@ def story(one: Overview) -> str:
         f"outcomes {_list(one.outcomes) or '-'}"
         + (f", {one.retries:,} retries" * bool(one.retries)),
     ]
+    if one.pool:
+        lines.append(_pool(one.pool))
     if one.problems:
         lines.append(f"problems {one.problems:,} items that did not fit; see the table problems")
     if one.widened:
@@ -72,6 +74,14 @@ def story(one: Overview) -> str:
     if one.hidden:
         lines.append(f"hidden text {_list(one.hidden)}")
     return "\n".join([*lines, "runs", *(f"  {_run(run)}" for run in one.runs)])
+
+
+def _pool(pool: dict[str, Any]) -> str:
+    busiest = _list(pool["hosts"], "  most: ")
+    return (
+        f"pool     {pool['open']:,} open, {pool['idle']:,} idle, {pool['waiting']:,} waiting;"
+        f" {pool['names']:,} names; {pool['memory'] / 1e6:,.0f} MB{busiest}"
+    )
 
 
 def _list(counts: dict[str, int], before: str = "") -> str:

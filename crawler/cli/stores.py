@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 from crawler.errors import StoreRefused, UsageError
-from crawler.inspect.status import lives
 from crawler.store.address import file_of
 
 DATA = Path("data")
@@ -70,6 +69,8 @@ def _is_claimed(path: Path) -> bool:
         pid = int(path.with_name(path.name + ".lock").read_text("ascii"))
     except (OSError, ValueError):
         return False
+    from crawler.inspect.status import lives  # what a crawl has no need of
+
     return os.name != "nt" and lives(pid)
 
 

@@ -10,24 +10,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crawler.clients.api import ApiClient, ApiResponse
+    from crawler.clients.api import ApiClient
+    from crawler.clients.api_response import ApiResponse
     from crawler.clients.downloads import Downloaded, download
     from crawler.clients.fetch_many import Fetched, fetch_all, fetch_each
     from crawler.clients.paging import Cursor, LinkHeader, NextLink, PageNumber
     from crawler.clients.ratelimit import RateLimit
     from crawler.clients.retrying import Retries
     from crawler.clients.scraper_api import Rendering, ScraperApi
-    from crawler.clients.uploads import File, Uploaded, upload
+    from crawler.clients.streaming import ByteStream, stream
+    from crawler.clients.upload_source import File
+    from crawler.clients.uploads import Uploaded, upload
     from crawler.clients.websocket import Backoff, Message, WebSocket
 
 _HOMES = {
     "ApiClient": "api",
-    "ApiResponse": "api",
+    "ApiResponse": "api_response",
     "Backoff": "websocket",
+    "ByteStream": "streaming",
     "Cursor": "paging",
     "Downloaded": "downloads",
     "Fetched": "fetch_many",
-    "File": "uploads",
+    "File": "upload_source",
     "LinkHeader": "paging",
     "Message": "websocket",
     "NextLink": "paging",
@@ -41,6 +45,7 @@ _HOMES = {
     "download": "downloads",
     "fetch_all": "fetch_many",
     "fetch_each": "fetch_many",
+    "stream": "streaming",
     "upload": "uploads",
 }
 
@@ -48,6 +53,7 @@ __all__ = [
     "ApiClient",
     "ApiResponse",
     "Backoff",
+    "ByteStream",
     "Cursor",
     "Downloaded",
     "Fetched",
@@ -65,6 +71,7 @@ __all__ = [
     "download",
     "fetch_all",
     "fetch_each",
+    "stream",
     "upload",
 ]
 

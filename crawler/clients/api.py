@@ -1,74 +1,71 @@
-"""ApiClient: JSON over HTTP with retries, a rate, typed answers, typed errors and paging."""
+"""ApiClient: HTTP APIs with retries, a rate, typed answers, typed errors and paging."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from ssl import SSLContext
+from typing import Any, Literal, TypedDict, Unpack
 
-import msgspec
-from msgspec import Struct
+from aiohttp import encode_basic_auth
 from yarl import URL
 
 from crawler import urls
+from crawler.clients.api_response import ApiResponse as ApiResponse
+from crawler.clients.api_response import read, refuse
+from crawler.clients.call_body import Data, Files, body_of
 from crawler.clients.paging import PageQuery, Paging, items_of
 from crawler.clients.ratelimit import RateLimit
 from crawler.clients.retrying import Retries, with_retries
-from crawler.clients.transport import Client, Transport
+from crawler.clients.transport import Client, Timeout, Transport
 from crawler.config.load import Config
-from crawler.errors import (
-    ApiDenied,
-    ApiFailed,
-    ApiLimited,
-    ApiNotFound,
-    ApiStatus,
-    ApiUnreachable,
-    BadJson,
-    BadUrl,
-    FetchError,
-    PagingLoop,
-)
+from crawler.errors import ApiUnreachable, BadUrl, FetchError, PagingLoop
+from crawler.http.cookies import CookieJar
+from crawler.http.credentials import Credential
+from crawler.http.digest import Digest
+from crawler.urls.userinfo import userinfo
 from crawler.web.body import with_params
-from crawler.web.page import Response
 
 Params = Mapping[str, Any]
-_SHOWN = 200  # bytes of a body that an error shows
-_KINDS: dict[int, type[ApiStatus]] = {
-    401: ApiDenied,
-    403: ApiDenied,
-    404: ApiNotFound,
-    410: ApiNotFound,
-    429: ApiLimited,
-}
 
 
-class ApiResponse(Struct, frozen=True):
-    """What an API answered: `data` is the parsed JSON, None for an empty body.
+class Call(TypedDict, total=False):
+    """What one call may say beside its method and path.
 
-    `timestamp` is when the answer's request was sent, in UTC; `url` where redirects ended.
+    `json`, or `data` (text, bytes, form fields, a Path, an open file, an async iterator) and
+    `files` (a multipart form: field → path, bytes, open file or `File`). `timeout` is the total in
+    seconds for one try, or a mapping with `total`, `connect`, `read`. `expect` (dict, list …) makes
+    JSON of another type a BadJson. `accept` asks for a content type and takes any: what is not
+    declared as JSON is in `text` and `body`, and `data` is None. `retries` replaces the client's.
     """
 
-    status: int
-    data: Any
-    headers: Mapping[str, str]
-    timestamp: datetime
-    url: str
+    json: Any
+    data: Data | None
+    files: Files | None
+    params: Params | None
+    headers: Mapping[str, str] | None
+    timeout: Timeout
+    expect: type | None
+    accept: str | None
+    retries: Retries | int | None
 
 
 class ApiClient(Client):
-    """Calls a JSON API; use it as an async context manager.
+    """Calls an API; use it as an async context manager.
 
         async with ApiClient("https://example.com/v1", api_key=key) as api:
             answer = await api.get("users", params={"page": 1})
 
     Paths are appended to `base_url`, an absolute URL stands for itself. `api_key` goes into
-    `key_header`, `token` into `Authorization: Bearer`; both only ever to the host of `base_url`.
+    `key_header`, `token` into `Authorization: Bearer`, `basic` and `digest` are a user and a
+    password; all go only ever to the host of `base_url`. Cookies are kept (`cookies`), and sent
+    where they belong.
     A method raises ApiError when its last try fails. Connection errors, time-outs, 429 and 5xx
     are tried again (`retries`); a POST or PATCH then carries the same Idempotency-Key each time.
-    `limit` spaces every try. `timeout` is in seconds for one try.
+    `limit` spaces every try; None or 0 is no limit. At most `connections` are open, 0 for no limit.
+    `timeout` is in seconds for one try. `ssl` stands in place of the TLS of the configuration.
     """
 
     def __init__(
@@ -78,10 +75,15 @@ class ApiClient(Client):
         api_key: str | None = None,
         key_header: str = "X-API-Key",
         token: str | None = None,
+        basic: tuple[str, str] | None = None,
+        digest: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
         timeout: float = 30.0,
-        retries: Retries | None = None,
-        limit: RateLimit | None = None,
+        retries: Retries | int | None = None,
+        limit: RateLimit | Literal[0] | None = None,
+        connections: int = 100,
+        ssl: SSLContext | None = None,
         config: Config | None = None,
     ) -> None:
         base = urls.parse(base_url)
@@ -89,110 +91,106 @@ class ApiClient(Client):
             raise BadUrl(f"{base_url!r} is no http(s) URL; give one like https://example.com/v1")
         self.base_url = base
         self._base, _, self._query = base.partition("?")
-        self._retries, self._limit = retries or Retries(), limit
+        self._retries, self._limit = _policy(retries) or Retries(), limit or None
         private = {key_header: api_key} if api_key else {}
+        basic = basic or userinfo(base_url)
         if token:
             private["Authorization"] = f"Bearer {token}"
+        elif basic:
+            private["Authorization"] = encode_basic_auth(*basic)
+        origin = urls.parse("/", base) or base
         self._caller = Transport(
             config,
+            connections=connections,
             timeout=timeout,
             headers={"Accept": "application/json", **(headers or {})},
             home=urls.host_of(base),
             private=private,
-            secrets=(api_key or "", token or ""),
+            secrets=(api_key or "", token or "", *(pair[1] for pair in (basic, digest) if pair)),
+            keys=[Credential(origin, digest=Digest(*digest))] if digest else (),
+            ssl=ssl,
         )
+        for name, value in (cookies or {}).items():
+            self.cookies.set(name, value, url=origin)
 
     def __repr__(self) -> str:
         return f"ApiClient({self.base_url!r})"
 
-    async def get(
-        self, path: str, *, params: Params | None = None, expect: type | None = None
-    ) -> ApiResponse:
-        """Read; `expect` (dict, list …) makes JSON of another type a BadJson."""
-        return await self.request("GET", path, params=params, expect=expect)
+    @property
+    def cookies(self) -> CookieJar:
+        """The cookies that were set and came: iterate over them, `set` and `clear` some."""
+        return self._caller.jars[None]
 
-    async def post(
-        self,
-        path: str,
-        *,
-        json: Any = None,
-        params: Params | None = None,
-        expect: type | None = None,
-    ) -> ApiResponse:
-        """Send JSON to be worked on, as a new thing for example."""
-        return await self.request("POST", path, json=json, params=params, expect=expect)
+    async def get(self, path: str, **call: Unpack[Call]) -> ApiResponse:
+        """Read."""
+        return await self.request("GET", path, **call)
 
-    async def put(
-        self,
-        path: str,
-        *,
-        json: Any = None,
-        params: Params | None = None,
-        expect: type | None = None,
-    ) -> ApiResponse:
-        """Put JSON in the place of what is there."""
-        return await self.request("PUT", path, json=json, params=params, expect=expect)
+    async def head(self, path: str, **call: Unpack[Call]) -> ApiResponse:
+        """Read the headers alone."""
+        return await self.request("HEAD", path, **call)
 
-    async def patch(
-        self,
-        path: str,
-        *,
-        json: Any = None,
-        params: Params | None = None,
-        expect: type | None = None,
-    ) -> ApiResponse:
+    async def options(self, path: str, **call: Unpack[Call]) -> ApiResponse:
+        """PageQuery what may be done."""
+        return await self.request("OPTIONS", path, **call)
+
+    async def post(self, path: str, **call: Unpack[Call]) -> ApiResponse:
+        """Send something to be worked on, as a new thing for example."""
+        return await self.request("POST", path, **call)
+
+    async def put(self, path: str, **call: Unpack[Call]) -> ApiResponse:
+        """Put something in the place of what is there."""
+        return await self.request("PUT", path, **call)
+
+    async def patch(self, path: str, **call: Unpack[Call]) -> ApiResponse:
         """Change a part of what is there."""
-        return await self.request("PATCH", path, json=json, params=params, expect=expect)
+        return await self.request("PATCH", path, **call)
 
-    async def delete(self, path: str, *, params: Params | None = None) -> ApiResponse:
+    async def delete(self, path: str, **call: Unpack[Call]) -> ApiResponse:
         """Delete what is there."""
-        return await self.request("DELETE", path, params=params)
+        return await self.request("DELETE", path, **call)
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        params: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        expect: type | None = None,
-        retries: Retries | None = None,
-    ) -> ApiResponse:
-        """Call with any method; `retries` replaces the client's own for this call."""
-        return await self._call(
-            method, path, json=json, params=params, headers=headers, expect=expect, retries=retries
-        )
+    async def request(self, method: str, path: str, **call: Unpack[Call]) -> ApiResponse:
+        """Call with any method."""
+        return await self._call(method, path, call)
 
     async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        params: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        expect: type | None = None,
-        retries: Retries | None = None,
-        found: bool = False,
+        self, method: str, path: str, call: Call, *, found: bool = False
     ) -> ApiResponse:
         """Call; `found` where a server has named the URL, whose host is not trusted then."""
-        url = self.url_of(path, params)
-        sent = dict(headers) if headers else {}
-        body = None if json is None else _dumped(json)
-        if body is not None:
-            sent.setdefault("Content-Type", "application/json")
+        method = method.upper()
+        url = self.url_of(path, call.get("params"))
+        body, kind, lasts = body_of(call.get("json"), call.get("data"), call.get("files"))
+        sent = dict(call.get("headers") or {})
+        accept = call.get("accept")
+        if kind:
+            _default(sent, "Content-Type", kind)
+        if accept:
+            _default(sent, "Accept", accept)
         if method in ("POST", "PATCH"):
             # draft-ietf-httpapi-idempotency-key-header: a server that knows it acts only once
-            sent.setdefault("Idempotency-Key", str(uuid.uuid4()))
+            _default(sent, "Idempotency-Key", str(uuid.uuid4()))
+        policy = _policy(call.get("retries")) or self._retries
+        if not lasts:
+            policy = replace(policy, tries=0)
 
-        fetch = partial(self._caller.fetch, method, url, headers=sent, body=body, found=found)
+        fetch = partial(
+            self._caller.fetch,
+            method,
+            url,
+            headers=sent,
+            body=body,
+            found=found,
+            timeout=call.get("timeout"),
+        )
         try:
-            answer = await with_retries(fetch, retries or self._retries, limit=self._limit)
+            answer = await with_retries(fetch, policy, limit=self._limit)
         except FetchError as error:
             text = self._caller.redacted(f"{method} {url}: {error}")
             raise ApiUnreachable(text, error.outcome) from error
-        return self._read(method, answer, expect)
+        where = self._caller.redacted(answer.url)
+        refuse(method, where, answer)
+        any_type = accept is not None or method == "HEAD"
+        return read(where, answer, call.get("expect"), any_type=any_type)
 
     def url_of(self, path: str, params: Params | None = None) -> str:
         """Return the URL of a path below `base_url`, or of an absolute URL, with `params` set."""
@@ -207,36 +205,6 @@ class ApiClient(Client):
             return str(URL(url).update_query(_texts(params)))
         return with_params(url, params)
 
-    def _read(self, method: str, answer: Response, expect: type | None) -> ApiResponse:
-        """Return the typed answer, or raise the typed error that it stands for."""
-        if not 200 <= answer.status < 300:
-            kind = ApiFailed if answer.status >= 500 else _KINDS.get(answer.status, ApiStatus)
-            text = f"{method} {self._where(answer)}: {answer.status}: {_start(answer.body)}"
-            raise kind(text, answer.status, answer.headers, answer.body[:2000])
-        data = self._data(answer)
-        if expect is not None and not isinstance(data, expect):
-            found = f"{type(data).__name__}: {_start(answer.body)}"
-            raise BadJson(f"{self._where(answer)}: wanted {expect.__name__}, got {found}")
-        at = datetime.fromtimestamp(answer.started, UTC)
-        return ApiResponse(answer.status, data, answer.headers, at, answer.url)
-
-    def _data(self, answer: Response) -> Any:
-        """Return the value of the body, None if it is empty; BadJson if it is no JSON."""
-        try:
-            return msgspec.json.decode(answer.body)  # what it takes, it reads as json does, sooner
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            if not answer.body.strip():
-                return None
-        try:
-            return json.loads(answer.body)
-        except (ValueError, RecursionError) as error:
-            kind = answer.content_type or "no Content-Type"
-            text = f"{self._where(answer)}: no JSON ({kind}; {error}): {_start(answer.body)}"
-            raise BadJson(text) from None
-
-    def _where(self, answer: Response) -> str:
-        return self._caller.redacted(answer.url)
-
     # ------------------------------------------------------------ paging
 
     async def pages(
@@ -250,7 +218,7 @@ class ApiClient(Client):
             if url in seen:
                 raise PagingLoop(f"{self.base_url}: the page {url} comes again; is it the last?")
             seen.add(url)
-            answer = await self._call("GET", url, found=len(seen) > 1)
+            answer = await self._call("GET", url, {}, found=len(seen) > 1)
             yield answer
             ask = paging.next(PageQuery(answer.url), answer.data, answer.headers)
 
@@ -269,13 +237,14 @@ class ApiClient(Client):
                 yield entry
 
 
-def _start(body: bytes) -> str:
-    shown = body[:_SHOWN].decode("utf-8", "replace")
-    return repr(shown) + (f" and {len(body) - _SHOWN:,} bytes more" if len(body) > _SHOWN else "")
+def _policy(retries: Retries | int | None) -> Retries | None:
+    return Retries(retries) if isinstance(retries, int) else retries
 
 
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _default(headers: dict[str, str], name: str, value: str) -> None:
+    """Set a header unless it is there, in any case."""
+    if name.lower() not in {known.lower() for known in headers}:
+        headers[name] = value
 
 
 def _texts(params: Params) -> dict[str, Any]:

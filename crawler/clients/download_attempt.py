@@ -12,9 +12,14 @@ from aiohttp import ClientResponse
 from crawler.clients.partial_file import PartialFile
 from crawler.errors import BodyTooLarge, FetchError
 from crawler.http.content_disposition import name_for
-from crawler.http.content_encoding import Decoder, codings_of, transfer_codings
-from crawler.http.read_body import TlsBodyEnd
-from crawler.web.page import Outcome
+from crawler.http.content_encoding import (
+    Decoder,
+    of_content,
+    of_transfer,
+    transfer_codings,
+)
+from crawler.http.exchange import TlsBodyEnd
+from crawler.web.outcome import Outcome
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes that are there and the bytes in all, None where nobody said."""
@@ -53,7 +58,7 @@ async def pull(
 ) -> AttemptResult:
     """Send the request and take the body into `part`, open and locked.
 
-    A status other than 200, 206 and 416 is given back with `whole` False and nothing written.
+    A status other than 200, 203, 206 and 416 is given back with `whole` False and nothing written.
     FetchError where the answer ends early, is over `largest` bytes, or is no continuation of the
     very version that the part began; what came before is kept where it still is of use.
     """
@@ -61,14 +66,14 @@ async def pull(
     asked = part.conditions()
     async with opener({"Accept-Encoding": "identity", **asked}) as answer:
         status, url = answer.status, str(answer.url)
-        if status not in (200, 206, 416):
+        if status not in (200, 203, 206, 416):
             return AttemptResult(status, answer.headers, url, False)
         if status == 416:
             return _beyond(answer, part)
         place = _resumed(answer, part) if status == 206 else _begun(answer, part)
         if place.total is not None and place.total > largest:
             raise BodyTooLarge(f"{place.total:,} bytes are over the cap of {largest:,} for a file")
-        async for data in _decoded(answer, largest):
+        async for data in decoded(answer, largest):
             part.write(data)
             if part.size > largest:
                 raise BodyTooLarge(f"over the cap of {largest:,} bytes for a file")
@@ -82,7 +87,9 @@ def _begun(answer: ClientResponse, part: PartialFile) -> _Place:
     """Return the place of an answer that has the whole file; what the part had is forgotten."""
     coded = bool(_to_undo(answer))
     length = None if coded else answer.content_length
-    # Coded bytes cannot be taken up again: nothing of their headers may serve as a validator.
+    # Coded bytes cannot be taken up again: nothing of their headers may serve as a validator. Nor
+    # may what a proxy has changed (203, RFC 9110 15.3.4): its validators are of the original.
+    coded = coded or answer.status == 203
     names = ("Content-Type", "Content-Disposition")
     headers = {name: answer.headers[name] for name in names if name in answer.headers}
     part.restart(headers if coded else answer.headers, total=length, source=_source(answer))
@@ -166,14 +173,14 @@ def _beyond(answer: ClientResponse, part: PartialFile) -> AttemptResult:
 
 def _to_undo(answer: ClientResponse) -> list[str]:
     """Return the codings that are no part of the file: a .tar.gz stays what it is."""
-    codings = codings_of(answer.headers)
-    if not codings:
-        return []
-    name = name_for(str(answer.url), answer.headers.get("Content-Disposition"))
-    return transfer_codings(codings, answer.content_type, name)
+    codings = of_content(answer.headers)
+    if codings:
+        name = name_for(str(answer.url), answer.headers.get("Content-Disposition"))
+        codings = transfer_codings(codings, answer.content_type, name)
+    return [*codings, *of_transfer(answer.headers)]
 
 
-async def _decoded(answer: ClientResponse, largest: int) -> AsyncIterator[bytes]:
+async def decoded(answer: ClientResponse, largest: int) -> AsyncIterator[bytes]:
     """Yield the body; a coding that was applied although none was asked for is undone."""
     codings = _to_undo(answer)
     decoder = Decoder(", ".join(codings), largest) if codings else None

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from ssl import SSLContext
 
 import xxhash
 from aiohttp import ClientResponse
@@ -21,8 +22,8 @@ from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import BadFile, FetchError, StoreError, UsageError
 from crawler.http.content_disposition import name_for
-from crawler.politeness import retry
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome, outcome_of
+from crawler.web.response import Response
 
 _BLOCK = 1 << 20
 
@@ -47,6 +48,7 @@ async def download(
     progress: Progress | None = None,
     retries: int | Retries = 5,
     headers: Mapping[str, str] | None = None,
+    ssl: SSLContext | None = None,
     config: Config | None = None,
 ) -> Downloaded:
     """Download a file; `path` is its name, or a directory that takes the name the server gives.
@@ -64,7 +66,7 @@ async def download(
     mark = f".{xxhash.xxh3_64_hexdigest(url.encode())}.part" if into else f"{target.name}.part"
     with PartialFile((target if into else target.parent) / mark, url) as part:
         try:
-            async with Transport(config) as caller:
+            async with Transport(config, ssl=ssl) as caller:
                 pulled = await _persist(caller, part, policy, headers or {}, progress)
         except BaseException:
             if not part.size:
@@ -76,7 +78,9 @@ async def download(
                 part.forget()
                 raise BadFile(f"{url}: the {expected.algorithm} digest is not the expected one")
         if into:
-            target /= name_for(pulled.url, pulled.headers.get("Content-Disposition"))
+            said = pulled.headers
+            kind = said.get("Content-Type", "")
+            target /= name_for(pulled.url, said.get("Content-Disposition"), content_type=kind)
         return await asyncio.to_thread(_finish, part, target, pulled, into)
 
 
@@ -117,7 +121,7 @@ async def _persist(
                 largest=largest,
                 progress=progress,
             )
-            outcome = retry.outcome_of(pulled.status)
+            outcome = outcome_of(pulled.status)
         except FetchError as problem:
             error, outcome = problem, Outcome(problem.outcome)
         if pulled is not None and pulled.whole:

@@ -14,6 +14,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from functools import partial
+from ssl import SSLContext
 from typing import Any
 
 from msgspec import Struct
@@ -22,7 +23,7 @@ from crawler.clients.retrying import Retries, with_retries
 from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import BadUrl, CrawlerError, FetchError, UsageError
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 
 class Fetched(Struct, frozen=True):
@@ -42,6 +43,31 @@ class Fetched(Struct, frozen=True):
         return self.response is not None and 200 <= self.response.status < 300
 
     @property
+    def status(self) -> int | None:
+        """The status, None where there is no response."""
+        return self.response.status if self.response is not None else None
+
+    @property
+    def reason(self) -> str:
+        """The phrase behind the status; where there is no response, what went wrong."""
+        return self.response.reason if self.response is not None else str(self.error)
+
+    @property
+    def text(self) -> str:
+        """The body as text; raises the error where there is no response."""
+        return self._answer().text
+
+    def json(self) -> Any:
+        """Return the body parsed as JSON; ValueError where it is none, the error without one."""
+        return self._answer().json()
+
+    def _answer(self) -> Response:
+        if self.response is None:
+            assert self.error is not None
+            raise self.error
+        return self.response
+
+    @property
     def outcome(self) -> str | None:
         """How it failed, as in `page.Outcome`; bad_url for a text that is no URL."""
         if self.error is None:
@@ -55,17 +81,20 @@ async def fetch_all(
     concurrency: int = 20,
     retries: int | Retries = 2,
     headers: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    ssl: SSLContext | None = None,
     config: Config | None = None,
 ) -> list[Fetched]:
     """Fetch every URL and return the results in the order of the input; redirects are followed.
 
-    At most `concurrency` are in flight. Nothing that a URL or its server does is raised;
+    At most `concurrency` are in flight; `timeout` is in seconds for one try, `ssl` stands in place
+    of the configuration's TLS. Nothing that a URL or its server does is raised;
     UsageError for a single text in place of several, or a concurrency below 1.
     """
     policy = retries if isinstance(retries, Retries) else Retries(retries)
     waiting = _waiting(urls, concurrency)
     found: list[Fetched] = []
-    async with Transport(config, connections=concurrency) as caller:
+    async with Transport(config, connections=concurrency, timeout=timeout, ssl=ssl) as caller:
 
         async def work() -> None:
             for place, url in waiting:
@@ -82,6 +111,8 @@ async def fetch_each(
     concurrency: int = 20,
     retries: int | Retries = 2,
     headers: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    ssl: SSLContext | None = None,
     config: Config | None = None,
 ) -> AsyncGenerator[Fetched, None]:
     """Fetch as `fetch_all` does, and yield each result as it comes.
@@ -91,7 +122,7 @@ async def fetch_each(
     policy = retries if isinstance(retries, Retries) else Retries(retries)
     waiting = _waiting(urls, concurrency)
     done: asyncio.Queue[Fetched | None] = asyncio.Queue(concurrency)
-    async with Transport(config, connections=concurrency) as caller:
+    async with Transport(config, connections=concurrency, timeout=timeout, ssl=ssl) as caller:
 
         async def work() -> None:
             for place, url in waiting:

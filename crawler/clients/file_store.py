@@ -25,11 +25,12 @@ from crawler.clients.partial_file import PartialFile, note_of, on_disk, remove
 from crawler.errors import BadFile
 from crawler.http.content_disposition import name_for
 from crawler.http.fetcher import Fetcher
-from crawler.politeness import retry
 from crawler.spider.collector import Collector
 from crawler.web.download_stream import StoredFile, address_of, is_download
-from crawler.web.page import Outcome, Response, Visit
+from crawler.web.outcome import Outcome, outcome_of
 from crawler.web.request import Request, Todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 
 class FileStore:
@@ -50,7 +51,7 @@ class FileStore:
         response = Response(
             request.url, pulled.status, pulled.headers, b"", started, elapsed, part.size
         )
-        outcome = Outcome.OK if pulled.whole else retry.outcome_of(pulled.status)
+        outcome = Outcome.OK if pulled.whole else outcome_of(pulled.status)
         visit = Visit(todo, outcome, started, pulled.status, response)
         if pulled.whole:
             visit.file = self._file(part.note, request)
@@ -98,13 +99,15 @@ class FileStore:
 
     def _file(self, note: Mapping[str, Any], request: Request) -> StoredFile:
         headers = note["headers"]
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        disposition = headers.get("Content-Disposition")
         return StoredFile(
             url=request.url,
             path=self._directory / address_of(note["sha256"]),
             sha256=note["sha256"],
             size=note["size"],
-            name=name_for(request.url, headers.get("Content-Disposition")),
-            content_type=headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+            name=name_for(request.url, disposition, content_type=kind),
+            content_type=kind,
             request=request,
         )
 

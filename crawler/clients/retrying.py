@@ -13,7 +13,8 @@ from crawler.clients.ratelimit import RateLimit
 from crawler.errors import FetchError
 from crawler.politeness import retry
 from crawler.politeness.retry_after import retry_after
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome, outcome_of
+from crawler.web.response import Response
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ async def with_retries(
             answer = await fetch()
             if answer.status < 400:
                 return answer
-            outcome = retry.outcome_of(answer.status)
+            outcome = outcome_of(answer.status)
         except FetchError as problem:
             error, outcome = problem, Outcome(problem.outcome)
         seconds = retries.wait(outcome, attempts, answer)

@@ -17,8 +17,9 @@ from crawler.clients.transport import Client, Transport
 from crawler.config.load import Config
 from crawler.config.secrets import may_leave, revealed
 from crawler.errors import ConfigError, FetchError
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 KEY = "SCRAPER_API_KEY"
 BASE = "https://api.scraperapi.com/"

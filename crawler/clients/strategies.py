@@ -17,8 +17,10 @@ from crawler.errors import ConfigError, FetchError
 from crawler.http.fetcher import Fetcher
 from crawler.spider.collector import Collector
 from crawler.web.download_stream import DOWNLOAD, STREAM, is_download
-from crawler.web.page import Outcome, Response, Visit
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request, Todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 if TYPE_CHECKING:
     from crawler.clients.file_store import FileStore
@@ -36,10 +38,12 @@ class Strategies:
         collector: Collector,
         *,
         files: Path,
+        park: Callable[[Todo], None],
         ready: Callable[[Todo], None],
     ) -> None:
+        """`park` is told of a request that waits for its site, `ready` when it may go on."""
         self._config, self._fetcher, self._collector = config, fetcher, collector
-        self._files, self._ready = files, ready
+        self._files, self._park, self._ready = files, park, ready
         self._stack = AsyncExitStack()
         self._keeper: FileStore | None = None
         self._streams: Streams | None = None
@@ -60,7 +64,10 @@ class Strategies:
         if request.kind == DOWNLOAD:
             return await self._downloads().visit(todo, request)
         if request.kind == STREAM:
-            return await self._sockets().visit(todo, request)
+            found = await self._sockets().visit(todo, request)
+            if found is None:
+                self._park(todo)
+            return found
         raise FetchError(f"there is no kind {request.kind!r}", Outcome.SPIDER_ERROR)
 
     async def drop(self, todo: Todo) -> None:
@@ -83,7 +90,7 @@ class Strategies:
 
     def after_commit(self, visits: list[Visit]) -> None:
         """Hear of what is committed."""
-        if any(map(is_download, visits)):
+        if any(visit.todo.extra is not None and is_download(visit) for visit in visits):
             self._downloads().after_commit(visits)
 
     def clear(self) -> None:

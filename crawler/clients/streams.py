@@ -31,15 +31,14 @@ from crawler.http.fetcher import Fetcher
 from crawler.http.sessions import HandshakeRedirected
 from crawler.politeness import retry
 from crawler.spider.collector import Collector
-from crawler.web.page import Outcome, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Request, Todo
+from crawler.web.visit import Visit
 
 _TOGETHER = 0.25  # seconds that a batch waits for more messages after its first
 _STEADY = 60.0  # seconds after which a connection was no failure, however it ends
 _KNOWN = 256  # messages that are remembered, to know them when they come again
-# What `counters` and the summary tell of a stream: how many messages were left out, and how often
-# it went on without a cursor, so that nobody can know what was said meanwhile.
-_REPEATED, _UNSURE = "message_repeated", "stream_lost_without_cursor"
 
 
 @dataclass(slots=True)
@@ -162,7 +161,7 @@ class Streams:
             visit.outcome, visit.error = Outcome(failure.outcome), str(failure)
             return False
         if not options.get("cursor"):
-            visit.refusals[_UNSURE] = 1
+            visit.refuse(Refusal.STREAM_LOST_WITHOUT_CURSOR)
         options["lost"], options["not_before"] = lost + 1, time.time() + wait
         return True
 
@@ -222,7 +221,7 @@ class Streams:
         for message in batch.messages:
             mark = _mark(message)
             if _came_before(feed, mark):
-                visit.refusals[_REPEATED] = visit.refusals.get(_REPEATED, 0) + 1
+                visit.refuse(Refusal.MESSAGE_REPEATED)
                 continue
             known.append(mark)
             heard = replace(message, request=request)

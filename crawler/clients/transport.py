@@ -6,12 +6,13 @@ middlewares, the address guard) they all can.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from ssl import SSLContext
 from typing import Any, Self
 
 import aiohttp
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, encode_basic_auth
 from msgspec.structs import replace
 
 from crawler import urls
@@ -19,14 +20,22 @@ from crawler.config.load import Config
 from crawler.config.secrets import may_leave
 from crawler.errors import FetchError, UsageError
 from crawler.http.address_guard import AddressGuard
+from crawler.http.cookies import CookieJars
+from crawler.http.credentials import Credential
 from crawler.http.fetcher import Fetcher
+from crawler.http.pool import Pool
 from crawler.http.sessions import HandshakeRedirected
+from crawler.urls.userinfo import userinfo
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 Body = bytes | Callable[[], Any] | None
 """What is sent: bytes, or a function that gives a fresh aiohttp payload for every try."""
+
+Timeout = float | Mapping[str, float] | None
+"""The total in seconds, or a mapping with `total`, `connect`, `read` and `pool`."""
 
 
 class Transport:
@@ -37,6 +46,8 @@ class Transport:
     Texts of `secrets` never show in an error.
     `timeout` is the total in seconds for one request, `patience` the time for two pieces of an
     answer, where they differ from the configuration; the other `headers` go with every request.
+    At most `connections` are open, 0 for no limit. `ssl` stands in place of the TLS settings.
+    A user and password in a URL are sent as Basic, to its origin alone.
     """
 
     def __init__(
@@ -50,6 +61,9 @@ class Transport:
         home: str = "",
         private: Mapping[str, str] | None = None,
         secrets: tuple[str, ...] = (),
+        keys: Iterable[Credential] = (),
+        jars: CookieJars | None = None,
+        ssl: SSLContext | None = None,
     ) -> None:
         open_to_all = {k: v for k, v in (headers or {}).items() if may_leave(k)}
         self.config = _changed(config or Config(), timeout, patience, open_to_all)
@@ -65,7 +79,11 @@ class Transport:
             guard=self._guard,
             connections=connections,
             config=self.config,
+            jars=jars,
+            keys=keys,
+            context=ssl,
         )
+        self.jars = self._fetcher.jars
 
     async def __aenter__(self) -> Self:
         await self._fetcher.__aenter__()
@@ -85,13 +103,14 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         body: Body = None,
         unhurried: bool = False,
+        timeout: Timeout = None,
     ) -> AsyncIterator[ClientResponse]:
         """Return the answer at the end of the redirects, its body still to be read.
 
         FetchError names what went wrong, also while the body is read inside the `with`; BadUrl
         where `url` is none. `unhurried` lifts the total time-out.
         """
-        request = self._request(method, url, headers)
+        request = self._request(method, url, headers, timeout=timeout)
         try:
             while True:
                 async with self._open_one(request, body, unhurried) as answer:
@@ -105,11 +124,20 @@ class Transport:
             raise self._named(error) from None
 
     def _request(
-        self, method: str, url: str, headers: Mapping[str, str] | None, *, found: bool = False
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        *,
+        found: bool = False,
+        timeout: Timeout = None,
     ) -> Request:
         if not self._is_open:
             raise UsageError("the client is not open; use it inside `async with`")
-        request = Request(url, method, headers=headers or None)
+        if (known := userinfo(url)) is not None:
+            headers = _joined({"Authorization": encode_basic_auth(*known)}, headers or {})
+        url = urls.parse(url) or url
+        request = Request(url, method, headers=headers or None, timeout=timeout)
         host = urls.host_of(request.url)
         if not found and host not in self._known:
             self._known.add(host)
@@ -146,12 +174,13 @@ class Transport:
         body: Body = None,
         unhurried: bool = False,
         found: bool = False,
+        timeout: Timeout = None,
     ) -> Response:
         """Return the whole answer, decoded; its `url` is where the redirects ended.
 
         `found`: a server has named the URL and not the caller, so its host is not trusted.
         """
-        request = self._request(method, url, headers, found=found)
+        request = self._request(method, url, headers, found=found, timeout=timeout)
         if body is not None and not callable(body):
             request = request.replace(data=body)
         try:
@@ -192,6 +221,11 @@ class Transport:
             raise FetchError("a redirect without a Location", Outcome.BAD_REDIRECT)
         return found
 
+    @property
+    def pool(self) -> Pool:
+        """What the connections are doing; nothing before it is open."""
+        return self._fetcher.pool if self._is_open else Pool()
+
     def redacted(self, text: str) -> str:
         """Return a text without the secrets."""
         for secret in self._secrets:
@@ -207,6 +241,11 @@ class Client:
     """A client with a transport of its own; use it as an async context manager."""
 
     _caller: Transport
+
+    @property
+    def pool(self) -> Pool:
+        """What its connections are doing: open, idle and waiting by host, addresses, memory."""
+        return self._caller.pool
 
     async def __aenter__(self) -> Self:
         await self._caller.__aenter__()

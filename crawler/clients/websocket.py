@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any, Self
 
 import aiohttp
@@ -20,6 +21,7 @@ from crawler.clients.transport import Transport
 from crawler.config.load import Config
 from crawler.errors import FetchError, SocketClosed, UsageError
 from crawler.http.fetcher import Fetcher
+from crawler.parse import json_text
 from crawler.web.request import Request
 
 FINISHED = frozenset({1000})
@@ -49,13 +51,16 @@ _opening: ContextVar[object] = ContextVar("_opening", default=None)
 class Backoff:
     """When a lost connection is opened again: `tries` in a row, from `first` seconds, doubling.
 
-    Half of each wait is spread at random; a message that arrives sets the count back.
+    Half of each wait is spread at random; a message that arrives makes the next one short again.
+    Only a connection that held for `steady` seconds sets the count back: a server that says one
+    thing and goes away would else be asked for ever.
     """
 
     tries: int = 8
     first: float = 0.5
     longest: float = 60.0
     sleep: Sleep = asyncio.sleep
+    steady: float = 60.0
 
     def wait(self, attempts: int) -> float | None:
         """Return the seconds to wait after `attempts` failures in a row, None to give up."""
@@ -76,8 +81,9 @@ class Message:
     def json(self) -> Any:
         """Return the message parsed as JSON; ValueError with its beginning where it is none."""
         try:
-            return json.loads(self.data)
-        except ValueError as error:
+            data = self.data
+            return json_text.read(data if isinstance(data, bytes) else data.encode())
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"the message is no JSON ({error}): {self.data[:80]!r}") from None
 
 
@@ -108,11 +114,12 @@ class WebSocket:
         ping: float | None = 20.0,
         queue: int = 1000,
         largest: int = 4 << 20,
+        ssl: SSLContext | None = None,
         config: Config | None = None,
     ) -> None:
         self._url, self._headers, self._opened = url, headers, opened
         self._backoff, self._ping, self._largest = backoff, ping, largest
-        self._caller: Transport | None = Transport(config)
+        self._caller: Transport | None = Transport(config, ssl=ssl)
         self._dial: Callable[[str], Awaitable[ClientWebSocketResponse]] = self._call
         self._messages: asyncio.Queue[Message | SocketClosed | None] = asyncio.Queue(queue)
         self._failure: BaseException | None = None
@@ -262,15 +269,21 @@ class WebSocket:
         await self._messages.put(end)
 
     async def _read_all(self, wire: ClientWebSocketResponse | None) -> SocketClosed | None:
-        attempts = 0
+        attempts = losses = 0
         while True:
-            if wire is not None and await self._drain(wire):
-                attempts = 0
+            if wire is not None:
+                began = time.monotonic()
+                if await self._drain(wire):
+                    attempts = 0
+                if self._backoff and time.monotonic() - began >= self._backoff.steady:
+                    attempts = losses = 0
             code = wire.close_code if wire is not None else None
             if code in FINISHED:
                 return None
-            attempts += 1
+            attempts, losses = attempts + 1, losses + 1
             wait = self._backoff.wait(attempts) if self._backoff else None
+            if self._backoff and losses > self._backoff.tries:
+                wait = None
             if self._backoff is None or wait is None or is_lasting(code):
                 why = f": {self._reason!r:.{_QUOTED}}" if self._reason else ""
                 return SocketClosed(f"{self._shown}: closed with {code or 'no word'}{why}", code)
@@ -290,9 +303,9 @@ class WebSocket:
         Silence counts only while we listen: aiohttp's own heartbeat would cut a server off whose
         pong waits behind messages that a slow reader has not taken.
         """
-        came = False
         patience = 2 * self._ping if self._ping else None
         pinging = asyncio.create_task(_keep_pinging(wire, self._ping))
+        came = False
         try:
             while True:
                 received = await wire.receive(patience)

@@ -22,6 +22,7 @@ from crawler.config.auth import AuthSettings
 from crawler.config.cache import CacheSettings
 from crawler.config.engine import EngineSettings
 from crawler.config.fetch import FetchSettings
+from crawler.config.identity import IdentitySettings
 from crawler.config.links import LinksSettings
 from crawler.config.politeness import PolitenessSettings
 from crawler.config.proxy import ProxySettings
@@ -48,6 +49,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls: TlsSettings = TlsSettings()
     proxy: ProxySettings = ProxySettings()
     auth: AuthSettings = AuthSettings()
+    identity: IdentitySettings = IdentitySettings()
     cache: CacheSettings = CacheSettings()
     scraper_api: ScraperApiSettings = ScraperApiSettings()
     links: LinksSettings = LinksSettings()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from crawler.errors import ConfigError
@@ -36,9 +37,9 @@ def revealed(value: str | Secret) -> str:
     return value.reveal() if isinstance(value, Secret) else value
 
 
-def expanded(text: str) -> str:
-    """Put environment variables in: "http://me:$PROXY_PASSWORD@proxy.example:8080"."""
-    return _VARIABLE.sub(lambda found: Secret(found[1] or found[2]).reveal(), text)
+def expanded(text: str, write: Callable[[str], str] = str) -> str:
+    """Put environment variables in, each written by `write`: "Bearer $TOKEN"."""
+    return _VARIABLE.sub(lambda found: write(Secret(found[1] or found[2]).reveal()), text)
 
 
 _NAME = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from typing import Any
 
 from crawler.clients.strategies import Strategies
 from crawler.config.load import Config
-from crawler.engine.committer import Committer
+from crawler.engine.committer import Committer, Listener
 from crawler.engine.engine import Engine
 from crawler.engine.robots_gate import RobotsGate, overrides_of
-from crawler.engine.seeding import seed, widened
+from crawler.engine.seeding import seed
 from crawler.engine.sitemap_reader import SitemapReader
 from crawler.frontier import Frontier
 from crawler.http.address_guard import AddressGuard
@@ -23,21 +24,25 @@ from crawler.http.replay_cache import cached_answers
 from crawler.links.duplicates import Duplicates
 from crawler.links.endless import ALL_TEXTS
 from crawler.links.follow import LinkFollower, steps_of
-from crawler.links.rules import Linker
+from crawler.links.linker import Linker
 from crawler.links.traps import ROOM, Traps
 from crawler.parsers import parser_for
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
+from crawler.spider.discover import Discovery
 from crawler.store import Committed, CrawlState, Store
 from crawler.urls.scope import Scope
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 _CONTENTS = 100_000  # contents of earlier runs that are remembered
 
 
 @dataclass(frozen=True, slots=True)
 class Crawl:
-    """What outlives a run: the spider, its store, and what stands between them."""
+    """What outlives a run: the spider, its store, and what stands between them.
+
+    `listener` hears of every commit; while `taking` is not set, nothing more is committed.
+    """
 
     spider: Spider
     config: Config
@@ -46,8 +51,9 @@ class Crawl:
     state: CrawlState
     store: Store
     frontier: Frontier
-    committer: Committer
     cookies: CookieJars
+    listener: Listener
+    taking: asyncio.Event
 
 
 @asynccontextmanager
@@ -57,13 +63,12 @@ async def assembled(
     """Return the engine of one run and its seeding, both still to be run."""
     config = crawl.config
     linker = await _linker(crawl)
-    collector = _collector(crawl, linker, keep_pages=keep_pages)
+    discovery = _discovery(crawl, linker)
+    collector = Collector(crawl.spider, discovery, timeout=config.engine.callback_timeout)
     guard = AddressGuard(allow_private=config.fetch.allow_private)
     for url in (*crawl.seeds, *crawl.state.scope):
         guard.name(url)
     crawl.cookies.restore(await crawl.store.cookies())
-    crawl.committer.changed_cookies = crawl.cookies.changes
-    crawl.cookies.count = lambda reason: crawl.committer.count(f"refused.{reason}")
     crawl.spider.cookies = crawl.cookies
     async with (
         cached_answers(config.cache, crawl.address) as cache,
@@ -78,32 +83,34 @@ async def assembled(
         ) as fetcher,
         _strategies(crawl, fetcher, collector) as strategies,
     ):
-        sitemaps = SitemapReader(crawl.spider, collector, crawl.committer)
+        committer = _committer(crawl, fetcher, strategies)
+        sitemaps = SitemapReader(crawl.spider, discovery, committer)
         engine = Engine(
             config,
             crawl.frontier,
             fetcher=fetcher,
-            committer=crawl.committer,
+            committer=committer,
+            discovery=discovery,
             collector=collector,
-            gate=_gate(crawl, fetcher, sitemaps),
-            parser=parser_for(crawl.spider, collector, config.engine),
-            novelty=await _novelty(crawl, linker.traps),
+            gate=_gate(crawl, fetcher, committer, sitemaps),
+            parser=parser_for(crawl.spider, discovery, collector, config.engine),
+            duplicates=await _duplicates(crawl, linker.traps),
             strategies=strategies,
             sitemaps=sitemaps,
+            keep_pages=keep_pages,
         )
-        try:
-            yield engine, _seeding(crawl, collector, guard, linker)
-        finally:  # from a spider, which is never looked for as garbage, nothing leads back to it
-            crawl.cookies.count = _uncounted
+        yield engine, _seeding(crawl, discovery, committer, guard, linker)
 
 
-async def _seeding(crawl: Crawl, collector: Collector, guard: AddressGuard, linker: Linker) -> None:
+async def _seeding(
+    crawl: Crawl, discovery: Discovery, committer: Committer, guard: AddressGuard, linker: Linker
+) -> None:
     """Seed, unless an earlier run did."""
     if not crawl.state.seeded:
         await seed(
             crawl.spider,
-            collector,
-            crawl.committer,
+            discovery,
+            committer,
             guard=guard,
             linker=linker,
             known=crawl.seeds,
@@ -119,7 +126,7 @@ async def _linker(crawl: Crawl) -> Linker:
         tuple(crawl.spider.allowed_domains),
     )
     for target in await crawl.store.seed_redirects():
-        scope = widened(scope, target)
+        scope = scope.redirected(target)
     return Linker(
         scope,
         crawl.spider.rules,
@@ -128,27 +135,33 @@ async def _linker(crawl: Crawl) -> Linker:
     )
 
 
-def _collector(crawl: Crawl, linker: Linker, *, keep_pages: bool) -> Collector:
+def _discovery(crawl: Crawl, linker: Linker) -> Discovery:
     config = crawl.config
-    following = LinkFollower(
-        linker, crawl.spider.rules, config.links, agent=config.politeness.user_agent
-    )
-    collector = Collector(
-        crawl.spider,
+    agent = config.politeness.user_agent
+    return Discovery(
         linker,
         order=config.engine.order,
         max_depth=config.engine.max_depth,
-        callback_timeout=config.engine.callback_timeout,
-        keep_pages=keep_pages,
-        following=following,
+        following=LinkFollower(linker, crawl.spider.rules, config.links, agent=agent),
         max_hops=config.fetch.max_redirects,
     )
 
-    def widen(target: str) -> None:
-        linker.scope = widened(linker.scope, target)
 
-    collector.on_seed_redirect = widen
-    return collector
+def _committer(crawl: Crawl, fetcher: Fetcher, strategies: Strategies) -> Committer:
+    def after_commit(visits: list[Visit], committed: Committed) -> None:
+        strategies.after_commit(visits)
+
+    settings = crawl.config.store
+    return Committer(
+        crawl.store,
+        crawl.frontier,
+        interval=settings.flush_interval,
+        size=settings.flush_visits,
+        jars=crawl.cookies,
+        listeners=(crawl.listener, after_commit),
+        taking=crawl.taking,
+        pool=lambda: fetcher.pool,
+    )
 
 
 @asynccontextmanager
@@ -162,59 +175,55 @@ async def _strategies(
         fetcher,
         collector,
         files=Path(place),
+        park=crawl.frontier.park,
         ready=crawl.frontier.unpark,
     )
     if crawl.state.runs == 0:
         strategies.clear()
-
-    def after_commit(visits: list[Visit], committed: Committed) -> None:
-        strategies.after_commit(visits)
-
-    crawl.committer.on_commit.append(after_commit)
     async with strategies:
         yield strategies
     if crawl.frontier.stopped == "finished":
         strategies.clear()
 
 
-async def _novelty(crawl: Crawl, traps: Traps) -> Duplicates:
+async def _duplicates(crawl: Crawl, traps: Traps) -> Duplicates:
     """Return the judge over pages, with what it must know of earlier runs."""
     limits = crawl.config.traps
-    novelty = Duplicates(limits, traps)
+    found = Duplicates(limits, traps)
     if limits.max_pages_per_host is not None:
         for host_id, number in await crawl.store.host_pages():
-            traps.stored(host_id, number)
-    if novelty.contents is not None:
+            traps.restore(host_id, number)
+    if found.contents is not None:
         for digest, url in await crawl.store.contents(_CONTENTS):
-            novelty.contents.load(digest, url)
-    if novelty.contents is not None and limits.near:
+            found.contents.load(digest, url)
+    if found.contents is not None and limits.near:
         for number, url in await crawl.store.simhashes(_CONTENTS):
-            novelty.contents.load_near(number, url)
+            found.contents.load_near(number, url)
     if limits.endless_after:
         for pattern in await crawl.store.endless():
             traps.close(pattern)
         for note, texts in await crawl.store.patterns(ROOM, ALL_TEXTS):
             traps.resume(note, texts)
-    return novelty
+    return found
 
 
-def _gate(crawl: Crawl, fetcher: Fetcher, sitemaps: SitemapReader) -> RobotsGate | None:
+def _gate(
+    crawl: Crawl, fetcher: Fetcher, committer: Committer, sitemaps: SitemapReader
+) -> RobotsGate | None:
     politeness = crawl.config.politeness
     if not politeness.robots:
         return None
-    gate = RobotsGate(
+    return RobotsGate(
         fetcher,
         crawl.store,
-        crawl.committer,
+        committer,
         crawl.frontier,
         agent=politeness.user_agent,
         retries=crawl.config.fetch.retries,
         max_delay=politeness.max_delay,
         overrides=overrides_of(politeness.robots_override),
+        announce=sitemaps.announce if crawl.config.links.sitemaps else None,
     )
-    if crawl.config.links.sitemaps:
-        gate.announce = sitemaps.announce
-    return gate
 
 
 def files_of(address: str, spider: str) -> str:

@@ -7,15 +7,20 @@ shown to the outside before `store.commit` has returned.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from crawler import urls
 from crawler.frontier import Frontier
-from crawler.store import Batch, Committed, CookieRow, HostRow, RobotsRow, Store
-from crawler.web.page import Visit
+from crawler.http.cookies import CookieJars
+from crawler.http.pool import Pool
+from crawler.store import Batch, Committed, HostRow, RobotsRow, Store
 from crawler.web.request import Candidate, Todo
+from crawler.web.visit import Visit
+
+Listener = Callable[[list[Visit], Committed], None]
+"""Called after a commit with the visits that are now stored, and what the commit made."""
 
 _SLICE = 4000  # requests shown to the frontier at once: about 4 ms
 _LOADS = 64  # hosts loaded between two looks at what is to commit
@@ -30,30 +35,43 @@ class Committer:
     was just fetched are what the workers wait for.
     """
 
-    def __init__(self, store: Store, frontier: Frontier, *, interval: float, size: int) -> None:
-        self._store, self._frontier = store, frontier
+    def __init__(
+        self,
+        store: Store,
+        frontier: Frontier,
+        *,
+        interval: float,
+        size: int,
+        jars: CookieJars | None = None,
+        listeners: Sequence[Listener] = (),
+        taking: asyncio.Event | None = None,
+        pool: Callable[[], Pool] = Pool,
+    ) -> None:
+        """`jars` are committed as they change; `listeners` hear of every commit, in order.
+
+        `pool` tells what the connections are doing. While `taking` is not set, no more visits are
+        taken: somebody outside has not kept up.
+        """
+        self._store, self._frontier, self._jars = store, frontier, jars
         self._interval, self._size = interval, size
+        self._listeners, self._pool = tuple(listeners), pool
         self._batch = Batch()
         self._bytes = 0  # of the bodies in it
-        self._due = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._open = asyncio.Event()
-        self._open.set()
+        self._due = frontier.wants  # set here, too, for what is to be committed soon
+        self._noted = False  # whether anything was handed over since the last flush
+        self._room = _opened()
+        self._taking = taking or _opened()
         self._closing = False
         self._turn = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._cursor, self._unloaded, self._skipped = 0, True, False
-        self.on_commit: list[Callable[[list[Visit], Committed], None]] = []
-        self.changed_cookies: Callable[[], list[CookieRow]] = list
-        frontier.starved = self._hurry
 
     # ------------------------------------------------------------ what the engine calls
 
     async def put(self, visit: Visit) -> None:
         """Hand a visit over; waits while two flushes' worth of them are uncommitted."""
-        while not (self._room.is_set() and self._open.is_set()):
-            await self._open.wait()
+        while not (self._room.is_set() and self._taking.is_set()):
+            await self._taking.wait()
             await self._room.wait()
         self._batch.visits.append(visit)
         if visit.response is not None:
@@ -70,6 +88,13 @@ class Committer:
         self._batch.seeds.append(candidate)
         self._note()
 
+    async def put_ahead(self, parts: AsyncIterator[list[Candidate]]) -> None:
+        """Commit what is too much for one visit ahead of it, part by part; see `SitemapReader`."""
+        async for candidates in parts:
+            self._batch.seeds += candidates
+            self._note()
+            await self.flush()
+
     async def put_seeded(self, scope: Sequence[str] = ()) -> None:
         """Mark the crawl as seeded, in the commit that holds the last start requests.
 
@@ -78,18 +103,20 @@ class Committer:
         self._batch.seeded, self._batch.scope = True, scope
         await self.flush()
 
-    def count(self, reason: str) -> None:
-        """Add one to a counter of the next commit."""
-        counts = self._batch.counts
-        counts[reason] = counts.get(reason, 0) + 1
-
     async def run(self) -> None:
         """Commit and load until `finish` is called and all is committed."""
         self._due.set()  # what an earlier run has left is to be loaded
         while True:
             await self._due.wait()
             self._due.clear()
-            await self.flush()
+            frontier = self._frontier
+            if (
+                self._noted
+                or self._closing
+                or frontier.hungry
+                or (self._unloaded and frontier.vacant)
+            ):
+                await self.flush()
             if self._closing and not self._batch:
                 return
 
@@ -98,14 +125,6 @@ class Committer:
         while True:
             await asyncio.sleep(_LOOK)
             await self._store.check()
-
-    def hold(self) -> None:
-        """Take no more visits until `go`: somebody outside has not kept up."""
-        self._open.clear()
-
-    def go(self) -> None:
-        """Take visits again."""
-        self._open.set()
 
     def finish(self) -> None:
         """Let `run` end after a last flush."""
@@ -133,20 +152,24 @@ class Committer:
 
     async def _flush(self) -> None:
         batch, self._batch = self._batch, Batch()
-        self._bytes = 0
+        self._bytes, self._noted = 0, False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._room.set()
-        if not batch and not batch.counts:
+        if self._jars is not None:
+            batch.refusals = self._jars.take_refusals()
+        if not batch and not batch.refusals:
             return
         batch.hosts = self._touched(batch)
-        batch.cookies = self.changed_cookies()
+        if self._jars is not None:
+            batch.cookies = self._jars.changes()
+        batch.pool = self._pool().summary()
         committed = await self._store.commit(batch)
         ended = sum(visit.retry_at is None for visit in batch.visits)
         frontier = self._frontier
         frontier.pending += committed.new - ended
-        if frontier.limit:
+        if frontier.limit is not None:
             more = sum(todo.again > 0 for todo in committed.added)
             frontier.limit.queue(more - sum(visit.todo.again > 0 for visit in batch.visits))
         for at in range(0, len(committed.added), _SLICE):
@@ -155,7 +178,7 @@ class Committer:
             self._add(committed.added[at : at + _SLICE], committed.hosts)
         frontier.committed(visit.todo for visit in batch.visits)
         frontier.check()
-        for listener in self.on_commit:
+        for listener in self._listeners:
             listener(batch.visits, committed)
         await _let_go([committed.added, *(visit.candidates for visit in batch.visits)])
 
@@ -178,7 +201,7 @@ class Committer:
         for host_id in {visit.todo.host_id for visit in batch.visits}:
             host = self._frontier.hosts[host_id]
             if host.touched:
-                host.touched = False
+                host.saved()
                 at, pace = wall + host.ready_at - now, host.pace
                 delay = pace.delay if pace.delay > pace.least else None
                 rows.append(HostRow(host_id, host.name, 0, at, delay, pace.failures))
@@ -204,7 +227,8 @@ class Committer:
         limit = min(_LOADS, frontier.vacant)
         if not self._unloaded or not limit:
             return
-        rows = await self._store.hosts(self._cursor, limit, again=frontier.limit.closed)
+        again = frontier.limit is not None and frontier.limit.closed
+        rows = await self._store.hosts(self._cursor, limit, again=again)
         for row in rows:
             if row.host_id not in frontier.hosts:
                 self._admit(row)
@@ -213,22 +237,25 @@ class Committer:
             self._cursor, self._unloaded, self._skipped = 0, self._skipped, False
 
     def _admit(self, row: HostRow) -> None:
-        """Put a host into memory, at rest as long as an earlier run has left it."""
-        host = self._frontier.admit(row.host_id, row.name)
-        rate = host.pace.rate  # its window was forgotten: a whole period makes up for it
-        period = rate.period if rate and row.next_at else 0.0
+        """Put a host on the workbench, at rest as long as an earlier run has left it."""
         frontier = self._frontier
-        rest = max(0.0, row.next_at + period - frontier.wall())
-        host.ready_at = frontier.now() + min(rest, frontier.longest + 2 * period)
-        host.answered = row.pages
+        host = frontier.admit(row.host_id, row.name)
         pace = host.pace
+        # Its window was forgotten: a whole period makes up for it.
+        period = pace.rate.period if pace.rate and row.next_at else 0.0
+        rest = max(0.0, row.next_at + period - frontier.wall())
         delay = max(pace.delay, row.delay or 0.0)
-        host.pace = replace(pace, failures=row.failures, delay=delay, floor=pace.least)
+        host.restore(
+            frontier.now() + min(rest, frontier.longest + 2 * period),
+            replace(pace, failures=row.failures, delay=delay, floor=pace.least),
+            row.pages,
+        )
 
     # ------------------------------------------------------------ when
 
     def _note(self) -> None:
         """Take note of something to commit: now, soon, or when more has come."""
+        self._noted = True
         number = len(self._batch.visits)
         full = max(number / self._size, self._bytes / _BYTES)
         if full >= 1 or (number and self._frontier.in_memory == 0):
@@ -239,11 +266,11 @@ class Committer:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._interval, self._due.set)
 
-    def _hurry(self) -> None:
-        """Commit or load at once: the frontier has nothing left to give, or room for a host."""
-        frontier = self._frontier
-        if self._batch or frontier.hungry or (self._unloaded and frontier.vacant):
-            self._due.set()
+
+def _opened() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 async def _let_go(lists: Iterable[list[Any]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -16,12 +16,14 @@ from crawler import urls
 from crawler.config import load as configuration
 from crawler.config.load import Config
 from crawler.engine.assembly import Crawl, assembled
-from crawler.engine.committer import Committer
+from crawler.engine.committer import Listener
+from crawler.engine.engine import Engine
 from crawler.engine.workers import run_workers
 from crawler.errors import SpiderError, StoreError
 from crawler.frontier import Frontier
 from crawler.frontier.page_limit import PageLimit
 from crawler.http.cookies import CookieJars
+from crawler.http.pool import Pool
 from crawler.politeness import retry
 from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
@@ -30,8 +32,9 @@ from crawler.spider.arguments import kept, refuse_other
 from crawler.store import Committed, CrawlState, Store, open_store
 from crawler.store.address import file_of
 from crawler.urls.scope import registrable_domain
-from crawler.web.page import ScrapedPage, Visit
+from crawler.web.page import ScrapedPage
 from crawler.web.stats import Stats
+from crawler.web.visit import Visit
 
 _BACKLOG = 1000  # pages that `pages` keeps for a slow listener
 
@@ -92,9 +95,12 @@ class Crawler:
         self.state: CrawlState
         self.frontier: Frontier
         self._store: Store
-        self._committer: Committer
+        self._listeners: list[Listener] = [self._count]
+        self._taking = asyncio.Event()
+        self._taking.set()
         self._started = 0.0
         self._more = 0  # pages stored beyond those that were there
+        self._engine: Engine | None = None  # of the run under way
         self._iterated: asyncio.Task[Summary] | None = None
         base = self.config.fetch.base_url
         if base:
@@ -121,7 +127,7 @@ class Crawler:
 
     def _prepare(self) -> None:
         """Make what stands between the store and the workers."""
-        settings, owner = self.config.store, self.state.spider
+        owner = self.state.spider
         if owner is not None and owner != self.spider.name:
             raise SpiderError(
                 f"{self.address} holds a crawl of the spider {owner!r}, not {self.spider.name!r};"
@@ -144,13 +150,6 @@ class Crawler:
             longest=max(retry.LONGEST, politeness.max_delay, politeness.max_retry_after),
         )
         self.frontier.pending = self.state.pending
-        self._committer = Committer(
-            self._store,
-            self.frontier,
-            interval=settings.flush_interval,
-            size=settings.flush_visits,
-        )
-        self._committer.on_commit.append(self._count)
 
     async def __aexit__(self, *exc: object) -> None:
         if self._iterated is not None:
@@ -169,22 +168,30 @@ class Crawler:
             return True
         return self.state.seeded and self.frontier.pending == 0
 
+    @property
+    def pool(self) -> Pool:
+        """What the connections of a running crawl are doing: open, idle and waiting by host."""
+        return self._engine.pool if self._engine is not None else Pool()
+
     def stop(self, reason: str = "interrupted") -> None:
         """Start nothing more; what is in flight gets `engine.grace` seconds, then `run` ends."""
         self.frontier.stop(reason)
 
-    def on_commit(self, listener: Callable[[list[Visit], Committed], None]) -> None:
+    def on_commit(self, listener: Listener) -> None:
         """Call `listener` after every commit with the visits that are now stored."""
-        self._committer.on_commit.append(listener)
+        self._listeners.append(listener)
 
     async def run(self) -> Summary:
         """Crawl until nothing is left, a limit is reached, or `stop` is called."""
+        return await self._crawl(keep_pages=False)
+
+    async def _crawl(self, *, keep_pages: bool) -> Summary:
         self._started = time.monotonic()
         new = None if self._is_begun and self.state.arguments else kept(self.spider)
         await self._store.begin_run(self.spider.name, self._settings_json(), new)
         reason, state = "failed", "failed"
         try:
-            await self._run()
+            await self._run(keep_pages=keep_pages)
             reason = self.frontier.stopped or "interrupted"
             state = "finished" if reason in ("finished", "max_pages") else "interrupted"
         except asyncio.CancelledError:
@@ -215,16 +222,15 @@ class Crawler:
                 if visit.stored and visit.page is not None:
                     queue.put_nowait(visit.page)
             if queue.qsize() > _BACKLOG:
-                self._committer.hold()
+                self._taking.clear()
 
-        self._committer.on_commit.append(put)
-        self._keep_pages = True
-        run = self._iterated = asyncio.create_task(self.run())
+        self.on_commit(put)
+        run = self._iterated = asyncio.create_task(self._crawl(keep_pages=True))
         run.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while (page := await queue.get()) is not None:
                 if queue.empty():
-                    self._committer.go()
+                    self._taking.set()
                 yield page
             await run
         finally:
@@ -237,15 +243,13 @@ class Crawler:
         abandoned iterator only some time later.
         """
         self.stop()
-        self._committer.go()
+        self._taking.set()
         run.cancel()
         await asyncio.gather(run, return_exceptions=True)
 
-    _keep_pages = False
-
     # ------------------------------------------------------------ the parts of a run
 
-    async def _run(self) -> None:
+    async def _run(self, *, keep_pages: bool) -> None:
         crawl = Crawl(
             self.spider,
             self.config,
@@ -254,22 +258,28 @@ class Crawler:
             self.state,
             self._store,
             self.frontier,
-            self._committer,
             self.cookies,
+            self._hear,
+            self._taking,
         )
         self.frontier.seeding = not self.state.seeded
         settings = self.config.engine
-        async with assembled(crawl, keep_pages=self._keep_pages) as (engine, seeding):
-            await run_workers(
-                engine,
-                self._committer,
-                seeding,
-                workers=settings.workers,
-                grace=settings.grace,
-            )
+        async with assembled(crawl, keep_pages=keep_pages) as (engine, seeding):
+            self._engine = engine
+            try:
+                await run_workers(engine, seeding, workers=settings.workers, grace=settings.grace)
+            finally:
+                self._engine = None
+
+    def _hear(self, visits: list[Visit], committed: Committed) -> None:
+        """Return those who listen of a commit."""
+        for listener in self._listeners:
+            listener(visits, committed)
 
     def _count(self, visits: list[Visit], committed: Committed) -> None:
-        self.stats.add(visits, committed.new, refused=committed.refused, widened=committed.widened)
+        self.stats.add(
+            visits, committed.new, refusals=committed.refusals, widened=committed.widened
+        )
         self._more += committed.pages
 
     def _settings_json(self) -> str:
@@ -299,7 +309,7 @@ class Crawler:
             seconds=round(time.monotonic() - self._started, 3),
             resumed=self.state.runs > 0,
             outcomes={str(name): number for name, number in stats.outcomes.items()},
-            refused=dict(stats.refused + self.cookies.refused),
+            refused={str(name): number for name, number in stats.refused.items()},
             widened=list(stats.widened),
             hidden_pages=stats.hidden[0],
             hidden_characters=stats.hidden[1],

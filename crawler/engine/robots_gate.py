@@ -1,7 +1,7 @@
 """The gate: no request passes before its host's robots.txt is known (RFC 9309).
 
-Asked once per host however many workers wait, kept in the store for a day. 4xx lets everything
-pass; 5xx, 429, time-outs and unreachable hosts are asked again a few times and then shut.
+Asked once per host however many workers wait, kept in the store for a day. What a status means is
+`robots.POLICY`; hosts whose robots.txt cannot be had are asked again a few times and then shut.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
 from crawler.robots import LIMIT, Robots
+from crawler.robots import in_force as rules_in_force
 from crawler.store import RobotsRow, Store
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 DAY = 24 * 3600.0
 _SHUT_FOR = 600.0  # seconds after which an unreachable robots.txt is asked for again
@@ -62,12 +64,14 @@ class RobotsGate:
         retries: int,
         max_delay: float = 60.0,
         overrides: Mapping[str, bytes] | None = None,
+        announce: Callable[[Iterable[str], str], None] | None = None,
     ) -> None:
+        """`announce` is told the sitemaps that a robots.txt names, and its URL."""
         self._fetcher, self._store = fetcher, store
         self._committer, self._frontier = committer, frontier
         self._agent, self._retries, self._max_delay = agent, retries, max_delay
         self._overrides = overrides or {}
-        self.announce: Callable[[Iterable[str], str], None] | None = None
+        self._announce = announce
         self._tries: dict[int, int] = {}
 
     async def knows(self, host: HostQueue) -> bool:
@@ -80,48 +84,53 @@ class RobotsGate:
             self._stand(host, RobotsInForce(own, math.inf))
             return True
         row = await self._store.robots(host.host_id) if in_force is None else None
-        if row is None or row.status is None:
+        rules = None if row is None else rules_in_force(row.status, row.body or b"")
+        if row is None or rules is None:
             return False
         left = min(DAY, row.fetched_at + DAY - self._frontier.wall())
         if left > 0:
-            rules = _rules(row.status, row.body or b"")
             self._stand(host, RobotsInForce(rules, self._frontier.now() + left))
         return left > 0
 
-    async def ask(self, host: HostQueue) -> None:
-        """Fetch the host's robots.txt; afterwards it is known, or the host rests."""
+    async def ask(self, host: HostQueue) -> bool:
+        """Fetch the host's robots.txt; afterwards it is known, or the host rests.
+
+        False where the host failed: it may be otherwise later.
+        """
         # It starts later than its slot was reserved by as long as the store took to be asked.
         self._frontier.rest(host, self._frontier.now() + host.pace.delay)
         try:
             response = await robots_of(host.name, self._fetcher)
         except FetchError as error:
             if error.final or error.outcome in _LASTING:
-                host.robots = RobotsInForce(None, self._frontier.now() + _SHUT_FOR, error)
-                return None
-            return self._again(host, f"robots.txt: {error}")
-        if response.status >= 500 or response.status == 429:
-            return self._again(host, f"robots.txt answered {response.status}")
+                host.know(RobotsInForce(None, self._frontier.now() + _SHUT_FOR, error))
+                return True
+            self._again(host, f"robots.txt: {error}")
+            return False
+        rules = rules_in_force(response.status, response.body[:LIMIT])
+        if rules is None:
+            self._again(host, f"robots.txt answered {response.status}")
+            return False
+        self._keep(host, response, rules)
+        return True
+
+    def _keep(self, host: HostQueue, response: Response, rules: Robots) -> None:
         body = response.body[:LIMIT] if response.status < 300 else b""
         row = RobotsRow(host.host_id, response.started, response.status, body)
-        return self._keep(host, row)
-
-    def _keep(self, host: HostQueue, row: RobotsRow) -> None:
         self._committer.put_robots(row)
         self._tries.pop(host.host_id, None)
-        if self.announce is not None and row.body:
-            self.announce(Robots.parse(row.body).sitemaps, host.name + "/robots.txt")
-        rules = _rules(row.status or 404, row.body or b"")
+        if self._announce is not None:
+            self._announce(rules.sitemaps, host.name + "/robots.txt")
         self._stand(host, RobotsInForce(rules, self._frontier.now() + DAY))
 
     def _stand(self, host: HostQueue, in_force: RobotsInForce) -> None:
-        host.robots = in_force
+        host.know(in_force)
         delay = in_force.rules.crawl_delay(self._agent) if in_force.rules else None
         if delay is not None:
             self._frontier.slow_to(host, min(delay, self._max_delay))
 
     def _again(self, host: HostQueue, reason: str) -> None:
         """Let the host rest and be asked again, or shut it for a while."""
-        host.failed += 1
         tries = self._tries.get(host.host_id, 0) + 1
         if tries <= self._retries:
             self._tries[host.host_id] = tries
@@ -129,7 +138,7 @@ class RobotsGate:
             return
         self._tries.pop(host.host_id, None)
         self._committer.put_robots(RobotsRow(host.host_id, self._frontier.wall(), None, None))
-        host.robots = RobotsInForce(None, self._frontier.now() + _SHUT_FOR, reason=reason)
+        host.know(RobotsInForce(None, self._frontier.now() + _SHUT_FOR, reason=reason))
 
     def verdict(self, host: HostQueue, url: str) -> Verdict:
         """Return whether a URL of a known host may be fetched.
@@ -178,7 +187,3 @@ def overrides_of(files: Mapping[str, str]) -> dict[str, bytes]:
                 f"politeness.robots_override: {file}: {error.strerror or error}"
             ) from None
     return found
-
-
-def _rules(status: int, body: bytes) -> Robots:
-    return Robots.parse(body if 200 <= status < 300 else b"")

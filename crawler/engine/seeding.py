@@ -9,10 +9,9 @@ from crawler.engine.committer import Committer
 from crawler.engine.sitemap_reader import sitemap_request
 from crawler.errors import SpiderError
 from crawler.http.address_guard import AddressGuard
-from crawler.links.rules import Linker
+from crawler.links.linker import Linker
 from crawler.spider import Spider
-from crawler.spider.collector import Collector
-from crawler.urls.scope import Scope, registrable_domain
+from crawler.spider.discover import Discovery
 from crawler.web.request import Request
 
 _AT_ONCE = 1000  # start requests committed together
@@ -20,7 +19,7 @@ _AT_ONCE = 1000  # start requests committed together
 
 async def seed(
     spider: Spider,
-    collector: Collector,
+    discovery: Discovery,
     committer: Committer,
     *,
     guard: AddressGuard,
@@ -43,7 +42,7 @@ async def seed(
             hosts.add(host)
             beyond.append(request.url)
             linker.scope = scope.including(request.url)
-        committer.put_seed(collector.candidate(request, 0))
+        committer.put_seed(discovery.candidate(request, 0))
         number += 1
         if number % _AT_ONCE == 0:
             await committer.flush()
@@ -61,13 +60,3 @@ async def _each(spider: Spider) -> AsyncIterator[Request]:
     else:
         for request in started:
             yield request
-
-
-def widened(scope: Scope, target: str) -> Scope:
-    """Return the scope with the host to which a seed redirects, within its registrable domain."""
-    if scope.kind == "any" or scope.allows(target) or scope.allowed_domains:
-        return scope
-    domain = registrable_domain(urls.hostname_of(target))
-    if domain not in {registrable_domain(urls.hostname_of(seed)) for seed in scope.seeds}:
-        return scope
-    return Scope(scope.kind, (*scope.seeds, target))

@@ -7,7 +7,7 @@ stalls other hosts nor is ever in memory as entries. Index files nest at most `_
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 from crawler import urls
 from crawler.engine.committer import Committer
 from crawler.errors import SpiderError
-from crawler.links.rules import Rule, compiled
+from crawler.links.rule import Rule, compiled
 from crawler.robots import Robots
 from crawler.spider import Spider
-from crawler.spider.collector import Collector
-from crawler.web.page import Outcome, Response, Visit
+from crawler.spider.discover import Discovery
+from crawler.web.outcome import Outcome
+from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Request
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 if TYPE_CHECKING:  # lxml is slow to import, and most crawls read no sitemap
     from crawler.sitemap import Entry
@@ -62,8 +65,8 @@ def since_of(spider: Spider) -> datetime | None:
 class SitemapReader:
     """Makes requests of the entries of sitemaps, by the spider's `sitemap_…` attributes."""
 
-    def __init__(self, spider: Spider, collector: Collector, committer: Committer) -> None:
-        self._collector, self._committer = collector, committer
+    def __init__(self, spider: Spider, discovery: Discovery, committer: Committer) -> None:
+        self._discovery, self._committer = discovery, committer
         self._rules = tuple(spider.sitemap_rules)
         self._follow = compiled(spider.sitemap_follow)
         self._alternates = spider.sitemap_alternates
@@ -74,10 +77,12 @@ class SitemapReader:
         for name in names:
             url = urls.parse(name, base)
             if url is not None:
-                self._committer.put_seed(self._collector.candidate(sitemap_request(url), 0))
+                self._committer.put_seed(self._discovery.candidate(sitemap_request(url), 0))
 
-    async def read(self, visit: Visit, request: Request, response: Response) -> None:
-        """Put the entries of a sitemap into its visit, those of a large one ahead of it."""
+    async def read(
+        self, visit: Visit, request: Request, response: Response
+    ) -> AsyncIterator[list[Candidate]]:
+        """Put the entries of a sitemap into its visit; yield those of a large one, to go ahead."""
         visit.outcome = Outcome.SITEMAP
         entries = self._entries(visit, request, response)
         large = len(response.body) >= _THREAD
@@ -87,10 +92,8 @@ class SitemapReader:
                 self._take(visit, request, entry)
             number += len(found)
             if len(visit.candidates) >= _AT_ONCE:
-                for candidate in visit.candidates:
-                    self._committer.put_seed(candidate)
-                visit.candidates.clear()
-                await self._committer.flush()
+                ahead, visit.candidates = visit.candidates, []
+                yield ahead
         if not number:
             visit.error = "no entries could be read"
 
@@ -102,14 +105,14 @@ class SitemapReader:
             found = (urls.parse(name, request.url) for name in names)
             return (sitemap.Entry(url, "sitemap") for url in found if url is not None)
         return sitemap.stream(
-            response.body, request.url, lambda reason: self._refuse(visit, reason)
+            response.body, request.url, lambda reason: visit.refuse(Refusal(reason))
         )
 
     def _take(self, visit: Visit, request: Request, entry: Entry) -> None:
         """Make candidates of one entry, or count why not."""
         modified = entry.modified if self._since is not None else None
         if modified is not None and self._since is not None and modified < self._since:
-            self._refuse(visit, "not_modified_since")
+            visit.refuse(Refusal.NOT_MODIFIED_SINCE)
         elif entry.kind == "sitemap":
             self._nested(visit, request, entry.url)
         else:
@@ -119,33 +122,30 @@ class SitemapReader:
     def _nested(self, visit: Visit, request: Request, url: str) -> None:
         nesting = int(request.meta.get("nesting", 0)) + 1
         if nesting > _NESTING:
-            self._refuse(visit, "sitemap_too_deep")
+            visit.refuse(Refusal.SITEMAP_TOO_DEEP)
         elif self._follow is not None and not self._follow.search(url):
-            self._refuse(visit, "no_rule")
+            visit.refuse(Refusal.NO_RULE)
         else:
             asked = sitemap_request(url, nesting)
-            self._collector.admit(visit, self._collector.candidate(asked, visit.todo.depth))
+            self._discovery.admit(visit, self._discovery.candidate(asked, visit.todo.depth))
 
     def _page(self, visit: Visit, url: str) -> None:
-        target = self._collector.target(url)
+        target = self._discovery.target(url)
         rule: Rule | None = None
         if self._rules:
             rule = next((rule for rule in self._rules if rule.takes(target.url)), None)
             if rule is None or not rule.follow:
-                self._refuse(visit, "no_rule")
+                visit.refuse(Refusal.NO_RULE)
                 return
-        elif target.refusal != "no_rule":
+        elif target.refusal is not Refusal.NO_RULE:
             rule = target.rule
-        self._collector.admit(visit, self._candidate(target.url, target.url_hash, rule, visit))
+        self._discovery.admit(visit, self._candidate(target.url, target.url_hash, rule, visit))
 
     def _candidate(self, url: str, url_hash: int, rule: Rule | None, visit: Visit) -> Candidate:
         depth = visit.todo.depth + 1
         priority, callback = (rule.priority, rule.callback_name) if rule else (0, None)
-        rank = self._collector.rank(priority, depth)
+        rank = self._discovery.rank(priority, depth)
         return Candidate(urls.host_of(url), url_hash, url, depth, rank, callback)
-
-    def _refuse(self, visit: Visit, reason: str) -> None:
-        visit.refusals[reason] = visit.refusals.get(reason, 0) + 1
 
 
 async def _some(entries: Iterator[Entry], *, threaded: bool) -> list[Entry]:

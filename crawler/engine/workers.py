@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from crawler.engine.committer import Committer
 from crawler.engine.engine import Engine
 from crawler.frontier import Frontier
 
 
 async def run_workers(
     engine: Engine,
-    committer: Committer,
     seeding: Coroutine[Any, Any, None],
     *,
     workers: int,
@@ -24,7 +22,7 @@ async def run_workers(
     When the frontier is stopped from outside, requests in flight get `grace` seconds.
     A StoreError ends everything and is raised as it is.
     """
-    frontier = engine.frontier
+    frontier, committer = engine.frontier, engine.committer
     try:
         async with asyncio.TaskGroup() as group:
             seeds = group.create_task(seeding)

@@ -15,11 +15,13 @@ from multidict import CIMultiDict
 
 from crawler import urls
 from crawler.errors import UsageError
-from crawler.politeness import retry
 from crawler.store import Arrival, Batch, Store
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.outcome import Outcome, outcome_of
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Candidate, Request, Todo, url_hash
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 _BATCH = 200
 _BYTES = 32 << 20  # bytes of bodies that are a commit, however few pages they are
@@ -113,7 +115,7 @@ def _candidate(url: str) -> Candidate:
 def _visit(todo: Todo, answer: Answer) -> Visit:
     url, status, headers, body, at = answer
     response = Response(url, status, CIMultiDict(headers), body, at, 0.0)
-    visit = Visit(todo, retry.outcome_of(status), at, status, response)
+    visit = Visit(todo, outcome_of(status), at, status, response)
     if visit.outcome is Outcome.REDIRECT:
         visit.redirect_to = redirects.location_of(response.headers, url)
     elif visit.outcome is Outcome.OK and response.is_html:

@@ -11,7 +11,6 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from crawler.frontier.clock import MonotonicClock
@@ -56,8 +55,10 @@ class Frontier:
         self.seeding = False  # more start requests are to come
         self.stopped: str | None = None
         self.stopping = asyncio.Event()
-        self.starved: Callable[[], None] = lambda: None
-        self._pace, self.limit = pace, limit or PageLimit()
+        self.wants = asyncio.Event()
+        """Set where it has nothing left to give, or room for a host; the committer clears it."""
+        self._pace, self.limit = pace, limit if limit else None
+        self._parked: set[tuple[int, int]] = set()  # host_id and seq of requests that wait
         self._held_back: dict[int, HostQueue] = {}  # whose first request the limit does not let
         self.wall = wall or MonotonicClock()
         self._ready: deque[HostQueue] = deque()
@@ -87,7 +88,8 @@ class Frontier:
     def _take(self) -> Todo | None:
         now = self.now()
         self._advance(now)
-        if self.limit.reached:
+        limit = self.limit
+        if limit is not None and limit.reached:
             return None
         while self._ready:
             host = self._ready.popleft()
@@ -95,7 +97,7 @@ class Frontier:
             at = host.next_time()
             if at is not None and at <= now and not host.waits():
                 host.promote(now)
-                if self.limit.lets(host.ready[0][2]):
+                if limit is None or limit.lets(host.ready[0][2]):
                     return self._start(host, now)
                 self._held_back[host.host_id] = host
                 if host.delayed:  # a recrawl's retry, which may begin all the same
@@ -110,7 +112,8 @@ class Frontier:
         host.held.add(todo.key)
         host.in_flight += 1
         self.in_flight += 1
-        self.limit.begin(todo)
+        if self.limit is not None:
+            self.limit.begin(todo)
         self.in_memory -= 1
         host.reserve(now)
         if host.group is not None:
@@ -123,20 +126,23 @@ class Frontier:
         host = self.hosts[todo.host_id]
         host.in_flight -= 1
         self.in_flight -= 1
-        self.limit.end(todo, stored=stored)
-        self._leave(host)
+        if self.limit is not None:
+            self.limit.end(todo, stored=stored)
+        if host.group is not None:
+            self._leave(host.group)
         self._place(host, self.now())
-        if self.limit and not stored:
+        if self.limit is not None and not stored:
             self._go_on()
 
     def put_back(self, todo: Todo) -> None:
-        """Queue a request again that was not tried, for example for want of a robots.txt."""
-        self._push_back(todo)
-        self.park(todo)
+        """Take back a request that was not tried, for example while its robots.txt was fetched."""
+        if (todo.host_id, todo.seq) not in self._parked:
+            self._push_back(todo)
+        self.release(todo, stored=False)
 
     def park(self, todo: Todo) -> None:
-        """Free the slot of a request that waits for its site alone, until `unpark`."""
-        self.release(todo, stored=False)
+        """Let a request, once it is put back, wait for its site alone, until `unpark`."""
+        self._parked.add((todo.host_id, todo.seq))
 
     def _go_on(self) -> None:
         """Let others have the room that a request did not need."""
@@ -148,6 +154,7 @@ class Frontier:
 
     def unpark(self, todo: Todo) -> None:
         """Let a request that was parked start again."""
+        self._parked.discard((todo.host_id, todo.seq))
         self._push_back(todo)
         self._place(self.hosts[todo.host_id], self.now())
 
@@ -158,10 +165,7 @@ class Frontier:
 
     def rest(self, host: HostQueue, until: float) -> None:
         """Leave a host alone until a time of the loop's clock."""
-        host.ready_at = max(host.ready_at, until)
-        host.touched = True
-        if host.group is not None:
-            host.group.ready_at = max(host.group.ready_at, until)
+        host.rest(until)
 
     def give_up(self, host: HostQueue, reason: str) -> None:
         """Leave a host alone for the rest of this run: its requests are given out to end unsent."""
@@ -171,10 +175,7 @@ class Frontier:
 
     def slow_to(self, host: HostQueue, delay: float) -> None:
         """Space a host's starts by at least `delay` seconds (its Crawl-delay)."""
-        pace = host.pace
-        if delay > pace.least:
-            host.ready_at += max(0.0, delay - pace.delay)
-            host.pace = replace(pace, delay=max(delay, pace.delay), floor=delay)
+        host.slow_to(delay)
 
     def join(self, host: HostQueue, key: str) -> None:
         """Limit a host together with all others of the same key."""
@@ -184,11 +185,10 @@ class Frontier:
         if host.group is None:
             host.enter(group)
 
-    def _leave(self, host: HostQueue) -> None:
-        """Free a slot of the host's group, for those that waited for it."""
-        if host.group is not None:
-            for other in host.group.end():
-                self._place(other, self.now())
+    def _leave(self, group: PolitenessGroup) -> None:
+        """Free a slot of a group, for those that waited for it."""
+        for other in group.end():
+            self._place(other, self.now())
 
     def stop(self, reason: str) -> None:
         """Hand out nothing more; every waiting worker gets None."""
@@ -201,10 +201,10 @@ class Frontier:
         """Stop at the limit, or with nothing queued, in flight, uncommitted or still to seed."""
         if self.pending == 0 and not self.seeding and self.stopped is None:
             self.stop("finished")
-        elif self.in_flight == 0 and (
-            self.limit.reached or (not self.vacant and len(self._held_back) >= len(self.hosts))
-        ):
-            self.stop("max_pages")
+        elif self.limit is not None and self.in_flight == 0:
+            held_back = not self.vacant and len(self._held_back) >= len(self.hosts)
+            if held_back or self.limit.reached:
+                self.stop("max_pages")
 
     def now(self) -> float:
         """The time of the event loop's clock, in seconds."""
@@ -352,19 +352,19 @@ class Frontier:
         if not host.loading:
             host.loading = True
             (self._low if host.ready else self._bare).append(host)
-            self.starved()
+            self.wants.set()
 
     def _retire(self, host: HostQueue) -> None:
         """Drop a host without work, and let one from the store have its room."""
         full = not self.vacant
         del self.hosts[host.host_id]
         if full:
-            self.starved()
+            self.wants.set()
 
     async def _pause(self) -> None:
         """Wait until something may be ready."""
         if self.in_memory == 0:
-            self.starved()
+            self.wants.set()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         self._arm()

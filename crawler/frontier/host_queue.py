@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from crawler.politeness.rate import Window
-from crawler.politeness.throttle import Pace
+from crawler.politeness.throttle import Pace, PauseLimits, recovered
 from crawler.web.request import Todo
 
 
@@ -65,17 +65,17 @@ class HostQueue:
     Invariant: every pending request of the host with a key up to `reach` is in memory. Beyond
     `reach` only those of `held` are: they are or were in flight, uncommitted or waiting for a
     retry. `complete` says that the store has nothing else beyond `reach`. `due` and `ticket` are
-    its one valid place in the frontier's line: when, and which entry. `failed` counts failures in a
-    row, `answered` what was answered well. `given_up` says why it is left alone for this run: then
+    its one valid place in the frontier's line: when, and which entry. `failures` counts those in a
+    row, `answers` what was answered well. `given_up` says why it is left alone for this run: then
     its requests, none of which is sent, may start at any time.
     """
 
     __slots__ = (
-        "answered",
+        "answers",
         "complete",
         "delayed",
         "due",
-        "failed",
+        "failures",
         "given_up",
         "group",
         "held",
@@ -114,7 +114,7 @@ class HostQueue:
         self.touched = False
         self.robots: RobotsState | None = None
         self.group: PolitenessGroup | None = None
-        self.failed = self.answered = 0
+        self.failures = self.answers = 0
         self.slowed_at = 0.0  # when trouble last slowed it down
         self.given_up: str | None = None
 
@@ -125,6 +125,54 @@ class HostQueue:
             heapq.heappush(self.delayed, (now + wait, todo.seq, todo))
         else:
             heapq.heappush(self.ready, (todo.rank, todo.seq, todo))
+
+    # ------------------------------------------------------------ what others learn of it
+
+    def restore(self, ready_at: float, pace: Pace, answers: int) -> None:
+        """Take up where an earlier run has left the host."""
+        self.ready_at, self.pace, self.answers = ready_at, pace, answers
+
+    def saved(self) -> None:
+        """Hear that its times are committed."""
+        self.touched = False
+
+    def know(self, robots: RobotsState) -> None:
+        """Take what its robots.txt says, from now on or until that is asked for again."""
+        self.robots = robots
+
+    def answered(self) -> None:
+        """Count a good answer, which ends its failures in a row."""
+        self.failures = 0
+        self.answers += 1
+
+    def failed(self) -> None:
+        """Count a failure."""
+        self.failures += 1
+
+    def slow_down(self, pace: Pace, now: float) -> None:
+        """Go at a slower pace: there was trouble."""
+        self.pace, self.slowed_at = pace, now
+
+    def recover(self, elapsed: float, limits: PauseLimits) -> None:
+        """Come a step back to its own pace, by an answer that took `elapsed` seconds."""
+        if self.pace.delay or self.pace.failures:
+            self.pace = recovered(self.pace, elapsed, limits)
+
+    def slow_to(self, delay: float) -> None:
+        """Space its starts by at least `delay` seconds (its Crawl-delay)."""
+        pace = self.pace
+        if delay > pace.least:
+            self.ready_at += max(0.0, delay - pace.delay)
+            self.pace = replace(pace, delay=max(delay, pace.delay), floor=delay)
+
+    def rest(self, until: float) -> None:
+        """Start nothing until a time of the loop's clock."""
+        self.ready_at = max(self.ready_at, until)
+        self.touched = True
+        if self.group is not None:
+            self.group.ready_at = max(self.group.ready_at, until)
+
+    # ------------------------------------------------------------ the frontier's side
 
     def give_up(self, reason: str) -> None:
         """Let every request go at once, unsent."""

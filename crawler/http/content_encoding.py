@@ -202,9 +202,20 @@ _CODED_FILES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 def codings_of(headers: CIMultiDict[str] | CIMultiDictProxy[str]) -> list[str]:
     """Return the codings of an answer in the order in which they were applied, as Decoder does.
 
-    Several lines are one list (RFC 9110 5.3). BadCoding for one that cannot be undone.
+    Several lines are one list (RFC 9110 5.3). Those of the transfer came last. BadCoding for one
+    that cannot be undone.
     """
+    return [*of_content(headers), *of_transfer(headers)]
+
+
+def of_content(headers: CIMultiDict[str] | CIMultiDictProxy[str]) -> list[str]:
+    """Return the codings of the content alone."""
     return _known(", ".join(headers.getall("Content-Encoding", ())))
+
+
+def of_transfer(headers: CIMultiDict[str] | CIMultiDictProxy[str]) -> list[str]:
+    """Return the codings of the transfer that the client leaves in place: all but chunked."""
+    return _known(", ".join(headers.getall("Transfer-Encoding", ())))
 
 
 def _known(header: str) -> list[str]:

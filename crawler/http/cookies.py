@@ -18,9 +18,10 @@ from yarl import URL
 from crawler import urls
 from crawler.errors import UsageError
 from crawler.http import set_cookie
-from crawler.http.set_cookie import Refusal, SetCookie
+from crawler.http.set_cookie import SetCookie
 from crawler.store import CookieRow
 from crawler.urls.scope import registrable_domain
+from crawler.web.refusal import Refusal
 
 _PER_DOMAIN = 180  # cookies; browsers keep as many, the RFC asks for 50
 _IN_ALL = 30_000  # of one jar; the RFC asks for 3,000, a crawl meets more hosts than a person
@@ -63,7 +64,7 @@ class CookieJar:
     `update_cookies_from_headers` are what a session calls.
     """
 
-    def __init__(self, refused: Callable[[str], None] = lambda reason: None) -> None:
+    def __init__(self, refused: Callable[[Refusal], None] = lambda reason: None) -> None:
         """`refused` is called with the reason for each cookie that is not taken, kept or sent."""
         self._refused = refused
         self._domains: dict[str, dict[CookieKey, Cookie]] = {}
@@ -121,17 +122,17 @@ class CookieJar:
         host, is_secure, domain = url.raw_host or "", url.scheme in ("https", "wss"), said.domain
         if domain and _is_public_suffix(domain):
             if domain != host:
-                return Refusal.SUFFIX
+                return Refusal.COOKIE_PUBLIC_SUFFIX
             domain = ""
         if domain and not (domain.isascii() and _domain_matches(host, domain)):
-            return Refusal.FOREIGN
+            return Refusal.COOKIE_FOREIGN_DOMAIN
         path = said.path or set_cookie.default_path(_path_of(url))
         if said.secure and not is_secure:
-            return Refusal.INSECURE
+            return Refusal.COOKIE_INSECURE
         if not set_cookie.keeps_prefix(said, path, host_only=not domain):
-            return Refusal.PREFIX
+            return Refusal.COOKIE_PREFIX
         if not is_secure and self._would_overlay(said.name, domain or host, path):
-            return Refusal.INSECURE
+            return Refusal.COOKIE_INSECURE
         cookie = Cookie(
             said.name,
             said.value,
@@ -187,7 +188,7 @@ class CookieJar:
         ranked = sorted(cookies, key=lambda c: (not _is_over(c, now), c.secure, c.used))
         for cookie in ranked[:number]:
             if not _is_over(cookie, now):
-                self._refused(Refusal.EVICTED)
+                self._refused(Refusal.COOKIE_EVICTED)
             self._drop(cookie)
 
     def _drop(self, cookie: Cookie) -> None:
@@ -220,7 +221,7 @@ class CookieJar:
             pair = set_cookie.pair_of(cookie.name, cookie.value)
             left -= len(pair.encode()) + 2
             if left < 0:
-                self._refused(Refusal.UNSENT)
+                self._refused(Refusal.COOKIE_HEADER_FULL)
             else:
                 pairs.append(pair)
         return pairs
@@ -330,23 +331,30 @@ class CookieJars:
 
     def __init__(self) -> None:
         self._jars: dict[str, CookieJar] = {}
-        self.refused: Counter[str] = Counter()
-        self.count: Callable[[str], None] = lambda reason: None
+        self.refused: Counter[Refusal] = Counter()
+        self._told: Counter[Refusal] = Counter()
 
     def __getitem__(self, session: str | None) -> CookieJar:
         """Return the jar of a session, an empty one where there was none."""
         name = session or ""
         jar = self._jars.get(name)
         if jar is None:
-            jar = self._jars[name] = CookieJar(self._refuse)
+            jar = self._jars[name] = CookieJar(self.refuse)
         return jar
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._jars)
 
-    def _refuse(self, reason: str) -> None:
+    def refuse(self, reason: Refusal) -> None:
+        """Count what of an answer was not taken, a cookie or a header, by its reason."""
         self.refused[reason] += 1
-        self.count(reason)
+
+    def take_refusals(self) -> Counter[Refusal]:
+        """Return what was refused since the last call, to be committed."""
+        if self.refused == self._told:
+            return Counter()
+        more, self._told = self.refused - self._told, Counter(self.refused)
+        return more
 
     def restore(self, rows: Iterable[CookieRow]) -> None:
         """Fill the jars from the store."""

@@ -1,4 +1,4 @@
-"""Keys: which credential opens a URL, and how it is shown to the server.
+"""Credentials: which credential opens a URL, and how it is shown to the server.
 
 A credential is bound to a URL prefix, so no redirect, link or page can lead it elsewhere. Secrets
 are read from the environment once, when the crawl starts, and kept nowhere else.
@@ -6,12 +6,16 @@ are read from the environment once, when the crawl starts, and kept nowhere else
 
 from __future__ import annotations
 
-from aiohttp import DigestAuthMiddleware, encode_basic_auth
+from collections.abc import Iterable
+
+from aiohttp import encode_basic_auth
 
 from crawler import urls
 from crawler.config.auth import AuthSettings, CredentialSettings
 from crawler.config.secrets import Secret
 from crawler.errors import ConfigError
+from crawler.http.digest import Digest
+from crawler.http.environment import Environment
 
 
 class Credential:
@@ -19,19 +23,10 @@ class Credential:
 
     __slots__ = ("digest", "header", "prefix", "value")
 
-    def __init__(self, prefix: str, credential: CredentialSettings) -> None:
-        self.prefix = prefix
-        secret = Secret(credential.env).reveal()
-        self.header, self.value = "Authorization", ""
-        self.digest: DigestAuthMiddleware | None = None
-        if credential.kind == "basic":
-            self.value = encode_basic_auth(credential.user, secret)
-        elif credential.kind == "bearer":
-            self.value = f"Bearer {secret}"
-        elif credential.kind == "digest":
-            self.digest = DigestAuthMiddleware(credential.user, secret)
-        else:
-            self.header, self.value = credential.header, secret
+    def __init__(
+        self, prefix: str, header: str = "", value: str = "", *, digest: Digest | None = None
+    ) -> None:
+        self.prefix, self.header, self.value, self.digest = prefix, header, value, digest
 
     def __repr__(self) -> str:
         return f"<Credential {self.prefix}>"
@@ -44,23 +39,46 @@ class Credential:
         return prefix[-1] in "/?" or len(url) == len(prefix) or url[len(prefix)] in "/?"
 
 
+def key_of(prefix: str, credential: CredentialSettings) -> Credential:
+    """Return the key that the configuration names; ConfigError where its secret is not set."""
+    secret = Secret(credential.env).reveal()
+    if credential.kind == "basic":
+        return Credential(prefix, "Authorization", encode_basic_auth(credential.user, secret))
+    if credential.kind == "bearer":
+        return Credential(prefix, "Authorization", f"Bearer {secret}")
+    if credential.kind == "digest":
+        return Credential(prefix, digest=Digest(credential.user, secret))
+    return Credential(prefix, credential.header, secret)
+
+
 class Credentials:
     """The credentials of a crawl; the longest prefix decides."""
 
-    def __init__(self, settings: AuthSettings) -> None:
+    def __init__(
+        self,
+        settings: AuthSettings,
+        more: Iterable[Credential] = (),
+        *,
+        environment: Environment | None = None,
+    ) -> None:
         """Read the secrets; ConfigError for a prefix that is no URL, or a secret that is unset."""
         at = {
             _prefix(text): credential for text, credential in settings.at.items()
         }  # the last wins
-        keys = [Credential(prefix, credential) for prefix, credential in at.items()]
+        keys = [*more, *(key_of(prefix, credential) for prefix, credential in at.items())]
         self._keys = sorted(keys, key=lambda key: -len(key.prefix))
+        self._environment = environment
 
     def __bool__(self) -> bool:
-        return bool(self._keys)
+        return bool(self._keys or self._environment)
 
     def of(self, url: str) -> Credential | None:
-        """Return the credential for a canonical URL, None if it needs none."""
-        return next((key for key in self._keys if key.opens(url)), None)
+        """Return the key to a canonical URL, None where it needs none."""
+        found = next((key for key in self._keys if key.opens(url)), None)
+        if found is None and self._environment is not None:
+            said = self._environment.key_of(urls.hostname_of(url))
+            found = Credential(url, "Authorization", said) if said is not None else None
+        return found
 
 
 def _prefix(text: str) -> str:

@@ -8,7 +8,7 @@ import ssl
 import aiohttp
 
 from crawler.errors import AddressRefused, FetchError, without_passwords
-from crawler.web.page import Outcome
+from crawler.web.outcome import Outcome
 
 _TLS = (
     aiohttp.ClientConnectorCertificateError,

@@ -10,9 +10,10 @@ import asyncio
 import logging
 import mimetypes
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import PurePath
+from ssl import SSLContext
 from typing import Any, Self
 
 import aiohttp
@@ -20,24 +21,30 @@ import aiohttp
 from crawler import urls
 from crawler.config.auth import AuthSettings
 from crawler.config.fetch import FetchSettings
+from crawler.config.identity import IdentitySettings
 from crawler.config.load import Config
 from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave, revealed
 from crawler.config.tls import TlsSettings
 from crawler.errors import FetchError, UsageError
-from crawler.http import read_body, tls
+from crawler.http import lazy_trust, multipart, tls
 from crawler.http.address_guard import AddressGuard
+from crawler.http.content_disposition import header_text
 from crawler.http.cookies import CookieJars, add_by_hand
-from crawler.http.credentials import Credentials
-from crawler.http.deadline import Deadline
+from crawler.http.credentials import Credential, Credentials
+from crawler.http.environment import Environment
 from crawler.http.errors import to_fetch_error
+from crawler.http.exchange import Deadline, read, send
+from crawler.http.identity import Signer
+from crawler.http.multipart import Part
+from crawler.http.pool import Pool
 from crawler.http.proxies import Proxies, ProxyRoute
 from crawler.http.replay_cache import Cache
-from crawler.http.sessions import Sessions, kept_home, send, shake_hands
+from crawler.http.sessions import Sessions, kept_home, shake_hands
 from crawler.web import body as bodies
-from crawler.web.form_values import quoted
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 log = logging.getLogger("crawler")
 
@@ -63,15 +70,21 @@ class Fetcher:
         config: Config | None = None,
         jars: CookieJars | None = None,
         cache: Cache | None = None,
+        keys: Iterable[Credential] = (),
+        context: SSLContext | None = None,
     ) -> None:
-        """`config` gives the sections tls, proxy and auth; `jars` are kept by the caller."""
+        """`config` gives the sections tls, proxy and auth; `jars` are kept by the caller.
+
+        `keys` come before those of the configuration, `context` in place of its TLS.
+        """
         self._settings, self._guard, self._cap = settings, guard, settings.max_body
         self._agent, self._connections = agent, connections
         self._tls = config.tls if config else TlsSettings()
         self._proxy = config.proxy if config else ProxySettings()
         self._auth = config.auth if config else AuthSettings()
+        self._identity = config.identity if config else IdentitySettings()
         self.jars = jars or CookieJars()
-        self._cache = cache
+        self._cache, self._more_keys, self._context = cache, keys, context
         self._checked: set[str] = set()
         self._unsent: set[str] = set()
         self._deadline = Deadline(settings.total_timeout)
@@ -81,24 +94,28 @@ class Fetcher:
         """Open; ConfigError for a setting that cannot work, such as a secret that is not set."""
         settings = self._settings
         in_turn = [*([settings.proxy] if settings.proxy else []), *self._proxy.urls]
-        self._proxies = Proxies(in_turn, self._proxy.hosts, rest=self._proxy.rest)
-        self._keys = Credentials(self._auth)
+        known = Environment() if self._proxy.trust_env else None
+        self._proxies = Proxies(
+            in_turn, self._proxy.hosts, rest=self._proxy.rest, environment=known
+        )
+        self._keys = Credentials(self._auth, self._more_keys, environment=known)
         self._by_host = tls.exceptions_of(self._tls)
+        self._signer = Signer(self._identity) if self._identity.key_file else None
         self._guard.lead_through(*in_turn, *self._proxy.hosts.values())
         if self._proxy.trust_env:
             self._guard.lead_through_environment()
         own = self._settings.headers
         self._own = {name: value for name, value in own.items() if not may_leave(name)}
         self._special = bool(self._keys or self._by_host or self._proxies or self._own)
-        self._special |= self._proxy.trust_env
+        self._special |= self._signer is not None
         self._sessions = Sessions(
             settings,
             agent=self._agent,
             guard=self._guard,
             connections=self._connections,
             tls=self._tls,
-            proxy=self._proxy,
             jars=self.jars,
+            context=self._context,
         )
         self._session = self._sessions.get()
         return self
@@ -106,6 +123,11 @@ class Fetcher:
     async def __aexit__(self, *exc: object) -> None:
         self._deadline.close()
         await self._sessions.close()
+
+    @property
+    def pool(self) -> Pool:
+        """What the connections are doing: open, idle and waiting by host, addresses, memory."""
+        return self._sessions.pool
 
     async def fetch(
         self,
@@ -138,7 +160,7 @@ class Fetcher:
                 answer = await send(session, request.method, url, options)
                 try:
                     cap = self._cap if keep is None else keep
-                    data, size = await read_body.read(answer, cap, cut=keep is not None)
+                    data, size = await read(answer, cap, cut=keep is not None)
                     elapsed = time.perf_counter() - clock
                     if options:
                         await answer.wait_for_close()  # a body may still be on its way out
@@ -149,7 +171,12 @@ class Fetcher:
             raise
         except self._sessions.errors as error:
             raise self._failure(error, way) from error
-        response = Response(url, answer.status, answer.headers, data, started, elapsed, size)
+        reason = answer.reason or ""
+        if not reason.isascii():
+            reason = header_text(reason)
+        response = Response(
+            url, answer.status, answer.headers, data, started, elapsed, size, reason
+        )
         return response if way is None else self._through(way, response)
 
     @asynccontextmanager
@@ -206,7 +233,7 @@ class Fetcher:
         if urls.host_of(request.url) not in self._checked:
             self._check_address(request.url)
         way = self._way(request)
-        if way is not None or self._proxy.trust_env:
+        if way is not None:
             self._guard.check_unresolved(urls.hostname_of(request.url))
         try:
             options = self._options(request, way, body)
@@ -223,6 +250,8 @@ class Fetcher:
         if len(self._checked) >= _CHECKED:
             self._checked.clear()
         self._checked.add(urls.host_of(url))
+        if url.startswith("https:"):
+            lazy_trust.read_soon()
 
     # ------------------------------------------------------------ what is sent
 
@@ -245,6 +274,8 @@ class Fetcher:
         if self._sessions.middlewares and _is_elsewhere(request):
             options["middlewares"] = kept_home(self._sessions.middlewares)
         self._show_key(request, options)
+        if self._signer is not None:
+            headers |= self._signer.headers(request.method, request.url)
         return options
 
     def _add_own(self, url: str, headers: dict[str, str]) -> None:
@@ -281,7 +312,7 @@ class Fetcher:
         if request.proxy is not None:
             self._guard.lead_through(request.proxy)
         hostname = urls.hostname_of(request.url)
-        return self._proxies.pick(hostname, request.proxy, time.monotonic())
+        return self._proxies.pick(hostname, request.proxy, time.monotonic(), url=request.url)
 
     def _failure(self, error: Exception, way: ProxyRoute | None) -> FetchError:
         """Return the FetchError of an exception; behind a proxy, no connection is the proxy's."""
@@ -358,14 +389,12 @@ def _body(request: Request, headers: dict[str, str]) -> Any:
     return data if isinstance(data, bytes) else bodies.opened(data)
 
 
-def _multipart(request: Request) -> aiohttp.FormData:
-    # Names go out as browsers send them. Asked to quote, aiohttp writes `name*=` (RFC 2231), which
-    # RFC 7578 4.2 forbids and few servers read.
-    form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
-    for name, value in bodies.pairs(request.data):
-        form.add_field(quoted(name), revealed(value))
-    for field, path in (request.files or {}).items():
-        field, name = quoted(field), quoted(PurePath(path).name)
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        form.add_field(field, bodies.opened(path), filename=name, content_type=kind)
-    return form
+def _multipart(request: Request) -> aiohttp.MultipartWriter:
+    fields = [Part(name, revealed(value)) for name, value in bodies.pairs(request.data)]
+    files = (request.files or {}).items()
+    return multipart.body_of([*fields, *(_file_part(field, path) for field, path in files)])
+
+
+def _file_part(field: str, path: str | PurePath) -> Part:
+    name = PurePath(path).name
+    return Part(field, bodies.opened(path), name, mimetypes.guess_type(name)[0])

@@ -21,8 +21,9 @@ from crawler.config.cache import CacheSettings
 from crawler.errors import ConfigError, FetchError
 from crawler.store.address import file_of
 from crawler.store.rows import unpack
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 _PAGE = """
 SELECT p.status, p.headers, b.body FROM pages AS p LEFT JOIN bodies AS b USING (page_id)

@@ -1,14 +1,15 @@
 """aiohttp sessions: one for each cookie jar and proxy, over shared connection pools.
 
-The one call of aiohttp's client: `send` and `shake_hands` alone call it, and neither lets it follow
-a redirect, which nobody would have judged.
+With `exchange` the one door to aiohttp's client: `send` and `shake_hands` alone call it, and
+neither lets it follow a redirect, which nobody would have judged.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
@@ -22,34 +23,27 @@ from aiohttp import (
     ClientTimeout,
     ClientWebSocketResponse,
     TCPConnector,
-    hdrs,
 )
 
 from crawler import urls
 from crawler.config.fetch import FetchSettings
-from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave
 from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import AddressGuard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.cookies import CookieJars
-from crawler.http.set_cookie import joined
+from crawler.http.exchange import CookieRequest
+from crawler.http.lenient import make_lenient
+from crawler.http.pool import Pool, pool_of
 from crawler.http.tls import context_of
 from crawler.web import redirects
-from crawler.web.page import Outcome, Response
+from crawler.web.outcome import Outcome
+from crawler.web.response import Response
 
+_EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
+_COUNTED = 1 << 30  # no limit, but connections are counted by host: see `pool`
 _RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
-
-
-class _Request(ClientRequest):
-    """A request that sends cookies as the jar gives them: aiohttp would quote and sort them."""
-
-    def update_cookies(self, cookies: Any) -> None:
-        """Write the Cookie header."""
-        if cookies:
-            by_hand = "; ".join(self.headers.getall(hdrs.COOKIE, ()))
-            self.headers[hdrs.COOKIE] = joined(by_hand, cookies)
 
 
 class Sessions:
@@ -66,17 +60,18 @@ class Sessions:
         guard: AddressGuard,
         connections: int,
         tls: TlsSettings,
-        proxy: ProxySettings,
         jars: CookieJars,
+        context: ssl.SSLContext | None = None,
     ) -> None:
-        self._settings, self._tls, self._proxy, self._jars = settings, tls, proxy, jars
+        self._settings, self._tls, self._jars = settings, tls, jars
         self._agent, self._guard = agent, guard
-        self._limit = _affordable(settings.pool_size or connections)
+        self._limit = _affordable(settings.pool_size or connections)  # 0: no limit of our own
         self.middlewares = [_loaded(name) for name in settings.middlewares]
         self.headers = {k: v for k, v in settings.headers.items() if may_leave(k)}
         self._connectors: dict[tuple[str, bool], aiohttp.BaseConnector] = {}
         self._open: dict[tuple[str, str, bool], ClientSession] = {}
-        self._ssl = context_of(tls, verify=settings.verify_tls)
+        self._ssl = context or context_of(tls, verify=settings.verify_tls)
+        self.note = jars.refuse
         self.socks_errors: tuple[type[Exception], ...] = ()
 
     @property
@@ -105,8 +100,7 @@ class Sessions:
             timeout=self.timeout({"total": None}),  # the fetcher's Deadline stands for it
             auto_decompress=False,
             cookie_jar=self._jars[name],  # type: ignore[arg-type]
-            request_class=_Request,
-            trust_env=self._proxy.trust_env,
+            request_class=CookieRequest,
             middlewares=self._of_sockets() if sockets else self.middlewares,
             max_line_size=settings.max_header,
             max_field_size=settings.max_header,
@@ -140,7 +134,7 @@ class Sessions:
             settings = self._settings
             options: dict[str, Any] = {
                 "limit": 0 if sockets else self._limit,
-                "limit_per_host": 0 if sockets else settings.pool_per_host,
+                "limit_per_host": (0 if sockets else settings.pool_per_host) or _COUNTED,
                 "ssl": self._ssl,
             }
             if settings.keep_alive:
@@ -148,6 +142,7 @@ class Sessions:
             else:
                 options["force_close"] = True
             connector = self._socks(socks, options) if socks else self._direct(options)
+            make_lenient(connector, self.note)
             self._connectors[socks, sockets] = connector
         return connector
 
@@ -178,6 +173,11 @@ class Sessions:
         connector: aiohttp.BaseConnector = ProxyConnector.from_url(plain, rdns=True, **options)
         return connector
 
+    @property
+    def pool(self) -> Pool:
+        """What the connections are doing."""
+        return pool_of(self._connectors.values())
+
     async def close(self) -> None:
         """Close all sessions and connections."""
         for session in self._open.values():
@@ -185,13 +185,6 @@ class Sessions:
         for connector in self._connectors.values():
             await connector.close()
         await asyncio.sleep(0)  # lets the transports say goodbye
-
-
-def send(
-    session: ClientSession, method: str, url: str, options: Mapping[str, Any]
-) -> Awaitable[ClientResponse]:
-    """Return the request on its way; it is no coroutine, as that would be one more to resume."""
-    return session.request(method, urls.wire(url), allow_redirects=False, **options)
 
 
 class HandshakeRedirected(FetchError):
@@ -277,7 +270,7 @@ def _affordable(connections: int) -> int:
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most == resource.RLIM_INFINITY:
         return connections
-    return max(1, min(connections, most - _RESERVED))
+    return max(1, min(connections or most, most - _RESERVED))
 
 
 def _loaded(name: str) -> Callable[..., Any]:

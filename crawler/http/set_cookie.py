@@ -12,7 +12,8 @@ from calendar import timegm
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+
+from crawler.web.refusal import Refusal
 
 LONGEST_LIFE = 400 * 24 * 3600.0
 """The most seconds for which a cookie is kept, whatever it asks for (5.5)."""
@@ -28,21 +29,6 @@ _YEAR = re.compile(r"(\d{2,4})(?:\D.*)?", re.ASCII | re.DOTALL)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SECONDS = re.compile(r"-?\d+", re.ASCII)
 _SAME_SITE = {"none": "None", "strict": "Strict", "lax": "Lax"}
-
-
-class Refusal(StrEnum):
-    """Why a cookie was not taken, not kept, or not sent; the reasons of the table `counters`."""
-
-    CONTROL = "cookie_control_character"
-    EMPTY = "cookie_empty"
-    TOO_LONG = "cookie_too_long"
-    NOT_UTF8 = "cookie_not_utf8"  # such bytes could not be sent back as they came
-    FOREIGN = "cookie_foreign_domain"
-    SUFFIX = "cookie_public_suffix"
-    INSECURE = "cookie_insecure"  # Secure, or in the way of a Secure one, and not over TLS
-    PREFIX = "cookie_prefix"  # __Host- or __Secure- without what they promise
-    EVICTED = "cookie_evicted"
-    UNSENT = "cookie_header_full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +52,18 @@ class SetCookie:
 def parse(header: str, now: float) -> SetCookie | Refusal:
     """Return the cookie of one header line, or the reason for which it is ignored (5.6)."""
     if _CONTROL.search(header):
-        return Refusal.CONTROL
+        return Refusal.COOKIE_CONTROL_CHARACTER
     pair, _, rest = header.partition(";")
     name, equals, value = pair.partition("=")
     if not equals:
         name, value = "", pair
     name, value = name.strip(_WSP), value.strip(_WSP)
     if not name and not value:
-        return Refusal.EMPTY
+        return Refusal.COOKIE_EMPTY
     if (octets := size_of(name + value)) is None:
-        return Refusal.NOT_UTF8
+        return Refusal.COOKIE_NOT_UTF8
     if octets > _LONGEST_PAIR:
-        return Refusal.TOO_LONG
+        return Refusal.COOKIE_TOO_LONG
     return _with_attributes(name, value, rest, now)
 
 

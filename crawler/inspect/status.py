@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ class Overview:
     widened: int
     busiest: dict[str, int]
     runs: list[Run]
+    pool: dict[str, Any] = field(default_factory=dict)
+    """Connections as of the last commit: open, idle, waiting, names, memory; only while it runs."""
 
 
 def overview(path: Path) -> Overview:
@@ -83,11 +86,12 @@ def _overview(reader: Reader) -> Overview:
     hosts = "SELECT count(*), coalesce(sum(pending), 0) FROM hosts"
     [(number, queued)] = reader.query(hosts).rows
     runs = _runs(reader)
+    state = _state(runs, bool(values.get("seeded")), queued)
     return Overview(
         store=str(reader.path),
         bytes=sum(part.stat().st_size for part in _parts(reader.path)),
         spider=values.get("spider"),
-        state=_state(runs, bool(values.get("seeded")), queued),
+        state=state,
         pages=values.get("pages", 0),
         queued=queued,
         errors=sum(outcomes.get(name, 0) for name in outcome.having("error")),
@@ -106,6 +110,7 @@ def _overview(reader: Reader) -> Overview:
             ).rows
         ),
         runs=runs,
+        pool=json.loads(values.get("pool") or "{}") if state == "running" else {},
     )
 
 

@@ -17,13 +17,15 @@ from crawler import parse, urls
 from crawler.config.load import Config
 from crawler.errors import ConfigError
 from crawler.inspect.query import Reader
-from crawler.links.follow import LinkFollower, PageDirectives, steps_of
-from crawler.links.rules import Linker, Rule
+from crawler.links.follow import LinkFollower, steps_of
+from crawler.links.linker import Linker
+from crawler.links.rule import Rule
 from crawler.links.traps import Traps, pattern_of
-from crawler.robots import Robots
+from crawler.robots import Robots, in_force
 from crawler.urls.optional_steps import OPTIONAL_STEPS
 from crawler.urls.scope import Scope
 from crawler.web.page import ScrapedPage
+from crawler.web.refusal import Refusal
 
 _CHAIN = 1000  # parents that are looked up at most
 _NEAREST, _FIRST = 10, 2  # of a long chain of parents, these are told
@@ -246,15 +248,17 @@ def judged(url: str, laws: CrawlRules) -> Iterator[Line]:
         return
     if changed != url:
         yield Line("canonical", f"it is visited as {changed}")
-    inside = "in scope" if scope.allows(changed) else "out of scope (out_of_scope)"
+    linker = Linker(scope, laws.rules, traps=Traps(config.traps))
+    for pattern in laws.endless:
+        linker.traps.close(pattern)
+    refusal = linker.refusal_of(changed)
+    outside = refusal is Refusal.OUT_OF_SCOPE
+    inside = f"out of scope ({refusal})" if outside else "in scope"
     bounds = ", ".join(scope.allowed_domains) or ", ".join(scope.seeds[:3]) or "no seed"
     yield Line("scope", f"{inside}: {scope.kind} of {bounds}")
-    linker = Linker(scope, laws.rules, traps=Traps(config.traps))
-    pattern = pattern_of(changed)
-    refusal = linker.traps.shape(changed)
-    if refusal is None and pattern in laws.endless:
-        refusal = f"endless, like all of {pattern}"
-    yield Line("traps", f"refused: {refusal}" if refusal else "its shape is fine")
+    trap = linker.traps.refusal_of(changed) if outside else refusal
+    like = f", like all of {pattern_of(changed)}" if trap is Refusal.ENDLESS else ""
+    yield Line("traps", f"refused: {trap}{like}" if trap else "its shape is fine")
     for number, rule in enumerate(laws.rules, 1):
         verdict = _verdict(rule, changed)
         yield Line(f"rule {number}", f"{verdict}: {_told(rule)}")
@@ -314,11 +318,10 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         yield Line("robots", f"{verdict} (politeness.robots_override)")
     elif row["fetched_at"] is None:
         yield Line("robots", "robots.txt not fetched yet")
-    elif row["status"] is None:
+    elif (rules := in_force(row["status"], row["body"] or b"")) is None:
         yield Line("robots", "denied: robots.txt could not be had")
     else:
-        body = row["body"] if 200 <= row["status"] < 300 else b""
-        yield Line("robots", verdict_of(Robots.parse(body or b""), url, laws.agent))
+        yield Line("robots", verdict_of(rules, url, laws.agent))
 
 
 def _own(host: str, config: Config) -> bytes | None:
@@ -333,11 +336,10 @@ def _own(host: str, config: Config) -> bytes | None:
 
 def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Line]:
     """Yield what a crawl that starts at `url` would make of it, and of the page it leads to."""
-    from crawler.engine.seeding import widened  # as above
 
     scope = Scope(config.engine.scope, (url,))
     if page is not None:  # a start URL may redirect within its domain
-        scope = widened(scope, page.url)
+        scope = scope.redirected(page.url)
     rules = (Rule(),)
     yield from judged(url, CrawlRules(config, rules, scope))
     if page is None or not page.response.is_html:
@@ -345,7 +347,7 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
     steps = steps_of(config.links.canonicalize)
     linker = Linker(scope, rules, traps=Traps(config.traps), steps=steps)
     following = LinkFollower(linker, rules, config.links, agent=config.politeness.user_agent)
-    wishes = following.directives(page) or PageDirectives()
+    wishes = following.directives(page)
     if wishes.nofollow:
         yield Line("page", "asks that its links are not followed")
     if wishes.noindex:

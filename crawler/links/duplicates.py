@@ -11,7 +11,9 @@ import asyncio
 from crawler.config.traps import TrapsSettings
 from crawler.links import endless
 from crawler.links.traps import SeenContents, Traps
-from crawler.web.page import Outcome, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
+from crawler.web.visit import Visit
 
 _THREAD = 64 * 1024  # bytes of a body from which its text is taken on a thread
 
@@ -23,18 +25,15 @@ class Duplicates:
         self.traps = traps
         self._skips = limits.duplicates == "skip"
         self._near = limits.near
-        self._suspected = False
         self._turn = asyncio.Lock()  # of pages that are looked at on a thread
         self.contents = SeenContents(limits.near) if limits.duplicates != "follow" else None
 
-    def plain(self, page: ScrapedPage) -> bool:
-        """Count a page, and return whether there is nothing to judge about it."""
-        self._suspected = self.traps.suspects(page.url) and page.response.is_html
-        return self.contents is None and not self._suspected
+    async def judge(self, visit: Visit, page: ScrapedPage, *, suspected: bool) -> bool:
+        """Return whether the page is to be parsed; `suspected` is what `Traps.suspects` says.
 
-    async def judge(self, visit: Visit, page: ScrapedPage) -> bool:
-        """Return whether the page is to be parsed; call it right after `plain`."""
-        suspected, text = self._suspected, None
+        Without that, and without `contents`, there is nothing to judge.
+        """
+        text = None
         title = endless.title_of(page.url, page.html) if suspected else None
         asked = suspected and self.traps.asks(page.url, title)
         if len(page.body) >= _THREAD and (asked or self._near):

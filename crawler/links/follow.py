@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from crawler import urls
 from crawler.config.links import LinksSettings
 from crawler.errors import ConfigError
-from crawler.links.rules import Linker, Rule, Target
+from crawler.links.linker import Linker, Target
+from crawler.links.rule import Rule
 from crawler.parse import meta_robots
 from crawler.parse.fast_pass import REFRESH
 from crawler.web.page import ScrapedPage
+from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:  # the full pass is imported where it is used: most crawls never need it
     from crawler import parse
@@ -39,7 +41,7 @@ class PickedLink(NamedTuple):
 
     target: Target
     rule: Rule | None
-    refusal: str | None
+    refusal: Refusal | None
 
 
 class LinkFollower:
@@ -85,11 +87,9 @@ class LinkFollower:
 
     # ------------------------------------------------------------ what the page asks for
 
-    def directives(self, page: ScrapedPage) -> PageDirectives | None:
-        """Return what the page asks for, in markup or headers; None if it asks for nothing."""
+    def directives(self, page: ScrapedPage) -> PageDirectives:
+        """Return what the page asks for, in markup or headers; nothing unless `page.asks`."""
         metas, headers = page.found.robots, page.headers
-        if not metas and "X-Robots-Tag" not in headers and "Refresh" not in headers:
-            return None
         said = meta_robots.NONE
         if self._settings.robots_meta:
             values = headers.getall("X-Robots-Tag", []) if hasattr(headers, "getall") else []
@@ -152,9 +152,9 @@ class LinkFollower:
         return [pick for link in links if (pick := self._pick(link, regions)) is not None]
 
     def _pick(self, link: parse.Link, regions: Regions) -> PickedLink | None:
-        """Decide over one link; None if it is of an element that nobody looks at."""
+        """Decide over one link; None where it is of an element that nobody looks at."""
         if self._settings.nofollow and link.nofollow:
-            return PickedLink(self._linker.target(link.url), None, "nofollow")
+            return PickedLink(self._linker.target(link.url), None, Refusal.NOFOLLOW)
         looked_at = link.tag in self.tags
         for rule in self._rules:
             if link.tag not in (rule.tags or self.tags):
@@ -165,12 +165,14 @@ class LinkFollower:
             target = self._taken(rule, link, regions)
             if target is not None:
                 refusal = self._linker.general_refusal(target)
-                return PickedLink(target, rule, refusal or (None if rule.follow else "no_rule"))
+                return PickedLink(
+                    target, rule, refusal or (None if rule.follow else Refusal.NO_RULE)
+                )
         if not looked_at:
             return None
         target = self._linker.target(link.url)
         refusal = self._linker.general_refusal(target)
-        return PickedLink(target, None, refusal or ("no_rule" if self._rules else None))
+        return PickedLink(target, None, refusal or (Refusal.NO_RULE if self._rules else None))
 
     def _taken(self, rule: Rule, link: parse.Link, regions: Regions) -> Target | None:
         """Return the target of a link that a rule takes, None for a link that it does not."""

@@ -22,6 +22,8 @@ from crawler.links.endless import ID, STRIDE, Pattern, RecentPatterns
 from crawler.parse.words import words_of
 from crawler.urls.scope import registrable_domain
 from crawler.web.pattern_note import PatternNote
+from crawler.web.refusal import Refusal
+from crawler.web.request import RENEWAL, Todo
 
 if TYPE_CHECKING:
     from crawler.links.simhash import NearDuplicates
@@ -38,23 +40,23 @@ _NUMBER = re.compile(r"[0-9]+")
 _SHORTEST_ID = 8  # characters
 
 
-def shape_refusal(url: str, limits: TrapsSettings) -> str | None:
-    """Return the reason for which the shape of a canonical URL is refused, None if it is fine."""
+def shape_refusal(url: str, limits: TrapsSettings) -> Refusal | None:
+    """Return the reason for which the shape of a canonical URL is refused, if it is."""
     if len(url) > limits.max_url:
-        return "url_too_long"
+        return Refusal.URL_TOO_LONG
     path, _, query = url[url.index("/", 8) + 1 :].partition("?")
     if path.count("/") > limits.max_repeats:
         segments = path.split("/")
         if len(segments) > limits.max_segments:
-            return "too_many_segments"
+            return Refusal.TOO_MANY_SEGMENTS
         if _most(segment for segment in segments if not segment.isdecimal()) > limits.max_repeats:
-            return "repeated_segments"
+            return Refusal.REPEATED_SEGMENTS
     if query.count("&") >= limits.max_repeats:
         pairs = query.split("&")
         if len(pairs) > limits.max_parameters:
-            return "too_many_parameters"
+            return Refusal.TOO_MANY_PARAMETERS
         if _most(pairs) > limits.max_repeats:
-            return "repeated_parameters"
+            return Refusal.REPEATED_PARAMETERS
     return None
 
 
@@ -92,52 +94,66 @@ class Traps:
         self._closed: set[str] = set()
         self._queries: OrderedDict[str, int] = OrderedDict()
         self._hosts: OrderedDict[str, set[str]] = OrderedDict()
-        self._pages: Counter[int] = Counter()
+        self._pages: Counter[int] = Counter()  # that are stored, by host
+        self._begun: dict[int, set[tuple[int, int]]] = {}  # and requests that may become pages
 
     # ------------------------------------------------------------ before a URL is queued
 
-    def shape(self, url: str) -> str | None:
-        """Return the reason for which the shape of a URL is refused, None if it is fine."""
-        return shape_refusal(url, self._settings)
+    def refusal_of(self, url: str) -> Refusal | None:
+        """Return the reason for which a URL must not be queued, by its shape or its pattern."""
+        return shape_refusal(url, self._settings) or self._endless(url)
 
-    def crowded(self, url: str) -> str | None:
-        """Refuse the hosts of a domain that has too many of them; count those that are new."""
-        name = urls.hostname_of(url)
-        if name.count(".") < 2:  # the domain itself, or nearly
-            return None
-        hosts = self._remembered(self._hosts, registrable_domain(name), set[str]())
-        if name not in hosts:
-            if len(hosts) >= self._settings.max_hosts_per_domain:
-                return "too_many_hosts"
-            hosts.add(name)
-        return None
+    def _endless(self, url: str) -> Refusal | None:
+        return Refusal.ENDLESS if self._closed and pattern_of(url) in self._closed else None
 
-    def offer(self, url: str) -> str | None:
-        """Count a URL that may be queued; return the reason for which it must not be."""
-        if self._closed and pattern_of(url) in self._closed:
-            return "endless"
+    def offer(self, url: str, *, over_hosts: bool = False) -> Refusal | None:
+        """Take note of a URL that is to be queued; return the reason where it must not be.
+
+        `over_hosts`: the crawl goes to hosts that no seed names, of which a domain has only so
+        many.
+        """
+        if self._closed and self._endless(url):  # since it was judged
+            return Refusal.ENDLESS
+        hosts, name = None, urls.hostname_of(url) if over_hosts else ""
+        if name.count(".") > 1:  # not the domain itself, or nearly
+            hosts = self._remembered(self._hosts, registrable_domain(name), set[str]())
+            if name not in hosts and len(hosts) >= self._settings.max_hosts_per_domain:
+                return Refusal.TOO_MANY_HOSTS
         limit = self._settings.max_queries
         if limit is not None and "?" in url:
             path = url.partition("?")[0]
             number = self._remembered(self._queries, path, 0)
             if number >= limit:
-                return "too_many_queries"
+                return Refusal.TOO_MANY_QUERIES
             self._queries[path] = number + 1
+        if hosts is not None:
+            hosts.add(name)
         return None
 
     # ------------------------------------------------------------ when its turn comes
 
-    def bar(self, host_id: int, url: str) -> str | None:
+    def bar(self, host_id: int, url: str) -> Refusal | None:
         """Return the reason for which a queued URL must not be fetched any more."""
         limit = self._settings.max_pages_per_host
-        if limit is not None and self._pages[host_id] >= limit:
-            return "host_full"
-        return "endless" if self._closed and pattern_of(url) in self._closed else None
+        if limit is not None and self._pages[host_id] + len(self._begun.get(host_id, ())) >= limit:
+            return Refusal.HOST_FULL
+        return self._endless(url) if self._closed else None
 
-    def stored(self, host_id: int, number: int = 1) -> None:
-        """Count pages of a host that are stored, or may be when their visits end."""
-        if self._settings.max_pages_per_host is not None:
-            self._pages[host_id] += number
+    def begin(self, todo: Todo) -> None:
+        """Count a request that starts: it may become one more page of its host."""
+        if self._settings.max_pages_per_host is not None and todo.again != RENEWAL:
+            self._begun.setdefault(todo.host_id, set()).add(todo.key)
+
+    def end(self, todo: Todo, *, stored: bool) -> None:
+        """Count how a request ended, whether it had begun or not."""
+        begun = self._begun.get(todo.host_id, ())
+        if begun and todo.key in begun:
+            begun.discard(todo.key)
+            self._pages[todo.host_id] += stored
+
+    def restore(self, host_id: int, pages: int) -> None:
+        """Count the pages of a host that earlier runs have stored."""
+        self._pages[host_id] += pages
 
     def suspects(self, url: str) -> bool:
         """Count a page, and return whether it should be looked at (see `compare`)."""

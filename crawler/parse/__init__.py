@@ -6,7 +6,9 @@ The full pass, for whoever wants more than `ScrapedPage.links`, which comes from
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from html import unescape
 from typing import NamedTuple
@@ -16,8 +18,9 @@ from crawler.parse import mime
 from crawler.parse.charset import decode, encoding_of
 from crawler.parse.encodings import encode_query
 from crawler.parse.meta_refresh import Refresh, refresh_of
+from crawler.parse.sparse_pass import Unsure, sparse_tags
 from crawler.parse.srcset import ImageCandidate, srcset
-from crawler.parse.tokenizer import attributes_of, tags
+from crawler.parse.tokenizer import Tag, attributes_of, tags
 
 __all__ = [
     "ATTRIBUTES",
@@ -252,13 +255,24 @@ def _read(
     text: str, wanted: Mapping[str, tuple[str, ...]], *, xml: bool
 ) -> tuple[list[str], str | None, list[str]]:
     """Return the elements with references, the first `<base href>` and the meta refreshes."""
+    if not xml:
+        with suppress(Unsure):
+            return _gathered(sparse_tags(text, wanted), wanted)
+    return _gathered(tags(text, xml=xml), wanted)
+
+
+def _gathered(
+    every: Iterable[Tag], wanted: Mapping[str, tuple[str, ...]]
+) -> tuple[list[str], str | None, list[str]]:
+    """Return the same from the tags of a page, of which only the wanted ones are needed."""
     found: list[str] = []
     base: str | None = None
     refreshes: list[str] = []
     anchor: int | None = None  # where the link stands that is open
     pieces: list[str] = []
     templates = 0  # that are open: a base in one is none
-    for tag in tags(text, xml=xml):
+    plain = wanted.get("a", ()) in (("href",), ("href", "xlink:href"))
+    for tag in every:
         name = tag.name
         if anchor is not None:
             pieces.append(tag.before)
@@ -270,7 +284,10 @@ def _read(
             templates = max(0, templates + (-1 if tag.ends else 1))
         if tag.ends:
             continue
-        if name in wanted:
+        if plain and name == "a" and (link := _PLAIN_LINK.fullmatch(tag.attributes)):
+            anchor = len(found)
+            found.append(f"a\0\0\0\0href\0{link[1]}\0")
+        elif name in wanted:
             raw = _element(name, attributes_of(tag.attributes), wanted[name])
             if raw is not None:
                 anchor = len(found) if name == "a" else anchor
@@ -284,6 +301,11 @@ def _read(
             if attributes.get("http-equiv", "").strip("\t\n\f\r ").lower() == "refresh":
                 refreshes.append(attributes.get("content", ""))
     return found, base, refreshes
+
+
+# The attributes of a link that has nothing but its reference to tell, as most have.
+_OTHERS = r"""(?:[\t\n\f\r ]++(?!(?:href|hreflang|rel|type)=)[a-z][a-z-]*+="[^"]*+")*+"""
+_PLAIN_LINK = re.compile(rf"""{_OTHERS}[\t\n\f\r ]++href="([^"&\0]++)"{_OTHERS}[\t\n\f\r ]*+""")
 
 
 def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> str | None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 import cchardet
 
 from crawler.parse import mime
-from crawler.parse.encodings import name_of, to_text
+from crawler.parse.encodings import PIECEWISE, name_of, to_text
 
 PRESCAN = 16 * 1024
 """How far declarations are looked for. The standard scans 1,024 bytes and then lets the parser
@@ -43,6 +43,8 @@ def encoding_of(body: bytes, content_type: str | None = None) -> str:
 def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
     """Return the text of `body`, without a byte order mark, and the name of its encoding."""
     name = encoding_of(body, content_type)
+    if name == "utf-8" and len(body) <= PIECEWISE:
+        return body.decode("utf-8", "replace").removeprefix("\ufeff"), name
     return to_text(body, name).removeprefix("\ufeff"), name
 
 

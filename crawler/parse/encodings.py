@@ -123,12 +123,13 @@ def name_of(label: str) -> str | None:
 
 def to_text(body: bytes, name: str) -> str:
     """Decode by the encoding called `name`, one of `NAMES`; what is wrong becomes U+FFFD."""
-    if len(body) > _LARGE and name != "replacement":
+    if len(body) > PIECEWISE and name != "replacement":
         return "".join(_in_pieces(body, name))
     return _to_text(body, name)
 
 
-_LARGE = 1 << 20  # bytes
+PIECEWISE = 1 << 20
+"""Bytes over which a body is decoded piece by piece."""
 _PIECE = 1 << 16
 # No byte of a character in euc-jp and big5: what follows one can be decoded by itself.
 _BREAK = re.compile(rb"[\0-/:-?]")

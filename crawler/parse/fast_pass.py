@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,7 +67,10 @@ def _whole(name: str, parts: str, texts: str = "") -> str:
     return rf"{name}(?=[\s/>])[^<>]*+>(?:{empty}|(?<!/>)(?:{inside})*+</{name}\s*+>)"
 
 
-_FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
+FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
+"""What such an element matches behind its "<"; it is written with re.ASCII in mind."""
+DRAWN = frozenset(f"svg math title desc style {_SHAPES} {_FORMULA}".split())
+"""The elements that are passed over with it."""
 _RAW = _any_case("script style textarea title xmp iframe noembed noframes")
 _NAMES = _any_case("area base meta plaintext math svg")
 
@@ -89,9 +93,17 @@ _PATTERN = rf"""<(?=[a-zA-Z!?])(?:{{}}
     | [!?][^>]*+(?:>|\Z))                                   # a doctype or bogus comment"""
 _FLAGS = re.VERBOSE | re.ASCII
 _PLAIN = re.compile(_PATTERN.format(""), _FLAGS)
-# The same, but foreign content that is plain is passed over. Looking for it costs a twentieth of
-# the whole, and most documents have none: one that has is read again.
-_TAG = re.compile(_PATTERN.format(rf"(?=[sm][va][gt])(?:{_FOREIGN})|"), _FLAGS)
+
+
+@cache
+def _tag() -> re.Pattern[str]:
+    """Return the same, but foreign content that is plain is passed over.
+
+    Looking for it costs a twentieth of the whole, and most documents have none: one that has is
+    read again.
+    """
+    return re.compile(_PATTERN.format(rf"(?=[sm][va][gt])(?:{FOREIGN})|"), _FLAGS)
+
 
 # What is no attribute (1: None) is taken along too, so that no search starts again inside it.
 _ATTRIBUTE = re.compile(
@@ -113,7 +125,7 @@ def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = 
     if len(text) >= LARGE:
         found = _gathered(text, _one_by_one(text, expired))
     else:
-        found = _gathered(text, _PLAIN.findall(text)) or _gathered(text, _TAG.findall(text))
+        found = _gathered(text, _PLAIN.findall(text)) or _gathered(text, _tag().findall(text))
     return found or precise(text, expired)
 
 
@@ -211,7 +223,7 @@ def _one_by_one(
             raise TimeoutError(f"at character {at:,} of {size:,}")
         end = min(size, at + window)
         start, at = at, end - (end < size and text[end - 1] == "<")
-        for match in _TAG.finditer(text, start, end):
+        for match in _tag().finditer(text, start, end):
             # Foreign content is not plain where the window cuts it off.
             odd = match[2] is not None and match[2].lower() in NAMESPACES
             cut = odd or match.end() == end

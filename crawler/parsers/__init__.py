@@ -11,8 +11,10 @@ from typing import Protocol
 from crawler.config.engine import EngineSettings
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
-from crawler.web.page import ScrapedPage, Visit
+from crawler.spider.discover import Discovery
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
+from crawler.web.visit import Visit
 
 
 class Parser(Protocol):
@@ -28,12 +30,14 @@ class Parser(Protocol):
         """
 
 
-def parser_for(spider: Spider, collector: Collector, settings: EngineSettings) -> Parser:
-    """Return the parser that the settings ask for; SpiderError if the spider does not allow it."""
+def parser_for(
+    spider: Spider, discovery: Discovery, collector: Collector, settings: EngineSettings
+) -> Parser:
+    """Return parser that the settings ask for; SpiderError where the spider does not allow it."""
     if settings.parse_processes == 0:
         from crawler.parsers.inline import Inline
 
-        return Inline(collector, settings.parse_timeout)
+        return Inline(discovery, collector, settings.parse_timeout)
     from crawler.parsers.processes import Processes  # most crawls never need it
 
-    return Processes(spider, collector, settings)
+    return Processes(spider, discovery, collector, settings)

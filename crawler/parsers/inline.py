@@ -7,8 +7,11 @@ import time
 
 from crawler.parse import fast_pass
 from crawler.spider.collector import Collector
-from crawler.web.page import Outcome, ScrapedPage, Visit
+from crawler.spider.discover import Discovery
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
+from crawler.web.visit import Visit
 
 
 class Inline:
@@ -18,8 +21,8 @@ class Inline:
     resolves thousands of links, would keep the event loop waiting for as long again.
     """
 
-    def __init__(self, collector: Collector, timeout: float) -> None:
-        self._collector, self._timeout = collector, timeout
+    def __init__(self, discovery: Discovery, collector: Collector, timeout: float) -> None:
+        self._discovery, self._collector, self._timeout = discovery, collector, timeout
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
@@ -29,14 +32,14 @@ class Inline:
         """See `Parser.parse`."""
         if page.response.is_html:
             if len(page.body) < fast_pass.LARGE:
-                await self._collector.follow(visit, page)
+                await self._discovery.follow(visit, page)
             elif not await self._read_large(visit, page):
                 return
             visit.title = page.title
         visit.encoding = page.encoding
-        if visit.outcome is Outcome.NOINDEX:
-            return
-        await self._collector.parse(visit, page, request)
+        called = request.callback is not None or self._collector.reads_pages
+        if called and visit.outcome is not Outcome.NOINDEX:
+            await self._collector.parse(visit, page, request)
 
     async def _read_large(self, visit: Visit, page: ScrapedPage) -> bool:
         """Scan a page on a thread and follow its links; False where that took too long."""
@@ -44,10 +47,10 @@ class Inline:
             try:
                 await asyncio.to_thread(self._scan, page)
             except TimeoutError as where:
-                visit.outcome = Outcome.PARSE_TIMEOUT
-                visit.error = f"over {self._timeout:g} s, {where}; see engine.parse_timeout"
+                error = f"over {self._timeout:g} s, {where}; see engine.parse_timeout"
+                visit.fail(Outcome.PARSE_TIMEOUT, error)
                 return False
-            await self._collector.follow(visit, page)
+            await self._discovery.follow(visit, page)
         return True
 
     def _scan(self, page: ScrapedPage) -> None:

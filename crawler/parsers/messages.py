@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler.items import Table
+from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
 
 LENGTH = struct.Struct(">I")
@@ -60,7 +61,7 @@ class ParseAnswer(Struct, frozen=True, array_like=True):
     items: list[tuple[int, tuple[Any, ...]]]
     problems: list[tuple[str, str, str]]
     candidates: list[Candidate]
-    refusals: dict[str, int]
+    refusals: dict[Refusal, int]
     error: str | None
 
 

@@ -25,8 +25,12 @@ from crawler.parsers.messages import LENGTH, ParseAnswer, ParseTask, WorkerStart
 from crawler.parsers.recipe import recipe_of
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
-from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.spider.discover import Discovery
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop());"
@@ -70,8 +74,10 @@ class _Job:
 class Processes:
     """Parses in `parse_processes` processes. `run` must run for `parse` to end."""
 
-    def __init__(self, spider: Spider, collector: Collector, settings: EngineSettings) -> None:
-        self._spider, self._collector = spider, collector
+    def __init__(
+        self, spider: Spider, discovery: Discovery, collector: Collector, settings: EngineSettings
+    ) -> None:
+        self._spider, self._discovery, self._collector = spider, discovery, collector
         self._number, self._timeout = settings.parse_processes, settings.parse_timeout
         self._recipe = pack(recipe_of(spider, settings))
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(maxsize=self._number)
@@ -98,7 +104,6 @@ class Processes:
             if visit.outcome is Outcome.NOINDEX:
                 return
             if call:
-                self._collector.keep(visit, page)
                 return
         await self._collector.parse(visit, page, request)
 
@@ -118,16 +123,16 @@ class Processes:
         page.found = Scan(answer.title, answer.base, answer.hrefs, answer.robots)
         page.encoding = visit.encoding = answer.encoding
         if page.response.is_html:
-            await self._collector.follow(visit, page)
+            await self._discovery.follow(visit, page)
             visit.title = answer.title
         if visit.outcome is Outcome.NOINDEX:
             return
         visit.items += [Record(answer.tables[place], values) for place, values in answer.items]
         visit.problems += answer.problems
         for candidate in answer.candidates:
-            self._collector.admit(visit, candidate)
+            self._discovery.admit(visit, candidate)
         for reason, number in answer.refusals.items():
-            visit.refusals[reason] = visit.refusals.get(reason, 0) + number
+            visit.refuse(reason, number)
         if answer.error is not None:
             visit.outcome, visit.error = Outcome.SPIDER_ERROR, answer.error
 

@@ -21,19 +21,30 @@ import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.items import Table
-from crawler.links.rules import Linker
-from crawler.parsers.messages import LENGTH, ParseAnswer, ParseTask, Recipe, WorkerStarted, pack
+from crawler.links.linker import Linker
+from crawler.parsers.messages import (
+    LENGTH,
+    ParseAnswer,
+    ParseTask,
+    Recipe,
+    WorkerStarted,
+    pack,
+)
 from crawler.parsers.recipe import spider_of
 from crawler.spider.collector import Collector
+from crawler.spider.discover import Discovery
 from crawler.urls.scope import Scope
-from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Candidate, from_todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 _LAST_WORDS = 5.0  # seconds that a page in work gets once the pipe has ended
 
 
-class CandidateCollector(Collector):
-    """A Collector that keeps every candidate: what is new and in scope, the crawl knows."""
+class CandidateCollector(Discovery):
+    """A Discovery that keeps every candidate: what is new and in scope, the crawl knows."""
 
     def admit(self, visit: Visit, candidate: Candidate) -> None:
         """Take the candidate."""
@@ -59,12 +70,8 @@ def main() -> None:
     _send(answers, WorkerStarted(None))
     gc.freeze()  # garbage is collected as rarely as in a crawl from the command line
     gc.set_threshold(50_000, 20, 100)
-    collector = CandidateCollector(
-        spider,
-        Linker(Scope("any"), ()),
-        order=recipe.order,
-        callback_timeout=recipe.callback_timeout,
-    )
+    discovery = CandidateCollector(Linker(Scope("any"), ()), order=recipe.order)
+    collector = Collector(spider, discovery, timeout=recipe.callback_timeout)
     decoder = msgspec.msgpack.Decoder(ParseTask)
     with asyncio.Runner() as runner:
         while (data := received.get()) is not None:

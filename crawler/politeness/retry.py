@@ -7,25 +7,6 @@ from crawler.web.outcome import MEANINGS, Outcome
 _LASTING = frozenset({501, 505, 511})  # server errors that trying again does not mend
 
 
-def outcome_of(status: int) -> Outcome:
-    """Return the outcome that an HTTP status means (RFC 9110 section 15)."""
-    if 200 <= status < 300:
-        return Outcome.OK
-    if status in (301, 302, 303, 307, 308):
-        return Outcome.REDIRECT
-    if status == 304:
-        return Outcome.NOT_MODIFIED
-    if status in (404, 410):
-        return Outcome.NOT_FOUND
-    if status == 429:
-        return Outcome.RATE_LIMITED
-    if status == 408:
-        return Outcome.TIMEOUT
-    if 500 <= status < 600:
-        return Outcome.SERVER_ERROR
-    return Outcome.HTTP_ERROR
-
-
 def slows(outcome: Outcome, status: int | None) -> bool:
     """Return whether the host should rest after this."""
     return MEANINGS[outcome].slows or status == 503

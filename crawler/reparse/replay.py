@@ -15,10 +15,13 @@ from crawler.inspect.query import Reader
 from crawler.items import Record
 from crawler.reparse.pages import Pages, StoredPage, read
 from crawler.spider import Spider
-from crawler.spider.invoke import Invoker
+from crawler.spider.collector import Invoker
 from crawler.store.rows import unpack
-from crawler.web.page import Outcome, Response, ScrapedPage, Visit
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request, Todo, from_todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 if TYPE_CHECKING:
     import asyncio

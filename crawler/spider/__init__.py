@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from crawler import urls
 from crawler.errors import SpiderError, UsageError
 from crawler.items import table_of
-from crawler.links.rules import Rule
+from crawler.links.rule import Rule
 from crawler.spider.arguments import refuse_unknown
-from crawler.web.page import Outcome, ScrapedPage
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
 
 if TYPE_CHECKING:

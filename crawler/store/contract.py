@@ -6,15 +6,17 @@ cross it are plain tuples, cheap to make by the thousand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from crawler.config.revisit import RevisitSettings
 from crawler.store.address import file_of
-from crawler.web.page import Visit
 from crawler.web.pattern_note import PatternNote
+from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
+from crawler.web.visit import Visit
 
 _REVISIT = RevisitSettings()
 
@@ -69,14 +71,22 @@ class Batch:
     seeds: list[Candidate] = field(default_factory=list)
     hosts: list[HostRow] = field(default_factory=list)
     robots: list[RobotsRow] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
+    refusals: Mapping[Refusal, int] = field(default_factory=dict)  # beside those of the visits
     cookies: Sequence[CookieRow] = ()
+    pool: dict[str, Any] = field(default_factory=dict)  # what the connections do, for `status`
     seeded: bool = False
     scope: Sequence[str] = ()  # with `seeded`: seeds beyond `start_urls` that widen the scope
 
     def __bool__(self) -> bool:
         some = self.visits or self.arrivals or self.seeds or self.hosts or self.robots
         return bool(some or self.seeded)
+
+    def marks(self) -> list[tuple[str, Any]]:
+        """Return what it changes in the table `crawl`, as keys and values."""
+        marks: list[tuple[str, Any]] = [("pool", json.dumps(self.pool))] if self.pool else []
+        if self.seeded:
+            marks += [("seeded", 1), ("scope", json.dumps(list(self.scope)))]
+        return marks
 
 
 class Committed(NamedTuple):
@@ -88,7 +98,7 @@ class Committed(NamedTuple):
     added: list[Todo]
     hosts: dict[int, HostRow]
     new: int  # requests never seen before
-    refused: int = 0  # items that did not fit, beside those of the visits' own problems
+    refusals: Mapping[Refusal, int] = {}  # of items that did not fit and the like: not of visits
     widened: Sequence[str] = ()  # as in `item.price from INTEGER to REAL`
     pages: int = 0  # how many more pages are stored than before
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import aiosqlite
 
 from crawler.links.endless import TEXTS
-from crawler.web.page import Visit
 from crawler.web.pattern_note import PatternNote
+from crawler.web.visit import Visit
 
 _OVERFLOW = 1 << 63  # SQLite's integers have a sign, a hash has none
 # Visits of one flush may come in another order than their pages were looked at.

@@ -39,9 +39,9 @@ from crawler.store.rows import (
     to_json,
 )
 from crawler.store.tally import Tally
-from crawler.web.page import Visit
 from crawler.web.request import EARLY, FIRST, REVISIT, Candidate, Todo
 from crawler.web.stats import Stats
+from crawler.web.visit import Visit
 
 HOSTS = "SELECT host_id, name, pending, next_at, delay, failures, pages FROM hosts"
 _SLICE = 4000  # candidates that one statement takes: the loop stands still for about 8 ms
@@ -132,7 +132,8 @@ class Flush:
             await cookies.write(self._db, batch.cookies)
         self._page_id += len(ended)
         await self._write_totals(batch, [*arrived, *batch.visits], tally)
-        return Committed(added, hosts, new, len(tally.problems), tuple(tally.widened), tally.stored)
+        told = tally.refusals(batch), tuple(tally.widened), tally.stored
+        return Committed(added, hosts, new, *told)
 
     async def _take_in(self, arrivals: Sequence[Arrival]) -> list[Visit]:
         """Note URLs of pages fetched elsewhere as seen; return the visits of those that are new.
@@ -343,7 +344,7 @@ class Flush:
     async def _write_totals(self, batch: Batch, ended: list[Visit], tally: Tally) -> None:
         """Bring the counters in line with this very commit, those of the run, too."""
         run = Stats()
-        run.add(ended, 0, refused=len(tally.problems))
+        run.add(ended, 0, refusals=tally.refusals(batch))
         await self._many(
             "INSERT INTO counters",
             ("name", "value"),
@@ -353,8 +354,7 @@ class Flush:
         if self._again:
             await self._db.execute("DELETE FROM counters WHERE value = 0")
         values: list[tuple[str, Any]] = [("next_seq", self._seq), ("next_page_id", self._page_id)]
-        if batch.seeded:
-            values += [("seeded", 1), ("scope", to_json(list(batch.scope)))]
+        values += batch.marks()
         await self._many("INSERT OR REPLACE INTO crawl", ("key", "value"), values)
         if tally.stored:
             await self._db.execute(
@@ -363,10 +363,8 @@ class Flush:
                 (tally.stored,),
             )
         if run.pages or run.errors:
-            await self._db.execute(
-                "UPDATE runs SET pages = pages + ?, errors = errors + ? WHERE run_id = ?",
-                (run.pages, run.errors, self.run_id),
-            )
+            sql = "UPDATE runs SET pages = pages + ?, errors = errors + ? WHERE run_id = ?"
+            await self._db.execute(sql, (run.pages, run.errors, self.run_id))
 
 
 _Found = tuple[Candidate, int | None, int]

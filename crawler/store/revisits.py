@@ -17,12 +17,11 @@ import zstandard
 
 from crawler.config.revisit import RevisitSettings
 from crawler.parse.charset import decode
-from crawler.parse.text import text_of
 from crawler.store import Retention
 from crawler.store.rows import clean, content_hash_of, iso, to_json, unpack
 from crawler.web.download_stream import is_stream
 from crawler.web.outcome import Outcome, having
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 _GONE, STORED = having("gone"), having("stored")
 _NEWS = ("changed", "touched", "gone", "redirected")  # of which the version before is kept
@@ -196,6 +195,8 @@ def _is_html(visit: Visit) -> bool:
 
 def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int]:
     """Return the ids of pages whose reader sees the same as before; none without its old body."""
+    from crawler.parse.text import text_of  # slow to import, and for pages fetched again alone
+
     same = set()
     for was, visit, _ in unsure:
         body, response = bodies.get(was.page_id), visit.response

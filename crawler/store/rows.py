@@ -13,7 +13,7 @@ import xxhash
 import zstandard
 
 from crawler.web.body import shown
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 PAGE_COLUMNS = (
     *("page_id", "url", "title", "status", "outcome", "depth", "fetched_at", "elapsed"),

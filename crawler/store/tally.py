@@ -10,8 +10,9 @@ from crawler.store import Batch
 from crawler.store.items import ItemReport
 from crawler.store.revisits import KnownPage
 from crawler.web import outcome
-from crawler.web.page import Visit
+from crawler.web.refusal import Refusal
 from crawler.web.stats import Stats
+from crawler.web.visit import Visit
 
 _STORED = outcome.having("stored")
 
@@ -49,10 +50,16 @@ class Tally:
         self.problems += told.problems
         self.widened += told.widened
 
+    def refusals(self, batch: Batch) -> Counter[Refusal]:
+        """Return what was refused beside what the visits say: cookies, and items by the store."""
+        found = Counter(batch.refusals)
+        if self.problems:
+            found[Refusal.ITEM_REFUSED] += len(self.problems)
+        return found
+
     def counters(self, batch: Batch, run: Stats) -> list[tuple[str, int]]:
         """Return what this commit adds to each of the counters: (name, number)."""
-        counts = Counter(batch.counts)
-        counts.update({f"outcome.{name}": number for name, number in self.outcomes.items()})
+        counts = Counter({f"outcome.{name}": number for name, number in self.outcomes.items()})
         counts.update({f"refused.{name}": number for name, number in run.refused.items()})
         counts.update(f"retry.{v.outcome}" for v in batch.visits if v.retry_at is not None)
         counts["items.widened"] += len(self.widened)

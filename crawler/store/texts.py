@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import aiosqlite
 
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 INSERT = "INSERT INTO texts (page_id, url, title, text, hidden) VALUES (?, ?, ?, ?, ?)"
 

@@ -98,6 +98,15 @@ class Scope:
         object.__setattr__(scope, "_prefixes", tuple(sorted(prefixes)))
         return scope
 
+    def redirected(self, target: str) -> Scope:
+        """Return the scope with the host to which a seed redirects, if it is of a seed's domain."""
+        if self.kind == "any" or self.allows(target) or self.allowed_domains:
+            return self
+        domain = registrable_domain(hostname_of(target))
+        if domain not in {registrable_domain(hostname_of(seed)) for seed in self.seeds}:
+            return self
+        return Scope(self.kind, (*self.seeds, target))
+
     def allows(self, url: str) -> bool:
         """Return whether the canonical `url` is in scope."""
         if self.kind == "prefix" and not _without_scheme(url).startswith(self._prefixes):

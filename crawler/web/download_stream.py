@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from crawler.web.request import Callback, Request
 
 if TYPE_CHECKING:
-    from crawler.web.page import Visit
+    from crawler.web.visit import Visit
 
 DOWNLOAD = "download"
 STREAM = "stream"

@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     HTTP_ERROR = "http_error"
     SERVER_ERROR = "server_error"
     RATE_LIMITED = "rate_limited"
+    PAYMENT_REQUIRED = "payment_required"
     WALLED = "walled"
     TIMEOUT = "timeout"
     CONNECT_ERROR = "connect_error"
@@ -108,6 +109,9 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
         Outcome.HTTP_ERROR: _error("any other status that is no answer, 403 too", broken=True),
         Outcome.SERVER_ERROR: _error("5xx", retried=True, broken=True, weight=0.1),
         Outcome.RATE_LIMITED: _error("429", retried=True, slows=True, weight=0.1),
+        Outcome.PAYMENT_REQUIRED: _error(
+            "402: the site asks for money, its price is in the headers; nothing is paid"
+        ),
         Outcome.WALLED: _error(
             "a bot check, a login or a consent form in place of the page", slows=True, weight=1.0
         ),
@@ -180,6 +184,27 @@ def rows() -> list[tuple[str | float | None, ...]]:
         )
         for outcome, meaning in MEANINGS.items()
     )
+
+
+def outcome_of(status: int) -> Outcome:
+    """Return the outcome that an HTTP status means (RFC 9110 section 15)."""
+    if 200 <= status < 300:
+        return Outcome.OK
+    if status in (301, 302, 303, 307, 308):
+        return Outcome.REDIRECT
+    if status == 304:
+        return Outcome.NOT_MODIFIED
+    if status in (404, 410):
+        return Outcome.NOT_FOUND
+    if status == 402:
+        return Outcome.PAYMENT_REQUIRED
+    if status == 429:
+        return Outcome.RATE_LIMITED
+    if status == 408:
+        return Outcome.TIMEOUT
+    if 500 <= status < 600:
+        return Outcome.SERVER_ERROR
+    return Outcome.HTTP_ERROR
 
 
 @cache

@@ -1,95 +1,27 @@
-"""Response, ScrapedPage and Visit: what the wire gave, and everything it led to."""
+"""ScrapedPage: a response made into a page, with all that a spider may ask it for."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from crawler import urls
-from crawler.items import Record
-from crawler.parse import charset, fast_pass, mime
-from crawler.parse import text as readable
+from crawler.parse import charset, fast_pass
 from crawler.parse.encodings import encode_query
-from crawler.web import outcome
-from crawler.web.outcome import Outcome as Outcome  # many know it from here
-from crawler.web.request import Callback, Candidate, Request, Todo
+from crawler.web.request import Callback, Request
+from crawler.web.response import Response
 from crawler.web.targets import each, found_in, reference_of
 
-if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks for them
+if TYPE_CHECKING:  # all are slow to import and only needed where a spider asks for them
     from bs4 import BeautifulSoup
     from parsel import Selector, SelectorList
 
-    from crawler.web.download_stream import StoredFile
+    from crawler.parse.text import Readable
     from crawler.web.form import Form
-    from crawler.web.pattern_note import PatternNote
 
 
-@dataclass(slots=True)
-class Response:
-    """What the wire gave to one request: status, headers, decoded body.
-
-    `body` is the body after its content codings; `wire_size` counts bytes before them.
-    `started` is Unix time, `elapsed` seconds from sending to the last byte.
-    """
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    started: float
-    elapsed: float
-    wire_size: int = 0
-    _kind: tuple[str, bool, bool] | None = field(
-        default=None, init=False, repr=False, compare=False
-    )
-
-    @property
-    def declared_type(self) -> str | None:
-        """The Content-Type as it came, several headers joined by commas; None if there is none."""
-        headers = self.headers
-        if "Content-Type" not in headers:
-            return None
-        several = headers.getall("Content-Type") if hasattr(headers, "getall") else ()
-        return ", ".join(several) if len(several) > 1 else headers["Content-Type"]
-
-    @property
-    def content_type(self) -> str:
-        """What the response is, like `text/html`: as declared, or as its bytes show.
-
-        In lower case, without parameters; empty where nothing is declared and nothing is there.
-        """
-        return (self._kind or self._looked())[0]
-
-    @property
-    def is_html(self) -> bool:
-        """Whether it is a page, with links and a title: HTML, or XHTML by whatever type."""
-        return (self._kind or self._looked())[1]
-
-    @property
-    def is_xml(self) -> bool:
-        """Whether it is a page in XML, where no element is text by its name alone."""
-        return (self._kind or self._looked())[2]
-
-    def _looked(self) -> tuple[str, bool, bool]:
-        """Find out once what the response is (https://mimesniff.spec.whatwg.org/)."""
-        declared, body = self.declared_type, self.body
-        options = self.headers.get("X-Content-Type-Options", "")
-        nosniff = options.partition(",")[0].strip().lower() == "nosniff"
-        essence = mime.computed(declared, body, nosniff=nosniff) if declared or body else ""
-        is_xml = mime.is_xhtml(essence, body)
-        essence = "application/xhtml+xml" if is_xml else essence
-        # A feed that is declared to be HTML is shown as a page by browsers, and read as one.
-        supplied = mime.extract(declared) if declared else None
-        is_page = is_xml or "text/html" in (essence, supplied and supplied.essence)
-        found = (essence, is_page and not body.startswith(_PACKED), is_xml)
-        self._kind = found
-        return found
-
-
-_PACKED = (b"%PDF-", b"\x1f\x8b", b"\x89PNG", b"PK\x03\x04")  # whatever type is declared
+_NOTHING = fast_pass.Scan(None, None, [], [])
 
 
 class ScrapedPage:
@@ -116,7 +48,7 @@ class ScrapedPage:
         self.encoding = "utf-8"
         self._html: str | None = None
         self._links = links
-        self._readable: readable.Readable | None = None
+        self._readable: Readable | None = None
         self._scan: fast_pass.Scan | None = None
         self._selector: Selector | None = None
         self._soup: BeautifulSoup | None = None
@@ -180,6 +112,12 @@ class ScrapedPage:
     @found.setter
     def found(self, found: fast_pass.Scan) -> None:
         self._scan = found
+
+    @property
+    def asks(self) -> bool:
+        """Whether it says anything to crawlers, or leads on by itself: see `links.follow`."""
+        headers = self.response.headers
+        return bool(self.found.robots) or "X-Robots-Tag" in headers or "Refresh" in headers
 
     @property
     def title(self) -> str | None:
@@ -262,21 +200,25 @@ class ScrapedPage:
     @property
     def all_text(self) -> str:
         """The same with what is hidden; how much that is says `hidden`."""
-        return readable.text_of(self.html, hidden=True) if self.response.is_html else self.html
+        from crawler.parse.text import text_of
+
+        return text_of(self.html, hidden=True) if self.response.is_html else self.html
 
     @property
     def hidden(self) -> int:
         """The characters that `text` leaves out as no reader sees them (docs/text.md)."""
         return self._read().hidden
 
-    def _read(self) -> readable.Readable:
+    def _read(self) -> Readable:
         if self._readable is None:
+            from crawler.parse.text import Readable, read
+
             if self.response.is_html:
                 html = self.html  # which finds the encoding
                 raw = None if self.encoding.startswith("utf-16") else self.body
-                self._readable = readable.read(html, raw)
+                self._readable = read(html, raw)
             else:
-                self._readable = readable.Readable(self.html, 0)
+                self._readable = Readable(self.html, 0)
         return self._readable
 
     @property
@@ -294,11 +236,8 @@ class ScrapedPage:
         return markdown_of(self.html, self.url, main=True)
 
     def json(self) -> Any:
-        """Return the body parsed as JSON; ValueError with the first bytes if it is none."""
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise ValueError(f"{self.url} is no JSON ({error}): {self.body[:80]!r}") from None
+        """Return the body parsed as JSON; ValueError with the first bytes where it is none."""
+        return self.response.json()
 
     def form(self, css: str = "form") -> Form:
         """Return the form that a CSS selector finds, to be filled: `page.form("#login").fill(…)`.
@@ -344,45 +283,3 @@ class ScrapedPage:
 
     def __repr__(self) -> str:
         return f"<ScrapedPage {self.status} {self.url}>"
-
-
-_NOTHING = fast_pass.Scan(None, None, [], [])
-
-
-_STORED = outcome.having("stored")
-
-
-@dataclass(slots=True)
-class Visit:
-    """Everything one request led to. It is stored whole, in one transaction, or not at all."""
-
-    todo: Todo
-    outcome: Outcome
-    at: float
-    status: int | None = None
-    response: Response | None = None
-    title: str | None = None
-    encoding: str | None = None
-    links: list[str] = field(default_factory=list)
-    items: list[Record] = field(default_factory=list)
-    problems: list[tuple[str, str, str]] = field(default_factory=list)
-    candidates: list[Candidate] = field(default_factory=list)
-    refusals: dict[str, int] = field(default_factory=dict)
-    redirect_to: str | None = None
-    canonical: str | None = None
-    duplicate_of: str | None = None
-    simhash: int | None = None  # of a text that is new, where near ones are looked for
-    endless: str | None = None  # the pattern of URLs that this page closed
-    pattern: PatternNote | None = None  # where that of this page stands, if it was looked at
-    elapsed: float | None = None  # seconds that a try without a response took
-    file: StoredFile | None = None  # what a Download stored
-    text: str | None = None
-    hidden: int = 0  # characters that the text leaves out
-    page: ScrapedPage | None = None  # kept only where somebody waits for pages
-    error: str | None = None
-    retry_at: float | None = None
-
-    @property
-    def stored(self) -> bool:
-        """Whether this visit counts as a stored page: it was fetched and kept."""
-        return self.retry_at is None and self.outcome in _STORED

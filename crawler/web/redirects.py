@@ -13,7 +13,7 @@ from typing import Any
 from crawler import urls
 from crawler.config.secrets import may_leave
 from crawler.errors import FetchError
-from crawler.web.page import Outcome
+from crawler.web.outcome import Outcome
 from crawler.web.request import Request, url_hash
 
 STATUSES = frozenset({301, 302, 303, 307, 308})

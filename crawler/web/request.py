@@ -212,3 +212,18 @@ def from_todo(todo: Todo, priority: int) -> Request:
     if "origin" in fields:  # as an older version has stored it
         fields["first_url"] = fields.pop("origin")
     return Request(todo.url, depth=todo.depth, priority=priority, callback=todo.callback, **fields)
+
+
+_DEEPEST = 1 << 20  # of the depths that a rank tells apart
+
+
+def rank_of(priority: int, depth: int, order: str) -> int:
+    """Return the place of a request within its host: the lower, the earlier."""
+    return -priority if order == "breadth" else -priority * _DEEPEST - min(depth, _DEEPEST - 1)
+
+
+def priority_of(rank: int, depth: int, order: str) -> int:
+    """Return the priority that `rank_of` was made from."""
+    if rank < EARLY >> 1:
+        rank -= EARLY
+    return -rank if order == "breadth" else -((rank + min(depth, _DEEPEST - 1)) // _DEEPEST)

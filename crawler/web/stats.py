@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from crawler.web import outcome
-from crawler.web.page import Visit
+from crawler.web.refusal import Refusal
+from crawler.web.visit import Visit
 
 _ERRORS = outcome.having("error")
 
@@ -24,18 +26,22 @@ class Stats:
     new: int = 0
     hidden: tuple[int, int] = (0, 0)  # pages with text that no reader sees, its characters
     outcomes: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
+    refused: Counter[Refusal] = field(default_factory=Counter)
     widened: list[str] = field(default_factory=list)
 
     def add(
-        self, visits: list[Visit], new: int, *, refused: int = 0, widened: Iterable[str] = ()
+        self,
+        visits: list[Visit],
+        new: int,
+        *,
+        refusals: Mapping[Refusal, int] = MappingProxyType({}),
+        widened: Iterable[str] = (),
     ) -> None:
-        """Count the visits of one commit, and the items that the store itself refused."""
+        """Count the visits of one commit, and the `refusals` that are of none of them."""
         self.new += new
         self.widened += widened
-        if refused:
-            self.items -= refused
-            self.refused["item_refused"] += refused
+        self.refused.update(refusals)
+        self.items -= refusals.get(Refusal.ITEM_REFUSED, 0)  # they are among those of the visits
         for visit in visits:
             for reason, number in visit.refusals.items():
                 self.refused[reason] += number

@@ -19,7 +19,9 @@ import xxhash
 
 from crawler import urls
 from crawler.web.outcome import Outcome
-from crawler.web.page import Response, ScrapedPage, Visit
+from crawler.web.page import ScrapedPage
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 from crawler.web.wall_signatures import (
     BLOCKED,
     CAPTCHAS,

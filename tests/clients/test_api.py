@@ -277,7 +277,7 @@ async def test_a_client_that_is_not_open_says_so(site: PracticeSite) -> None:
         await client.get("quotes")
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a": ', b"\xff\xfe", b"1" * 5000])
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a": ', b"\xff\xfe", b"1" * 5000, b"[NaN]"])
 @on_site()
 async def test_json_that_nobody_could_read_is_named(site: PracticeSite, body: bytes) -> None:
     url = site.add_page("/odd", body, headers={"Content-Type": "application/json"})
@@ -288,7 +288,7 @@ async def test_json_that_nobody_could_read_is_named(site: PracticeSite, body: by
 
 @on_site()
 async def test_json_is_read_as_python_reads_it(site: PracticeSite) -> None:
-    texts = ["NaN", "1e999", '"\\ud800"', str(2**80), " \n", '{"a": 1, "a": 2}', "-0.0"]
+    texts = ["1e999", '"\\ud800"', str(2**80), " \n", '{"a": 1, "a": 2}', "-0.0"]
     async with ApiClient(site.url) as client:
         for number, text in enumerate(texts):
             url = site.add_page(f"/json/{number}", text.encode(), headers={"Content-Type": "a/b"})

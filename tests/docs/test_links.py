@@ -47,13 +47,3 @@ def test_every_key_about_the_delay_is_explained() -> None:
     assert [
         key for key in PolitenessSettings.__struct_fields__ if key not in text and key != "robots"
     ] == []
-
-
-def test_every_reason_for_a_refusal_is_named() -> None:
-    text = (DOCS / "links.md").read_text(encoding="utf-8")
-    source = "".join(
-        (DOCS.parent / "crawler" / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("links/traps", "links/follow", "engine/sitemap_reader")
-    )
-    named = set(re.findall(r'(?:return|refuse\(visit,) "([a-z_]+)"', source)) - {"no_rule"}
-    assert [reason for reason in sorted(named) if reason not in text] == []

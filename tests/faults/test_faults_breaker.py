@@ -15,7 +15,7 @@ from fault_story import QUICK, Visitor, crawl, merged, plays
 from crawler import Crawler
 from crawler.store import Committed
 from crawler.store.requeue import retry
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 LIMIT = 8  # failures in a row, in these stories
 GIVES_UP: dict[str, dict[str, Any]] = {"politeness": {"give_up_after": LIMIT}}

@@ -228,7 +228,7 @@ def test_a_retry_far_ahead_does_not_hold_up_what_is_found_afterwards():
     found = [Page(host=1) for _ in range(10)]
     web = Web((finder, fails, *found), seeds=(0, 1))
     run, _ = crawl(web)
-    assert sum(1034 < start < 1037 for start in run.starts[2]) == 10
+    assert sum(1034 < start < 1037 for start in run.starts[2]) >= 10
 
 
 def test_a_request_put_back_after_memory_has_let_go_of_its_place_is_not_started_twice():

@@ -41,16 +41,16 @@ PAIRS = [
     (f"n={'x' * 4095}", "n", "x" * 4095),
 ]
 IGNORED = [
-    ("", Refusal.EMPTY),
-    ("=", Refusal.EMPTY),
-    (" ; Path=/", Refusal.EMPTY),
-    ("a=b\x01c", Refusal.CONTROL),
-    ("a\x00=b", Refusal.CONTROL),
-    ("a=b; Path=/\x7f", Refusal.CONTROL),
-    ("a=b\r\nc=d", Refusal.CONTROL),
-    (f"n={'x' * 4096}", Refusal.TOO_LONG),
-    (f"n={'é' * 2048}", Refusal.TOO_LONG),
-    ("a=\udce9", Refusal.NOT_UTF8),
+    ("", Refusal.COOKIE_EMPTY),
+    ("=", Refusal.COOKIE_EMPTY),
+    (" ; Path=/", Refusal.COOKIE_EMPTY),
+    ("a=b\x01c", Refusal.COOKIE_CONTROL_CHARACTER),
+    ("a\x00=b", Refusal.COOKIE_CONTROL_CHARACTER),
+    ("a=b; Path=/\x7f", Refusal.COOKIE_CONTROL_CHARACTER),
+    ("a=b\r\nc=d", Refusal.COOKIE_CONTROL_CHARACTER),
+    (f"n={'x' * 4096}", Refusal.COOKIE_TOO_LONG),
+    (f"n={'é' * 2048}", Refusal.COOKIE_TOO_LONG),
+    ("a=\udce9", Refusal.COOKIE_NOT_UTF8),
 ]
 
 
@@ -262,7 +262,7 @@ def test_plain_http_does_not_overlay_what_tls_has_set() -> None:
     http = URL("http://www.shop.example/a/b")
     for line in ("a=2; Path=/a/b", "a=2; Path=/a/b; Domain=shop.example", "a=; Max-Age=0; Path=/a"):
         jars[None].update_cookies_from_headers([line], http)
-    assert jars.refused == {Refusal.INSECURE: 3}
+    assert jars.refused == {Refusal.COOKIE_INSECURE: 3}
     jars[None].update_cookies_from_headers(["a=3; Path=/"], http)
     assert jars[None].filter_cookies(URL(HERE)) == ["a=1", "a=3"]
 
@@ -270,10 +270,10 @@ def test_plain_http_does_not_overlay_what_tls_has_set() -> None:
 def test_a_domain_keeps_its_most_recent_180_and_a_header_its_first_8_kb() -> None:
     jars = CookieJars()
     jars[None].update_cookies_from_headers([f"c{n}={'x' * 80}" for n in range(200)], URL(HERE))
-    assert (len(jars[None]), jars.refused[Refusal.EVICTED]) == (180, 20)
+    assert (len(jars[None]), jars.refused[Refusal.COOKIE_EVICTED]) == (180, 20)
     sent = jars[None].filter_cookies(URL(HERE))
     assert sent[0].startswith("c20=") and len("; ".join(sent)) <= 8000
-    assert jars.refused[Refusal.UNSENT] == 180 - len(sent)
+    assert jars.refused[Refusal.COOKIE_HEADER_FULL] == 180 - len(sent)
 
 
 def test_rows_of_an_earlier_version_are_read_and_written_anew() -> None:

@@ -21,9 +21,9 @@ from crawler.config.load import Config
 from crawler.errors import FetchError
 from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
-from crawler.web.page import Response
 from crawler.web.redirects import location_of, onward
 from crawler.web.request import Request
+from crawler.web.response import Response
 
 Story = Callable[[Fetcher, str], Awaitable[None]]
 SERVE = (

@@ -13,6 +13,7 @@ from crawler.config.traps import TrapsSettings
 from crawler.links.simhash import NearDuplicates, simhash
 from crawler.links.traps import Traps, pattern_of, shape_refusal
 from crawler.practice import PracticeSite
+from crawler.web.request import FIRST, RENEWAL, Todo
 
 DEFAULTS = TrapsSettings()
 
@@ -86,14 +87,45 @@ def test_pages_that_repeat_themselves_close_their_pattern() -> None:
 
 def test_hosts_of_one_domain_queries_of_a_path_and_pages_of_a_host_can_be_capped() -> None:
     traps = Traps(TrapsSettings(max_hosts_per_domain=2, max_queries=2, max_pages_per_host=2))
-    hosts = [traps.crowded(f"http://h{number}.example.org/") for number in (1, 2, 1, 3)]
+    urls = [f"http://h{number}.example.org/" for number in (1, 2, 1, 3)]
+    hosts = [traps.offer(url, over_hosts=True) for url in urls]
     assert hosts == [None, None, None, "too_many_hosts"]
-    assert traps.crowded("http://example.com/") is None
+    assert traps.offer("http://example.com/", over_hosts=True) is None
     queries = [traps.offer(f"http://example.org/?q={number}") for number in (1, 2, 3)]
     assert queries == [None, None, "too_many_queries"]
-    traps.stored(7, 2)
+    traps.restore(7, 2)
     assert traps.bar(7, "http://example.org/") == "host_full"
     assert traps.bar(8, "http://example.org/") is None
+
+
+def a_request(seq: int, again: int = FIRST) -> Todo:
+    return Todo(1, 0, seq, seq, shown(seq), 0, 0, 0.0, None, None, None, again)
+
+
+def test_what_is_only_asked_is_not_counted() -> None:
+    traps = Traps(TrapsSettings(max_hosts_per_domain=1, max_pages_per_host=1))
+    for number in range(5):
+        assert traps.refusal_of(f"http://h{number}.example.org/") is None
+        assert traps.bar(1, shown(number)) is None
+    assert traps.offer("http://one.example.org/", over_hosts=True) is None
+
+
+def test_a_host_is_full_of_pages_and_of_requests_that_may_become_pages() -> None:
+    traps = Traps(TrapsSettings(max_pages_per_host=2))
+    first, second = a_request(1), a_request(2)
+    traps.begin(first)
+    traps.begin(second)
+    assert traps.bar(1, shown(3)) == "host_full"
+    traps.end(first, stored=False)
+    assert traps.bar(1, shown(3)) is None
+    traps.end(second, stored=True)
+    traps.end(second, stored=True)  # it has ended already
+    traps.end(a_request(4), stored=True)  # and this one never began
+    assert traps.bar(1, shown(3)) is None
+    traps.begin(a_request(5, again=RENEWAL))  # its page is stored already
+    assert traps.bar(1, shown(3)) is None
+    traps.begin(a_request(6))
+    assert traps.bar(1, shown(3)) == "host_full"
 
 
 def test_what_is_remembered_is_bounded() -> None:

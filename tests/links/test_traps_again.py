@@ -11,7 +11,7 @@ from crawler import SiteSpider
 from crawler.config.traps import TrapsSettings
 from crawler.inspect.query import Reader
 from crawler.inspect.why import why
-from crawler.links.rules import Rule
+from crawler.links.rule import Rule
 from crawler.links.traps import Traps
 from crawler.practice import PracticeSite
 from crawler.store import requeue

@@ -13,7 +13,7 @@ from following_story import crawled
 from crawler import Request, ScrapedPage, SiteSpider, parse
 from crawler.parse.fast_pass import precise, scan
 from crawler.practice import PracticeSite
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 URL = "http://e.org/"
 TWO = '<a href="/1">1</a><a href="/2">2</a>'

@@ -20,7 +20,8 @@ from crawler.parse.markdown import markdown_of
 from crawler.parse.text import read, text_of
 from crawler.practice import PracticeSite
 from crawler.store.schema import APPLICATION_ID, MIGRATIONS
-from crawler.web.page import Response, ScrapedPage
+from crawler.web.page import ScrapedPage
+from crawler.web.response import Response
 
 # Each with the text that Chromium 156 gives as `innerText` (empty lines and runs of blanks apart).
 BROWSERS_SAY = [

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from crawler import Request, ScrapedPage, SiteSpider
 from crawler.parse import mime
 from crawler.practice import PracticeSite
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 PARSED = [
     ("text/html", ("text/html", {})),

@@ -16,7 +16,7 @@ from crawler.politeness.throttle import (
     slowed,
     spans_of,
 )
-from crawler.web.page import Outcome
+from crawler.web.outcome import Outcome
 
 LIMITS = PauseLimits(max_delay=60.0, max_retry_after=3600.0)
 

@@ -15,7 +15,7 @@ from crawler.inspect.query import Reader
 from crawler.inspect.search import search
 from crawler.store import Committed
 from crawler.store.wal import WalFile
-from crawler.web.page import Visit
+from crawler.web.visit import Visit
 
 
 def test_the_log_is_cut_when_it_is_long_and_readers_are_gone(tmp_path: Path) -> None:

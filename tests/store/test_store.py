@@ -14,7 +14,7 @@ from crawler.errors import StoreClaimed, StoreError
 from crawler.items import record_of
 from crawler.store import Batch, HostRow, RobotsRow, Store
 from crawler.store.rows import unpack
-from crawler.web.page import Outcome
+from crawler.web.outcome import Outcome
 
 A, B = "http://a.example", "http://b.example"
 

@@ -12,7 +12,7 @@ from fault_server import FaultServer
 
 from crawler import Crawler, ScrapedPage, Spider
 from crawler.engine.crawler import Summary
-from crawler.links.rules import Rule
+from crawler.links.rule import Rule
 
 QUICK: dict[str, dict[str, Any]] = {
     "politeness": {"delay": 0.0, "robots": False, "max_delay": 0.01, "max_retry_after": 0.05},

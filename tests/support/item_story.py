@@ -12,10 +12,11 @@ import pyarrow.parquet
 from crawler import export
 from crawler.inspect.query import Reader
 from crawler.spider import Spider
-from crawler.spider.invoke import Invoker
+from crawler.spider.collector import Invoker
 from crawler.store import Batch, Committed, open_store
-from crawler.web.page import Outcome, Visit
+from crawler.web.outcome import Outcome
 from crawler.web.request import Candidate, Todo
+from crawler.web.visit import Visit
 
 
 class Given(Spider):

@@ -1,6 +1,7 @@
-"""Crawl an imagined web in virtual time with the real frontier and the real committer.
+"""Crawl an imagined web in virtual time with the engine's own workers, frontier and committer.
 
-The simulated workers do what `Engine.crawl_one` does, and at every start check the laws.
+Imagined are what stands around them: robots.txt, the network, what a page leads to, and the store.
+At every start the laws are checked.
 """
 
 import asyncio
@@ -8,16 +9,31 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
 from model_store import ModelStore
 
+from crawler import Request, Response, ScrapedPage, SiteSpider
+from crawler.config.links import Traps as Limits
+from crawler.config.load import Config
 from crawler.engine.committer import Committer
+from crawler.engine.engine import Engine
+from crawler.engine.robots_gate import Verdict
+from crawler.errors import FetchError
 from crawler.frontier import Frontier
-from crawler.frontier.host_queue import QueueLimits
+from crawler.frontier.host_queue import HostQueue, QueueLimits
 from crawler.frontier.page_limit import PageLimit
+from crawler.links.duplicates import Duplicates
+from crawler.links.linker import Linker
+from crawler.links.traps import Traps
 from crawler.politeness.throttle import Pace
-from crawler.web.page import Outcome, Visit
-from crawler.web.request import Candidate, url_hash
+from crawler.spider.collector import Collector
+from crawler.spider.discover import Discovery
+from crawler.urls.scope import Scope
+from crawler.web.outcome import Outcome
+from crawler.web.request import Candidate, Todo, url_hash
+from crawler.web.visit import Visit
 
+DISCOVERY = Discovery(Linker(Scope("any"), ()))  # 8 MB; nothing is discovered by it here
 EPOCH = 1_000_000.0  # Unix time at the virtual clock's zero
 
 
@@ -67,8 +83,23 @@ class Web:
         return {self.candidate(number).url for number in found}
 
 
+def settings(web: Web) -> Config:
+    """What the engine is told: to try as often as the web fails, and to give no host up itself."""
+    config, most = Config(), max((page.failures for page in web.pages), default=0)
+    replace = msgspec.structs.replace
+    return replace(
+        config,
+        engine=replace(config.engine, workers=web.workers, scope="any"),
+        fetch=replace(config.fetch, retries=most, retry_delay=1.0, walls="keep"),
+        politeness=replace(config.politeness, adaptive=False, give_up_after=0),
+    )
+
+
 class SimulatedCrawl:
-    """One run over `store`; what a run before it has left is resumed."""
+    """One run over `store`; what a run before it has left is resumed.
+
+    It is to its engine the robots gate, the fetcher, the parser and the doors.
+    """
 
     def __init__(
         self,
@@ -81,7 +112,7 @@ class SimulatedCrawl:
         stored = sum(outcome == Outcome.OK for _, outcome in store.ended)
         loop = asyncio.get_running_loop()
         self.web, self.store = web, store
-        self.frontier = Frontier(
+        self.frontier = Noting(
             web.pace,
             limit=PageLimit(max_pages, stored=stored),
             room=web.room,
@@ -90,15 +121,36 @@ class SimulatedCrawl:
         self.frontier.pending = store.pending
         self.began = self.frontier.wall()
         self.committer = Committer(store, self.frontier, interval=0.25, size=web.flush)
+        self.engine = self._engine(settings(web))
         self.starts: dict[int, list[float]] = defaultdict(list)
         self.started: list[str] = []
         self.tries: Counter[str] = Counter()
         self.backs: Counter[str] = Counter()
         self.in_flight: Counter[int] = Counter()
-        self.taken: set[tuple[int, int, int]] = set()
+        self.taken = self.frontier.taken
         self.resting: dict[int, float] = {}
         self.most_in_memory = 0
-        self.unsent = 0  # denied, or of hosts that were given up
+
+    def _engine(self, config: Config) -> Engine:
+        return Engine(
+            config,
+            self.frontier,
+            fetcher=self,
+            committer=self.committer,
+            discovery=DISCOVERY,
+            collector=Collector(SiteSpider(), DISCOVERY),
+            gate=self,
+            parser=self,
+            doors=self,
+            duplicates=Duplicates(Limits(), Traps(Limits(endless_after=0))),
+            sitemaps=None,
+        )
+
+    @property
+    def unsent(self) -> int:
+        """How many were denied, or of hosts that were given up."""
+        ended = Counter(outcome for _, outcome in self.store.ended)
+        return ended[Outcome.ROBOTS_DENIED] + ended[Outcome.HOST_GIVEN_UP]
 
     async def run(self) -> str | None:
         frontier = self.frontier
@@ -106,12 +158,13 @@ class SimulatedCrawl:
         async with asyncio.TaskGroup() as group:
             seeds = group.create_task(self._seed())
             group.create_task(self.committer.run())
-            workers = [group.create_task(self._work()) for _ in range(self.web.workers)]
+            workers = [group.create_task(self.engine.work()) for _ in range(self.web.workers)]
             await asyncio.wait(workers)
             seeds.cancel()
             self.committer.finish()
         if frontier.stopped == "finished":
             assert self.store.pending == frontier.pending == 0
+        assert {outcome for _, outcome in self.store.ended} <= EXPECTED
         return frontier.stopped
 
     async def _seed(self) -> None:
@@ -125,55 +178,53 @@ class SimulatedCrawl:
         self.frontier.seeding = False
         self.frontier.check()
 
-    async def _work(self) -> None:
-        while (todo := await self.frontier.next()) is not None:
-            page, host = self.web.page(todo.url), todo.host_id
-            if self.frontier.hosts[host].given_up is not None:
-                await self._leave(todo, Outcome.HOST_GIVEN_UP)
-                continue
-            if page.denied:
-                self.frontier.hosts[host].give_back()
-                await self._leave(todo, Outcome.ROBOTS_DENIED)
-                continue
-            self._check_start(todo)
-            self.in_flight[host] += 1
-            self.taken.add(todo[:3])
-            await asyncio.sleep(page.latency)
-            if self.backs[todo.url] < page.backs:
-                self.backs[todo.url] += 1
-                self._free(todo)
-                self.taken.discard(todo[:3])
-                self.frontier.put_back(todo)
-                continue
-            visit = self._visit(todo, page)
-            if page.rest:
-                until = self.frontier.now() + page.rest
-                self.resting[host] = max(until, self.resting.get(host, 0.0))
-                self.frontier.rest(self.frontier.hosts[host], until)
-            if page.hopeless:
-                self.frontier.give_up(self.frontier.hosts[host], "hopeless")
-            self._free(todo)
-            await self._hand_over(visit)
+    # ------------------------------------------------------------ what the engine asks
 
-    async def _leave(self, todo, outcome: Outcome) -> None:
-        self.unsent += 1
-        await self._hand_over(Visit(todo, outcome, self.frontier.wall()))
+    async def knows(self, host: HostQueue) -> bool:
+        """Whether the gate lets the request in; otherwise `ask` is called, and it is put back."""
+        url = self.frontier.mine().url
+        page = self.web.page(url)
+        return page.denied or self.backs[url] >= page.backs
 
-    async def _hand_over(self, visit: Visit) -> None:
-        await self.committer.put(visit)
-        self.frontier.release(visit.todo, stored=visit.stored)
+    async def ask(self, host: HostQueue) -> bool:
+        todo = self.frontier.mine()
+        self.backs[todo.url] += 1
+        await self._send(todo)
+        self.taken.discard(todo[:3])
+        return True
 
-    def _free(self, todo) -> None:
+    def verdict(self, host: HostQueue, url: str) -> Verdict:
+        return Verdict.DENIED if self.web.page(url).denied else Verdict.PASS
+
+    async def fetch(self, request: Request, *, keep: int | None = None) -> Response:
+        todo = self.frontier.mine()
+        page, at = self.web.page(todo.url), self.frontier.wall()
+        await self._send(todo)
+        self.tries[todo.url] += 1
+        if todo.attempts < page.failures:  # of the way there: the host is not to be blamed
+            raise FetchError("the proxy fails", Outcome.PROXY_ERROR)
+        return Response(todo.url, 200, {}, b"", at, page.latency)
+
+    async def _send(self, todo: Todo) -> None:
+        self._check_start(todo)
+        self.taken.add(todo[:3])
+        self.in_flight[todo.host_id] += 1
+        await asyncio.sleep(self.web.page(todo.url).latency)
         self.in_flight[todo.host_id] -= 1
 
-    def _visit(self, todo, page: Page) -> Visit:
-        at = self.frontier.wall()
-        self.tries[todo.url] += 1
-        if todo.attempts < page.failures:
-            return Visit(todo, Outcome.SERVER_ERROR, at, retry_at=at + 2.0**todo.attempts)
-        return Visit(
-            todo, Outcome.OK, at, candidates=[self.web.candidate(link) for link in page.links]
-        )
+    async def parse(self, visit: Visit, scraped: ScrapedPage, request: Request) -> None:
+        """Give what the page leads to, and do to its host what its answer asks for."""
+        page, host = self.web.page(visit.todo.url), self.frontier.hosts[visit.todo.host_id]
+        visit.candidates = [self.web.candidate(link) for link in page.links]
+        if page.rest:
+            until = self.frontier.now() + page.rest
+            self.resting[host.host_id] = max(until, self.resting.get(host.host_id, 0.0))
+            self.frontier.rest(host, until)
+        if page.hopeless:
+            self.frontier.give_up(host, "hopeless")
+
+    async def drop(self, todo: Todo) -> None:
+        """Let go of what an unsent request holds: nothing."""
 
     def _check_start(self, todo) -> None:
         """Assert spacing, limit, rest, order and bounds at the moment of a start."""
@@ -199,3 +250,25 @@ class SimulatedCrawl:
         for each in hosts:
             assert len(each.ready) <= 2 * room.most + pace.per_host, "requests in memory"
         self.most_in_memory = max(self.most_in_memory, kept)
+
+
+EXPECTED = {Outcome.OK, Outcome.ROBOTS_DENIED, Outcome.HOST_GIVEN_UP}
+
+
+class Noting(Frontier):
+    """The frontier, with a note of which request each worker was given."""
+
+    def __init__(self, pace: Pace, **options) -> None:
+        super().__init__(pace, **options)
+        self._given: dict[asyncio.Task, Todo] = {}
+        self.taken: set[tuple[int, int, int]] = set()
+
+    async def next(self) -> Todo | None:
+        todo = await super().next()
+        if todo is not None:
+            self._given[asyncio.current_task()] = todo
+        return todo
+
+    def mine(self) -> Todo:
+        """The request that this worker is at."""
+        return self._given[asyncio.current_task()]

@@ -8,8 +8,10 @@ from typing import Any
 
 from crawler.items import item
 from crawler.store import Store, open_store
-from crawler.web.page import Outcome, Response, Visit
+from crawler.web.outcome import Outcome
 from crawler.web.request import Candidate, Todo, url_hash
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 
 
 @dataclass(frozen=True)

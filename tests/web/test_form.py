@@ -7,7 +7,7 @@ import pytest
 
 from crawler import Request, ScrapedPage, Secret
 from crawler.errors import UsageError
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 BASE = "http://a.example/dir/page?old=1"
 

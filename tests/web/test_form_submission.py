@@ -11,7 +11,7 @@ from crawler import Request, ScrapedPage, Secret, Spider
 from crawler.errors import UsageError
 from crawler.practice import PracticeSite
 from crawler.web.body import on_wire
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 HERE = "http://e.org/dir/page"
 

@@ -7,7 +7,7 @@ from yarl import URL
 
 from crawler import Request, ScrapedPage, parse
 from crawler.errors import BadUrl, UsageError
-from crawler.web.page import Response
+from crawler.web.response import Response
 
 HERE = "http://e.org/dir/page"
 HTML = (

@@ -8,8 +8,10 @@ from multidict import CIMultiDict
 from wall_pages import INNOCENT, SITE, WALLS, Answer
 
 from crawler.web.outcome import Outcome
-from crawler.web.page import Response, ScrapedPage, Visit
+from crawler.web.page import ScrapedPage
 from crawler.web.request import Request, Todo
+from crawler.web.response import Response
+from crawler.web.visit import Visit
 from crawler.web.walls import Walls, suspect, wall_of
 
 

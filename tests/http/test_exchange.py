@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from virtual_clock import run_virtually
 
-from crawler.http.deadline import Deadline
+from crawler.http.exchange import Deadline
 
 
 def virtually(story: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:

@@ -1,0 +1,39 @@
+"""`crawler identity`: the key that requests are signed with, and the directory to publish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def identity(
+    action: Annotated[str, typer.Argument(help="new makes a key, show shows it.")] = "show",
+    key: Annotated[str, typer.Option(help="The file of the key; as in [identity] key_file.")] = "",
+    agent: Annotated[
+        str, typer.Option(help="The origin that publishes it; as in [identity] agent.")
+    ] = "",
+) -> None:
+    """Make or show the key that proves who we are, and the file to publish for it.
+
+    Requests are signed once `[identity]` names the key and the origin.
+
+    Example: crawler identity new --key identity.pem --agent https://crawler.example
+    """
+    from crawler.config import load as configuration
+    from crawler.errors import UsageError
+    from crawler.http import identity as identities
+
+    settings = configuration.load().identity
+    path = Path(key or settings.key_file or "identity.pem")
+    origin = (agent or settings.agent or "https://crawler.example").rstrip("/")
+    if action not in ("new", "show"):
+        raise UsageError(f"crawler identity {action}: it is `new` or `show`")
+    made = identities.new_key(path) if action == "new" else identities.read_key(path)
+    print(f"key       {path}; keep it secret, it is nowhere else")
+    print(f"key id    {identities.key_id(made)}")
+    print(f"publish   {origin}{identities.DIRECTORY}")
+    print(f"as        {identities.DIRECTORY_TYPE}\n")
+    print(identities.directory(made))
+    print(f'\n[identity]\nkey_file = "{path}"\nagent = "{origin}"')

@@ -1,0 +1,209 @@
+"""One exchange with a server: the request on its way, its deadline, the body that comes back.
+
+A body is decoded as it comes, and never more of it is read than allowed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Mapping
+from types import TracebackType
+from typing import Any
+
+from aiohttp import ClientPayloadError, ClientRequest, ClientResponse, ClientSession, hdrs
+
+from crawler import urls
+from crawler.errors import BadCoding, BodyTooLarge
+from crawler.http.content_encoding import Decoder, codings_of
+from crawler.http.set_cookie import joined
+
+_EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
+_GRAIN = 0.001  # seconds; a loop's timer may ring that much too early
+
+
+class CookieRequest(ClientRequest):
+    """A request that sends cookies as the jar gives them: aiohttp would quote and sort them."""
+
+    def update_cookies(self, cookies: Any) -> None:
+        """Write the Cookie header."""
+        if cookies:
+            by_hand = "; ".join(self.headers.getall(hdrs.COOKIE, ()))
+            self.headers[hdrs.COOKIE] = joined(by_hand, cookies)
+
+    def update_expect_continue(self, expect: bool = False) -> None:
+        """Wait for "100 Continue" a while only: many servers never say it (RFC 9110 10.1.1)."""
+        super().update_expect_continue(expect)
+        if self._continue is not None:
+            self.loop.call_later(_EXPECTED, _go_on, self._continue)
+
+
+def _go_on(waiting: asyncio.Future[bool]) -> None:
+    if not waiting.done():
+        waiting.set_result(True)
+
+
+def send(
+    session: ClientSession, method: str, url: str, options: Mapping[str, Any]
+) -> Awaitable[ClientResponse]:
+    """Return the request on its way; it is no coroutine, as that would be one more to resume."""
+    return session.request(method, urls.wire(url), allow_redirects=False, **options)
+
+
+async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[bytes, int]:
+    """Return the decoded body and its size on the wire; the connection goes back to its pool.
+
+    BodyTooLarge past `cap` bytes of either, unless `cut` says to leave the rest unread. BadCoding
+    where the body does not decode. ClientPayloadError where it may not be whole.
+    The body of what is no success (3xx, 4xx, 5xx) is given as it came where it does not decode,
+    or would be over the cap only then:
+    what such an answer says is its status and its Location.
+    """
+    length = answer.content_length
+    if not cut and length is not None and length > cap and answer.method != "HEAD":
+        raise BodyTooLarge(f"Content-Length {length:,} is over the cap of {cap:,} bytes")
+    if hdrs.CONTENT_ENCODING not in answer.headers:
+        if not cut and length is not None:
+            data = await answer.content.read()  # no more than that can come
+            return data, len(data)
+        if answer.headers.get(hdrs.TRANSFER_ENCODING, "chunked") == "chunked":  # nearly always
+            return await _read_on(answer, cap, None, cut)
+    if answer.status < 300 and answer.method != "HEAD":
+        return await _read_on(answer, cap, _decoder(answer, cap, cut), cut)
+    raw, size = await _read_on(answer, cap, None, cut)
+    try:
+        decoder = _decoder(answer, cap, cut) if raw else None
+        if decoder is None:
+            return raw, size
+        data = decoder.feed(raw)
+        if not cut:  # otherwise the rest may be unread
+            decoder.finish()
+    except (BadCoding, BodyTooLarge):
+        return raw, size
+    return data[:cap] if cut else data, size
+
+
+def _decoder(answer: ClientResponse, cap: int, cut: bool) -> Decoder | None:
+    codings = codings_of(answer.headers)
+    return Decoder(", ".join(codings), cap, cut=cut) if codings else None
+
+
+async def _read_on(
+    answer: ClientResponse, cap: int, decoder: Decoder | None, cut: bool
+) -> tuple[bytes, int]:
+    """Return the body, decoded as it comes, and its size on the wire."""
+    ending = TlsBodyEnd(answer)
+    pieces: list[bytes] = []
+    wire = kept = 0
+    readany = answer.content.readany
+    while data := await readany():
+        wire += len(data)
+        if decoder is not None:
+            data = decoder.feed(data)
+        pieces.append(data)
+        kept += len(data)
+        if kept > cap or wire > cap or (cut and kept == cap):
+            if not cut:
+                raise BodyTooLarge(f"over the cap of {cap:,} bytes")
+            answer.close()
+            break
+    else:
+        if decoder is not None:
+            decoder.finish()
+        if wire:
+            ending.check()
+    whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return whole[:cap] if cut else whole, wire
+
+
+class TlsBodyEnd:
+    """The end of a body that only the end of its TLS connection ends; made before it is read."""
+
+    def __init__(self, answer: ClientResponse) -> None:
+        self._channel = _channel(answer) if answer.content_length is None else None
+
+    def check(self) -> None:
+        """Raise ClientPayloadError where the other side did not say that this is all."""
+        if self._channel is not None and not _was_closed(self._channel):
+            raise ClientPayloadError("TLS ended without close_notify: bytes may be missing")
+
+
+def _channel(answer: ClientResponse) -> ssl.SSLObject | None:
+    """Return the TLS channel of an answer that only the end of its connection ends."""
+    connection = answer.connection
+    if connection is None or connection.transport is None:
+        return None
+    if hdrs.TRANSFER_ENCODING in answer.headers:
+        return None
+    found: ssl.SSLObject | None = connection.transport.get_extra_info("ssl_object")
+    return found
+
+
+def _was_closed(channel: ssl.SSLObject) -> bool:
+    """Return whether the other side said that this is all (RFC 9112 section 9.8)."""
+    try:
+        channel.read(1)
+    except ssl.SSLZeroReturnError:
+        return True
+    except ssl.SSLError:  # it would still wait for something, or was broken off
+        return False
+    return False
+
+
+class Deadline:
+    """Gives every `with` block at most `seconds`, then raises TimeoutError in it.
+
+    One deadline for many tries at once: a timer of its own for each, as aiohttp's total time-out
+    has it, costs a tenth of a small GET. All have the same time, so they end in the order in which
+    they began: one timer, set for the oldest, serves them all.
+
+    A task may be in one block at a time. Cancelling from outside wins, as in `asyncio.timeout`.
+    """
+
+    __slots__ = ("_began", "_late", "_timer", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        # Task → when it began, and how often it was asked to end before; in order of beginning.
+        self._began: dict[asyncio.Task[Any], tuple[float, int]] = {}
+        self._late: dict[asyncio.Task[Any], int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        self._began[task] = (loop.time(), task.cancelling())
+        if self._timer is None:
+            self._timer = loop.call_later(self.seconds, self._cut_off)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if self._began.pop(task, None) is None:
+            asked = self._late.pop(task)
+            if task.uncancel() <= asked and kind is asyncio.CancelledError:
+                raise TimeoutError(f"no end after {self.seconds:g} s") from error
+
+    def close(self) -> None:
+        """Stop the timer; nobody is in a block any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _cut_off(self) -> None:
+        """Cancel what is late, and set the timer for what is then the oldest."""
+        loop, self._timer = asyncio.get_running_loop(), None
+        while self._began:
+            task, (began, asked) = next(iter(self._began.items()))
+            left = began + self.seconds - loop.time()
+            if left > _GRAIN:
+                self._timer = loop.call_later(left, self._cut_off)
+                return
+            del self._began[task]
+            self._late[task] = asked
+            task.cancel()

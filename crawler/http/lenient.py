@@ -1,0 +1,218 @@
+"""Heads of answers that the parser refuses and browsers read: mended, and read once more.
+
+aiohttp's parser (llhttp) is strict where its own leniency has no switch. So it comes first, and
+only what it refuses is looked at here: a page whose head is in order pays one call. What is mended
+is what Chromium's `HttpResponseHeaders` and RFC 9112 take; what would leave the end of the body in
+doubt stays an error (two different lengths, one that is no number), and so does NUL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from aiohttp import BaseConnector, ClientPayloadError
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.helpers import _EXC_SENTINEL as _NONE
+from aiohttp.helpers import set_exception
+from aiohttp.http_exceptions import HttpProcessingError
+
+from crawler.web.refusal import Refusal
+
+_STATUS = re.compile(rb"[ \t]*(?:HTTP/?(\d+)?(?:\.(\d+))?|ICY)[ \t]+(\d{3})(?:[ \t]+(.*))?", re.I)
+_TOKEN = re.compile(rb"[\w!#$%&'*+\-.^`|~]+", re.ASCII)
+_JUNK = 4  # bytes before the status line that Chromium steps over ("kHttpStatusLineLookahead")
+_LONGEST = 1 << 20  # bytes of a head, many times what the parser takes
+_INTERIM = frozenset({100, *range(102, 200)})  # other answers follow these
+_DIGITS = re.compile(rb"\d+")
+
+Note = Callable[[Refusal], object]
+
+
+class Mended(NamedTuple):
+    """An answer as the parser reads it: nothing while its head is not all there.
+
+    `has_more`: bytes stood behind it. `left_out` says why for each line that is not in it.
+    """
+
+    data: bytes = b""
+    has_more: bool = False
+    left_out: tuple[Refusal, ...] = ()
+
+
+def mend(data: bytes, *, has_body: bool) -> Mended | None:
+    """Return what the bytes of an answer are to a browser; None if they are no answer to it.
+
+    `has_body`: the answer is one to GET, and not to HEAD, which has none whatever it says.
+    """
+    done: list[bytes] = []
+    left_out: list[Refusal] = []
+    while True:
+        head, end, body = _split(data)
+        lines = re.split(rb"\r*\n", head)
+        found = _STATUS.fullmatch(lines[0].rstrip())
+        if found is None:
+            is_over = end or (len(lines) > 1 and len(head) > _JUNK + 5)
+            return None if is_over or not _may_begin(head) else Mended()
+        if not end:
+            return Mended() if len(data) < _LONGEST else None
+        code = int(found[3])
+        fields = _fields(lines[1:], left_out)
+        if fields is None:
+            return None
+        minor = found[1] != b"1" or found[2] != b"0"
+        done.append(b"HTTP/1.%d %b %b\r\n" % (minor, found[3], found[4] or b""))
+        done.append(b"".join(line + b"\r\n" for line in [*fields, b""]))
+        if not 100 <= code < 200 or code == 101:
+            break
+        data = body
+    length = _length(fields) if has_body and code not in (204, 304) else 0
+    kept = body if length is None else body[:length]
+    if len(body) > len(kept):
+        left_out.append(Refusal.BODY_UNEXPECTED)
+    return Mended(b"".join([*done, kept]), len(body) > len(kept), tuple(left_out))
+
+
+def _may_begin(head: bytes) -> bool:
+    """Return whether bytes without a line end may become a status line."""
+    start = head[: _JUNK + 5].upper().lstrip()
+    return len(head) < _JUNK + 5 or b"HTTP" in start or start.startswith(b"ICY")
+
+
+def _split(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return a head, the empty line that ends it (b"" if there is none yet), and what follows."""
+    begin = data[: _JUNK + 5].upper().find(b"HTTP")
+    data = data[begin:] if 0 < begin <= _JUNK else data.lstrip(b"\r\n")
+    found = re.search(rb"\r*\n\r*\n", data)
+    if found is None:
+        return data, b"", b""
+    return data[: found.start()], found[0], data[found.end() :]
+
+
+def _fields(lines: list[bytes], left_out: list[Refusal]) -> list[bytes] | None:
+    """Return the header lines that are ones; None where two lengths differ."""
+    kept: list[bytes] = []
+    lengths: set[bytes] = set()
+    is_chunked = False
+    for line in lines:
+        if line[:1] in (b" ", b"\t"):
+            if kept:  # obs-fold; before the first header it is to be dropped (RFC 9112 2.2)
+                kept[-1] += b" " + line.strip(b" \t")
+            continue
+        name, colon, value = line.partition(b":")
+        name = name.strip(b" \t")
+        if not colon or not _TOKEN.fullmatch(name):
+            left_out.append(Refusal.HEADER_UNREADABLE)
+            continue
+        lower = name.lower()
+        if lower == b"content-length":
+            lengths |= {one.strip(b" \t") for one in value.split(b",")}
+            continue
+        is_chunked |= lower == b"transfer-encoding"
+        kept.append(name + b":" + value)
+    if is_chunked:  # it overrides a length (RFC 9112 6.3)
+        return kept
+    if len(lengths) > 1:
+        return None
+    return [*kept, *(b"Content-Length: " + one for one in lengths)]
+
+
+def _length(fields: list[bytes]) -> int | None:
+    """Return the length that a mended head gives; None where the end of the body says itself."""
+    name, _, value = fields[-1].partition(b": ") if fields else (b"", b"", b"")
+    is_length = name == b"Content-Length" and _DIGITS.fullmatch(value) is not None
+    return int(value) if is_length else None
+
+
+class _Parser:
+    """The parser of one answer until its head is through; then it steps aside."""
+
+    def __init__(
+        self, strict: Any, again: Callable[[], Any], protocol: Protocol, has_body: bool
+    ) -> None:
+        self._strict, self._again, self._protocol = strict, again, protocol
+        self._has_body = has_body
+        self._head = b""
+        self._error: HttpProcessingError | None = None
+        self.pause_reading = strict.pause_reading
+
+    def feed_data(self, data: bytes) -> Any:
+        """Feed the strict parser, and a new one with what is mended where that refuses."""
+        if self._error is not None:
+            return self._mend(data, self._error)
+        try:
+            found = self._strict.feed_data(data)
+        except HttpProcessingError as error:
+            self._error = error
+            return self._mend(data, error)
+        if found[0] and found[0][-1][0].code not in _INTERIM:
+            self._protocol.aside(self._strict)
+        elif len(self._head) < _LONGEST:
+            self._head += data
+        return found
+
+    def _mend(self, data: bytes, error: HttpProcessingError) -> Any:
+        """Return what the parser makes of the mended answer; nothing while more is to come."""
+        self._head += data
+        mended = mend(self._head, has_body=self._has_body)
+        if mended is None:
+            raise error
+        if not mended.data:
+            return (), False, b""
+        parser = self._again()
+        found = parser.feed_data(mended.data)
+        for reason in mended.left_out:
+            self._protocol.note(reason)
+        if mended.has_more:
+            self._protocol.force_close()
+        self._protocol.aside(parser)
+        return found
+
+    def feed_eof(self) -> Any:
+        """End the answer with its connection; one that was refused stays refused."""
+        if self._error is None:
+            return self._strict.feed_eof()
+        self._protocol.set_exception(self._error)
+        return None
+
+
+class Protocol(ResponseHandler):
+    """A connection whose answers are read leniently."""
+
+    def __init__(self, loop: Any, note: Note) -> None:
+        super().__init__(loop)
+        self.note = note
+
+    def set_response_params(self, **options: Any) -> None:
+        """Begin an answer."""
+        super().set_response_params(**options)
+        strict = self._parser
+        if strict is None or self._tail or self._upgraded:
+            return
+        has_body = not options.get("skip_payload", False)
+        again = partial(self._new, options)
+        lenient: Any = _Parser(strict, again, self, has_body)
+        self._parser = lenient
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException = _NONE) -> None:
+        """Tell who reads the body as well: the parser forgets it where what comes is no chunk."""
+        body = self._payload
+        if body is not None and isinstance(exc, HttpProcessingError) and not body.is_eof():
+            set_exception(body, ClientPayloadError(f"{type(exc).__name__}: {exc}"), exc)
+        super().set_exception(exc, exc_cause)
+
+    def _new(self, options: dict[str, Any]) -> Any:
+        super().set_response_params(**options)
+        return self._parser
+
+    def aside(self, parser: Any) -> None:
+        """Take the parser itself: the head is through."""
+        self._parser = parser
+
+
+def make_lenient(connector: BaseConnector, note: Note) -> None:
+    """Let the connections of a connector read answers as browsers do."""
+    factory: Any = partial(Protocol, loop=connector._loop, note=note)
+    connector._factory = factory

@@ -1,0 +1,103 @@
+"""What the connection pool does at this moment, as values: for people who watch, and for tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+_STATM = Path("/proc/self/statm")
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Connections to one host: with a request on them, idle, and requests that wait for one."""
+
+    open: int = 0
+    idle: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The pool by host (scheme://name:port), the addresses it remembers by name, and the memory.
+
+    `open` counts connections with a request on them, `idle` those kept for the next one, `waiting`
+    the requests without one. `memory` is the resident set of the process in bytes.
+    """
+
+    hosts: dict[str, Connections] = field(default_factory=dict)
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    memory: int = 0
+
+    @property
+    def open(self) -> int:
+        """Connections with a request on them."""
+        return sum(host.open for host in self.hosts.values())
+
+    @property
+    def idle(self) -> int:
+        """Connections kept for the next request."""
+        return sum(host.idle for host in self.hosts.values())
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a connection."""
+        return sum(host.waiting for host in self.hosts.values())
+
+    def summary(self, most: int = 5) -> dict[str, Any]:
+        """Return the totals and the hosts with most to do, as JSON can hold them."""
+        ranked = sorted(self.hosts, key=lambda name: (-_weight(self.hosts[name]), name))
+        return {
+            "open": self.open,
+            "idle": self.idle,
+            "waiting": self.waiting,
+            "names": len(self.addresses),
+            "memory": self.memory,
+            "hosts": {name: _weight(self.hosts[name]) for name in ranked[:most]},
+        }
+
+
+def _weight(host: Connections) -> int:
+    return host.open + host.waiting
+
+
+def pool_of(connectors: Iterable[aiohttp.BaseConnector]) -> Pool:
+    """Return the state of some connectors, which keep it in places of their own."""
+    counts: dict[str, list[int]] = {}
+    addresses: dict[str, tuple[str, ...]] = {}
+    for connector in connectors:
+        places: tuple[Any, ...] = (
+            connector._acquired_per_host,
+            connector._conns,
+            connector._waiters,
+        )
+        for column, place in enumerate(places):
+            for key, members in place.items():
+                name = f"{'https' if key.is_ssl else 'http'}://{key.host}:{key.port}"
+                counts.setdefault(name, [0, 0, 0])[column] += len(members)
+        cache = getattr(connector, "_cached_hosts", None)
+        for (name, _), found in getattr(cache, "_addrs_rr", {}).items():
+            addresses[name] = tuple(one["host"] for one in islice(*found))  # once around
+    hosts = {name: Connections(*row) for name, row in counts.items() if any(row)}
+    return Pool(hosts, addresses, memory())
+
+
+def memory() -> int:
+    """Return the resident set of this process in bytes; its peak, or 0, where nobody says it."""
+    try:
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

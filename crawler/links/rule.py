@@ -1,0 +1,83 @@
+"""Rule: which links of a page are followed, and with what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from crawler.web.request import Callback
+
+Patterns = str | Iterable[str]
+
+
+def _each(patterns: Patterns) -> list[str]:
+    return [patterns] if isinstance(patterns, str) else list(patterns)
+
+
+def compiled(patterns: Patterns) -> re.Pattern[str] | None:
+    """Return one pattern that matches where one of several does, None for none."""
+    texts = _each(patterns)
+    return re.compile("|".join(f"(?:{text})" for text in texts)) if texts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Follow the links whose URL matches `allow` and not `deny` (regular expressions, searched).
+
+    `restrict_css` (selectors) takes only links within these parts of a page, `restrict_text`
+    (regular expressions, searched) only those with such a text, `tags` and `attrs` only those of
+    these elements and attributes (None: those of the section [links]). `transform` takes a URL and
+    gives the one to visit instead, or None to pass the link over; `allow` and `deny` see the new
+    one. `callback` (a method or its name) gets the pages, None means `parse`; of several rules the
+    first that takes a link decides. `follow=False` refuses what it takes. `priority` is added.
+    """
+
+    allow: Patterns = ()
+    deny: Patterns = ()
+    callback: Callback = None
+    follow: bool = True
+    priority: int = 0
+    restrict_css: Patterns = ()
+    restrict_text: Patterns = ()
+    tags: Patterns | None = None
+    attrs: Patterns | None = None
+    transform: Callable[[str], str | None] | None = None
+    callback_name: str | None = field(init=False, repr=False, compare=False)
+    """The callback as the store keeps it."""
+    takes_all: bool = field(init=False, repr=False, compare=False)
+    """Whether it decides about every URL."""
+    _allow: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _deny: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _text: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_allow", compiled(self.allow))
+        object.__setattr__(self, "_deny", compiled(self.deny))
+        object.__setattr__(self, "_text", compiled(self.restrict_text))
+        object.__setattr__(self, "takes_all", self._allow is None and self._deny is None)
+        name = self.callback.__name__ if callable(self.callback) else self.callback
+        object.__setattr__(self, "callback_name", name)
+        object.__setattr__(self, "tags", tuple(name.lower() for name in _each(self.tags or ())))
+        object.__setattr__(self, "attrs", tuple(name.lower() for name in _each(self.attrs or ())))
+
+    @property
+    def plain(self) -> bool:
+        """Whether the URL of a link is all that it looks at."""
+        special = (self.restrict_css, self.restrict_text, self.tags, self.attrs, self.transform)
+        return not any(special)
+
+    @property
+    def css(self) -> tuple[str, ...]:
+        """The selectors of `restrict_css`."""
+        return tuple(_each(self.restrict_css))
+
+    def takes(self, url: str) -> bool:
+        """Return whether the rule decides about this URL."""
+        if self._allow is not None and not self._allow.search(url):
+            return False
+        return self._deny is None or not self._deny.search(url)
+
+    def takes_text(self, text: str) -> bool:
+        """Return whether the rule decides about links with this text."""
+        return self._text is None or self._text.search(text) is not None

@@ -1,0 +1,247 @@
+"""Discovery: what the links of pages lead to becomes candidates of their visits, or is counted.
+
+Links, redirects, entries of sitemaps and the Requests of callbacks: all of them pass `admit` or
+`_offer`, and nothing is left out that is not a refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from crawler import urls
+from crawler.config.links import LinksSettings
+from crawler.links.follow import LinkFollower, PageDirectives, Regions
+from crawler.links.linker import Linker, Target
+from crawler.links.rule import Rule
+from crawler.web import redirects
+from crawler.web.outcome import Outcome
+from crawler.web.page import ScrapedPage
+from crawler.web.refusal import Refusal
+from crawler.web.request import Candidate, Request, rank_of
+from crawler.web.visit import Visit
+
+T = TypeVar("T")
+
+_SLOTS = 1 << 20
+_SLICE = 500  # links that are resolved without letting others run: at most about 6 ms
+_FULL_SLICE = 200  # the same with their texts and relations
+
+
+class Recent:
+    """A direct-mapped memory of URL hashes handed to the committer: 8 MB, never grows.
+
+    It only ever saves asking the store: a forgotten hash is found there, and a failed commit
+    ends the run, so nothing is remembered that was not stored.
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("q", bytes(8 * _SLOTS))
+
+    def add(self, url_hash: int) -> bool:
+        """Remember a hash; False when it was remembered already."""
+        place = url_hash & (_SLOTS - 1)
+        if self._slots[place] == url_hash:
+            return False
+        self._slots[place] = url_hash
+        return True
+
+
+class Discovery:
+    """Makes candidates of what one request leads to."""
+
+    def __init__(
+        self,
+        linker: Linker,
+        *,
+        order: str = "breadth",
+        max_depth: int | None = None,
+        following: LinkFollower | None = None,
+        max_hops: int = 10,
+    ) -> None:
+        """`order` is that of a host's requests, `max_hops` the redirects in a row that may be."""
+        self._linker = linker
+        self.following = following or LinkFollower(linker, linker.rules, LinksSettings())
+        self._order, self._max_depth, self._max_hops = order, max_depth, max_hops
+        self._follows = bool(linker.rules)
+        self._recent = Recent()
+        self._turn = asyncio.Lock()  # of pages with thousands of links: a slice of one at a time
+
+    async def follow(self, visit: Visit, page: ScrapedPage) -> None:
+        """Resolve the links of a page; those that a rule takes become candidates."""
+        followed = self._follows
+        if page.asks:
+            followed = self._heed(visit, page, self.following.directives(page))
+        if self.following.full:
+            await self._follow_all(visit, page, followed)
+            return
+        base, references = page.base_url, page.references
+        if len(references) <= _SLICE:
+            found = list(self._follow(visit, self._linker.resolve(base, references), followed))
+        else:
+            unique: dict[str, None] = {}
+            async with self._turn:
+                for part in _slices(references):
+                    targets = self._follow(visit, self._linker.resolve(base, part), followed)
+                    unique |= dict.fromkeys(targets)
+                    await asyncio.sleep(0)
+            found = list(unique)
+        page.links = visit.links = found
+
+    def _heed(self, visit: Visit, page: ScrapedPage, wishes: PageDirectives) -> bool:
+        """Do as the page wishes; tell whether its links may be followed."""
+        if wishes.refresh is not None:
+            if page.request.hops < self._max_hops:
+                visit.redirect_to = wishes.refresh
+                following = redirects.onward(page.request, 303, wishes.refresh)
+                self.redirect(visit, following, again=False)
+            else:
+                visit.refuse(Refusal.TOO_MANY_REFRESHES)
+        if wishes.noindex:
+            visit.outcome = Outcome.NOINDEX
+        if wishes.nofollow and self._follows:
+            visit.refuse(Refusal.PAGE_NOFOLLOW, len(page.found.hrefs))
+        return self._follows and not wishes.nofollow
+
+    def _follow(self, visit: Visit, found: dict[str, Target], followed: bool) -> dict[str, Target]:
+        """Offer what a page's references lead to, and give it."""
+        if not followed:
+            return found
+        depth = visit.todo.depth + 1
+        if self._max_depth is not None and depth > self._max_depth:
+            visit.refuse(Refusal.TOO_DEEP, sum(not target.offered for target in found.values()))
+            return found
+        for target in found.values():
+            if not target.offered:
+                target.offered = True
+                self._offer(visit, target, depth, target.rule, target.refusal)
+        return found
+
+    async def _follow_all(self, visit: Visit, page: ScrapedPage, followed: bool) -> None:
+        """The same with the full pass, which knows where each link stands and what it says."""
+        document = await self.following.read(page)
+        visit.canonical = self.following.canonical(page, document)
+        if visit.canonical is not None and self.following.follows_canonical:
+            following = redirects.onward(page.request, 303, visit.canonical)
+            self.redirect(visit, following, again=False)
+        depth = visit.todo.depth + 1
+        too_deep = self._max_depth is not None and depth > self._max_depth
+        regions = Regions(page, self.following)
+        found: dict[str, None] = {}
+        links = document.links()
+        while part := list(islice(links, _FULL_SLICE)):
+            for pick in self.following.picks(page, part, regions):
+                target = pick.target
+                again = target.url in found
+                found[target.url] = None
+                if target.offered or not followed or (again and pick.refusal is not None):
+                    continue
+                refusal = pick.refusal or (Refusal.TOO_DEEP if too_deep else None)
+                target.offered = refusal is None
+                self._offer(visit, target, depth, pick.rule, refusal)
+            await asyncio.sleep(0)
+        visit.links = list(found)
+
+    def _offer(
+        self, visit: Visit, target: Target, depth: int, rule: Rule | None, refusal: Refusal | None
+    ) -> None:
+        if refusal is not None:
+            visit.refuse(refusal)
+        elif self._recent.add(target.url_hash):
+            refusal = self._linker.offer(target.url)
+            if refusal is not None:
+                visit.refuse(refusal)
+                return
+            priority, callback = (rule.priority, rule.callback_name) if rule else (0, None)
+            rank = rank_of(priority, depth, self._order)
+            visit.candidates.append(
+                Candidate(target.host, target.url_hash, target.url, depth, rank, callback)
+            )
+
+    def redirect(self, visit: Visit, following: Request, *, again: bool) -> None:
+        """Make the target of a redirect a candidate, at the same depth and rank.
+
+        `again`: also where it was fetched before, because a cookie may change the answer. A step
+        of `links.canonicalize` that would lead back to where the redirect came from is not taken:
+        the server has its reasons, and nothing else would ever be seen of it.
+        """
+        settled = following if again else self.prepared(following)
+        if settled is None:
+            visit.refuse(Refusal.DROPPED)
+            return
+        if settled.url not in (visit.todo.url, following.first_url):
+            if visit.redirect_to == following.url:
+                visit.redirect_to = settled.url
+            following = settled
+        if following.depth == 0:
+            self._linker.widen(following.url)
+        if again:
+            following = following.replace(dont_filter=True)
+        self._add(visit, following, visit.todo.depth, visit.todo.rank)
+
+    def _add(self, visit: Visit, request: Request, depth: int, rank: int | None = None) -> None:
+        """Make a Request a candidate, or count why not."""
+        self.admit(visit, self.candidate(request, depth, rank))
+
+    def admit(self, visit: Visit, candidate: Candidate) -> None:
+        """Take a candidate that may be new, or count why it is not taken."""
+        refusal = self._linker.refusal_of(candidate.url)
+        if refusal is None and self._max_depth is not None and candidate.depth > self._max_depth:
+            refusal = Refusal.TOO_DEEP
+        if refusal is None and self._recent.add(candidate.url_hash):
+            refusal = self._linker.offer(candidate.url)
+        elif refusal is None and not candidate.force:
+            return
+        if refusal is not None:
+            visit.refuse(refusal)
+        else:
+            visit.candidates.append(candidate)
+
+    def candidate(self, request: Request, depth: int, rank: int | None = None) -> Candidate:
+        """Return the candidate of a Request."""
+        return Candidate(
+            urls.host_of(request.url),
+            request.identity,
+            request.url,
+            depth,
+            rank_of(request.priority, depth, self._order) if rank is None else rank,
+            request.callback_name,
+            request.extra(),
+            request.dont_filter,
+        )
+
+    def prepared(self, request: Request) -> Request | None:
+        """Return the Request after the steps of `links.canonicalize`; None where one drops it.
+
+        As they are stay those with `dont_filter`, with another method than GET, and downloads and
+        the like, whose URLs may be signed.
+        """
+        if request.dont_filter or request.method != "GET" or request.kind:
+            return request
+        url = self._linker.settled(request.url)
+        if url is None or url == request.url:
+            return request if url else None
+        return request.replace(url=url)
+
+    def target(self, url: str) -> Target:
+        """Return the target of a canonical URL, after the steps of `links.canonicalize`."""
+        return self._linker.target(url)
+
+    def rank(self, priority: int, depth: int) -> int:
+        """Return the place of a request within its host."""
+        return rank_of(priority, depth, self._order)
+
+    def request(self, visit: Visit, request: Request) -> None:
+        """Make a Request that a callback gave a candidate, or count why not."""
+        settled = self.prepared(request)
+        if settled is None:
+            visit.refuse(Refusal.DROPPED)
+        else:
+            self._add(visit, settled, visit.todo.depth + 1)
+
+
+def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[at : at + _SLICE] for at in range(0, len(values), _SLICE))

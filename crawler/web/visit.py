@@ -1,0 +1,83 @@
+"""Visit: everything that one request led to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from crawler.items import Record
+from crawler.web import outcome
+from crawler.web.outcome import Outcome
+from crawler.web.refusal import Refusal
+from crawler.web.request import Candidate, Todo
+from crawler.web.response import Response
+
+if TYPE_CHECKING:
+    from crawler.web.download_stream import StoredFile
+    from crawler.web.page import ScrapedPage
+    from crawler.web.pattern_note import PatternNote
+
+_STORED = outcome.having("stored")
+
+
+@dataclass(slots=True)
+class Visit:
+    """Everything one request led to. It is stored whole, in one transaction, or not at all.
+
+    One value from the start of a request to its commit. Whoever reads the answer fills in their
+    own part, named below; from the committer on nobody changes it.
+    """
+
+    todo: Todo
+    # The engine, by `answer` and `fail`:
+    outcome: Outcome
+    at: float
+    status: int | None = None
+    response: Response | None = None
+    error: str | None = None
+    elapsed: float | None = None  # seconds that a try without a response took
+    retry_at: float | None = None
+    # The parser:
+    title: str | None = None
+    encoding: str | None = None
+    # What discovers links, and the requests of redirects, sitemaps and callbacks:
+    links: list[str] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    redirect_to: str | None = None
+    canonical: str | None = None
+    ahead: AsyncIterator[list[Candidate]] | None = None  # of a sitemap: see `Committer.put_ahead`
+    # What collects from the spider's methods:
+    items: list[Record] = field(default_factory=list)
+    problems: list[tuple[str, str, str]] = field(default_factory=list)
+    file: StoredFile | None = None  # what a Download stored
+    # The judge over duplicates and endless spaces:
+    duplicate_of: str | None = None
+    simhash: int | None = None  # of a text that is new, where near ones are looked for
+    endless: str | None = None  # the pattern of URLs that this page closed
+    pattern: PatternNote | None = None  # where that of this page stands, if it was looked at
+    # The engine, where it is asked for:
+    text: str | None = None
+    hidden: int = 0  # characters that the text leaves out
+    page: ScrapedPage | None = None  # kept only where somebody waits for pages
+    # All of them, by `refuse`:
+    refusals: dict[Refusal, int] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> bool:
+        """Whether this visit counts as a stored page: it was fetched and kept."""
+        return self.retry_at is None and self.outcome in _STORED
+
+    def refuse(self, reason: Refusal, number: int = 1) -> None:
+        """Count what is not taken of all that the request leads to."""
+        if number:
+            self.refusals[reason] = self.refusals.get(reason, 0) + number
+
+    def answer(self, response: Response) -> None:
+        """Take what the wire gave; what its status means is the outcome as far as is known."""
+        self.response, self.status = response, response.status
+        self.outcome, self.at = response.outcome, response.started
+
+    def fail(self, outcome: Outcome, error: str | None) -> None:
+        """End otherwise than it seemed so far; what was found stays."""
+        self.outcome, self.error = outcome, error
