@@ -19,7 +19,7 @@ from crawler.parse.charset import decode
 from crawler.parse.text import read
 from crawler.store.requeue import claimed
 from crawler.store.rows import unpack
-from crawler.store.texts import INSERT
+from crawler.store.texts import INDEX, INSERT, Row, index_rows
 
 _BATCH = 200
 _WORTH = 1_000  # pages for which it is worth while to start processes
@@ -140,6 +140,7 @@ def index(
         with closing(forked(_texts, _batches(db), processes)) as made:
             for rows, broken in made:
                 db.executemany(INSERT, rows)
+                db.executemany(INDEX, index_rows(rows))
                 db.step()
                 for url in broken:
                     damaged(url)
@@ -167,14 +168,14 @@ def _batches(db: sqlite3.Connection) -> Iterator[list[tuple[Any, ...]]]:
         yield batch
 
 
-def _texts(batch: list[tuple[Any, ...]]) -> tuple[list[tuple[Any, ...]], list[str]]:
+def _texts(batch: list[tuple[Any, ...]]) -> tuple[list[Row], list[str]]:
     """Return the rows of `texts` for some pages, and the URLs of those with a damaged body."""
     broken: list[str] = []
     rows = [made for row in batch if (made := _text_row(row, broken.append)) is not None]
     return rows, broken
 
 
-def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> tuple[Any, ...] | None:
+def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> Row | None:
     page_id, url, title, body, headers = row
     try:
         html, _ = decode(unpack(body), header(headers, "content-type"))
