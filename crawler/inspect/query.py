@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from crawler.errors import QueryError, StoreRefused
 from crawler.store.address import file_of
+from crawler.store.sql_functions import Functions
 
 _BUSY = 10.0  # seconds to wait for a lock, which only a checkpoint or a migration can hold
 _TURN = 100_000  # steps of SQLite's machine, about a millisecond, between two looks for Ctrl-C
@@ -40,6 +41,7 @@ class Reader:
                 " or name another with --store"
             )
         self._db = self._open()
+        self._functions = Functions(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +54,7 @@ class Reader:
         try:
             cursor = self._db.execute(sql, values)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise _named(error, self.path, sql, self._db) from None
+            raise self._told(error, sql) from None
         if cursor.description is None:
             raise QueryError("a query gives rows: write a SELECT")
         columns = tuple(column[0] for column in cursor.description)
@@ -77,7 +79,11 @@ class Reader:
             for row in cursor:  # noqa: UP028  # else it is closed with this, after its connection
                 yield row
         except sqlite3.Error as error:
-            raise _named(error, self.path) from None
+            raise self._told(error) from None
+
+    def _told(self, error: Exception, sql: str = "") -> QueryError | StoreRefused:
+        told = self._functions.told()
+        return QueryError(told) if told else _named(error, self.path, sql, self._db if sql else None)
 
     def _open(self) -> sqlite3.Connection:
         # Not mode=ro: that leaves an empty log and its index behind when it is the last to close.
