@@ -26,7 +26,7 @@ from crawler.version import __version__
 
 _PAGES = (
     "SELECT url, status, method, fetched_at, headers, request, body FROM pages"
-    " LEFT JOIN bodies USING (page_id) WHERE status IS NOT NULL ORDER BY page_id"
+    " LEFT JOIN bodies USING (page_id) WHERE status IS NOT NULL"
 )
 _DROPPED = {"content-encoding", "transfer-encoding", "content-length"}
 
@@ -36,11 +36,12 @@ def write_warc(
     path: Path,
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
+    where: str = "",
 ) -> int:
     """Write every answered request to a WARC file, and give their number.
 
-    A page whose stored body is damaged is left out; `damaged` hears its URL. UsageError without
-    warcio.
+    `where` chooses pages. One whose stored body is damaged is left out; `damaged` hears its URL.
+    UsageError without warcio.
     """
     warcio = _warcio()
     number = 0
@@ -48,7 +49,7 @@ def write_warc(
         writer = warcio(out, gzip=True, warc_version="1.1")
         info = {"software": f"crawlkeep/{__version__}", "format": "WARC File Format 1.1"}
         writer.write_record(writer.create_warcinfo_record(path.name.removesuffix(".part"), info))
-        for *row, stored in reader.query(_PAGES).rows:
+        for *row, stored in reader.query(pages_where(_PAGES, where)).rows:
             try:
                 body = unpack(stored) if stored else b""
             except zstandard.ZstdError:
@@ -58,6 +59,12 @@ def write_warc(
             number += 1
             tick(number)
     return number
+
+
+def pages_where(sql: str, where: str) -> str:
+    """Return a SELECT of pages in their order, narrowed by a `WHERE …` of a choice."""
+    chosen = f" AND pages.page_id IN (SELECT page_id FROM pages{where})" if where else ""
+    return f"{sql}{chosen} ORDER BY page_id"
 
 
 def _write_page(writer: Any, row: list[Any], body: bytes) -> None:
