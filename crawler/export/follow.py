@@ -6,6 +6,7 @@ An id is never given twice and rises with the commits (docs/schema.md), so that 
 
 from __future__ import annotations
 
+import csv
 import errno
 import io
 import os
@@ -37,9 +38,13 @@ _TURN = 0.1  # seconds between two looks for a commit: SQLite tells no other pro
 
 
 class Sink(Protocol):
-    """Where rows go. `begins` tells whether a header is due, `position` how far they went."""
+    """Where rows go. `begins` tells whether a header is due, `position` how far they went.
+
+    `path` is the file to which they are added, None for a pipe.
+    """
 
     begins: bool
+    path: Path | None
     position: Position
 
     def add(self, rows: list[bytes], ids: list[int]) -> None:
@@ -98,12 +103,8 @@ class _Feed:
         batch = list(islice(rows.rows, _ROWS))
         if not batch:
             return 0
-        if self._kind == "csv" and self._columns not in ((), rows.columns):
-            raise UsageError(
-                f"{self._what} has got other columns, which CSV cannot show; follow it as jsonl,"
-                " or choose with --fields"
-            )
-        self._columns = rows.columns
+        if self._kind == "csv":
+            self._refuse_other_columns(sink, rows.columns)
         wish = replace(typed, safe=self._wish.safe, bom=self._wish.bom, header=sink.begins)
         written = []
         for row in batch:
@@ -114,6 +115,17 @@ class _Feed:
         place = rows.columns.index(id_name)
         sink.add(written, [row[place] for row in batch])
         return len(batch)
+
+    def _refuse_other_columns(self, sink: Sink, columns: tuple[str, ...]) -> None:
+        if not self._columns and sink.path is not None and not sink.begins:
+            with sink.path.open(encoding="utf-8-sig", newline="") as file:
+                self._columns = tuple(next(csv.reader(file), ()))
+        if self._columns not in ((), columns):
+            raise UsageError(
+                f"{self._what} has other columns than it had, which CSV cannot show; follow it as"
+                " jsonl, or choose with --fields"
+            )
+        self._columns = columns
 
     def _is_there(self) -> bool:
         """Return whether the item type is there; a crawl may be about to make it."""
@@ -133,6 +145,7 @@ class Pipe:
     def __init__(self, position: Position, place: Path | None, out: int) -> None:
         """Write to the open file `out`; `place` keeps the position, None for nowhere."""
         self.begins, self.position, self._place, self._out = True, position, place, out
+        self.path: Path | None = None
         is_pipe = sys.platform == "linux" and stat.S_ISFIFO(os.fstat(out).st_mode)
         self._watched = place is not None and is_pipe
 

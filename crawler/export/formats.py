@@ -185,7 +185,7 @@ def parquet(rows: Rows, out: IO[bytes], wish: Wish) -> int:
     number = 0
     with files.ParquetWriter(out, schema, compression="zstd") as writer:
         for batch in chain([first] if first else [], source):
-            columns = zip(*batch, strict=True)
+            columns = _columns(batch, rows.columns, wish.kinds)
             try:
                 arrays = [
                     array_of(column, kind.type)
@@ -200,6 +200,17 @@ def parquet(rows: Rows, out: IO[bytes], wish: Wish) -> int:
             number += len(batch)
             wish.tick(number)
     return number
+
+
+def _columns(
+    batch: list[tuple[Any, ...]], names: Sequence[str], kinds: Kinds
+) -> Iterator[Sequence[Any]]:
+    """Yield a batch by columns; what SQL has of several types is JSON, as Parquet has one."""
+    for name, values in zip(names, zip(*batch, strict=True), strict=True):
+        if kinds.get(name) == "ANY":
+            yield [None if v is None else msgspec.json.encode(v).decode() for v in values]
+        else:
+            yield values
 
 
 # ---------------------------------------------------------------- SQLite
@@ -255,6 +266,7 @@ _SQL = {
     **{kind: kind for kind in ("TEXT", "INTEGER", "REAL", "BOOLEAN", "TIMESTAMP")},
     "JSON": "JSON TEXT",
     "DECIMAL": "DECIMAL REAL",
+    "ANY": "ANY BLOB",
 }
 
 STREAMS: dict[str, Callable[[Rows, IO[bytes], Wish], int]] = {

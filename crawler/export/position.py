@@ -66,6 +66,7 @@ class GrowingFile:
 
     def __init__(self, path: Path, place: Path, position: Position) -> None:
         """Put what was announced where it belongs; UsageError where the file is another's."""
+        self.path: Path | None = path
         self._path, self._place = path, place
         name, there = str(path.absolute()), path.stat().st_size if path.exists() else 0
         if position.file != name or not path.exists():  # the first one, or the last was moved away
