@@ -16,6 +16,7 @@ from crawler.frontier import Frontier
 from crawler.store import Batch, Committed, CookieRow, HostRow, RobotsRow, Store
 from crawler.web.page import Visit
 from crawler.web.request import Candidate, Todo
+from crawler.web.sitemap_entry import SitemapEntry
 
 _SLICE = 4000  # requests shown to the frontier at once: about 4 ms
 _LOADS = 64  # hosts loaded between two looks at what is to commit
@@ -68,6 +69,11 @@ class Committer:
     def put_seed(self, candidate: Candidate) -> None:
         """Hand a start request over; it is crawled soon, even where the next one takes long."""
         self._batch.seeds.append(candidate)
+        self._note()
+
+    def put_entries(self, entries: list[SitemapEntry]) -> None:
+        """Hand over what a sitemap lists, ahead of the visit to a large one."""
+        self._batch.entries += entries
         self._note()
 
     async def put_seeded(self, scope: Sequence[str] = ()) -> None:

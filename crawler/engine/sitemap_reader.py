@@ -21,6 +21,7 @@ from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.web.page import Outcome, Response, Visit
 from crawler.web.request import Candidate, Request
+from crawler.web.sitemap_entry import SitemapEntry
 
 if TYPE_CHECKING:  # lxml is slow to import, and most crawls read no sitemap
     from crawler.sitemap import Entry
@@ -86,7 +87,9 @@ class SitemapReader:
             for entry in found:
                 self._take(visit, request, entry)
             number += len(found)
-            if len(visit.candidates) >= _AT_ONCE:
+            if max(len(visit.candidates), len(visit.entries)) >= _AT_ONCE:
+                self._committer.put_entries(visit.entries)
+                visit.entries = []
                 for candidate in visit.candidates:
                     self._committer.put_seed(candidate)
                 visit.candidates.clear()
@@ -107,6 +110,8 @@ class SitemapReader:
 
     def _take(self, visit: Visit, request: Request, entry: Entry) -> None:
         """Make candidates of one entry, or count why not."""
+        if entry.kind == "page":
+            visit.entries.append(self._row(request.url, entry))
         modified = entry.modified if self._since is not None else None
         if modified is not None and self._since is not None and modified < self._since:
             self._refuse(visit, "not_modified_since")
@@ -115,6 +120,10 @@ class SitemapReader:
         else:
             for url in (entry.url, *(entry.alternates if self._alternates else ())):
                 self._page(visit, url)
+
+    def _row(self, sitemap: str, entry: Entry) -> SitemapEntry:
+        url = self._collector.target(entry.url).url
+        return SitemapEntry(sitemap, url, entry.lastmod, entry.changefreq, entry.priority)
 
     def _nested(self, visit: Visit, request: Request, url: str) -> None:
         nesting = int(request.meta.get("nesting", 0)) + 1

@@ -1,7 +1,8 @@
 """From Python types to columns: which kind a field has, and which encoder its values.
 
 Eight kinds: text, integer, real, boolean, decimal, timestamp (ISO 8601 text, UTC where a zone is
-known), any (texts and numbers, each as it is) and json (lists and all that is nested). `docs/decisions/0026-item-values.md` says why.
+known), any (texts and numbers, each as it is) and json (lists and all that is nested).
+`docs/decisions/0026-item-values.md` says why.
 """
 
 from __future__ import annotations

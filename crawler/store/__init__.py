@@ -15,6 +15,7 @@ from crawler.store.address import file_of
 from crawler.web.page import Visit
 from crawler.web.pattern_note import Note
 from crawler.web.request import Candidate, Todo
+from crawler.web.sitemap_entry import SitemapEntry
 
 _REVISIT = Revisit()
 
@@ -69,6 +70,7 @@ class Batch:
     seeds: list[Candidate] = field(default_factory=list)
     hosts: list[HostRow] = field(default_factory=list)
     robots: list[RobotsRow] = field(default_factory=list)
+    entries: list[SitemapEntry] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     cookies: Sequence[CookieRow] = ()
     seeded: bool = False
@@ -76,7 +78,7 @@ class Batch:
 
     def __bool__(self) -> bool:
         some = self.visits or self.arrivals or self.seeds or self.hosts or self.robots
-        return bool(some or self.seeded)
+        return bool(some or self.entries or self.seeded)
 
 
 class Committed(NamedTuple):

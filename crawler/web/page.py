@@ -16,6 +16,7 @@ from crawler.parse.encodings import encode_query
 from crawler.web import outcome
 from crawler.web.outcome import Outcome as Outcome  # many know it from here
 from crawler.web.request import Callback, Candidate, Request, Todo
+from crawler.web.sitemap_entry import SitemapEntry
 from crawler.web.targets import each, found_in, reference_of
 
 if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks for them
@@ -367,6 +368,7 @@ class Visit:
     items: list[Record] = field(default_factory=list)
     problems: list[tuple[str, str, str]] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
+    entries: list[SitemapEntry] = field(default_factory=list)  # what a sitemap lists
     refusals: dict[str, int] = field(default_factory=dict)
     redirect_to: str | None = None
     canonical: str | None = None
