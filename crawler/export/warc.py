@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import zstandard
 
@@ -37,11 +37,13 @@ def write_warc(
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
     where: str = "",
+    *,
+    index: Callable[[Indexed], None] = lambda found: None,
 ) -> int:
     """Write every answered request to a WARC file, and give their number.
 
     `where` chooses pages. One whose stored body is damaged is left out; `damaged` hears its URL.
-    UsageError without warcio.
+    `index` hears where each response is. UsageError without warcio.
     """
     warcio = _warcio()
     number = 0
@@ -55,7 +57,7 @@ def write_warc(
             except zstandard.ZstdError:
                 damaged(row[0])
                 continue
-            _write_page(writer, row, body)
+            index(_write_page(writer, out, row, body))
             number += 1
             tick(number)
     return number
@@ -67,7 +69,20 @@ def pages_where(sql: str, where: str) -> str:
     return f"{sql}{chosen} ORDER BY page_id"
 
 
-def _write_page(writer: Any, row: list[Any], body: bytes) -> None:
+class Indexed(NamedTuple):
+    """A response in a WARC file: what it is, and the bytes of its record."""
+
+    url: str
+    at: str
+    status: int
+    mime: str
+    digest: str
+    offset: int
+    length: int
+
+
+def _write_page(writer: Any, out: IO[bytes], row: list[Any], body: bytes) -> Indexed:
+    """Write the response and the request that it answers."""
     from warcio.statusandheaders import StatusAndHeaders
 
     url, status, method, fetched_at, headers, request = row
@@ -93,7 +108,16 @@ def _write_page(writer: Any, row: list[Any], body: bytes) -> None:
         ),
         warc_headers_dict=date,
     )
-    writer.write_request_response_pair(sent, response)
+    answers = response.rec_headers.get_header("WARC-Record-ID")
+    sent.rec_headers.add_header("WARC-Concurrent-To", answers)
+    offset = out.tell()
+    writer.write_record(response)
+    length = out.tell() - offset
+    writer.write_record(sent)
+    types = [value for name, value in fields if name.lower() == "content-type"]
+    mime = types[0].partition(";")[0].strip().lower() if types else "application/octet-stream"
+    digest = response.rec_headers.get_header("WARC-Payload-Digest")
+    return Indexed(url, fetched_at, status, mime, digest, offset, length)
 
 
 def _status_line(status: int) -> str:
