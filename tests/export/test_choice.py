@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_story import SmallWeb, crawl, on_web, page
 from item_story import store as stored
 
+from crawler import SiteSpider
 from crawler.cli import run as command
 
 PRICES = ("0.10", "19.99", "1e3")
@@ -154,3 +156,28 @@ def test_a_workbook_has_numbers_times_and_texts_as_such(
     ]
     assert second[4] == "5" and len(first[8]) == 32_767
     assert sheet["F2"].data_type == "s", "no formula"
+
+
+def test_what_is_no_text_has_no_encoding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.db"
+    kinds = {
+        "/p.png": "image/png",
+        "/d.json": "application/ld+json",
+        "/f.bin": "",
+        "/x": "text/html",
+    }
+
+    async def tell(web: SmallWeb) -> None:
+        web.add("/", page("one", *kinds))
+        for target, kind in kinds.items():
+            web.add(target, "\0\1\2" if target == "/f.bin" else "{}", **{"Content-Type": kind})
+        spider = SiteSpider()
+        spider.start_urls = [web.url + "/"]
+        await crawl(path, spider)
+
+    on_web(tell)
+    found = told(capsys, path, "query", "SELECT path(url) AS p, encoding FROM pages ORDER BY url")
+    assert {row["p"] for row in found if row["encoding"] is None} == {"/p.png", "/f.bin"}
+    assert len(found) == 5
