@@ -16,7 +16,7 @@ from crawler.cli import options
 
 if TYPE_CHECKING:
     from crawler.export.choice import Choice
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
     from crawler.inspect.query import Reader
 
 _CELLS = 24
@@ -104,7 +104,7 @@ def export(
     from crawler.cli import stores
     from crawler.export import format_of
     from crawler.export.choice import Choice
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
     from crawler.inspect.query import Reader
 
     kind = format_of(output, format)
@@ -113,9 +113,9 @@ def export(
     choice = Choice(run, None, after, where=where, include=taken, exclude=left, fields=names)
     growing = follow or since_last is not None
     _refuse(kind, choice, continue_=continue_, growing=growing, article=article)
-    wish = Wish(safe=safe, bom=bom, told=_tell, table=what)
+    how = WriteOptions(safe=safe, bom=bom, told=_tell, table=what)
     with Reader(stores.find(store)) as reader:
-        job = _Job(reader, what, kind, output, choice, wish)
+        job = _Job(reader, what, kind, output, choice, how)
         if kind in ("warc", "wacz", "markdown"):
             job.archive(article=article)
         elif growing:
@@ -161,7 +161,7 @@ class _Job:
     kind: str
     output: Path
     choice: Choice
-    wish: Wish
+    how: WriteOptions
 
     def stream(self) -> None:
         """Write rows to standard output."""
@@ -179,7 +179,7 @@ class _Job:
         with self._bar(whole=whole):
             if continued:
                 number = exports.go_on(
-                    self.reader, self.what, self.kind, self.output, self.wish, self.choice
+                    self.reader, self.what, self.kind, self.output, self.how, self.choice
                 )
             else:
                 rows, typed = exports.select(self.reader, self.what, self.choice)
@@ -195,7 +195,7 @@ class _Job:
             open_sink(path, self.what, self.output, name, self.choice.after) as sink,
             self._bar(),
         ):
-            number = follow(self.reader, self.kind, self.choice, sink, self.wish, live=live)
+            number = follow(self.reader, self.kind, self.choice, sink, self.how, live=live)
         self._say(number)
 
     def archive(self, *, article: bool) -> None:
@@ -216,7 +216,7 @@ class _Job:
             else:
                 writer = self._archiver()
                 fill = lambda part: writer(  # noqa: E731
-                    self.reader, part, self.wish.tick, damaged.append, where
+                    self.reader, part, self.how.tick, damaged.append, where
                 )
                 number = to_file(self.output, fill)
         tell_damaged(damaged)
@@ -237,16 +237,16 @@ class _Job:
         return write_pages(
             self.reader,
             self.output,
-            self.wish.tick,
+            self.how.tick,
             damaged.append,
             where=where,
             article=article,
             processes=min(_MOST_PROCESSES, os.cpu_count() or 1),
         )
 
-    def _as_asked(self, typed: Wish) -> Wish:
-        wish = self.wish
-        return replace(typed, safe=wish.safe, bom=wish.bom, tick=wish.tick, told=wish.told)
+    def _as_asked(self, typed: WriteOptions) -> WriteOptions:
+        how = self.how
+        return replace(typed, safe=how.safe, bom=how.bom, tick=how.tick, told=how.told)
 
     @contextmanager
     def _bar(self, *, whole: bool = False) -> Iterator[None]:
@@ -258,7 +258,7 @@ class _Job:
         if screen.live and str(self.output) != "-":
             total = exports.total(self.reader, self.what) if whole else 0
             shown = str(self.output)
-            self.wish.tick = lambda number: screen.show(progress(number, total, shown))
+            self.how.tick = lambda number: screen.show(progress(number, total, shown))
         yield
         screen.close()
 

@@ -12,11 +12,11 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
     from crawler.inspect.query import Rows
 
 
-class Format(StrEnum):
+class RowFormat(StrEnum):
     """How rows are written."""
 
     TABLE = "table"
@@ -33,8 +33,8 @@ def query(
     ] = None,
     store: options.Seen = None,
     format: Annotated[
-        Format, typer.Option("--format", "-f", help="How rows are written.")
-    ] = Format.TABLE,
+        RowFormat, typer.Option("--format", "-f", help="How rows are written.")
+    ] = RowFormat.TABLE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
     ] = None,
@@ -68,7 +68,7 @@ def query(
             ask(reader)
             return
         text = saved_queries.sql_of(sql)
-        if explain or (format is Format.TABLE and output is None):
+        if explain or (format is RowFormat.TABLE and output is None):
             _write(
                 reader.explain(text) if explain else reader.query(text),
                 format=format,
@@ -80,36 +80,36 @@ def query(
             _write(*typed(reader, text), format=format, output=output)
 
 
-def _write(rows: Rows, wish: Wish | None = None, *, format: Format, output: Path | None) -> None:
+def _write(rows: Rows, how: WriteOptions | None = None, *, format: RowFormat, output: Path | None) -> None:
     from crawler import export
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
 
-    wish = wish or Wish()
-    if format is Format.TABLE and output is None:
+    how = how or WriteOptions()
+    if format is RowFormat.TABLE and output is None:
         from crawler.cli.table import write_table
 
         write_table(rows, sys.stdout, "with --format jsonl, or in a pipe")
         return
     kind = _kind(format, output)
     if output is not None:
-        number = export.write(rows, kind, output, wish)
+        number = export.write(rows, kind, output, how)
         print(f"{number:,} rows → {output}", file=sys.stderr)
     elif kind == "parquet" and sys.stdout.isatty():
         from crawler.errors import UsageError
 
         raise UsageError("Parquet is no text; name a file with -o")
     else:
-        export.stream(rows, kind, sys.stdout.buffer, wish)
+        export.stream(rows, kind, sys.stdout.buffer, how)
         sys.stdout.buffer.flush()
 
 
-def _kind(format: Format, output: Path | None) -> str:
+def _kind(format: RowFormat, output: Path | None) -> str:
     """Return the format by its name, else by the ending of the file."""
     from crawler import export
     from crawler.errors import UsageError
     from crawler.export import formats
 
-    kind = format.value if format is not Format.TABLE else export.format_of(output or Path(), None)
+    kind = format.value if format is not RowFormat.TABLE else export.format_of(output or Path(), None)
     if kind not in (*formats.STREAMS, "sqlite", "xlsx"):
-        raise UsageError(f"{output}: rows are no {kind}; use --format {'|'.join(Format)}")
+        raise UsageError(f"{output}: rows are no {kind}; use --format {'|'.join(RowFormat)}")
     return kind

@@ -19,7 +19,7 @@ from crawler.errors import StoreFull, UsageError
 from crawler.export import formats, item_rows
 from crawler.export.choice import ALL, Choice, unique, with_id
 from crawler.export.choice import select as select
-from crawler.export.formats import Wish
+from crawler.export.formats import WriteOptions
 from crawler.export.xlsx import write_xlsx
 from crawler.inspect.query import Reader, Rows
 from crawler.store.rows import iso
@@ -60,7 +60,7 @@ def total(reader: Reader, what: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ExportPosition:
     """How far an export went: the last id, the last run, and until when that one had come.
 
     `until` is None where the run had ended. A visit is stored some time after it began, so that of
@@ -149,39 +149,39 @@ def told(path: Path) -> Iterator[None]:
         raise
 
 
-def stream(rows: Rows, kind: str, out: IO[bytes], wish: Wish) -> int:
+def stream(rows: Rows, kind: str, out: IO[bytes], options: WriteOptions) -> int:
     """Write rows to an open binary stream, as standard output is."""
     if kind not in formats.STREAMS:
         raise UsageError(f"{kind} cannot go to standard output; name a file with -o")
-    return formats.STREAMS[kind](unique(rows), out, wish)
+    return formats.STREAMS[kind](unique(rows), out, options)
 
 
-def _for_sqlite(rows: Rows, wish: Wish) -> tuple[Rows, Wish]:
+def _for_sqlite(rows: Rows, options: WriteOptions) -> tuple[Rows, WriteOptions]:
     """Return columns names that differ in more than their case, which SQLite does not tell."""
     named = unique(rows, str.lower)
     renamed = zip(rows.columns, named.columns, strict=True)
-    kinds = {new: wish.kinds[name] for name, new in renamed if name in wish.kinds}
-    return named, replace(wish, kinds=kinds)
+    kinds = {new: options.kinds[name] for name, new in renamed if name in options.kinds}
+    return named, replace(options, kinds=kinds)
 
 
-def write(rows: Rows, kind: str, path: Path, wish: Wish) -> int:
+def write(rows: Rows, kind: str, path: Path, options: WriteOptions) -> int:
     """Write rows to a file that appears when it is complete, and give their number."""
 
     def fill(part: Path) -> int:
         if kind == "sqlite":
             part.unlink(missing_ok=True)
-            named, renamed = _for_sqlite(rows, wish)
+            named, renamed = _for_sqlite(rows, options)
             return formats.sqlite(named, part, renamed)
         if kind == "xlsx":
-            return write_xlsx(unique(rows), part, wish)
+            return write_xlsx(unique(rows), part, options)
         with part.open("wb") as out:
-            return stream(rows, kind, out, wish)
+            return stream(rows, kind, out, options)
 
     return to_file(path, fill)
 
 
 def go_on(
-    reader: Reader, what: str, kind: str, path: Path, wish: Wish, choice: Choice = ALL
+    reader: Reader, what: str, kind: str, path: Path, options: WriteOptions, choice: Choice = ALL
 ) -> int:
     """Add to a file what came or changed since it was written; the first time it is written whole.
 
@@ -191,10 +191,10 @@ def go_on(
     """
     if kind not in ("jsonl", "csv") or " " in what.strip():
         raise UsageError("--continue goes with pages, links or an item type as jsonl or csv")
-    known = Mark.of(path)
+    known = ExportPosition.of(path)
     if known and known.what != what:
         raise UsageError(f"{path} holds {known.what}, not {what}; choose another file")
-    mark = Mark.now(reader, what)
+    mark = ExportPosition.now(reader, what)
     choice, name = with_id(reader, what, choice)
     rows, typed = select(reader, what, replace(choice, since=known))
     last = known.last if known else 0
@@ -212,7 +212,7 @@ def go_on(
             shutil.copyfile(path, part)
         with part.open("ab" if known else "wb") as out:
             fresh = Rows(rows.columns, watched())
-            settings = replace(wish, kinds=typed.kinds, read=typed.read, header=not known)
+            settings = replace(options, kinds=typed.kinds, read=typed.read, header=not known)
             return stream(fresh, kind, out, settings)
 
     number = to_file(path, fill)

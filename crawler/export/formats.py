@@ -29,7 +29,7 @@ Kinds = Mapping[str, str]
 
 
 @dataclass(slots=True)
-class Wish:
+class WriteOptions:
     """How to write: `kinds` are the declared types of columns, `safe` guards spreadsheets.
 
     `tick` hears the number of rows written so far. `header` is off where a file is continued. With
@@ -58,25 +58,25 @@ def batches(rows: Rows, size: int = _BATCH) -> Iterator[list[tuple[Any, ...]]]:
 # ---------------------------------------------------------------- JSON
 
 
-def jsonl(rows: Rows, out: IO[bytes], wish: Wish) -> int:
+def jsonl(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
     """Write one JSON object a line, and give the number of rows."""
     number, encode = 0, msgspec.json.Encoder().encode_lines
     for batch in batches(rows):
-        out.write(encode(list(_objects(rows.columns, batch, wish.kinds))))
+        out.write(encode(list(_objects(rows.columns, batch, options.kinds))))
         number += len(batch)
-        wish.tick(number)
+        options.tick(number)
     return number
 
 
-def json(rows: Rows, out: IO[bytes], wish: Wish) -> int:
+def json(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
     """Write one JSON array of objects, and give the number of rows."""
     number, encode = 0, msgspec.json.Encoder().encode
     for batch in batches(rows):
-        objects = _objects(rows.columns, batch, wish.kinds)
+        objects = _objects(rows.columns, batch, options.kinds)
         out.write(b"[\n " if number == 0 else b",\n ")
         out.write(b",\n ".join(map(encode, objects)))
         number += len(batch)
-        wish.tick(number)
+        options.tick(number)
     out.write(b"\n]\n" if number else b"[]\n")
     return number
 
@@ -133,24 +133,24 @@ _READS: dict[str | None, Callable[[Any], Any]] = {
 # ---------------------------------------------------------------- CSV
 
 
-def write_csv(rows: Rows, out: IO[bytes], wish: Wish) -> int:
+def write_csv(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
     """Write RFC 4180 CSV in UTF-8 with a header, and give the number of rows.
 
-    With `wish.safe` a text that a spreadsheet would run as a formula gets an apostrophe in front
+    With `options.safe` a text that a spreadsheet would run as a formula gets an apostrophe in front
     (OWASP, CSV injection).
     """
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
     writer = csv.writer(text, lineterminator="\r\n")
-    if wish.header:
-        out.write(codecs.BOM_UTF8 if wish.bom else b"")
+    if options.header:
+        out.write(codecs.BOM_UTF8 if options.bom else b"")
         writer.writerow(rows.columns)
     number = 0
     for batch in batches(rows):
-        if wish.safe:
+        if options.safe:
             batch = [tuple(map(_guarded, row)) for row in batch]
         writer.writerows([[_text(value) for value in row] for row in batch])
         number += len(batch)
-        wish.tick(number)
+        options.tick(number)
     text.flush()
     text.detach()
     return number
@@ -167,7 +167,7 @@ def _text(value: Any) -> Any:
 # ---------------------------------------------------------------- Parquet
 
 
-def parquet(rows: Rows, out: IO[bytes], wish: Wish) -> int:
+def parquet(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
     """Write Parquet (zstd), and give the number of rows; `arrow` says of which types.
 
     UsageError without pyarrow, QueryError where a later value does not fit its column.
@@ -181,11 +181,11 @@ def parquet(rows: Rows, out: IO[bytes], wish: Wish) -> int:
 
     source = batches(rows, _PARQUET_BATCH)
     first = next(source, [])
-    schema = schema_of(rows.columns, wish.kinds, first, wish.read)
+    schema = schema_of(rows.columns, options.kinds, first, options.read)
     number = 0
     with files.ParquetWriter(out, schema, compression="zstd") as writer:
         for batch in chain([first] if first else [], source):
-            columns = _columns(batch, rows.columns, wish.kinds)
+            columns = _columns(batch, rows.columns, options.kinds)
             try:
                 arrays = [
                     array_of(column, kind.type)
@@ -198,7 +198,7 @@ def parquet(rows: Rows, out: IO[bytes], wish: Wish) -> int:
                 ) from None
             writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
             number += len(batch)
-            wish.tick(number)
+            options.tick(number)
     return number
 
 
@@ -216,24 +216,24 @@ def _columns(
 # ---------------------------------------------------------------- SQLite
 
 
-def sqlite(rows: Rows, path: Path, wish: Wish) -> int:
+def sqlite(rows: Rows, path: Path, options: WriteOptions) -> int:
     """Write a table of a new SQLite file, and give the number of rows."""
     db = sqlite3.connect(path, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
-        decimals = [at for at, name in enumerate(rows.columns) if wish.kinds.get(name) == "DECIMAL"]
+        decimals = [at for at, name in enumerate(rows.columns) if options.kinds.get(name) == "DECIMAL"]
         names = list(rows.columns)
         for at in decimals:
             names.append(f"{rows.columns[at]}_exact")
             while names[-1].lower() in map(str.lower, names[:-1]):
                 names[-1] += "_"
-        kinds = {**wish.kinds, **dict.fromkeys(names[len(rows.columns) :], "TEXT")}
+        kinds = {**options.kinds, **dict.fromkeys(names[len(rows.columns) :], "TEXT")}
         quoted = [(name, name.replace('"', '""').replace("\0", "\ufffd")) for name in names]
         columns = ", ".join(
             f'"{safe}" {_SQL.get(kinds.get(name, ""), "")}' for name, safe in quoted
         )
-        table = wish.table.replace('"', '""')
+        table = options.table.replace('"', '""')
         db.execute("BEGIN")
         db.execute(f'CREATE TABLE "{table}" ({columns})')
         sql = f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(names))})'
@@ -241,7 +241,7 @@ def sqlite(rows: Rows, path: Path, wish: Wish) -> int:
         for batch in batches(rows):
             db.executemany(sql, _with_digits(batch, decimals) if decimals else batch)
             number += len(batch)
-            wish.tick(number)
+            options.tick(number)
         db.execute("COMMIT")
     except sqlite3.OperationalError as error:
         raise OSError(f"{path}: {error}") from None
@@ -269,7 +269,7 @@ _SQL = {
     "ANY": "ANY BLOB",
 }
 
-STREAMS: dict[str, Callable[[Rows, IO[bytes], Wish], int]] = {
+STREAMS: dict[str, Callable[[Rows, IO[bytes], WriteOptions], int]] = {
     "jsonl": jsonl,
     "json": json,
     "csv": write_csv,

@@ -61,11 +61,11 @@ def kind_of(hint: Any) -> tuple[Kind, bool, Any]:
         return kind_of(hint.__bound__ or Any)
     if origin is Literal:
         values = typing.get_args(hint)
-        kind = _common(kind_of_value(value) for value in values if value is not None)
+        kind = _kind_of_all(kind_of_value(value) for value in values if value is not None)
         return kind, None not in values, hint
     if isinstance(hint, type):
         if issubclass(hint, enum.Enum):
-            return _common(kind_of_value(member.value) for member in hint), True, hint
+            return _kind_of_all(kind_of_value(member.value) for member in hint), True, hint
         row = row_of(hint) if origin is None else None
         if row is not None:
             return cast(Kind, row[0]), True, hint
@@ -80,10 +80,10 @@ def _kind_of_union(arms: tuple[Any, ...]) -> tuple[Kind, bool, Any]:
     required = len(rest) == len(arms) and all(needs for _, needs, _ in known)
     hints = tuple(hint for _, _, hint in known)
     hint = hints[0] if len(hints) == 1 else typing.Union[hints]  # noqa: UP007  # at run time
-    return _common(kind for kind, _, _ in known), required, hint
+    return _kind_of_all(kind for kind, _, _ in known), required, hint
 
 
-def _common(kinds: Iterable[Kind]) -> Kind:
+def _kind_of_all(kinds: Iterable[Kind]) -> Kind:
     """Return the kind that holds all of these: json where there is none."""
     found: Kind | None = None
     for kind in kinds:

@@ -32,7 +32,7 @@ BODY = (
 )
 
 
-class _Zstd(threading.local):
+class _ZstdContexts(threading.local):
     """A compressor and a decompressor for each thread: neither may be in use by two."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class _Zstd(threading.local):
         self.decompress = zstandard.ZstdDecompressor().decompress
 
 
-_zstd = _Zstd()
+_zstd = _ZstdContexts()
 
 
 def page_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from crawler.cli import run as command
 from crawler.cli.export import progress
 from crawler.errors import StoreFull, UsageError
 from crawler.export import markdown, warc
-from crawler.export.formats import Wish
+from crawler.export.formats import WriteOptions
 from crawler.inspect import search
 from crawler.inspect.query import Reader
 from crawler.store import requeue
@@ -64,7 +64,7 @@ def store(tmp_path: Path) -> Path:
 
 def go_on(path: Path, what: str, out: Path) -> int:
     with Reader(path) as reader:
-        return export.go_on(reader, what, out.suffix[1:], out, Wish())
+        return export.go_on(reader, what, out.suffix[1:], out, WriteOptions())
 
 
 def test_a_continued_export_also_gives_what_was_written_again(tmp_path: Path) -> None:

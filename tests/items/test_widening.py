@@ -177,8 +177,8 @@ def test_keys_come_back_as_they_were_given(tmp_path: Path, kind: str) -> None:
     path, out = tmp_path / "a.db", tmp_path / f"out.{kind}"
     store(path, [ODD, {"name": 3, "Name": 4}])
     with Reader(path) as reader:
-        rows, wish = export.select(reader, "item")
-        assert export.write(rows, kind, out, wish) == 2
+        rows, options = export.select(reader, "item")
+        assert export.write(rows, kind, out, options) == 2
     if kind == "sqlite":  # which does not tell Name from name
         names = [name for (name,) in select(out, "SELECT name FROM pragma_table_info('item')")]
         assert {name for name in ODD if name != "name"} <= set(names)
