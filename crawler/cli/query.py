@@ -80,7 +80,9 @@ def query(
             _write(*typed(reader, text), format=format, output=output)
 
 
-def _write(rows: Rows, how: WriteOptions | None = None, *, format: RowFormat, output: Path | None) -> None:
+def _write(
+    rows: Rows, how: WriteOptions | None = None, *, format: RowFormat, output: Path | None
+) -> None:
     from crawler import export
     from crawler.export.formats import WriteOptions
 
@@ -109,7 +111,9 @@ def _kind(format: RowFormat, output: Path | None) -> str:
     from crawler.errors import UsageError
     from crawler.export import formats
 
-    kind = format.value if format is not RowFormat.TABLE else export.format_of(output or Path(), None)
+    kind = (
+        format.value if format is not RowFormat.TABLE else export.format_of(output or Path(), None)
+    )
     if kind not in (*formats.STREAMS, "sqlite", "xlsx"):
         raise UsageError(f"{output}: rows are no {kind}; use --format {'|'.join(RowFormat)}")
     return kind

@@ -222,7 +222,9 @@ def sqlite(rows: Rows, path: Path, options: WriteOptions) -> int:
     try:
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
-        decimals = [at for at, name in enumerate(rows.columns) if options.kinds.get(name) == "DECIMAL"]
+        decimals = [
+            at for at, name in enumerate(rows.columns) if options.kinds.get(name) == "DECIMAL"
+        ]
         names = list(rows.columns)
         for at in decimals:
             names.append(f"{rows.columns[at]}_exact")

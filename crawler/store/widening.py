@@ -13,9 +13,9 @@ from crawler.items import RESERVED
 from crawler.items.columns import Kind, exact_digits, json_of, wider
 from crawler.store.item_sql import (
     ORIGIN,
-    TableShape,
     Statement,
     Steps,
+    TableShape,
     history_table,
     names,
     table,
