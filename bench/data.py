@@ -110,6 +110,7 @@ def _fill(db: sqlite3.Connection, pages: int, links: int, text: bool) -> None:
                 for n in range(pages)
             ),
         )
+        db.execute("INSERT INTO search (search) VALUES ('rebuild')")
 
 
 def _page(n: int) -> tuple[Any, ...]:

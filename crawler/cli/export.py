@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,82 +15,131 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.cli.terminal import Screen
+    from crawler.export.choice import Choice
+    from crawler.export.formats import WriteOptions
     from crawler.inspect.query import Reader
 
 _CELLS = 24
+_MOST_PROCESSES = 8
+
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="The file; - is standard output.")
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="jsonl, json, csv, parquet, sqlite, xlsx, warc, wacz, markdown; by default the"
+        " file's ending.",
+    ),
+]
+Run = Annotated[int | None, typer.Option(help="Only what this run found.")]
+Where = Annotated[
+    str, typer.Option("--where", metavar="SQL", help="Only rows that fulfil this condition.")
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option("--include", metavar="REGEX", help="Only rows whose URL has a match."),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="REGEX", help="No rows whose URL has a match."),
+]
+Fields = Annotated[
+    str, typer.Option("--fields", metavar="NAMES", help="Only these columns, in this order.")
+]
+Follow = Annotated[
+    bool, typer.Option("--follow", help="Give rows as they are committed, until the crawl ends.")
+]
+SinceLast = Annotated[
+    str | None,
+    typer.Option(
+        "--since-last", metavar="NAME", help="Go on where the export of this name stopped."
+    ),
+]
+After = Annotated[
+    int | None,
+    typer.Option("--after", metavar="ID", help="Only rows with a higher id, as a reader says."),
+]
+Continue = Annotated[
+    bool, typer.Option("--continue", help="Add to the file what came since (jsonl, csv).")
+]
+Safe = Annotated[
+    bool, typer.Option("--safe", help="CSV: no text that a spreadsheet takes for a formula.")
+]
+Bom = Annotated[bool, typer.Option("--bom", help="CSV: a byte order mark, as Excel wants one.")]
+Article = Annotated[
+    bool, typer.Option("--article", help="Markdown: the main content alone, not the whole page.")
+]
 
 
 def export(
     what: Annotated[str, typer.Argument(help="pages, links, an item type, or any SELECT.")],
     *,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The file; - is standard output.")
-    ] = Path("-"),
-    format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="FORMAT",
-            help="jsonl, json, csv, parquet, sqlite, warc, markdown; by default the file's ending.",
-        ),
-    ] = None,
+    output: Output = Path("-"),
+    format: Format = None,
     store: options.Seen = None,
-    run: Annotated[int | None, typer.Option(help="Only what this run found.")] = None,
-    continue_: Annotated[
-        bool, typer.Option("--continue", help="Add to the file what came since (jsonl, csv).")
-    ] = False,
-    safe: Annotated[
-        bool, typer.Option("--safe", help="CSV: no text that a spreadsheet takes for a formula.")
-    ] = False,
+    run: Run = None,
+    where: Where = "",
+    include: Include = None,
+    exclude: Exclude = None,
+    fields: Fields = "",
+    follow: Follow = False,
+    since_last: SinceLast = None,
+    after: After = None,
+    continue_: Continue = False,
+    safe: Safe = False,
+    bom: Bom = False,
+    article: Article = False,
 ) -> None:
     """Write pages, links or items to a file.
 
-    The file appears when it is complete; an interrupted export leaves nothing.
+    The file appears when it is complete; an interrupted export leaves nothing. With --follow or
+    --since-last it grows, and no row is lost or comes twice, whoever is killed.
 
     Example: crawler export quote -o quotes.jsonl
     """
-    from crawler import export as exports
     from crawler.cli import stores
-    from crawler.cli.terminal import Screen
-    from crawler.errors import UsageError
+    from crawler.export import format_of
+    from crawler.export.choice import Choice
     from crawler.export.formats import WriteOptions
     from crawler.inspect.query import Reader
 
-    kind = exports.format_of(output, format)
-    if run is not None and (continue_ or kind in ("warc", "markdown")):
-        raise UsageError("--run goes neither with --continue nor with warc and markdown")
-    screen = Screen()
+    kind = format_of(output, format)
+    names = tuple(filter(None, map(str.strip, fields.split(","))))
+    taken, left = tuple(include or ()), tuple(exclude or ())
+    choice = Choice(run, None, after, where=where, include=taken, exclude=left, fields=names)
+    growing = follow or since_last is not None
+    _refuse(kind, choice, continue_=continue_, growing=growing, article=article)
+    how = WriteOptions(safe=safe, bom=bom, told=_tell, table=what)
     with Reader(stores.find(store)) as reader:
-        total = exports.total(reader, what) if screen.live and run is None and not continue_ else 0
-        tick = _ticker(screen, total, str(output))
-        if kind in ("warc", "markdown"):
-            number = _archive(reader, kind, what, output, tick)
-        elif continue_:
-            how = WriteOptions(safe=safe, tick=tick, table=what)
-            number = exports.go_on(reader, what, kind, output, how)
+        job = _Job(reader, what, kind, output, choice, how)
+        if kind in ("warc", "wacz", "markdown"):
+            job.archive(article=article)
+        elif growing:
+            job.grow(since_last, live=follow)
+        elif str(output) == "-":
+            job.stream()
         else:
-            rows, how = exports.select(reader, what, run=run)
-            how.safe = safe
-            if str(output) == "-":
-                exports.stream(rows, kind, sys.stdout.buffer, how)
-                sys.stdout.buffer.flush()
-                return
-            how.tick = tick
-            number = exports.write(rows, kind, output, how)
-    screen.close()
-    print(f"{number:,} rows → {output}", file=sys.stderr)
+            job.write(continued=continue_)
 
 
-def _ticker(screen: Screen, total: int, output: str) -> Callable[[int], None]:
-    """Return what shows the number of rows written so far, on a terminal."""
+def _tell(text: str) -> None:
+    print(f"crawler: {text}", file=sys.stderr)
 
-    def tick(number: int) -> None:
-        if screen.live:
-            screen.show(progress(number, total, output))
 
-    return tick
+def _refuse(kind: str, choice: Choice, *, continue_: bool, growing: bool, article: bool) -> None:
+    """Refuse options that do not go together."""
+    from crawler.errors import UsageError
+
+    if continue_ and (choice.run is not None or choice.after is not None or growing):
+        raise UsageError("--run goes neither with --continue nor do --after and --follow")
+    if choice.fields and kind in ("warc", "wacz", "markdown"):
+        raise UsageError(f"--fields goes with rows, and {kind} has none")
+    if article and kind != "markdown":
+        raise UsageError("--article goes with markdown")
 
 
 def progress(number: int, total: int, output: str) -> str:
@@ -100,27 +152,116 @@ def progress(number: int, total: int, output: str) -> str:
     return f"{cells} {share:4.0%}  {number:,} of {total:,} rows → {output}"
 
 
-def _archive(
-    reader: Reader, kind: str, what: str, output: Path, tick: Callable[[int], None]
-) -> int:
-    """Write stored bodies: as WARC records, or as one Markdown file a page."""
-    from crawler.cli.terminal import tell_damaged
-    from crawler.errors import UsageError
-    from crawler.export import to_file
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One export: what of which store goes where, and how."""
 
-    if what != "pages":
-        raise UsageError(f"{kind} holds pages: crawler export pages -f {kind}")
-    if str(output) == "-":
-        raise UsageError(f"{kind} cannot go to standard output; name a file with -o")
-    damaged: list[str] = []
-    if kind == "warc":
+    reader: Reader
+    what: str
+    kind: str
+    output: Path
+    choice: Choice
+    how: WriteOptions
+
+    def stream(self) -> None:
+        """Write rows to standard output."""
+        from crawler import export as exports
+
+        rows, typed = exports.select(self.reader, self.what, self.choice)
+        exports.stream(rows, self.kind, sys.stdout.buffer, self._as_asked(typed))
+        sys.stdout.buffer.flush()
+
+    def write(self, *, continued: bool) -> None:
+        """Write a file, or add to it what came since."""
+        from crawler import export as exports
+
+        whole = self.choice == type(self.choice)() and not continued
+        with self._bar(whole=whole):
+            if continued:
+                number = exports.go_on(
+                    self.reader, self.what, self.kind, self.output, self.how, self.choice
+                )
+            else:
+                rows, typed = exports.select(self.reader, self.what, self.choice)
+                number = exports.write(rows, self.kind, self.output, self._as_asked(typed))
+        self._say(number)
+
+    def grow(self, name: str | None, *, live: bool) -> None:
+        """Add to a file, or write to standard output, what came since the last time."""
+        from crawler.export.follow import follow, open_sink
+
+        path = self.reader.path
+        with (
+            open_sink(path, self.what, self.output, name, self.choice.after) as sink,
+            self._bar(),
+        ):
+            number = follow(self.reader, self.kind, self.choice, sink, self.how, live=live)
+        self._say(number)
+
+    def archive(self, *, article: bool) -> None:
+        """Write stored bodies: as WARC records, or as one Markdown file a page."""
+        from crawler.cli.terminal import tell_damaged
+        from crawler.errors import UsageError
+        from crawler.export import to_file
+
+        if self.what != "pages":
+            raise UsageError(f"{self.kind} holds pages: crawler export pages -f {self.kind}")
+        if str(self.output) == "-":
+            raise UsageError(f"{self.kind} cannot go to standard output; name a file with -o")
+        damaged: list[str] = []
+        where = self.choice.condition("url", "page_id")
+        with self._bar(whole=not where):
+            if self.kind == "markdown":
+                number = self._markdown(damaged, where, article=article)
+            else:
+                writer = self._archiver()
+                fill = lambda part: writer(  # noqa: E731
+                    self.reader, part, self.how.tick, damaged.append, where
+                )
+                number = to_file(self.output, fill)
+        tell_damaged(damaged)
+        self._say(number)
+
+    def _archiver(self) -> Callable[..., int]:
+        if self.kind == "wacz":
+            from crawler.export.wacz import write_wacz
+
+            return write_wacz
         from crawler.export.warc import write_warc
 
-        number = to_file(output, lambda part: write_warc(reader, part, tick, damaged.append))
-        tell_damaged(damaged)
-        return number
-    from crawler.export.markdown import write_pages
+        return write_warc
 
-    number = write_pages(reader, output, tick, damaged.append)
-    tell_damaged(damaged)
-    return number
+    def _markdown(self, damaged: list[str], where: str, *, article: bool) -> int:
+        from crawler.export.markdown import write_pages
+
+        return write_pages(
+            self.reader,
+            self.output,
+            self.how.tick,
+            damaged.append,
+            where=where,
+            article=article,
+            processes=min(_MOST_PROCESSES, os.cpu_count() or 1),
+        )
+
+    def _as_asked(self, typed: WriteOptions) -> WriteOptions:
+        how = self.how
+        return replace(typed, safe=how.safe, bom=how.bom, tick=how.tick, told=how.told)
+
+    @contextmanager
+    def _bar(self, *, whole: bool = False) -> Iterator[None]:
+        """Show on a terminal how far the export is; `whole` may count what there is."""
+        from crawler import export as exports
+        from crawler.cli.terminal import Screen
+
+        screen = Screen()
+        if screen.live and str(self.output) != "-":
+            total = exports.total(self.reader, self.what) if whole else 0
+            shown = str(self.output)
+            self.how.tick = lambda number: screen.show(progress(number, total, shown))
+        yield
+        screen.close()
+
+    def _say(self, number: int) -> None:
+        if str(self.output) != "-":
+            print(f"{number:,} rows → {self.output}", file=sys.stderr)

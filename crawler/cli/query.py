@@ -12,7 +12,8 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.inspect.query import Reader, Rows
+    from crawler.export.formats import WriteOptions
+    from crawler.inspect.query import Rows
 
 
 class RowFormat(StrEnum):
@@ -54,7 +55,11 @@ def query(
 
     output = None if str(output) == "-" else output
     if list_:
-        _write(Rows(("query", "answers"), iter(saved_queries.saved().items())), format, output)
+        _write(
+            Rows(("query", "answers"), iter(saved_queries.saved().items())),
+            format=format,
+            output=output,
+        )
         return
     with Reader(stores.find(store)) as reader:
         if sql is None:
@@ -63,25 +68,30 @@ def query(
             ask(reader)
             return
         text = saved_queries.sql_of(sql)
-        _write(reader.explain(text) if explain else reader.query(text), format, output, reader)
+        if explain or (format is RowFormat.TABLE and output is None):
+            _write(
+                reader.explain(text) if explain else reader.query(text),
+                format=format,
+                output=output,
+            )
+        else:
+            from crawler.export.choice import typed
+
+            _write(*typed(reader, text), format=format, output=output)
 
 
 def _write(
-    rows: Rows, format: RowFormat, output: Path | None, reader: Reader | None = None
+    rows: Rows, how: WriteOptions | None = None, *, format: RowFormat, output: Path | None
 ) -> None:
     from crawler import export
     from crawler.export.formats import WriteOptions
 
+    how = how or WriteOptions()
     if format is RowFormat.TABLE and output is None:
         from crawler.cli.table import write_table
 
         write_table(rows, sys.stdout, "with --format jsonl, or in a pipe")
         return
-    kinds: dict[str, str] = {}
-    for columns in export.item_types(reader).values() if reader else ():
-        for name, known in columns.items():  # a name that means two things is left as it is
-            kinds[name] = known if kinds.get(name, known) == known else ""
-    how = WriteOptions(kinds={name: k for name, k in kinds.items() if k in ("JSON", "BOOLEAN")})
     kind = _kind(format, output)
     if output is not None:
         number = export.write(rows, kind, output, how)
@@ -104,6 +114,6 @@ def _kind(format: RowFormat, output: Path | None) -> str:
     kind = (
         format.value if format is not RowFormat.TABLE else export.format_of(output or Path(), None)
     )
-    if kind not in (*formats.STREAMS, "sqlite"):
+    if kind not in (*formats.STREAMS, "sqlite", "xlsx"):
         raise UsageError(f"{output}: rows are no {kind}; use --format {'|'.join(RowFormat)}")
     return kind

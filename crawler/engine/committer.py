@@ -17,7 +17,7 @@ from crawler.http.cookies import CookieJars
 from crawler.http.pool import Pool
 from crawler.store import Batch, Committed, HostRow, RobotsRow, Store
 from crawler.web.request import Candidate, Todo
-from crawler.web.visit import Visit
+from crawler.web.visit import Ahead, Visit
 
 Listener = Callable[[list[Visit], Committed], None]
 """Called after a commit with the visits that are now stored, and what the commit made."""
@@ -88,10 +88,11 @@ class Committer:
         self._batch.seeds.append(candidate)
         self._note()
 
-    async def put_ahead(self, parts: AsyncIterator[list[Candidate]]) -> None:
+    async def put_ahead(self, parts: AsyncIterator[Ahead]) -> None:
         """Commit what is too much for one visit ahead of it, part by part; see `SitemapReader`."""
-        async for candidates in parts:
+        async for candidates, entries in parts:
             self._batch.seeds += candidates
+            self._batch.entries += entries
             self._note()
             await self.flush()
 

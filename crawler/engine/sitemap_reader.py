@@ -23,7 +23,8 @@ from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Request
 from crawler.web.response import Response
-from crawler.web.visit import Visit
+from crawler.web.sitemap_entry import SitemapEntry
+from crawler.web.visit import Ahead, Visit
 
 if TYPE_CHECKING:  # lxml is slow to import, and most crawls read no sitemap
     from crawler.sitemap import Entry
@@ -81,7 +82,7 @@ class SitemapReader:
 
     async def read(
         self, visit: Visit, request: Request, response: Response
-    ) -> AsyncIterator[list[Candidate]]:
+    ) -> AsyncIterator[Ahead]:
         """Put the entries of a sitemap into its visit; yield those of a large one, to go ahead."""
         visit.outcome = Outcome.SITEMAP
         entries = self._entries(visit, request, response)
@@ -91,8 +92,8 @@ class SitemapReader:
             for entry in found:
                 self._take(visit, request, entry)
             number += len(found)
-            if len(visit.candidates) >= _AT_ONCE:
-                ahead, visit.candidates = visit.candidates, []
+            if max(len(visit.candidates), len(visit.entries)) >= _AT_ONCE:
+                ahead, visit.candidates, visit.entries = (visit.candidates, visit.entries), [], []
                 yield ahead
         if not number:
             visit.error = "no entries could be read"
@@ -110,6 +111,8 @@ class SitemapReader:
 
     def _take(self, visit: Visit, request: Request, entry: Entry) -> None:
         """Make candidates of one entry, or count why not."""
+        if entry.kind == "page":
+            visit.entries.append(self._row(request.url, entry))
         modified = entry.modified if self._since is not None else None
         if modified is not None and self._since is not None and modified < self._since:
             visit.refuse(Refusal.NOT_MODIFIED_SINCE)
@@ -118,6 +121,10 @@ class SitemapReader:
         else:
             for url in (entry.url, *(entry.alternates if self._alternates else ())):
                 self._page(visit, url)
+
+    def _row(self, sitemap: str, entry: Entry) -> SitemapEntry:
+        url = self._discovery.target(entry.url).url
+        return SitemapEntry(sitemap, url, entry.lastmod, entry.changefreq, entry.priority)
 
     def _nested(self, visit: Visit, request: Request, url: str) -> None:
         nesting = int(request.meta.get("nesting", 0)) + 1

@@ -15,22 +15,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Self
 
-from crawler.errors import QueryError, StoreFull, UsageError
+from crawler.errors import StoreFull, UsageError
 from crawler.export import formats, item_rows
+from crawler.export.choice import ALL, Choice, unique, with_id
+from crawler.export.choice import select as select
 from crawler.export.formats import WriteOptions
+from crawler.export.xlsx import write_xlsx
 from crawler.inspect.query import Reader, Rows
 from crawler.store.rows import iso
 
-PAGES = (
-    "SELECT url, title, status, outcome, depth, fetched_at, elapsed, content_type, encoding, size,"
-    " content_hash, attempts, redirect_to, requested_url, error, page_id FROM pages"
-)
-LINKS = (  # the view `links`, but page by page: it may go by URL, which jumps about in the lists
-    "SELECT pages.url AS source, link.value AS target, link.key AS position, link_lists.page_id"
-    " FROM link_lists CROSS JOIN pages ON pages.page_id = link_lists.page_id"
-    " CROSS JOIN json_each(link_lists.targets) AS link"
-)
-FORMATS = (*formats.STREAMS, "sqlite", "warc", "markdown")
+FORMATS = (*formats.STREAMS, "sqlite", "xlsx", "warc", "wacz", "markdown")
 _ENDINGS = {
     "db": "sqlite",
     "sqlite3": "sqlite",
@@ -54,42 +48,6 @@ def format_of(output: Path, asked: str | None) -> str:
     if ending not in FORMATS:
         raise UsageError(f"{output}: no format for .{ending}; use --format {'|'.join(FORMATS)}")
     return ending
-
-
-def select(
-    reader: Reader, what: str, *, run: int | None = None, since: ExportPosition | None = None
-) -> tuple[Rows, WriteOptions]:
-    """Return the rows of pages, links, an item type, or any SELECT, and how they are typed.
-
-    `run` takes the rows of one run, `since` those that came or changed since an earlier export.
-    QueryError names what there is, when `what` is none of it.
-    """
-    if " " in what.strip():
-        if run is not None:
-            raise UsageError("--run goes with pages, links or an item type; write it into the SQL")
-        return reader.query(what), WriteOptions(table="rows")
-    conditions = [] if run is None else [f"run_id = {int(run)}"]
-    if since is not None:
-        conditions.append(since.condition("page_id" if what in ("pages", "links") else "item_id"))
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    if what == "pages":
-        rows = reader.query(f"{PAGES}{where} ORDER BY page_id")
-        again = f"SELECT fetched_at FROM pages{where}"
-        read = lambda only: reader.query(again).rows  # noqa: E731
-        return rows, WriteOptions(kinds={"fetched_at": "TIMESTAMP"}, table=what, read=read)
-    if what == "links":
-        pages = f" WHERE pages.page_id IN (SELECT page_id FROM pages{where})" if where else ""
-        return reader.query(LINKS + pages), WriteOptions(table=what)
-    types = item_rows.item_types(reader)
-    if what not in types:
-        known = ", ".join(["pages", "links", *sorted(types)])
-        raise QueryError(
-            f"{reader.path} holds no {what!r} to export; it holds: {known}; or give a SELECT"
-        )
-    own = types[what]
-    # The rows are being read when `read` reads some once more, so that both see the same store.
-    read = lambda only: own.rows(reader, where, only).rows  # noqa: E731
-    return own.rows(reader, where), WriteOptions(kinds=own.kinds, table=what, read=read)
 
 
 def total(reader: Reader, what: str) -> int:
@@ -158,8 +116,8 @@ def to_file(path: Path, write: Callable[[Path], int], *, sync: bool = True) -> i
 
     `sync` brings it to the disk first. StoreFull when the disk is full: then neither is left.
     """
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no directory {path.parent}; make it first")
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
         with told(path):
@@ -195,44 +153,36 @@ def stream(rows: Rows, kind: str, out: IO[bytes], options: WriteOptions) -> int:
     """Write rows to an open binary stream, as standard output is."""
     if kind not in formats.STREAMS:
         raise UsageError(f"{kind} cannot go to standard output; name a file with -o")
-    return formats.STREAMS[kind](_unique(rows), out, options)
-
-
-def _unique(rows: Rows, fold: Callable[[str], str] = str) -> Rows:
-    """Return the rows with columns renamed that share a name, as in a join: page_id, page_id_2."""
-    made: dict[str, str] = {}
-    for name in rows.columns:
-        number, new = 1, name
-        while fold(new) in made:
-            number += 1
-            new = f"{name}_{number}"
-        made[fold(new)] = new
-    return Rows(tuple(made.values()), rows.rows)
+    return formats.STREAMS[kind](unique(rows), out, options)
 
 
 def _for_sqlite(rows: Rows, options: WriteOptions) -> tuple[Rows, WriteOptions]:
-    """Return the rows with columns renamed that differ only in case, as SQLite ignores that."""
-    unique = _unique(rows, str.lower)
-    renamed = zip(rows.columns, unique.columns, strict=True)
+    """Return columns names that differ in more than their case, which SQLite does not tell."""
+    named = unique(rows, str.lower)
+    renamed = zip(rows.columns, named.columns, strict=True)
     kinds = {new: options.kinds[name] for name, new in renamed if name in options.kinds}
-    return unique, replace(options, kinds=kinds)
+    return named, replace(options, kinds=kinds)
 
 
 def write(rows: Rows, kind: str, path: Path, options: WriteOptions) -> int:
-    """Write rows to a file that appears when it is complete, and return their number."""
+    """Write rows to a file that appears when it is complete, and give their number."""
 
     def fill(part: Path) -> int:
         if kind == "sqlite":
             part.unlink(missing_ok=True)
-            unique, renamed = _for_sqlite(rows, options)
-            return formats.sqlite(unique, part, renamed)
+            named, renamed = _for_sqlite(rows, options)
+            return formats.sqlite(named, part, renamed)
+        if kind == "xlsx":
+            return write_xlsx(unique(rows), part, options)
         with part.open("wb") as out:
             return stream(rows, kind, out, options)
 
     return to_file(path, fill)
 
 
-def go_on(reader: Reader, what: str, kind: str, path: Path, options: WriteOptions) -> int:
+def go_on(
+    reader: Reader, what: str, kind: str, path: Path, options: WriteOptions, choice: Choice = ALL
+) -> int:
     """Add to a file what came or changed since it was written; the first time it is written whole.
 
     A row that was written again since, as an item whose key came again or a page visited again,
@@ -245,10 +195,10 @@ def go_on(reader: Reader, what: str, kind: str, path: Path, options: WriteOption
     if known and known.what != what:
         raise UsageError(f"{path} holds {known.what}, not {what}; choose another file")
     mark = ExportPosition.now(reader, what)
-    rows, typed = select(reader, what, since=known)
+    choice, name = with_id(reader, what, choice)
+    rows, typed = select(reader, what, replace(choice, since=known))
     last = known.last if known else 0
-    # An item may have a key of that name too; its id is always the first column.
-    place = rows.columns.index("page_id") if what in ("pages", "links") else 0
+    place = rows.columns.index(name)
 
     def watched() -> Iterator[tuple[Any, ...]]:
         nonlocal last

@@ -91,6 +91,8 @@ class _Look:
 
 def _by_rows(kind: str | None, values: list[Any]) -> Any:
     """Return the type of a column by its declared type, else by its first values."""
+    if kind in ("ANY", "JSON"):
+        return pyarrow.string()
     if kind in _PLAIN:
         return getattr(pyarrow, _PLAIN[kind])()
     types = {type(value) for value in values if value is not None}

@@ -6,6 +6,7 @@ however many rows there are.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import sqlite3
@@ -31,15 +32,19 @@ Kinds = Mapping[str, str]
 class WriteOptions:
     """How to write: `kinds` are the declared types of columns, `safe` guards spreadsheets.
 
-    `tick` hears the number of rows written so far. `header` is off where a file is continued.
-    `read` gives some columns once more, for formats whose types hang on all values.
+    `tick` hears the number of rows written so far. `header` is off where a file is continued. With
+    `bom` a CSV begins with a byte order mark, without which Excel takes it for another charset.
+    `read` gives some columns once more, for formats whose types hang on all values. `told` hears
+    what a format could not hold.
     """
 
     kinds: Kinds = field(default_factory=dict)
     safe: bool = False
+    bom: bool = False
     header: bool = True
     table: str = "rows"
     tick: Callable[[int], None] = lambda number: None
+    told: Callable[[str], None] = lambda text: None
     read: Callable[[Sequence[str]], Iterable[tuple[Any, ...]]] | None = None
 
 
@@ -94,7 +99,22 @@ def _objects(
 
 
 def _raw(value: Any) -> Any:
-    return msgspec.Raw(value.encode()) if isinstance(value, str) else value
+    """Return JSON to be written as it is; a text that is none stays a text."""
+    if not isinstance(value, str):
+        return value
+    raw = msgspec.Raw(value.encode())
+    try:
+        _checked(raw)
+    except msgspec.DecodeError:
+        return value
+    return raw
+
+
+_checked = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def _boolean(value: Any) -> Any:
+    return bool(value) if value in (0, 1) else value
 
 
 def _number(value: Any) -> Any:
@@ -105,7 +125,7 @@ def _number(value: Any) -> Any:
 
 _READS: dict[str | None, Callable[[Any], Any]] = {
     "JSON": _raw,
-    "BOOLEAN": bool,
+    "BOOLEAN": _boolean,
     "DECIMAL": _number,
 }
 
@@ -122,6 +142,7 @@ def write_csv(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
     writer = csv.writer(text, lineterminator="\r\n")
     if options.header:
+        out.write(codecs.BOM_UTF8 if options.bom else b"")
         writer.writerow(rows.columns)
     number = 0
     for batch in batches(rows):
@@ -164,7 +185,7 @@ def parquet(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
     number = 0
     with files.ParquetWriter(out, schema, compression="zstd") as writer:
         for batch in chain([first] if first else [], source):
-            columns = zip(*batch, strict=True)
+            columns = _columns(batch, rows.columns, options.kinds)
             try:
                 arrays = [
                     array_of(column, kind.type)
@@ -179,6 +200,17 @@ def parquet(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
             number += len(batch)
             options.tick(number)
     return number
+
+
+def _columns(
+    batch: list[tuple[Any, ...]], names: Sequence[str], kinds: Kinds
+) -> Iterator[Sequence[Any]]:
+    """Yield a batch by columns; what SQL has of several types is JSON, as Parquet has one."""
+    for name, values in zip(names, zip(*batch, strict=True), strict=True):
+        if kinds.get(name) == "ANY":
+            yield [None if v is None else msgspec.json.encode(v).decode() for v in values]
+        else:
+            yield values
 
 
 # ---------------------------------------------------------------- SQLite
@@ -236,6 +268,7 @@ _SQL = {
     **{kind: kind for kind in ("TEXT", "INTEGER", "REAL", "BOOLEAN", "TIMESTAMP")},
     "JSON": "JSON TEXT",
     "DECIMAL": "DECIMAL REAL",
+    "ANY": "ANY BLOB",
 }
 
 STREAMS: dict[str, Callable[[Rows, IO[bytes], WriteOptions], int]] = {

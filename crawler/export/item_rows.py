@@ -47,19 +47,19 @@ class ItemType:
         return {self.shown(column): kind for column, kind in _BUILT_IN.items()} | own
 
     def rows(self, reader: Reader, where: str = "", only: Sequence[str] | None = None) -> Rows:
-        """Return the items in order; `only` names columns of an export. `where` is SQL or empty."""
+        """Return items; `only` names columns of an export, `where` is the end of the SQL."""
         exact = {self.names[name]: name for name, kind in self.columns.items() if kind == EXACT}
-        names, values = [], []
+        found = {}
         for column in _columns(reader, self.name):
-            name = self.shown(column)
-            if self.columns.get(column) == EXACT or (only is not None and name not in only):
+            if self.columns.get(column) == EXACT:
                 continue
             quoted = _quoted(column)
             if column in exact and self.columns[column] == "DECIMAL":
                 quoted = f"coalesce({_quoted(exact[column])}, {quoted})"
-            names.append(name)
-            values.append(quoted)
-        sql = f"SELECT {', '.join(values)} FROM {_quoted(self.name)}{where} ORDER BY item_id"
+            found[self.shown(column)] = quoted
+        names = [name for name in only if name in found] if only is not None else list(found)
+        values = [found[name] for name in names]
+        sql = f"SELECT {', '.join(values)} FROM {_quoted(self.name)}{where}"
         return Rows(tuple(names), reader.query(sql).rows)
 
 

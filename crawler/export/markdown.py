@@ -8,16 +8,23 @@ segment of a path that is plain, lower-case ASCII is its own name; every other o
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
-from collections.abc import Callable
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from hashlib import blake2b
+from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import zstandard
 
 from crawler import urls
 from crawler.export import to_file, told
+from crawler.export.warc import pages_where
 from crawler.http.content_disposition import safe_name
 from crawler.inspect.query import Reader
 from crawler.inspect.search import header
@@ -30,8 +37,9 @@ _HTML = (
     "FROM pages JOIN bodies USING (page_id)"
     " WHERE content_type IN ('text/html', 'application/xhtml+xml')"
 )
-_PAGES = f"SELECT url, title, fetched_at, headers, host_id, url_hash, body {_HTML} ORDER BY page_id"
+_PAGES = f"SELECT url, title, fetched_at, headers, host_id, url_hash, body {_HTML}"
 _COPIES = f"SELECT host_id, url_hash {_HTML} GROUP BY host_id, url_hash HAVING count(*) > 1"
+_CHUNK = 40  # pages that a process is given at once
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_.!$&'()+,;=@~-]*")
 _HOST = re.compile(r"[a-z0-9.-]+")
 _DIGEST = re.compile(r"-[0-9a-f]{16}$")
@@ -39,39 +47,106 @@ _SHORT = re.compile(r"~\d")  # as Windows names long names
 _LONGEST = 700  # bytes of a path; macOS takes 1024, the user's folder included
 
 
+class _Page(NamedTuple):
+    """A stored page on its way to a file: `other` tells requests for one URL apart."""
+
+    url: str
+    title: str | None
+    fetched_at: str
+    headers: str
+    body: bytes
+    other: str
+
+
 def write_pages(
     reader: Reader,
     folder: Path,
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
+    *,
+    where: str = "",
+    article: bool = False,
+    processes: int = 1,
 ) -> int:
     """Write every stored HTML page as `folder/host/path.md` with front matter; return their number.
 
-    A page whose stored body is damaged is left out; `damaged` hears its URL. StoreFull when the
-    disk is full: the file that was being written is not there, those before it are whole.
+    `where` chooses pages, `article` writes their main content alone. A page whose stored body is
+    damaged is left out; `damaged` hears its URL. StoreFull when the disk is full: the file that
+    was being written is not there, those before it are whole.
     """
     number = 0
+    for page, text in _written(_stored(reader, where), article=article, processes=processes):
+        if text is None:
+            damaged(page.url)
+            continue
+        file = folder / path_of(page.url, page.other)
+        with told(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        to_file(file, lambda part, text=text: part.write_text(text, "utf-8"), sync=False)  # type: ignore[misc]
+        number += 1
+        tick(number)
+    return number
+
+
+def _stored(reader: Reader, where: str) -> Iterator[_Page]:
     copied = dict.fromkeys(reader.query(_COPIES).rows, 0)  # requests that were stored repeatedly
-    for url, title, fetched_at, headers, *key, stored in reader.query(_PAGES).rows:
+    rows = reader.query(pages_where(_PAGES, where)).rows
+    for url, title, fetched_at, headers, *key, stored in rows:
         request = tuple(key)
         other = "" if request[1] == url_hash(url) else str(request[1])
         if request in copied:
             copied[request] += 1
             other += f"#{copied[request]}" if copied[request] > 1 else ""
+        yield _Page(url, title, fetched_at, headers, stored, other)
+
+
+def _written(
+    pages: Iterator[_Page], *, article: bool, processes: int
+) -> Iterator[tuple[_Page, str | None]]:
+    """Yield pages in order with their Markdown, None for a damaged body.
+
+    In processes of their own as soon as there are many of them; a few chunks are under way.
+    """
+    chunks = iter(lambda: list(islice(pages, _CHUNK)), [])
+    first = list(islice(chunks, 2))
+    chunks = chain(first, chunks)
+    if processes < 2 or len(first) < 2:
+        for chunk in chunks:
+            yield from zip(chunk, _texts(chunk, article), strict=True)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=_leave_interrupts) as pool:
+        under_way: deque[tuple[list[_Page], Future[list[str | None]]]] = deque()
         try:
-            body = unpack(stored)
+            for chunk in chunks:
+                under_way.append((chunk, pool.submit(_texts, chunk, article)))
+                if len(under_way) > 2 * processes:
+                    done, future = under_way.popleft()
+                    yield from zip(done, future.result(), strict=True)
+            for done, future in under_way:
+                yield from zip(done, future.result(), strict=True)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Let the process that started this one see to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _texts(pages: list[_Page], article: bool) -> list[str | None]:
+    """Return what is in the files of pages; None for one whose body is damaged."""
+    found: list[str | None] = []
+    for page in pages:
+        try:
+            body = unpack(page.body)
         except zstandard.ZstdError:
-            damaged(url)
+            found.append(None)
             continue
-        text = markdown_of(decode(body, header(headers, "content-type"))[0], url)
-        file = folder / path_of(url, other)
-        with told(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-        whole = f"{front_matter(url, title, fetched_at)}\n{text}"
-        to_file(file, lambda part, whole=whole: part.write_text(whole, "utf-8"), sync=False)  # type: ignore[misc]
-        number += 1
-        tick(number)
-    return number
+        html = decode(body, header(page.headers, "content-type"))[0]
+        text = markdown_of(html, page.url, main=article)
+        found.append(f"{front_matter(page.url, page.title, page.fetched_at)}\n{text}")
+    return found
 
 
 def front_matter(url: str, title: str | None, fetched_at: str) -> str:

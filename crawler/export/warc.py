@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import zstandard
 
@@ -26,7 +26,7 @@ from crawler.version import __version__
 
 _PAGES = (
     "SELECT url, status, method, fetched_at, headers, request, body FROM pages"
-    " LEFT JOIN bodies USING (page_id) WHERE status IS NOT NULL ORDER BY page_id"
+    " LEFT JOIN bodies USING (page_id) WHERE status IS NOT NULL"
 )
 _DROPPED = {"content-encoding", "transfer-encoding", "content-length"}
 
@@ -36,11 +36,14 @@ def write_warc(
     path: Path,
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
+    where: str = "",
+    *,
+    index: Callable[[Indexed], None] = lambda found: None,
 ) -> int:
     """Write every answered request to a WARC file, and return their number.
 
-    A page whose stored body is damaged is left out; `damaged` hears its URL. UsageError without
-    warcio.
+    `where` chooses pages. One whose stored body is damaged is left out; `damaged` hears its URL.
+    `index` hears where each response is. UsageError without warcio.
     """
     warcio = _warcio()
     number = 0
@@ -48,19 +51,38 @@ def write_warc(
         writer = warcio(out, gzip=True, warc_version="1.1")
         info = {"software": f"crawlkeep/{__version__}", "format": "WARC File Format 1.1"}
         writer.write_record(writer.create_warcinfo_record(path.name.removesuffix(".part"), info))
-        for *row, stored in reader.query(_PAGES).rows:
+        for *row, stored in reader.query(pages_where(_PAGES, where)).rows:
             try:
                 body = unpack(stored) if stored else b""
             except zstandard.ZstdError:
                 damaged(row[0])
                 continue
-            _write_page(writer, row, body)
+            index(_write_page(writer, out, row, body))
             number += 1
             tick(number)
     return number
 
 
-def _write_page(writer: Any, row: list[Any], body: bytes) -> None:
+def pages_where(sql: str, where: str) -> str:
+    """Return a SELECT of pages in their order, narrowed by a `WHERE …` of a choice."""
+    chosen = f" AND pages.page_id IN (SELECT page_id FROM pages{where})" if where else ""
+    return f"{sql}{chosen} ORDER BY page_id"
+
+
+class Indexed(NamedTuple):
+    """A response in a WARC file: what it is, and the bytes of its record."""
+
+    url: str
+    at: str
+    status: int
+    mime: str
+    digest: str
+    offset: int
+    length: int
+
+
+def _write_page(writer: Any, out: IO[bytes], row: list[Any], body: bytes) -> Indexed:
+    """Write the response and the request that it answers."""
     from warcio.statusandheaders import StatusAndHeaders
 
     url, status, method, fetched_at, headers, request = row
@@ -86,7 +108,16 @@ def _write_page(writer: Any, row: list[Any], body: bytes) -> None:
         ),
         warc_headers_dict=date,
     )
-    writer.write_request_response_pair(sent, response)
+    answers = response.rec_headers.get_header("WARC-Record-ID")
+    sent.rec_headers.add_header("WARC-Concurrent-To", answers)
+    offset = out.tell()
+    writer.write_record(response)
+    length = out.tell() - offset
+    writer.write_record(sent)
+    types = [value for name, value in fields if name.lower() == "content-type"]
+    mime = types[0].partition(";")[0].strip().lower() if types else "application/octet-stream"
+    digest = response.rec_headers.get_header("WARC-Payload-Digest")
+    return Indexed(url, fetched_at, status, mime, digest, offset, length)
 
 
 def _status_line(status: int) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from crawler.errors import QueryError, StoreRefused
 from crawler.store.address import file_of
+from crawler.store.sql_functions import Functions
 
 _BUSY = 10.0  # seconds to wait for a lock, which only a checkpoint or a migration can hold
 _TURN = 100_000  # steps of SQLite's machine, about a millisecond, between two looks for Ctrl-C
@@ -40,6 +41,7 @@ class Reader:
                 " or name another with --store"
             )
         self._db = self._open()
+        self._functions = Functions(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +54,7 @@ class Reader:
         try:
             cursor = self._db.execute(sql, values)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise _named(error, self.path, sql, self._db) from None
+            raise self._told(error, sql) from None
         if cursor.description is None:
             raise QueryError("a query gives rows: write a SELECT")
         columns = tuple(column[0] for column in cursor.description)
@@ -68,6 +70,24 @@ class Reader:
             lines.append((f"{'  ' * depth[number]}{detail}",))
         return Rows(("plan",), iter(lines))
 
+    def kinds(self, sql: str) -> list[str]:
+        """Return the declared types of a SELECT's columns in order, such as TEXT or JSON.
+
+        "" for a column that does not come from one of a table as it is; nothing at all for what
+        SQLite has no view of.
+        """
+        db = sqlite3.connect(self._uri("ro"), uri=True, timeout=_BUSY, isolation_level=None)
+        try:
+            Functions(db)
+            db.set_authorizer(_defines_view)
+            db.execute(f'CREATE TEMP VIEW "~" AS {sql}')
+            rows = db.execute("SELECT type FROM pragma_table_info('~')").fetchall()
+        except (sqlite3.Error, sqlite3.Warning):
+            return []
+        finally:
+            db.close()
+        return [type_.partition(" ")[0].upper() for (type_,) in rows]
+
     def names(self) -> dict[str, list[str]]:
         """Return the columns of every table and view, for completion."""
         return names(self._db)
@@ -77,19 +97,27 @@ class Reader:
             for row in cursor:  # noqa: UP028  # else it is closed with this, after its connection
                 yield row
         except sqlite3.Error as error:
-            raise _named(error, self.path) from None
+            raise self._told(error) from None
+
+    def _told(self, error: Exception, sql: str = "") -> QueryError | StoreRefused:
+        told = self._functions.told()
+        return (
+            QueryError(told) if told else _named(error, self.path, sql, self._db if sql else None)
+        )
+
+    def _uri(self, mode: str) -> str:
+        return f"{self.path.absolute().as_uri()}?mode={mode}"
 
     def _open(self) -> sqlite3.Connection:
         # Not mode=ro: that leaves an empty log and its index behind when it is the last to close.
-        uri = self.path.absolute().as_uri() + "?mode=rw"
         try:
-            return _connect(uri)
+            return _connect(self._uri("rw"))
         except sqlite3.OperationalError as error:
             if "unable to open" not in str(error):
                 raise _named(error, self.path) from None
             # In a directory that cannot be written SQLite cannot make the -shm file that WAL needs.
             try:
-                return _connect(uri.replace("=rw", "=ro&immutable=1"))
+                return _connect(self._uri("ro&immutable=1"))
             except sqlite3.Error as error:
                 raise _named(error, self.path) from None
         except sqlite3.DatabaseError as error:
@@ -120,6 +148,17 @@ def _allowed(action: int, first: str | None, second: str | None, *place: str | N
     if elsewhere or (action == sqlite3.SQLITE_PRAGMA and first not in _PRAGMAS):
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK
+
+
+def _defines_view(action: int, *place: str | None) -> int:
+    """Allow what the definition of a temporary view takes, and reading."""
+    return sqlite3.SQLITE_OK if action in _DEFINING else _allowed(action, *place[:2])
+
+
+_DEFINING = {
+    *(sqlite3.SQLITE_CREATE_TEMP_VIEW, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE),
+    *(sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION),
+}
 
 
 # ---------------------------------------------------------------- what went wrong

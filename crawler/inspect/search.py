@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import zstandard
 
 from crawler.errors import QueryError
+from crawler.inspect.processes import can_fork, forked, processors
 from crawler.inspect.query import Reader, Rows
 from crawler.parse.charset import decode
 from crawler.parse.text import read
 from crawler.store.requeue import claimed
 from crawler.store.rows import unpack
-from crawler.store.texts import INSERT
+from crawler.store.texts import INDEX, INSERT, Row, index_rows
 
-_BATCH = 500
+_BATCH = 200
+_WORTH = 1_000  # pages for which it is worth while to start processes
 MOST = 20_000  # hits that are ranked: 0.1 s on a store of a million pages
 
 _BEST = (
@@ -117,29 +121,61 @@ def index(
     path: Path,
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
+    *,
+    processes: int | None = None,
 ) -> int:
     """Index the stored bodies that are not indexed yet, and return their number.
 
     A page whose stored body is damaged is passed over; `damaged` hears its URL. StoreClaimed while
-    a crawl is running into the file.
+    a crawl is running into the file. The texts are read in so many further processes while this one
+    writes: as many as there are processors, none where a copy of this process is not safe.
     """
-    number = last = 0
+    number = 0
     with claimed(path) as db:
-        while batch := db.execute(
-            "SELECT page_id, url, title, body, headers FROM pages JOIN bodies USING (page_id)"
-            " WHERE page_id > ? AND content_type IN ('text/html', 'application/xhtml+xml')"
-            " AND page_id NOT IN (SELECT page_id FROM texts) ORDER BY page_id LIMIT ?",
-            (last, _BATCH),
-        ).fetchall():
-            rows = [made for row in batch if (made := _text_row(row, damaged)) is not None]
-            db.executemany(INSERT, rows)
-            db.step()
-            last, number = batch[-1][0], number + len(rows)
-            tick(number)
+        [waiting] = db.execute(
+            f"SELECT count(*) FROM (SELECT 1 {_UNREAD} LIMIT ?)", (_WORTH,)
+        ).fetchone()
+        if processes is None:
+            processes = processors() if waiting == _WORTH and can_fork() else 0
+        with closing(forked(_texts, _batches(db), processes)) as made:
+            for rows, broken in made:
+                db.executemany(INSERT, rows)
+                db.executemany(INDEX, index_rows(rows))
+                db.step()
+                for url in broken:
+                    damaged(url)
+                number += len(rows)
+                tick(number)
     return number
 
 
-def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> tuple[Any, ...] | None:
+_UNREAD = (
+    "FROM pages JOIN bodies USING (page_id)"
+    " WHERE content_type IN ('text/html', 'application/xhtml+xml')"
+    " AND page_id NOT IN (SELECT page_id FROM texts)"
+)
+
+
+def _batches(db: sqlite3.Connection) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the pages that are not indexed yet, with their bodies; others may be while it waits."""
+    last = 0
+    while batch := db.execute(
+        f"SELECT page_id, url, title, body, headers {_UNREAD} AND page_id > ?"
+        " ORDER BY page_id LIMIT ?",
+        (last, _BATCH),
+    ).fetchall():
+        last = batch[-1][0]
+        yield batch
+
+
+def _texts(batch: list[tuple[Any, ...]]) -> tuple[list[Row], list[str]]:
+    """Return the rows of `texts` for some pages, and the URLs of those with a damaged body."""
+    broken: list[str] = []
+    rows = [made for row in batch if (made := _text_row(row, broken.append)) is not None]
+    return rows, broken
+
+
+def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> Row | None:
     page_id, url, title, body, headers = row
     try:
         html, _ = decode(unpack(body), header(headers, "content-type"))

@@ -1,7 +1,8 @@
 """From Python types to columns: which kind a field has, and which encoder its values.
 
-Seven kinds: text, integer, real, boolean, decimal, timestamp (ISO 8601 text, UTC where a zone is
-known) and json (lists and everything nested). `docs/decisions/0026-item-values.md` says why.
+Eight kinds: text, integer, real, boolean, decimal, timestamp (ISO 8601 text, UTC where a zone is
+known), any (texts and numbers, each as it is) and json (lists and all that is nested).
+`docs/decisions/0026-item-values.md` says why.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ from crawler.items.encoders import (
     shown,
 )
 
-Kind = Literal["text", "integer", "real", "boolean", "decimal", "timestamp", "json"]
+Kind = Literal["text", "integer", "real", "boolean", "decimal", "timestamp", "any", "json"]
 
 _NUMBERS = ("integer", "real", "decimal")
+_PLAIN = ("text", "timestamp", "integer", "real", "any")
+"""Kinds whose values SQL tells apart by themselves, so that one column can hold them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ def wider(a: Kind, b: Kind) -> Kind:
         return a
     if a in _NUMBERS and b in _NUMBERS:
         return "decimal" if "decimal" in (a, b) else "real"
-    return "text" if {a, b} == {"text", "timestamp"} else "json"
+    if {a, b} == {"text", "timestamp"}:
+        return "text"
+    return "any" if a in _PLAIN and b in _PLAIN else "json"
 
 
 def kind_of(hint: Any) -> tuple[Kind, bool, Any]:
@@ -179,6 +184,8 @@ def _one_of_types(kind: Kind, arms: list[tuple[Kind, bool, Any]]) -> Encode:
                 continue
             if kind == "json":
                 return json_of(stored, own)
+            if kind == "any" and isinstance(stored, str) and own in _NUMBERS:
+                raise UnfitValue("is beyond 64 bits, and would be text among texts")
             digits = isinstance(stored, str) or kind not in ("real", "decimal")
             return stored if digits else BY_KIND[kind](stored)
         names = " or ".join(_name(arm) for arm, _, _ in ways)

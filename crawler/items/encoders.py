@@ -203,9 +203,20 @@ BY_KIND: dict[str, Encode] = {
     "boolean": boolean,
     "decimal": decimal,
     "timestamp": timestamp,
+    "any": lambda value: _any(plain(value)),
     "json": lambda value: as_json(plain(value)).decode(),
 }
 """The encoder of values that no type declares."""
+
+
+def _any(value: Any) -> Any:
+    """Return a text or a number as it is."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return timestamp(value) if isinstance(value, date) else text(_said(value))
+    stored = real(value) if isinstance(value, float) else integer(value)
+    if isinstance(stored, str):
+        raise UnfitValue("is beyond 64 bits, and would be text among texts")
+    return stored
 
 
 def _said(value: Any) -> Any:

@@ -193,6 +193,20 @@ _XHTML = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
+def is_text(essence: str) -> bool:
+    """Return whether a type is one of text, so that an encoding means something."""
+    kind, _, name = essence.partition("/")
+    name = name.removeprefix("x-")
+    return kind == "text" or name.endswith(("+xml", "+json")) or name in _TEXTS
+
+
+_TEXTS = frozenset(
+    "xml json javascript ecmascript ndjson jsonlines yaml toml sql graphql sh csv".split()
+)
+"""Subtypes of text that stand elsewhere than under text/ (application/json)."""
+
+
 def is_xhtml(essence: str, body: bytes) -> bool:
     """Return whether a response is a page in XML: by its type, or by the namespace of its root."""
     if essence == "application/xhtml+xml":

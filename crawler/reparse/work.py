@@ -8,15 +8,13 @@ with a single chunk in its hands: memory stays flat.
 from __future__ import annotations
 
 import gc
-import os
-import sys
-import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crawler.errors import CrawlerError
+from crawler.inspect.processes import can_fork, processors
 from crawler.inspect.query import Reader
 from crawler.reparse.diff import Diff, compare
 from crawler.reparse.pages import ChosenPages, Pages
@@ -54,7 +52,7 @@ class ReparseJob(NamedTuple):
 def processes_for(chosen: ChosenPages) -> int:
     """Return the number of processes that are worth their start."""
     worth = _WORTH_FORK if can_fork() else _WORTH_SPAWN
-    return max(1, min(_processors(), len(chosen.chunks), chosen.size // worth))
+    return max(1, min(processors(), len(chosen.chunks), chosen.size // worth))
 
 
 @contextmanager
@@ -146,28 +144,3 @@ def _in_turn(
         if isinstance(result, CrawlerError):
             raise result
         yield result
-
-
-def can_fork() -> bool:
-    """Return whether a copy of this process is safe: Linux, one thread, no event loop running.
-
-    A fork has all that is imported for two milliseconds, where a new interpreter takes 130. But it
-    copies one thread only, and locks that others held stay locked in it for ever; threads that the
-    interpreter did not start, as of a numeric library, are among the tasks of the kernel.
-    """
-    if sys.platform != "linux" or threading.active_count() > 1:
-        return False
-    loop = sys.modules.get("asyncio.events")
-    if loop is not None and loop._get_running_loop() is not None:
-        return False
-    try:
-        return len(list(Path("/proc/self/task").iterdir())) == 1
-    except OSError:
-        return False
-
-
-def _processors() -> int:
-    """Return the number of processors that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

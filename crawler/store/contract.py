@@ -16,6 +16,7 @@ from crawler.store.address import file_of
 from crawler.web.pattern_note import PatternNote
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
+from crawler.web.sitemap_entry import SitemapEntry
 from crawler.web.visit import Visit
 
 _REVISIT = RevisitSettings()
@@ -72,6 +73,7 @@ class Batch:
     hosts: list[HostRow] = field(default_factory=list)
     robots: list[RobotsRow] = field(default_factory=list)
     refusals: Mapping[Refusal, int] = field(default_factory=dict)  # beside those of the visits
+    entries: list[SitemapEntry] = field(default_factory=list)
     cookies: Sequence[CookieRow] = ()
     pool: dict[str, Any] = field(default_factory=dict)  # what the connections do, for `status`
     seeded: bool = False
@@ -79,7 +81,7 @@ class Batch:
 
     def __bool__(self) -> bool:
         some = self.visits or self.arrivals or self.seeds or self.hosts or self.robots
-        return bool(some or self.seeded)
+        return bool(some or self.entries or self.seeded)
 
     def marks(self) -> list[tuple[str, Any]]:
         """Return what it changes in the table `crawl`, as keys and values."""

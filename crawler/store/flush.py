@@ -19,9 +19,11 @@ from crawler.store import (
     Committed,
     HostRow,
     Retention,
+    RobotsRow,
     cookies,
     fingerprints,
     revisits,
+    sitemap_entries,
     texts,
 )
 from crawler.store.item_sql import Steps
@@ -119,15 +121,8 @@ class Flush:
         await self._insert_todo(added)
         await self._insert_attempts(retried)
         await self._update_hosts(batch, added, tally)
-        await self._many(
-            "INSERT OR REPLACE INTO robots",
-            ("host_id", "fetched_at", "status"),
-            [row[:3] for row in batch.robots],
-        )
-        for row in batch.robots:
-            await self._db.execute(
-                "UPDATE robots SET body = ? WHERE host_id = ?", (row.body, row.host_id)
-            )
+        await self._many("INSERT OR REPLACE INTO robots", RobotsRow._fields, batch.robots)
+        await sitemap_entries.write(self._db, self.run_id, batch)
         if batch.cookies:
             await cookies.write(self._db, batch.cookies)
         self._page_id += len(ended)

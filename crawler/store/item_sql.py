@@ -117,9 +117,10 @@ def insert(table: str, columns: Iterable[str], key: tuple[str, ...]) -> str:
     return sql
 
 
-SPELLED = {"JSON": "JSON TEXT", "DECIMAL": "DECIMAL REAL", "EXACT": "TEXT"}
+SPELLED = {"JSON": "JSON TEXT", "DECIMAL": "DECIMAL REAL", "ANY": "ANY BLOB", "EXACT": "TEXT"}
 """Types that need a word more for their affinity: JSON alone would be numeric to SQLite, and made
-1.18e21 of 2**70; DECIMAL alone would make 5.0 an integer, of which a half is 2."""
+1.18e21 of 2**70; DECIMAL alone would make 5.0 an integer, of which a half is 2; ANY alone would
+make 5 of "5"."""
 
 
 def declared(name: str, kind: str) -> str:

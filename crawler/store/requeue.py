@@ -17,6 +17,7 @@ from crawler.errors import QueryError, StoreRefused
 from crawler.store.address import StoreFile
 from crawler.store.claim import Claim
 from crawler.store.schema import migrate_now
+from crawler.store.sql_functions import Functions
 from crawler.store.sqlite_errors import to_store_error
 from crawler.web import outcome
 from crawler.web.request import EARLY, FIRST, RENEWAL, REVISIT, url_hash
@@ -66,6 +67,7 @@ def claimed(path: Path) -> Iterator[ClaimedStore]:
     try:
         db = sqlite3.connect(path, isolation_level=None, timeout=60, factory=ClaimedStore)
         db.file = StoreFile(path)
+        Functions(db)
         try:
             migrate_now(db, path)
             db.execute("BEGIN IMMEDIATE")

@@ -12,6 +12,7 @@ import msgspec
 import xxhash
 import zstandard
 
+from crawler.parse.mime import is_text
 from crawler.web.body import shown
 from crawler.web.visit import Visit
 
@@ -49,11 +50,11 @@ def page_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
     wire: tuple[Any, ...] = (visit.elapsed, *(None,) * 4)
     headers = None
     if response is not None:
-        body = response.body
+        body, kind = response.body, response.content_type
         wire = (
             round(response.elapsed, 6),
-            clean(response.content_type) or None,
-            visit.encoding,
+            clean(kind) or None,
+            visit.encoding if is_text(kind) or response.is_html else None,
             visit.file.size if visit.file else len(body),
             xxhash.xxh3_128_hexdigest(body) if body else None,
         )

@@ -28,6 +28,7 @@ TYPES: dict[Kind, str] = {
     "boolean": "BOOLEAN",
     "decimal": "DECIMAL",
     "timestamp": "TIMESTAMP",
+    "any": "ANY",
     "json": "JSON",
 }
 EXACT = "EXACT"
@@ -166,7 +167,7 @@ def _made_anew(
 def _expression(column: str, was: str, now: str, exact: str | None) -> str:
     """Return what a column's values become, in SQL."""
     name = f'"{column}"'
-    if was == now or (was, now) == ("TIMESTAMP", "TEXT"):
+    if was == now or now == "ANY" or (was, now) == ("TIMESTAMP", "TEXT"):
         return name
     if now in ("REAL", "DECIMAL"):
         return f"CAST({name} AS REAL)"
@@ -187,6 +188,8 @@ def _as_json(name: str, was: str, exact: str | None) -> str:
             f'CASE WHEN "{exact}" IS NULL THEN {_spelled(name)}'
             f' WHEN {fraction} THEN json_quote("{exact}") ELSE "{exact}" END'
         )
+    if was == "ANY":
+        return f"CASE typeof({name}) WHEN 'real' THEN {_spelled(name)} ELSE json_quote({name}) END"
     return f"CAST({name} AS TEXT)" if was == "INTEGER" else f"json_quote({name})"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crawler import urls
 from crawler.parse import charset, fast_pass
 from crawler.parse.encodings import encode_query
+from crawler.web.outcome import Outcome as Outcome  # many know it from here
 from crawler.web.request import Callback, Request
 from crawler.web.response import Response
 from crawler.web.targets import each, found_in, reference_of

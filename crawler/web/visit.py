@@ -12,11 +12,15 @@ from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
 from crawler.web.response import Response
+from crawler.web.sitemap_entry import SitemapEntry
 
 if TYPE_CHECKING:
     from crawler.web.download_stream import StoredFile
     from crawler.web.page import ScrapedPage
     from crawler.web.pattern_note import PatternNote
+
+Ahead = tuple[list[Candidate], list[SitemapEntry]]
+"""A part of a sitemap that is too large for one visit."""
 
 _STORED = outcome.having("stored")
 
@@ -46,7 +50,8 @@ class Visit:
     candidates: list[Candidate] = field(default_factory=list)
     redirect_to: str | None = None
     canonical: str | None = None
-    ahead: AsyncIterator[list[Candidate]] | None = None  # of a sitemap: see `Committer.put_ahead`
+    entries: list[SitemapEntry] = field(default_factory=list)  # what a sitemap lists
+    ahead: AsyncIterator[Ahead] | None = None  # of a sitemap: see `Committer.put_ahead`
     # What collects from the spider's methods:
     items: list[Record] = field(default_factory=list)
     problems: list[tuple[str, str, str]] = field(default_factory=list)

@@ -35,6 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
             (number, url, number % 2 + 1, number),
         )
         db.execute("INSERT INTO texts VALUES (?, ?, ?, ?, 0)", (number, url, title, text))
+    db.execute("INSERT INTO search (search) VALUES ('rebuild')")
     db.commit()
     db.close()
     return path

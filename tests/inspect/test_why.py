@@ -188,10 +188,14 @@ def test_a_slow_host_is_asked_less_often_and_a_429_is_remembered_over_a_restart(
                 crawler.stop()
                 await run
             async with Crawler(spider, store=tmp_path / "r.db", settings=settings) as crawler:
-                await crawler._committer.flush()  # which loads what there is to do
+                again = asyncio.create_task(crawler.run())
+                while not crawler.frontier.hosts:
+                    await asyncio.sleep(0)
                 [host] = crawler.frontier.hosts.values()
                 rest = host.ready_at - crawler.frontier.now()
                 found = [host.pace.delay, host.pace.failures, rest]
+                crawler.stop()
+                await again
             assert site.count("/a") + site.count("/b") + site.count("/c") == 1
             return found
 

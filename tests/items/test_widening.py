@@ -40,15 +40,18 @@ CHANGES: list[tuple[list[Any], str]] = [
     ([(1 << 63) - 1, 5.5], "DECIMAL"),
     ([5, 1 << 70], "DECIMAL"),
     ([1 << 70, 5], "DECIMAL"),
-    ([5, "n/a"], "JSON"),
-    (["12a", 12], "JSON"),
-    ([0.1 + 0.2, "dear", 1e300, 5e-324], "JSON"),
+    ([5, "n/a"], "ANY"),
+    (["12a", 12], "ANY"),
+    ([0.1 + 0.2, "dear", 1e300, 5e-324], "ANY"),
+    (["5", 5, 5.5, "5.0", WHEN], "ANY"),
+    ([5, "x", ["y"]], "JSON"),
+    ([0.1, "x", True, 1e22, "1"], "JSON"),
     ([True, 1], "JSON"),
     ([1, True, 0.5], "JSON"),
     (["x", ["x", "y"]], "JSON"),
     ([["x"], "x", None, 1], "JSON"),
     ([{"a": 1}, 5.5], "JSON"),
-    (['a "quoted" \n text', 1], "JSON"),
+    (['a "quoted" \n text', 1], "ANY"),
     ([1 << 70, LONG, 0.5, "text"], "JSON"),
     ([None, "x"], "TEXT"),
     ([None, 1, None], "INTEGER"),
@@ -64,7 +67,7 @@ def test_values_of_several_kinds_come_back_as_they_were(
     things = [{"n": number, "x": value} for number, value in enumerate(given)]
     told = store(path, *([things] if together else [[thing] for thing in things]))
     found = values(path)
-    assert found == given
+    assert found == [x if x is not WHEN else "2026-01-02T00:00:00Z" for x in given]
     # A float is told from an int, and True from 1, where the column holds both.
     assert type_ != "JSON" or [type(x) for x in found] == [type(x) for x in given]
     [(columns,)] = select(path, "SELECT columns FROM item_types")
@@ -72,7 +75,8 @@ def test_values_of_several_kinds_come_back_as_they_were(
     assert select(path, "SELECT count(*) FROM problems") == [(0,)]
     widened = [change for commit in told for change in commit.widened]
     began = NATURAL[type(next(value for value in given if value is not None))]
-    assert bool(widened) == ((began != type_ and given[0] != 1 << 70) or type_ == "JSON" != began)
+    late = type_ in ("JSON", "ANY") and type_ != began
+    assert bool(widened) == ((began != type_ and given[0] != 1 << 70) or late)
     counted = dict(select(path, "SELECT name, value FROM counters"))
     assert counted.get("items.widened", 0) == len(widened)
 
@@ -106,7 +110,7 @@ def test_what_hangs_on_a_table_stays_when_a_column_is_widened(tmp_path: Path) ->
     )
     db.close()
     store(path, [{"x": "three"}])
-    assert select(path, "SELECT x FROM mine ORDER BY x") == [('"three"',), ("1",)]
+    assert select(path, "SELECT x FROM mine ORDER BY x") == [(1,), ("three",)]
     assert select(path, "SELECT note FROM item") == [("seen",), (None,)]
     names = {name for (name,) in select(path, "SELECT name FROM sqlite_master")}
     assert {"by_x", "item_page", "mine"} <= names

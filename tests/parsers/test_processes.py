@@ -21,8 +21,6 @@ from crawler.errors import SpiderError
 from crawler.parse.fast_pass import LARGE
 from crawler.practice import PracticeSite
 from crawler.web.page import ScrapedPage
-from crawler.web.request import Request
-from crawler.web.response import Response
 
 FAST = {
     "politeness": {"delay": 0, "per_host": 8, "robots": False},

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.items import table_of
-from crawler.store import views
+from crawler.store import texts, views
 from crawler.store.items import create
 from crawler.store.schema import MIGRATIONS
 
@@ -93,11 +93,13 @@ def test_a_view_answers_its_question(
     assert sorted(db.execute(sql).fetchall()) == rows
 
 
-def test_the_index_follows_the_text(db: sqlite3.Connection) -> None:
+def test_a_text_leaves_the_index_with_its_row(db: sqlite3.Connection) -> None:
     def found(word: str) -> list[tuple[int]]:
         return db.execute("SELECT rowid FROM search WHERE search MATCH ?", (word,)).fetchall()
 
-    db.execute("INSERT INTO texts VALUES (1, 'http://h/1', 'Título', 'naïve words', 0)")
+    row = (1, "http://h/1", "Título", "naïve words", 0)
+    db.execute(texts.INSERT, row)
+    db.executemany(texts.INDEX, texts.index_rows([row]))
     assert found("titulo naive") == [(1,)]
     db.execute("DELETE FROM texts WHERE page_id = 1")
     assert found("naive") == []

@@ -1,0 +1,124 @@
+"""The main content of a page: the element that holds it, without what stands around and in it.
+
+What a page declares (<main>, its only <article>, role="main") is believed. Elsewhere paragraphs
+vote for what they stand in, as in Arc90's Readability: long ones and those with commas more, those
+that are mostly links not at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+_AROUND = frozenset({"nav", "aside", "footer", "form", "button", "menu", "dialog"})
+_ROLES = frozenset(
+    "navigation banner contentinfo complementary search menu menubar dialog alert toolbar".split()
+)
+_NAMED = re.compile(
+    r"(?:^|[\s_-])(?:ad|ads|advert\w*|banner|breadcrumbs?|comments?|cookies?|consent|disqus|footer"
+    r"|header-?links|masthead|menu|modal|nav(?:bar|igation|header|footer)?|newsletter|pager|pagination"
+    r"|popup|promo|related\w*|share\w*|sharing|sidebar|skip(?:-?link)?|social\w*|sponsor\w*|subscribe"
+    r"|toolbar|widget)(?=$|[\s_-])",
+    re.IGNORECASE,
+)
+_PARAGRAPHS = ("p", "pre", "td", "dd", "li", "blockquote")
+_LEAST = 25  # characters of a paragraph that votes
+_SHARE = 0.5  # of the text: what holds more of it is no boilerplate, whatever it is called
+
+
+def article_of(root: Any) -> Any:
+    """Return the element with the main content, from which the rest was taken out."""
+    body = next(root.iter("body"), root)
+    found = _declared(body)
+    if found is None:
+        _prune(body)
+        found = _elected(body)
+    _prune(found)
+    return found
+
+
+def _declared(body: Any) -> Any:
+    """Return what a page declares to be its main content, if it does so without a doubt."""
+    whole = _length(body)
+    mains = [one for one in body.iter("main") if _length(one)]
+    mains = mains or [one for one in body.iter() if one.get("role") == "main" and _length(one)]
+    articles = [one for one in (mains[0] if mains else body).iter("article") if _length(one)]
+    articles = [one for one in articles if next(one.iterancestors("article"), None) is None]
+    if len(articles) == 1 and (not mains or _length(articles[0]) > _SHARE * _length(mains[0])):
+        return articles[0] if mains or _length(articles[0]) > 0.2 * whole else None
+    return mains[0] if len(mains) == 1 else None
+
+
+def _elected(body: Any) -> Any:
+    """Return the element for which the paragraphs vote."""
+    votes: dict[Any, float] = defaultdict(float)
+    for paragraph in body.iter(*_PARAGRAPHS):
+        text = "".join(paragraph.itertext()).strip()
+        if len(text) < _LEAST or _linked(paragraph) > _SHARE * len(text):
+            continue
+        vote = 1 + text.count(",") + min(len(text) / 100, 3)
+        for above, part in zip(_above(paragraph, body), (1.0, 0.5, 0.25), strict=False):
+            votes[above] += vote * part
+    if not votes:
+        return body
+    best = max(votes, key=lambda one: votes[one])
+    # What stands around it is of the article, too, as long as it is no list of links.
+    length, linked = _length(best), _linked(best)
+    for above in _above(best, body):
+        longer, more = _length(above), _linked(above)
+        if more - linked > _SHARE * (longer - length):
+            break
+        best, length, linked = above, longer, more
+    return best
+
+
+def _linked(element: Any) -> int:
+    return sum(map(_length, element.iter("a")))
+
+
+def _above(element: Any, body: Any) -> Iterator[Any]:
+    for one in element.iterancestors():
+        yield one
+        if one is body:
+            return
+
+
+def _prune(root: Any) -> None:
+    """Take out navigation and the like, unless it is most of what there is."""
+    whole = _length(root)
+    doubtful = [one for one in root.iter() if one is not root and _is_around(one)]
+    for one in doubtful:
+        if next((above for above in one.iterancestors() if above is root), None) is None:
+            continue  # it went with what it stood in
+        if _length(one) <= _SHARE * whole or one.tag == "nav":
+            _drop(one)
+
+
+def _is_around(element: Any) -> bool:
+    name = element.tag
+    if not isinstance(name, str) or name in ("body", "html", "main", "article"):
+        return False
+    if name in _AROUND or element.get("role") in _ROLES:
+        return True
+    if name == "header":
+        return next(element.iter("h1", "h2"), None) is None
+    names = f"{element.get('class') or ''} {element.get('id') or ''}"
+    return len(names) > 1 and _NAMED.search(names) is not None
+
+
+def _drop(element: Any) -> None:
+    """Remove an element, but not the text behind it."""
+    parent, before = element.getparent(), element.getprevious()
+    if element.tail:
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
+
+
+def _length(element: Any) -> int:
+    """Return how much text an element has."""
+    return sum(len(text.strip()) for text in element.itertext(with_tail=False))
