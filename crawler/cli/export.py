@@ -115,7 +115,7 @@ def export(
     _refuse(kind, choice, continue_=continue_, growing=growing, article=article)
     how = WriteOptions(safe=safe, bom=bom, told=_tell, table=what)
     with Reader(stores.find(store)) as reader:
-        job = _Job(reader, what, kind, output, choice, how)
+        job = _Export(reader, what, kind, output, choice, how)
         if kind in ("warc", "wacz", "markdown"):
             job.archive(article=article)
         elif growing:
@@ -153,7 +153,7 @@ def progress(number: int, total: int, output: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Export:
     """One export: what of which store goes where, and how."""
 
     reader: Reader

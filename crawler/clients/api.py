@@ -24,7 +24,7 @@ from crawler.config.load import Config
 from crawler.errors import ApiUnreachable, BadUrl, FetchError, PagingLoop
 from crawler.http.cookies import CookieJar
 from crawler.http.credentials import Credential
-from crawler.http.digest import Digest
+from crawler.http.digest import DigestAuth
 from crawler.urls.userinfo import userinfo
 from crawler.web.body import with_params
 
@@ -107,7 +107,7 @@ class ApiClient(Client):
             home=urls.host_of(base),
             private=private,
             secrets=(api_key or "", token or "", *(pair[1] for pair in (basic, digest) if pair)),
-            keys=[Credential(origin, digest=Digest(*digest))] if digest else (),
+            keys=[Credential(origin, digest=DigestAuth(*digest))] if digest else (),
             ssl=ssl,
         )
         for name, value in (cookies or {}).items():

@@ -130,7 +130,7 @@ class Source:
                 yield block
 
 
-class Meter:
+class UploadMeter:
     """Counts what has gone out over all files of one try."""
 
     def __init__(self, total: int | None, progress: Progress | None) -> None:
@@ -148,10 +148,10 @@ class Streamed(payload.Payload):
 
     _value: Source
 
-    def __init__(self, source: Source, meter: Meter | None = None) -> None:
+    def __init__(self, source: Source, meter: UploadMeter | None = None) -> None:
         super().__init__(source, content_type=source.file.kind, filename=source.file.shown_name)
         self._size = source.size  # what aiohttp puts into Content-Length
-        self._meter = meter or Meter(source.size, None)
+        self._meter = meter or UploadMeter(source.size, None)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Refuse to be read into memory."""
@@ -177,7 +177,7 @@ class Streamed(payload.Payload):
 
 
 def form(
-    sources: list[Source], fields: Iterable[tuple[str, str]], meter: Meter | None = None
+    sources: list[Source], fields: Iterable[tuple[str, str]], meter: UploadMeter | None = None
 ) -> Any:
     """Return the body of a form: the fields, then the files."""
     parts = [Part(name, value) for name, value in fields]

@@ -13,10 +13,10 @@ from crawler.clients.transport import Transport
 from crawler.clients.upload_source import (
     Content,
     File,
-    Meter,
     Progress,
     Source,
     Streamed,
+    UploadMeter,
     form,
     listed,
 )
@@ -97,7 +97,7 @@ async def upload(
             progress(done, of)
 
     def body() -> Any:
-        meter = Meter(total, note)
+        meter = UploadMeter(total, note)
         return Streamed(sources[0], meter) if raw else form(sources, (fields or {}).items(), meter)
 
     # A large file may take its time: no total, and the answer comes only when all is sent.

@@ -272,7 +272,7 @@ class Crawler:
                 self._engine = None
 
     def _hear(self, visits: list[Visit], committed: Committed) -> None:
-        """Return those who listen of a commit."""
+        """Report a commit to those who listen."""
         for listener in self._listeners:
             listener(visits, committed)
 

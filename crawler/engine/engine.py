@@ -278,7 +278,7 @@ class Engine:
         self._pacing.note(host, visit, turn)
 
     async def _give_up(self, visit: Visit) -> None:
-        """Tell the spider of a request that ended without a page."""
+        """Report to the spider a request that ended without a page."""
         if not self._collector.hears_errors:  # there may be a whole queue of a host given up
             return
         todo = visit.todo

@@ -54,7 +54,7 @@ class Sink(Protocol):
 def follow(
     reader: Reader, kind: str, choice: Choice, sink: Sink, wish: WriteOptions, *, live: bool = True
 ) -> int:
-    """Give the rows that came since the sink's position, and give their number.
+    """Send the rows that came since the sink's position, and return their number.
 
     `live` goes on until no crawl is running into the store.
     """
@@ -96,7 +96,7 @@ class _Feed:
         self._columns: tuple[str, ...] = ()
 
     def next(self, sink: Sink) -> int:
-        """Give the next batch, and the number of its rows."""
+        """Return the next batch, and the number of its rows."""
         if self._what != "pages" and not self._is_there():
             return 0
         chosen, id_name = choices.with_id(self._reader, self._what, self._choice)

@@ -85,7 +85,7 @@ class _Sheets:
         self.number += 1
 
     def tell(self) -> None:
-        """Say how many texts were cut."""
+        """Report how many texts were cut."""
         if self._cut:
             self._wish.told(
                 f"{self._cut:,} texts of over {MOST_TEXT:,} characters were cut, as Excel takes no"

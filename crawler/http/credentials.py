@@ -14,7 +14,7 @@ from crawler import urls
 from crawler.config.auth import AuthSettings, CredentialSettings
 from crawler.config.secrets import Secret
 from crawler.errors import ConfigError
-from crawler.http.digest import Digest
+from crawler.http.digest import DigestAuth
 from crawler.http.environment import Environment
 
 
@@ -24,7 +24,7 @@ class Credential:
     __slots__ = ("digest", "header", "prefix", "value")
 
     def __init__(
-        self, prefix: str, header: str = "", value: str = "", *, digest: Digest | None = None
+        self, prefix: str, header: str = "", value: str = "", *, digest: DigestAuth | None = None
     ) -> None:
         self.prefix, self.header, self.value, self.digest = prefix, header, value, digest
 
@@ -47,7 +47,7 @@ def key_of(prefix: str, credential: CredentialSettings) -> Credential:
     if credential.kind == "bearer":
         return Credential(prefix, "Authorization", f"Bearer {secret}")
     if credential.kind == "digest":
-        return Credential(prefix, digest=Digest(credential.user, secret))
+        return Credential(prefix, digest=DigestAuth(credential.user, secret))
     return Credential(prefix, credential.header, secret)
 
 

@@ -70,7 +70,7 @@ class _Answer(NamedTuple):
     url: object
 
 
-class Digest(DigestAuthMiddleware):
+class DigestAuth(DigestAuthMiddleware):
     """Answers Digest challenges of the origin of its first request."""
 
     def _authenticate(self, response: ClientResponse) -> bool:

@@ -151,7 +151,7 @@ def _was_closed(channel: ssl.SSLObject) -> bool:
 
 
 class Deadline:
-    """Gives every `with` block at most `seconds`, then raises TimeoutError in it.
+    """At most `seconds` for every `with` block; then TimeoutError is raised in it.
 
     One deadline for many tries at once: a timer of its own for each, as aiohttp's total time-out
     has it, costs a tenth of a small GET. All have the same time, so they end in the order in which

@@ -197,7 +197,7 @@ class Protocol(ResponseHandler):
         self._parser = lenient
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException = _NONE) -> None:
-        """Tell who reads the body as well: the parser forgets it where what comes is no chunk."""
+        """Pass it on to who reads the body: the parser forgets it where what comes is no chunk."""
         body = self._payload
         if body is not None and isinstance(exc, HttpProcessingError) and not body.is_eof():
             set_exception(body, ClientPayloadError(f"{type(exc).__name__}: {exc}"), exc)

@@ -19,7 +19,7 @@ def markdown_of(html: str, url: str = "", *, main: bool = False, hidden: bool = 
     `hidden` keeps what a reader does not see.
     """
     from crawler.parse.article import article_of
-    from crawler.parse.markdown_writer import Writer
+    from crawler.parse.markdown_writer import MarkdownWriter
 
     if not hidden and may_hide(html):
         html = seen(html)[0]
@@ -28,7 +28,7 @@ def markdown_of(html: str, url: str = "", *, main: bool = False, hidden: bool = 
         return ""
     base = next((one.get("href") for one in root.iter("base") if one.get("href")), "")
     against = urls.join(url, base) if url and base else base or url
-    text = Writer(against or url).page(article_of(root) if main else root)
+    text = MarkdownWriter(against or url).page(article_of(root) if main else root)
     return text if hidden else visible(text)[0]
 
 

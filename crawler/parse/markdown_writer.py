@@ -43,7 +43,7 @@ BLOCKS = frozenset(
 _LISTS = frozenset({"ul", "ol", "menu", "dir"})
 
 
-class Writer:
+class MarkdownWriter:
     """Writes one page; references become absolute against `base`."""
 
     def __init__(self, base: str) -> None:
@@ -281,28 +281,28 @@ class Writer:
         return found
 
 
-_BLOCK: dict[str, Callable[[Writer, Any], list[str]]] = {
-    **{f"h{level}": Writer._heading for level in range(1, 7)},
-    **dict.fromkeys(_LISTS, Writer._list),
-    "a": Writer._link_of_blocks,
-    "blockquote": Writer._quote,
-    "dl": Writer._terms,
-    "hr": Writer._rule,
-    "pre": Writer._code,
-    "table": Writer._table,
+_BLOCK: dict[str, Callable[[MarkdownWriter, Any], list[str]]] = {
+    **{f"h{level}": MarkdownWriter._heading for level in range(1, 7)},
+    **dict.fromkeys(_LISTS, MarkdownWriter._list),
+    "a": MarkdownWriter._link_of_blocks,
+    "blockquote": MarkdownWriter._quote,
+    "dl": MarkdownWriter._terms,
+    "hr": MarkdownWriter._rule,
+    "pre": MarkdownWriter._code,
+    "table": MarkdownWriter._table,
 }
-_INLINE: dict[str, Callable[[Writer, Any], str]] = {
-    **dict.fromkeys(("b", "strong"), Writer._strong),
-    **dict.fromkeys(("em", "i", "cite", "dfn", "var"), Writer._emphasis),
-    **dict.fromkeys(("del", "s", "strike"), Writer._struck),
-    **dict.fromkeys(("code", "kbd", "samp", "tt"), Writer._span_of_code),
-    **dict.fromkeys(("sub", "sup"), Writer._raised),
-    "a": Writer._link,
-    "br": Writer._break,
-    "img": Writer._image,
-    "input": Writer._box,
-    "q": Writer._quoted,
-    "rt": Writer._reading,
+_INLINE: dict[str, Callable[[MarkdownWriter, Any], str]] = {
+    **dict.fromkeys(("b", "strong"), MarkdownWriter._strong),
+    **dict.fromkeys(("em", "i", "cite", "dfn", "var"), MarkdownWriter._emphasis),
+    **dict.fromkeys(("del", "s", "strike"), MarkdownWriter._struck),
+    **dict.fromkeys(("code", "kbd", "samp", "tt"), MarkdownWriter._span_of_code),
+    **dict.fromkeys(("sub", "sup"), MarkdownWriter._raised),
+    "a": MarkdownWriter._link,
+    "br": MarkdownWriter._break,
+    "img": MarkdownWriter._image,
+    "input": MarkdownWriter._box,
+    "q": MarkdownWriter._quoted,
+    "rt": MarkdownWriter._reading,
 }
 
 

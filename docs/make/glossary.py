@@ -1,4 +1,4 @@
-"""Write what docs/glossary.md has from the code: outcomes, settings, public names.
+"""Write what docs/glossary.md has from the code: outcomes, refusals, settings, public names.
 
 `python docs/make/glossary.py` prints the page as it should be, `--write` writes it.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from crawler.config.load import keys
 from crawler.web.outcome import MEANINGS
+from crawler.web.refusal import ABOUT
 
 PAGE = Path(__file__).parents[1] / "glossary.md"
 MODULES = ("crawler", "crawler.clients")
@@ -23,6 +24,12 @@ def outcomes() -> Iterator[tuple[str, str]]:
     """Yield every outcome, and what happened."""
     for outcome, meaning in MEANINGS.items():
         yield str(outcome), meaning.about
+
+
+def refusals() -> Iterator[tuple[str, str]]:
+    """Yield every reason for a refusal, and what it is about."""
+    for reason, about in ABOUT.items():
+        yield str(reason), about
 
 
 def settings() -> Iterator[tuple[str, str]]:
@@ -54,6 +61,7 @@ def made() -> str:
     text = PAGE.read_text(encoding="utf-8")
     tables = {
         "outcomes": table("outcome", outcomes()),
+        "refusals": table("reason", refusals()),
         "settings": table("key", settings()),
         "names": table("name", names()),
     }
