@@ -73,7 +73,11 @@ def pool_of(connectors: Iterable[aiohttp.BaseConnector]) -> Pool:
     counts: dict[str, list[int]] = {}
     addresses: dict[str, tuple[str, ...]] = {}
     for connector in connectors:
-        places = (connector._acquired_per_host, connector._conns, connector._waiters)
+        places: tuple[Any, ...] = (
+            connector._acquired_per_host,
+            connector._conns,
+            connector._waiters,
+        )
         for column, place in enumerate(places):
             for key, members in place.items():
                 name = f"{'https' if key.is_ssl else 'http'}://{key.host}:{key.port}"
