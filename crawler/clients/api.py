@@ -16,7 +16,7 @@ from crawler import urls
 from crawler.clients.api_response import ApiResponse as ApiResponse
 from crawler.clients.api_response import read, refuse
 from crawler.clients.call_body import Data, Files, body_of
-from crawler.clients.paging import Ask, Paging, items_of
+from crawler.clients.paging import PageQuery, Paging, items_of
 from crawler.clients.ratelimit import RateLimit
 from crawler.clients.retrying import Retries, with_retries
 from crawler.clients.transport import Client, Timeout, Transport
@@ -130,7 +130,7 @@ class ApiClient(Client):
         return await self.request("HEAD", path, **call)
 
     async def options(self, path: str, **call: Unpack[Call]) -> ApiResponse:
-        """Ask what may be done."""
+        """PageQuery what may be done."""
         return await self.request("OPTIONS", path, **call)
 
     async def post(self, path: str, **call: Unpack[Call]) -> ApiResponse:
@@ -211,7 +211,7 @@ class ApiClient(Client):
         self, path: str, paging: Paging, *, params: Params | None = None, most: int | None = None
     ) -> AsyncIterator[ApiResponse]:
         """Yield the pages of a collection, at most `most`; PagingLoop where it goes in a circle."""
-        ask: Ask | None = paging.first(Ask(self.url_of(path, params)))
+        ask: PageQuery | None = paging.first(PageQuery(self.url_of(path, params)))
         seen: set[str] = set()
         while ask is not None and (most is None or len(seen) < most):
             url = self.url_of(ask.url, ask.params)
@@ -220,7 +220,7 @@ class ApiClient(Client):
             seen.add(url)
             answer = await self._call("GET", url, {}, found=len(seen) > 1)
             yield answer
-            ask = paging.next(Ask(answer.url), answer.data, answer.headers)
+            ask = paging.next(PageQuery(answer.url), answer.data, answer.headers)
 
     async def items(
         self,

@@ -13,7 +13,7 @@ from crawler.clients.partial_file import PartialFile
 from crawler.errors import BodyTooLarge, FetchError
 from crawler.http.content_disposition import name_for
 from crawler.http.content_encoding import Decoder, of_content, of_transfer, transfer_codings
-from crawler.http.read_body import Ending
+from crawler.http.read_body import TlsBodyEnd
 from crawler.web.page import Outcome
 
 Progress = Callable[[int, int | None], object]
@@ -26,7 +26,7 @@ _RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCI
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class AttemptResult:
     """What one try gave: the answer's status, headers and URL, and whether the file is whole.
 
     The headers of a file that is whole are those of the answer that began it.
@@ -50,7 +50,7 @@ class _Place:
 
 async def pull(
     opener: Opener, part: PartialFile, *, largest: int, progress: Progress | None = None
-) -> Pulled:
+) -> AttemptResult:
     """Send the request and take the body into `part`, open and locked.
 
     A status other than 200, 203, 206 and 416 is given back with `whole` False and nothing written.
@@ -62,7 +62,7 @@ async def pull(
     async with opener({"Accept-Encoding": "identity", **asked}) as answer:
         status, url = answer.status, str(answer.url)
         if status not in (200, 203, 206, 416):
-            return Pulled(status, answer.headers, url, False)
+            return AttemptResult(status, answer.headers, url, False)
         if status == 416:
             return _beyond(answer, part)
         place = _resumed(answer, part) if status == 206 else _begun(answer, part)
@@ -75,7 +75,7 @@ async def pull(
             if progress is not None:
                 progress(part.size, place.total)
         _check_end(part, place)
-        return Pulled(status, part.note["headers"], url, True, place.start)
+        return AttemptResult(status, part.note["headers"], url, True, place.start)
 
 
 def _begun(answer: ClientResponse, part: PartialFile) -> _Place:
@@ -152,7 +152,7 @@ def _check_end(part: PartialFile, place: _Place) -> None:
         raise FetchError(f"{part.size:,} of {place.total:,} bytes came", Outcome.PROTOCOL_ERROR)
 
 
-def _beyond(answer: ClientResponse, part: PartialFile) -> Pulled:
+def _beyond(answer: ClientResponse, part: PartialFile) -> AttemptResult:
     """Judge a 416: the part was whole already, or it is of another file."""
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
     is_length = found is not None and found[1] is None and found[3] == str(part.size)
@@ -161,7 +161,7 @@ def _beyond(answer: ClientResponse, part: PartialFile) -> Pulled:
     is_known = part.note.get("total") == part.size if tag is None else tag == part.validator
     total = part.note.get("total")
     if part.size and is_length and is_known and total in (None, part.size):
-        return Pulled(200, part.note["headers"], str(answer.url), True, part.size)
+        return AttemptResult(200, part.note["headers"], str(answer.url), True, part.size)
     part.restart({})
     raise FetchError("there is nothing after what came before", Outcome.PROTOCOL_ERROR)
 
@@ -179,7 +179,7 @@ async def decoded(answer: ClientResponse, largest: int) -> AsyncIterator[bytes]:
     """Yield the body; a coding that was applied although none was asked for is undone."""
     codings = _to_undo(answer)
     decoder = Decoder(", ".join(codings), largest) if codings else None
-    ending = Ending(answer)
+    ending = TlsBodyEnd(answer)
     while data := await answer.content.readany():
         yield decoder.feed(data) if decoder else data
     if decoder is not None:

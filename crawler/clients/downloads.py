@@ -15,7 +15,7 @@ from ssl import SSLContext
 import xxhash
 from aiohttp import ClientResponse
 
-from crawler.clients.download_attempt import Progress, Pulled, pull
+from crawler.clients.download_attempt import Progress, AttemptResult, pull
 from crawler.clients.partial_file import PartialFile
 from crawler.clients.retrying import Retries
 from crawler.clients.transport import Transport
@@ -84,7 +84,7 @@ async def download(
         return await asyncio.to_thread(_finish, part, target, pulled, into)
 
 
-def _finish(part: PartialFile, target: Path, pulled: Pulled, is_free_name: bool) -> Downloaded:
+def _finish(part: PartialFile, target: Path, pulled: AttemptResult, is_free_name: bool) -> Downloaded:
     """Return the file its name; the note goes first, as no other download may find it alone."""
     part.forget_note()
     try:
@@ -106,7 +106,7 @@ async def _persist(
     retries: Retries,
     headers: Mapping[str, str],
     progress: Progress | None,
-) -> Pulled:
+) -> AttemptResult:
     """Pull until the file is whole; a try that got further does not count as failed."""
     attempts, reached = 0, 0
     largest = caller.config.fetch.max_file
@@ -139,7 +139,7 @@ def _open(
     return caller.open("GET", url, headers={**headers, **more}, unhurried=True)
 
 
-def _bare(pulled: Pulled) -> Response:
+def _bare(pulled: AttemptResult) -> Response:
     return Response(pulled.url, pulled.status, pulled.headers, b"", 0.0, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Keeper: downloads of a crawl, into files under their content address, exactly once.
+"""FileStore: downloads of a crawl, into files under their content address, exactly once.
 
     tmp/<request>.part → <2>/<sha256> → the row of `files`, in the commit that ends the request
 
@@ -20,7 +20,7 @@ from typing import Any
 
 from aiohttp import ClientResponse
 
-from crawler.clients.download_attempt import Pulled, pull
+from crawler.clients.download_attempt import AttemptResult, pull
 from crawler.clients.partial_file import PartialFile, note_of, on_disk, remove
 from crawler.errors import BadFile
 from crawler.http.content_disposition import name_for
@@ -61,7 +61,7 @@ class FileStore:
     def _path_of(self, todo: Todo) -> Path:
         return self._temporary / f"{todo.host_id}-{todo.url_hash & (1 << 64) - 1:016x}.part"
 
-    def _found(self, part: PartialFile) -> Pulled | None:
+    def _found(self, part: PartialFile) -> AttemptResult | None:
         """Return the answer of a download that was whole when the crawl was killed."""
         note = note_of(part.path)
         if note.get("url") != part.url or "sha256" not in note:
@@ -73,10 +73,10 @@ class FileStore:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     path.replace(place)
                 part.note, part.size = note, note["size"]
-                return Pulled(200, note["headers"], part.url, True)
+                return AttemptResult(200, note["headers"], part.url, True)
         return None
 
-    async def _pull(self, part: PartialFile, request: Request) -> Pulled:
+    async def _pull(self, part: PartialFile, request: Request) -> AttemptResult:
         with part:
             pulled = await pull(partial(self._open, request), part, largest=self._largest)
             if not pulled.whole:
@@ -88,7 +88,7 @@ class FileStore:
                 raise BadFile(f"the sha256 is {sha256}, not {wanted}")
             part.mark(sha256=sha256, size=part.size)
             part.finish(self._directory / address_of(sha256))
-        return Pulled(200, pulled.headers, pulled.url, True, pulled.resumed)
+        return AttemptResult(200, pulled.headers, pulled.url, True, pulled.resumed)
 
     def _open(
         self, request: Request, more: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Caller: the fetcher for the clients. It follows redirects itself and blots secrets out of errors.
+"""Transport: the fetcher for the clients. It follows redirects itself and blots secrets out of errors.
 
 Every client goes through here, so what the fetcher can do (proxies, keys, TLS, cookies, codings,
 middlewares, the address guard) they all can.
@@ -19,7 +19,7 @@ from crawler import urls
 from crawler.config.load import Config
 from crawler.config.secrets import may_leave
 from crawler.errors import FetchError, UsageError
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.credentials import Key
 from crawler.http.fetcher import Fetcher
@@ -71,7 +71,7 @@ class Transport:
         self._secrets = tuple(secret for secret in secrets if secret)
         self._known: set[str] = set()
         self._is_open = False
-        self._guard = Guard(allow_private=self.config.fetch.allow_private)
+        self._guard = AddressGuard(allow_private=self.config.fetch.allow_private)
         self._fetcher = Fetcher(
             self.config.fetch,
             agent=self.config.agent,

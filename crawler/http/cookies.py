@@ -26,7 +26,7 @@ _PER_DOMAIN = 180  # cookies; browsers keep as many, the RFC asks for 50
 _IN_ALL = 30_000  # of one jar; the RFC asks for 3,000, a crawl meets more hosts than a person
 _HEADER = 8000  # bytes of a Cookie header: servers refuse more than 8 KB of any
 
-Key = tuple[str, bool, str, str]  # domain, host-only, path, name
+CookieKey = tuple[str, bool, str, str]  # domain, host-only, path, name
 
 
 @dataclass(slots=True)
@@ -51,12 +51,12 @@ class Cookie:
         return self.name
 
     @property
-    def identity(self) -> Key:
+    def identity(self) -> CookieKey:
         """What it shares with the cookie that replaces it, and with no other."""
         return self.domain, self.host_only, self.path, self.name
 
 
-class Jar:
+class CookieJar:
     """The cookies of one session; it notes which of them change.
 
     It stands where aiohttp asks for a cookie jar: `filter_cookies` and
@@ -66,8 +66,8 @@ class Jar:
     def __init__(self, refused: Callable[[str], None] = lambda reason: None) -> None:
         """`refused` is called with the reason for each cookie that is not taken, kept or sent."""
         self._refused = refused
-        self._domains: dict[str, dict[Key, Cookie]] = {}
-        self._changed: set[Key] = set()
+        self._domains: dict[str, dict[CookieKey, Cookie]] = {}
+        self._changed: set[CookieKey] = set()
         self._size = self._clock = 0
         self._latest = 0.0
 
@@ -329,16 +329,16 @@ class CookieJars:
     """The jars of a crawl by session name; "" is the one that requests without a session share."""
 
     def __init__(self) -> None:
-        self._jars: dict[str, Jar] = {}
+        self._jars: dict[str, CookieJar] = {}
         self.refused: Counter[str] = Counter()
         self.count: Callable[[str], None] = lambda reason: None
 
-    def __getitem__(self, session: str | None) -> Jar:
+    def __getitem__(self, session: str | None) -> CookieJar:
         """Return the jar of a session, an empty one where there was none."""
         name = session or ""
         jar = self._jars.get(name)
         if jar is None:
-            jar = self._jars[name] = Jar(self.refuse)
+            jar = self._jars[name] = CookieJar(self.refuse)
         return jar
 
     def __iter__(self) -> Iterator[str]:

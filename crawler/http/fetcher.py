@@ -19,15 +19,15 @@ from typing import Any, Self
 import aiohttp
 
 from crawler import urls
-from crawler.config.load import Config, Fetch
-from crawler.config.network import Auth, Identity, Proxy, Tls
+from crawler.config.load import Config, FetchSettings
+from crawler.config.network import AuthSettings, Identity, ProxySettings, TlsSettings
 from crawler.config.secrets import may_leave, revealed
 from crawler.errors import FetchError, UsageError
 from crawler.http import multipart, read_body, tls
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.content_disposition import header_text
 from crawler.http.cookies import CookieJars, add_by_hand
-from crawler.http.credentials import Key, Keys
+from crawler.http.credentials import Key, Credentials
 from crawler.http.deadline import Deadline
 from crawler.http.environment import Environment
 from crawler.http.errors import to_fetch_error
@@ -57,10 +57,10 @@ class Fetcher:
 
     def __init__(
         self,
-        settings: Fetch,
+        settings: FetchSettings,
         *,
         agent: str,
-        guard: Guard,
+        guard: AddressGuard,
         connections: int,
         config: Config | None = None,
         jars: CookieJars | None = None,
@@ -74,9 +74,9 @@ class Fetcher:
         """
         self._settings, self._guard, self._cap = settings, guard, settings.max_body
         self._agent, self._connections = agent, connections
-        self._tls = config.tls if config else Tls()
-        self._proxy = config.proxy if config else Proxy()
-        self._auth = config.auth if config else Auth()
+        self._tls = config.tls if config else TlsSettings()
+        self._proxy = config.proxy if config else ProxySettings()
+        self._auth = config.auth if config else AuthSettings()
         self._identity = config.identity if config else Identity()
         self.jars = jars or CookieJars()
         self._cache, self._more_keys, self._context = cache, keys, context
@@ -93,7 +93,7 @@ class Fetcher:
         self._proxies = Proxies(
             in_turn, self._proxy.hosts, rest=self._proxy.rest, environment=known
         )
-        self._keys = Keys(self._auth, self._more_keys, environment=known)
+        self._keys = Credentials(self._auth, self._more_keys, environment=known)
         self._by_host = tls.exceptions_of(self._tls)
         self._signer = Signer(self._identity) if self._identity.key_file else None
         self._guard.lead_through(*in_turn, *self._proxy.hosts.values())

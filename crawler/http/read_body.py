@@ -52,7 +52,7 @@ async def _read_on(
     answer: ClientResponse, cap: int, decoder: Decoder | None, cut: bool
 ) -> tuple[bytes, int]:
     """Return the body, decoded as it comes, and its size on the wire."""
-    ending = Ending(answer)
+    ending = TlsBodyEnd(answer)
     pieces: list[bytes] = []
     wire = kept = 0
     readany = answer.content.readany
@@ -76,7 +76,7 @@ async def _read_on(
     return whole[:cap] if cut else whole, wire
 
 
-class Ending:
+class TlsBodyEnd:
     """The end of a body that only the end of its TLS connection ends; made before it is read."""
 
     def __init__(self, answer: ClientResponse) -> None:

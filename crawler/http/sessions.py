@@ -27,11 +27,11 @@ from aiohttp import (
 )
 
 from crawler import urls
-from crawler.config.load import Fetch
-from crawler.config.network import Tls
+from crawler.config.load import FetchSettings
+from crawler.config.network import TlsSettings
 from crawler.config.secrets import may_leave
 from crawler.errors import ConfigError, FetchError
-from crawler.http.address_guard import Guard, GuardedResolver
+from crawler.http.address_guard import AddressGuard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.cookies import CookieJars
 from crawler.http.lenient import make_lenient
@@ -75,12 +75,12 @@ class Sessions:
 
     def __init__(
         self,
-        settings: Fetch,
+        settings: FetchSettings,
         *,
         agent: str,
-        guard: Guard,
+        guard: AddressGuard,
         connections: int,
-        tls: Tls,
+        tls: TlsSettings,
         jars: CookieJars,
         context: ssl.SSLContext | None = None,
     ) -> None:

@@ -57,7 +57,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
+class OutcomeMeaning:
     """What follows from an outcome: one row of the table."""
 
     about: str
@@ -87,18 +87,18 @@ class Meaning:
     good answers prove nothing. None: it is no failure of the host."""
 
 
-def _fine(about: str, **more: bool) -> Meaning:
-    return Meaning(about=about, **more)
+def _fine(about: str, **more: bool) -> OutcomeMeaning:
+    return OutcomeMeaning(about=about, **more)
 
 
-def _error(about: str, *, weight: float | None = None, **more: bool) -> Meaning:
+def _error(about: str, *, weight: float | None = None, **more: bool) -> OutcomeMeaning:
     """Return an error without a page: `retry` queues it again, and `on_error` hears of it."""
-    return Meaning(about=about, error=True, requeued=True, **{"told": True, **more}, weight=weight)
+    return OutcomeMeaning(about=about, error=True, requeued=True, **{"told": True, **more}, weight=weight)
 
 
 _KEPT = {"stored": True, "told": False}  # an error of what reads the page: the page itself is there
 
-MEANINGS: Mapping[Outcome, Meaning] = MappingProxyType(
+MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
     {
         Outcome.OK: _fine("a page came", stored=True),
         Outcome.NOT_MODIFIED: _fine("304: the page is as it was"),
@@ -160,7 +160,7 @@ MEANINGS: Mapping[Outcome, Meaning] = MappingProxyType(
 )
 """What follows from each outcome."""
 
-COLUMNS = tuple(each.name for each in fields(Meaning))
+COLUMNS = tuple(each.name for each in fields(OutcomeMeaning))
 """The names of what a meaning says, in their order in the table `outcomes`."""
 
 CREATE = (

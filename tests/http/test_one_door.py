@@ -22,7 +22,7 @@ from crawler.engine.robots_gate import robots_of
 from crawler.errors import AddressRefused, FetchError
 from crawler.export.import_ import _visit
 from crawler.export.warc import read_warc
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher
 from crawler.web import redirects
 from crawler.web.request import Todo
@@ -168,7 +168,7 @@ def test_a_location_leads_everywhere_to_the_same_url(
             imported = _visit(todo, (start, 302, {"Location": text}, b"", 0.0))
             assert imported.redirect_to == site.url + path
         async with Site(location, of_robots=True) as site:
-            guard = Guard(["127.0.0.1"])
+            guard = AddressGuard(["127.0.0.1"])
             async with Fetcher(Config().fetch, agent="t", guard=guard, connections=1) as fetcher:
                 robots = await robots_of(site.url, fetcher)
             told = path if location.startswith((b"/", b"\\", b" ", b"..")) else None
