@@ -15,7 +15,7 @@ from ssl import SSLContext
 import xxhash
 from aiohttp import ClientResponse
 
-from crawler.clients.download_attempt import Progress, AttemptResult, pull
+from crawler.clients.download_attempt import AttemptResult, Progress, pull
 from crawler.clients.partial_file import PartialFile
 from crawler.clients.retrying import Retries
 from crawler.clients.transport import Transport
@@ -84,7 +84,9 @@ async def download(
         return await asyncio.to_thread(_finish, part, target, pulled, into)
 
 
-def _finish(part: PartialFile, target: Path, pulled: AttemptResult, is_free_name: bool) -> Downloaded:
+def _finish(
+    part: PartialFile, target: Path, pulled: AttemptResult, is_free_name: bool
+) -> Downloaded:
     """Return the file its name; the note goes first, as no other download may find it alone."""
     part.forget_note()
     try:

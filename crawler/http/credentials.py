@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from aiohttp import encode_basic_auth
 
 from crawler import urls
-from crawler.config.network import AuthSettings, Credential
+from crawler.config.auth import AuthSettings, CredentialSettings
 from crawler.config.secrets import Secret
 from crawler.errors import ConfigError
 from crawler.http.digest import Digest
 from crawler.http.environment import Environment
 
 
-class Credential:
+class CredentialSettings:
     """What is sent to the URLs below one prefix: a header, or the answers of the digest scheme."""
 
     __slots__ = ("digest", "header", "prefix", "value")
@@ -29,7 +29,7 @@ class Credential:
         self.prefix, self.header, self.value, self.digest = prefix, header, value, digest
 
     def __repr__(self) -> str:
-        return f"<Credential {self.prefix}>"
+        return f"<CredentialSettings {self.prefix}>"
 
     def opens(self, url: str) -> bool:
         """Return whether a canonical URL is below the prefix, at a boundary of its path."""
@@ -39,23 +39,29 @@ class Credential:
         return prefix[-1] in "/?" or len(url) == len(prefix) or url[len(prefix)] in "/?"
 
 
-def key_of(prefix: str, credential: Credential) -> Credential:
+def key_of(prefix: str, credential: CredentialSettings) -> CredentialSettings:
     """Return the key that the configuration names; ConfigError where its secret is not set."""
     secret = Secret(credential.env).reveal()
     if credential.kind == "basic":
-        return Credential(prefix, "Authorization", encode_basic_auth(credential.user, secret))
+        return CredentialSettings(
+            prefix, "Authorization", encode_basic_auth(credential.user, secret)
+        )
     if credential.kind == "bearer":
-        return Credential(prefix, "Authorization", f"Bearer {secret}")
+        return CredentialSettings(prefix, "Authorization", f"Bearer {secret}")
     if credential.kind == "digest":
-        return Credential(prefix, digest=Digest(credential.user, secret))
-    return Credential(prefix, credential.header, secret)
+        return CredentialSettings(prefix, digest=Digest(credential.user, secret))
+    return CredentialSettings(prefix, credential.header, secret)
 
 
 class Keys:
     """The credentials of a crawl; the longest prefix decides."""
 
     def __init__(
-        self, settings: AuthSettings, more: Iterable[Credential] = (), *, environment: Environment | None = None
+        self,
+        settings: AuthSettings,
+        more: Iterable[CredentialSettings] = (),
+        *,
+        environment: Environment | None = None,
     ) -> None:
         """Read the secrets; ConfigError for a prefix that is no URL, or a secret that is unset."""
         at = {
@@ -68,12 +74,12 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self._keys or self._environment)
 
-    def of(self, url: str) -> Credential | None:
+    def of(self, url: str) -> CredentialSettings | None:
         """Return the key to a canonical URL, None where it needs none."""
         found = next((key for key in self._keys if key.opens(url)), None)
         if found is None and self._environment is not None:
             said = self._environment.key_of(urls.hostname_of(url))
-            found = Credential(url, "Authorization", said) if said is not None else None
+            found = CredentialSettings(url, "Authorization", said) if said is not None else None
         return found
 
 

@@ -19,15 +19,19 @@ from typing import Any, Self
 import aiohttp
 
 from crawler import urls
-from crawler.config.load import Config, FetchSettings
-from crawler.config.network import AuthSettings, Identity, ProxySettings, TlsSettings
+from crawler.config.auth import AuthSettings
+from crawler.config.fetch import FetchSettings
+from crawler.config.load import Config
+from crawler.config.network import Identity
+from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave, revealed
+from crawler.config.tls import TlsSettings
 from crawler.errors import FetchError, UsageError
 from crawler.http import multipart, read_body, tls
 from crawler.http.address_guard import AddressGuard
 from crawler.http.content_disposition import header_text
 from crawler.http.cookies import CookieJars, add_by_hand
-from crawler.http.credentials import Key, Credentials
+from crawler.http.credentials import Credentials, Key
 from crawler.http.deadline import Deadline
 from crawler.http.environment import Environment
 from crawler.http.errors import to_fetch_error

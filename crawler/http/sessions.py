@@ -27,9 +27,9 @@ from aiohttp import (
 )
 
 from crawler import urls
-from crawler.config.load import FetchSettings
-from crawler.config.network import TlsSettings
+from crawler.config.fetch import FetchSettings
 from crawler.config.secrets import may_leave
+from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import AddressGuard, GuardedResolver
 from crawler.http.content_encoding import ACCEPT

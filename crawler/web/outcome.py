@@ -93,7 +93,9 @@ def _fine(about: str, **more: bool) -> OutcomeMeaning:
 
 def _error(about: str, *, weight: float | None = None, **more: bool) -> OutcomeMeaning:
     """Return an error without a page: `retry` queues it again, and `on_error` hears of it."""
-    return OutcomeMeaning(about=about, error=True, requeued=True, **{"told": True, **more}, weight=weight)
+    return OutcomeMeaning(
+        about=about, error=True, requeued=True, **{"told": True, **more}, weight=weight
+    )
 
 
 _KEPT = {"stored": True, "told": False}  # an error of what reads the page: the page itself is there

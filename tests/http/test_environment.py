@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from crawler.config.proxy import ProxySettings
 from fault_server import FaultServer, page, says
 
 from crawler.clients.transport import Transport
 from crawler.config.load import Config
-from crawler.config.network import Proxy
 from crawler.errors import ConfigError, FetchError
 from crawler.http.environment import Environment
 from crawler.http.proxies import ProxyRoute
@@ -79,7 +79,7 @@ def told(monkeypatch: pytest.MonkeyPatch, answer: bytes, proxy: str = "", **env:
             server.at("*", says(answer))
             for name, value in env.items():
                 monkeypatch.setenv(name, value.format(port=server.port))
-            async with Transport(Config(proxy=Proxy(trust_env=True))) as caller:
+            async with Transport(Config(proxy=ProxySettings(trust_env=True))) as caller:
                 try:
                     found = await caller.fetch("GET", "http://site.example/")
                 except FetchError as error:
@@ -112,7 +112,7 @@ def test_the_key_of_a_netrc_goes_to_its_host(
     async def story() -> None:
         async with FaultServer() as server:
             server.at("*", says(page(b"")))
-            async with Transport(Config(proxy=Proxy(trust_env=True))) as caller:
+            async with Transport(Config(proxy=ProxySettings(trust_env=True))) as caller:
                 await caller.fetch("GET", server.url("/"))
             assert server.hits[0].headers["authorization"] == "Basic bWU6cHc="
 

@@ -5,12 +5,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from crawler.config.fetch import FetchSettings
 from fault_server import FaultServer, Wire, page, says
 
 from crawler.cli.status import story as told
 from crawler.clients import ApiClient
 from crawler.clients.transport import Transport
-from crawler.config.load import Config, Fetch
+from crawler.config.load import Config
 from crawler.engine.crawler import Crawler
 from crawler.http.pool import Connections, Pool
 from crawler.inspect.status import overview
@@ -28,7 +29,7 @@ def test_a_client_tells_what_is_open_idle_and_waiting() -> None:
             await wire.send(page(b"{}"))
             wire.keep = True
 
-        config = Config(fetch=Fetch(pool_per_host=2))
+        config = Config(fetch=FetchSettings(pool_per_host=2))
         async with FaultServer() as server, Transport(config) as caller:
             assert caller.pool.open == caller.pool.idle == 0
             host = f"http://127.0.0.1:{server.port}"

@@ -16,10 +16,11 @@ import aiohttp
 import brotli
 import pytest
 from backports import zstd
+from crawler.config.fetch import FetchSettings
 from fault_server import FaultServer, Wire, says
 
 from crawler.clients.transport import Transport
-from crawler.config.load import Config, Fetch
+from crawler.config.load import Config
 from crawler.errors import FetchError
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -264,7 +265,7 @@ def test_every_row_has_its_value_byte_by_byte() -> None:
 
     async def story() -> None:
         # What comes after an answer would else meet the next one on its connection.
-        once = Config(fetch=Fetch(keep_alive=0))
+        once = Config(fetch=FetchSettings(keep_alive=0))
         async with FaultServer() as server, Transport(once) as caller:
             wrong = []
             for number, row in enumerate(rows):
