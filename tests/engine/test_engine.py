@@ -1,4 +1,4 @@
-"""The straight line itself: short enough for a screen, one place for errors, nothing wired later."""
+"""The straight line: short enough for a screen, one place for errors, nothing wired later."""
 
 import ast
 import inspect
