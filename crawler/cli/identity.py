@@ -15,7 +15,7 @@ def identity(
         str, typer.Option(help="The origin that publishes it; as in [identity] agent.")
     ] = "",
 ) -> None:
-    """Make or show the key and file that prove who we are.
+    """Make or show the key that signs requests.
 
     Requests are signed once `[identity]` names the key and the origin.
 

@@ -18,6 +18,7 @@ from msgspec.structs import force_setattr, replace
 from crawler import urls
 from crawler.config.secrets import Secret
 from crawler.errors import BadUrl
+from crawler.urls.userinfo import userinfo
 from crawler.web import body as bodies
 
 Callback = Callable[..., Any] | str | None
@@ -90,6 +91,11 @@ class Request(Struct, frozen=True):
         if url is None:
             shown = bodies.without_userinfo(self.url)
             raise BadUrl(f"{shown!r} is no http(s) URL; give one like https://example.com/")
+        if url is not self.url and userinfo(self.url) is not None:
+            raise BadUrl(
+                f"{url} was given with a user or password, which a request cannot keep secret; name"
+                f' them in [auth."{urls.host_of(url)}/"], or use ApiClient'
+            )
         if self.params is not None:
             url = urls.parse(bodies.with_params(url, self.params)) or url
             force_setattr(self, "params", None)
@@ -138,6 +144,10 @@ class Request(Struct, frozen=True):
         marker = (self.session or "").encode() + b"\0" if self.session else b""
         if self.kind:
             marker += self.kind.encode() + b"\0\0"
+        if self.kind == "download" and (self.callback or self.meta):
+            # Two that ask for one file are told of it each: it is theirs whom they ask for.
+            asked = json.dumps([self.callback_name, dict(self.meta)], sort_keys=True, default=str)
+            marker += asked.encode() + b"\0\0"
         return url_hash(self.url, self.method, marker + (self.body or b""))
 
     @property

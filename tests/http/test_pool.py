@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from fault_server import FaultServer, Wire, page, says
@@ -15,6 +16,8 @@ from crawler.engine.crawler import Crawler
 from crawler.http.pool import Connections, Pool
 from crawler.inspect.status import overview
 from crawler.spider import Spider
+from crawler.web.page import ScrapedPage
+from crawler.web.request import Request
 
 
 def test_a_client_tells_what_is_open_idle_and_waiting() -> None:
@@ -64,8 +67,11 @@ def test_a_crawl_tells_it_and_status_does_while_it_runs(tmp_path: Path) -> None:
                     "store": {"flush_visits": 1},
                 }
 
+                def parse(self, page: ScrapedPage) -> Iterator[Request]:
+                    yield from page.follow_all("a")
+
             async def second(wire: Wire) -> None:
-                while not crawler.summary("", "").pages:  # noqa: ASYNC110
+                while not overview(tmp_path / "a.db").pages:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
                 seen.append((crawler.pool.open, told(overview(tmp_path / "a.db"))))
                 await wire.send(page(b"done"))
