@@ -98,7 +98,7 @@ def settings(web: Web) -> Config:
 class SimulatedCrawl:
     """One run over `store`; what a run before it has left is resumed.
 
-    It is to its engine the robots gate, the fetcher, the parser and the doors.
+    It is to its engine the robots gate, the fetcher, the parser and the strategies.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class SimulatedCrawl:
             collector=Collector(SiteSpider(), DISCOVERY),
             gate=self,
             parser=self,
-            doors=self,
+            strategies=self,
             duplicates=Duplicates(TrapsSettings(), Traps(TrapsSettings(endless_after=0))),
             sitemaps=None,
         )
