@@ -17,7 +17,7 @@ from crawler.parse.charset import decode, encoding_of
 from crawler.parse.encodings import encode_query
 from crawler.parse.meta_refresh import Refresh, refresh_of
 from crawler.parse.srcset import ImageCandidate, srcset
-from crawler.parse.tokenizer import attributes_of, tags
+from crawler.parse.tokenizer import Apart, attributes_of, tags
 
 __all__ = [
     "ATTRIBUTES",
@@ -257,33 +257,43 @@ def _read(
     refreshes: list[str] = []
     anchor: int | None = None  # where the link stands that is open
     pieces: list[str] = []
-    templates = 0  # that are open: a base in one is none
+    apart = Apart(xml=xml)
     for tag in tags(text, xml=xml):
         name = tag.name
+        apart.take(tag)
         if anchor is not None:
             pieces.append(tag.before)
             if name in ("a", ""):  # a second one closes the first
                 found[anchor] += "".join(pieces).replace("\0", "")
                 anchor = None
                 pieces.clear()
-        if name == "template" and not tag.foreign:
-            templates = max(0, templates + (-1 if tag.ends else 1))
-        if tag.ends:
+        if tag.ends or apart.inert:
             continue
-        if name in wanted:
-            raw = _element(name, attributes_of(tag.attributes), wanted[name])
+        if name in wanted and tag.foreign != "math":
+            attributes = attributes_of(tag.attributes)
+            raw = _element(name, attributes, _named(wanted[name], attributes, tag.foreign))
             if raw is not None:
                 anchor = len(found) if name == "a" else anchor
                 found.append(raw)
-        if tag.foreign:
+        if tag.foreign or apart:
             continue
-        if name == "base" and base is None and not templates:
+        if name == "base" and base is None:
             base = attributes_of(tag.attributes).get("href")
         elif name == "meta":
             attributes = attributes_of(tag.attributes)
             if attributes.get("http-equiv", "").strip("\t\n\f\r ").lower() == "refresh":
                 refreshes.append(attributes.get("content", ""))
     return found, base, refreshes
+
+
+def _named(wanted: tuple[str, ...], attributes: dict[str, str], foreign: str) -> tuple[str, ...]:
+    """Return which of the wanted attributes count: `xlink:href` in SVG alone, and without `href`.
+
+    https://svgwg.org/svg2-draft/linking.html#XLinkRefAttrs
+    """
+    if "xlink:href" not in wanted or (foreign == "svg" and "href" not in attributes):
+        return wanted
+    return tuple(name for name in wanted if name != "xlink:href")
 
 
 def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> str | None:
