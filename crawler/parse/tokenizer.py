@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from crawler.parse.foreign import NAMESPACES, Foreign
+from crawler.parse.foreign import NAMESPACES, ForeignElements
 from crawler.parse.namespaces import Namespaces
 from crawler.parse.references import decoded
 
@@ -67,7 +67,7 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
 
     `xml`: the document is XHTML, where no element is text by its name, and "/>" ends every one.
     """
-    foreign = Namespaces(text) if xml else Foreign()
+    foreign = Namespaces(text) if xml else ForeignElements()
     inward = foreign.open
     at, since, size = 0, 0, len(text)
     pieces: list[str] = []
@@ -164,7 +164,7 @@ class Span(NamedTuple):
 
 def spans(text: str) -> Iterator[Span]:
     """Yield every tag with its place, as `tags` finds them."""
-    foreign = Foreign()
+    foreign = ForeignElements()
     inward = foreign.open
     at, size = 0, len(text)
     while (at := text.find("<", at)) >= 0:
