@@ -55,7 +55,9 @@ _FORMULA = (
     " munder munderover mpadded mphantom mfenced menclose mmultiscripts mprescripts semantics"
     " annotation"
 )
-_TEXTS = "|".join(rf"<{name}(?:[\t\n\f\r ][^<>/]*+)?>[^<]*+</{name}>" for name in ("title", "desc", "style"))
+_TEXTS = "|".join(
+    rf"<{name}(?:[\t\n\f\r ][^<>/]*+)?>[^<]*+</{name}>" for name in ("title", "desc", "style")
+)
 
 
 def _whole(name: str, parts: str, texts: str = "") -> str:
@@ -63,7 +65,9 @@ def _whole(name: str, parts: str, texts: str = "") -> str:
     inside = rf"[^<]++|</?(?:{parts.replace(' ', '|')})(?=[\t\n\f\r />])[^<>]*+>{texts}"
     # Behind anything else "/" may be the end of a value.
     empty = rf"""(?<=[\t\n\f\r "']/>)|(?<={name}/>)"""
-    return rf"{name}(?=[\t\n\f\r />])[^<>]*+>(?:{empty}|(?<!/>)(?:{inside})*+</{name}[\t\n\f\r ]*+>)"
+    return (
+        rf"{name}(?=[\t\n\f\r />])[^<>]*+>(?:{empty}|(?<!/>)(?:{inside})*+</{name}[\t\n\f\r ]*+>)"
+    )
 
 
 _FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
@@ -76,7 +80,9 @@ _NAMES = _any_case("area base meta plaintext math svg")
 # A quote quotes only behind "=". Whatever the document's end cuts off is taken to the end (\Z), so
 # that no search starts inside it; all loops are possessive: every search is linear.
 _VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"""
-_ATTRIBUTES = rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+{_VALUE}?+)?+|=)*+"""
+_ATTRIBUTES = (
+    rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+{_VALUE}?+)?+|=)*+"""
+)
 # What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag.
 _SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _HREF = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+[\t\n\f\r /]++href="([^"&\0]++)\""""

@@ -178,7 +178,9 @@ async def page(browser: Browser, site: Site, file: Path) -> dict[str, Any] | Non
     if not await shown(browser, site, file):
         return None
     found: dict[str, Any] = await browser.evaluate(LOOK)
-    planned = [e["params"] for e in browser.events if e.get("method") == "Page.frameScheduledNavigation"]
+    planned = [
+        e["params"] for e in browser.events if e.get("method") == "Page.frameScheduledNavigation"
+    ]
     refreshes = [p for p in planned if p["reason"] in ("metaTagRefresh", "httpHeaderRefresh")]
     found["refresh"] = [refreshes[0]["delay"], refreshes[0]["url"]] if refreshes else None
     return found

@@ -17,8 +17,8 @@ from record import HOST, headers_of
 from crawler import Request, urls
 from crawler.errors import UsageError
 from crawler.parse import document
-from crawler.parse.meta_refresh import refresh_of
 from crawler.parse.fast_pass import REFRESH
+from crawler.parse.meta_refresh import refresh_of
 from crawler.web.body import on_wire
 from crawler.web.page import Response, ScrapedPage
 
