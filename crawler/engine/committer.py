@@ -13,12 +13,14 @@ from typing import Any
 
 from crawler import urls
 from crawler.frontier import Frontier
+from crawler.frontier.host_queue import HostQueue
 from crawler.store import Batch, Committed, CookieRow, HostRow, RobotsRow, Store
 from crawler.web.page import Visit
 from crawler.web.request import Candidate, Todo
 
 _SLICE = 4000  # requests shown to the frontier at once: about 4 ms
 _LOADS = 64  # hosts loaded between two looks at what is to commit
+_PROMISE = 0.25  # seconds for which one note tells that hosts are asked
 _LOOK = 2.0  # seconds between two looks whether the store is still there
 _BYTES = 32 << 20  # bytes of uncommitted bodies that are a flush, however few visits they are
 
@@ -30,8 +32,20 @@ class Committer:
     was just fetched are what the workers wait for.
     """
 
-    def __init__(self, store: Store, frontier: Frontier, *, interval: float, size: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        frontier: Frontier,
+        *,
+        interval: float,
+        size: int,
+        asked_until: float = 0.0,
+    ) -> None:
+        """`asked_until`: Unix time until which starts may have come that the store does not know."""
         self._store, self._frontier = store, frontier
+        self._asked_until, self._urgent = asked_until, False
+        self._promised = 0.0  # time of the loop's clock until which hosts are asked
+        self._resting: set[int] = set()  # hosts whose rest is to be committed without a visit
         self._interval, self._size = interval, size
         self._batch = Batch()
         self._bytes = 0  # of the bodies in it
@@ -83,6 +97,22 @@ class Committer:
         counts = self._batch.counts
         counts[reason] = counts.get(reason, 0) + 1
 
+    def promise(self) -> None:
+        """Note that hosts are asked now and in the next moments, for whoever finds us killed."""
+        now = self._frontier.now()
+        if now >= self._promised:
+            self._promised = now + _PROMISE
+            self._store.promise(self._frontier.wall() + _PROMISE)
+
+    def hurry(self) -> None:
+        """Commit the next visit at once: a host has asked for a rest, which a kill must not end."""
+        self._urgent = True
+
+    def put_rest(self, host: HostQueue) -> None:
+        """Hand over from when a host may be asked, which holds also if nothing comes of this run."""
+        self._resting.add(host.host_id)
+        self._note()
+
     async def run(self) -> None:
         """Commit and load until `finish` is called and all is committed."""
         self._due.set()  # what an earlier run has left is to be loaded
@@ -133,14 +163,14 @@ class Committer:
 
     async def _flush(self) -> None:
         batch, self._batch = self._batch, Batch()
-        self._bytes = 0
+        self._bytes, self._urgent = 0, False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._room.set()
+        batch.hosts = self._touched(batch)
         if not batch and not batch.counts:
             return
-        batch.hosts = self._touched(batch)
         batch.cookies = self.changed_cookies()
         committed = await self._store.commit(batch)
         ended = sum(visit.retry_at is None for visit in batch.visits)
@@ -175,9 +205,12 @@ class Committer:
         """Return the hosts whose times changed since the last commit."""
         now, wall = self._frontier.now(), self._frontier.wall()
         rows = []
-        for host_id in {visit.todo.host_id for visit in batch.visits}:
-            host = self._frontier.hosts[host_id]
-            if host.touched:
+        asked = {visit.todo.host_id for visit in batch.visits}
+        asked.update(row.host_id for row in batch.robots)
+        resting, self._resting = self._resting, set()
+        for host_id in asked | resting:
+            host = self._frontier.hosts.get(host_id)
+            if host is not None and (host.touched or host_id in resting):
                 host.touched = False
                 at, pace = wall + host.ready_at - now, host.pace
                 delay = pace.delay if pace.delay > pace.least else None
@@ -213,17 +246,27 @@ class Committer:
             self._cursor, self._unloaded, self._skipped = 0, self._skipped, False
 
     def _admit(self, row: HostRow) -> None:
-        """Put a host on the workbench, at rest as long as an earlier run has left it."""
-        host = self._frontier.admit(row.host_id, row.name)
-        rate = host.pace.rate  # its window was forgotten: a whole period makes up for it
-        period = rate.period if rate and row.next_at else 0.0
+        """Put a host on the workbench, at rest as long as an earlier run has left it.
+
+        A run that was cut off may have asked any host of which something is queued, at its end,
+        unless the host was at rest until later.
+        """
         frontier = self._frontier
-        rest = max(0.0, row.next_at + period - frontier.wall())
-        host.ready_at = frontier.now() + min(rest, frontier.longest + 2 * period)
-        host.answered = row.pages
-        pace = host.pace
+        host = frontier.admit(row.host_id, row.name)
+        pace, now, wall = host.pace, frontier.now(), frontier.wall()
         delay = max(pace.delay, row.delay or 0.0)
+        free_at = row.next_at
+        if row.pending and free_at <= self._asked_until > 0:
+            free_at = self._asked_until + delay
+            host.asked_at = now + self._asked_until - wall
+        # The window of a rate was forgotten: a whole period makes up for it.
+        period = pace.rate.period if pace.rate and free_at else 0.0
+        rest = max(0.0, free_at + period - wall)
+        host.ready_at = now + min(rest, frontier.longest + 2 * period)
+        host.answered = row.pages
         host.pace = replace(pace, failures=row.failures, delay=delay, floor=pace.least)
+        if host.asked_at + delay > now:
+            self.put_rest(host)
 
     # ------------------------------------------------------------ when
 
@@ -231,7 +274,7 @@ class Committer:
         """Take note of something to commit: now, soon, or when more has come."""
         number = len(self._batch.visits)
         full = max(number / self._size, self._bytes / _BYTES)
-        if full >= 1 or (number and self._frontier.in_memory == 0):
+        if full >= 1 or self._urgent or (number and self._frontier.in_memory == 0):
             self._due.set()
             if full >= 2:
                 self._room.clear()

@@ -149,6 +149,7 @@ class Crawler:
             self.frontier,
             interval=settings.flush_interval,
             size=settings.flush_visits,
+            asked_until=self.state.asked_until,
         )
         self._committer.on_commit.append(self._count)
 

@@ -143,6 +143,7 @@ class Engine:
 
     async def _lets_in(self, host: HostQueue) -> bool:
         """Return whether what must be known of a host is known; get it otherwise."""
+        self._committer.promise()
         if self._by_address and host.group is None:
             self.frontier.join(host, await address_of(host.name))
             return False
@@ -151,6 +152,10 @@ class Engine:
             await self._gate.ask(host)
             if host.failed > failed:
                 self._weigh(host, 0.0, "robots.txt cannot be had")
+            return False
+        if host.asked_at + host.pace.delay > self.frontier.now():
+            # A Crawl-delay that the store knew was not known when the request was given out.
+            self._committer.put_rest(host)
             return False
         return True
 
@@ -311,6 +316,8 @@ class Engine:
                 host.pace = throttle.recovered(host.pace, response.elapsed, self._limits)
             return
         now, asked = self.frontier.now(), _asked(response)
+        if asked is not None:
+            self._committer.hurry()
         slower, rest = throttle.slowed(host.pace, asked, self._limits)
         if turn >= host.slowed_at:
             host.pace, host.slowed_at = slower, now

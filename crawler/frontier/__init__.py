@@ -173,7 +173,7 @@ class Frontier:
         """Space a host's starts by at least `delay` seconds (its Crawl-delay)."""
         pace = host.pace
         if delay > pace.least:
-            host.ready_at += max(0.0, delay - pace.delay)
+            host.ready_at, host.touched = host.ready_at + max(0.0, delay - pace.delay), True
             host.pace = replace(pace, delay=max(delay, pace.delay), floor=delay)
 
     def join(self, host: HostQueue, key: str) -> None:

@@ -66,12 +66,14 @@ class HostQueue:
     `reach` only those of `held` are: they are or were in flight, uncommitted or waiting for a
     retry. `complete` says that the store has nothing else beyond `reach`. `due` and `ticket` are
     its one valid place in the frontier's line: when, and which entry. `failed` counts failures in a
-    row, `answered` what was answered well. `given_up` says why it is left alone for this run: then
+    row, `answered` what was answered well. `asked_at` is when an earlier run may have asked it last
+    without having stored it. `given_up` says why it is left alone for this run: then
     its requests, none of which is sent, may start at any time.
     """
 
     __slots__ = (
         "answered",
+        "asked_at",
         "complete",
         "delayed",
         "due",
@@ -115,6 +117,7 @@ class HostQueue:
         self.robots: RobotsState | None = None
         self.group: PolitenessGroup | None = None
         self.failed = self.answered = 0
+        self.asked_at = -math.inf
         self.slowed_at = 0.0  # when trouble last slowed it down
         self.given_up: str | None = None
 

@@ -115,6 +115,7 @@ class State:
     scope: Sequence[str] = ()  # as the commit that seeded the crawl had it
     arguments: str | None = None  # of the spider, in JSON; None where none were ever kept
     again: int = 0  # requests of a recrawl that are pending
+    asked_until: float = 0.0  # Unix time until which a start may have come that is not stored
 
 
 class Store(Protocol):
@@ -164,6 +165,12 @@ class Store(Protocol):
 
     async def robots(self, host_id: int) -> RobotsRow | None:
         """Return a host's robots.txt, None where it was never fetched."""
+
+    def promise(self, until: float) -> None:
+        """Note at once, outside of commits, that no host is asked after `until` (Unix time).
+
+        Whoever finds this run killed knows by it how late its last start may have been.
+        """
 
     async def check(self) -> None:
         """Raise StoreGone if what is written into is no longer what the address leads to.

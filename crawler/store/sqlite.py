@@ -8,11 +8,13 @@ call to the writer's thread over all its rows (docs/decisions/0003-flush.md has 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +124,24 @@ class SqliteStore:
             tuple(msgspec.json.decode(values.get("scope", "[]"))),
             values.get("arguments"),
             again,
+            await self._asked_until(),
         )
+
+    async def _asked_until(self) -> float:
+        """Return until when a host may have been asked of which no commit tells.
+
+        A run that finished has committed all its starts. One that was interrupted may have cut
+        some off, up to its end; one that was killed has told of no end, but promised to start none
+        after a certain time. Without its word it may have died just now.
+        """
+        last = await self._all("SELECT state, ended_at FROM runs ORDER BY run_id DESC LIMIT 1")
+        if not last or last[0][0] == "finished":
+            return 0.0
+        [(state, ended)] = last
+        with suppress(TypeError, ValueError):  # a damaged time is none
+            if state in ("interrupted", "failed"):
+                return min(time.time(), datetime.fromisoformat(ended).timestamp())
+        return min(time.time(), self._claim.left_at or math.inf)
 
     async def close(self) -> None:
         """Close the file and give up the claim."""
@@ -201,6 +220,10 @@ class SqliteStore:
             await self._fit_cache()
         self._file.check()
         return committed
+
+    def promise(self, until: float) -> None:
+        """Note at once, outside of commits, that no host is asked after `until` (Unix time)."""
+        self._claim.promise(until)
 
     async def check(self) -> None:
         """Raise StoreGone if the file that is open is no longer the one at this path."""
