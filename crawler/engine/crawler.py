@@ -56,6 +56,8 @@ class Summary:
     refused: dict[str, int] = field(default_factory=dict)
     widened: list[str] = field(default_factory=list)
     """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
+    rejected: dict[str, int] = field(default_factory=dict)
+    """Items that were refused, by kind, as in `Quote: quote.text takes text, got int`."""
     hidden_pages: int = 0
     hidden_characters: int = 0
 
@@ -270,7 +272,8 @@ class Crawler:
             )
 
     def _count(self, visits: list[Visit], committed: Committed) -> None:
-        self.stats.add(visits, committed.new, refused=committed.refused, widened=committed.widened)
+        rejected, widened = committed.rejected, committed.widened
+        self.stats.add(visits, committed.new, rejected=rejected, widened=widened)
         self._more += committed.pages
 
     def _settings_json(self) -> str:
@@ -302,6 +305,7 @@ class Crawler:
             outcomes={str(name): number for name, number in stats.outcomes.items()},
             refused=dict(stats.refused + self.cookies.refused),
             widened=list(stats.widened),
+            rejected=dict(stats.rejected.most_common()),
             hidden_pages=stats.hidden[0],
             hidden_characters=stats.hidden[1],
         )

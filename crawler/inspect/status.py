@@ -14,6 +14,7 @@ from crawler.web import outcome
 _COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest id is told
 _RUNS = 10
 _HOSTS = 5
+_KINDS = 100  # of refused items
 
 _RUN_COLUMNS = "run_id, started_at, ended_at, state, reason, pid, pages, errors, seconds"
 
@@ -51,6 +52,7 @@ class Overview:
     hidden: dict[str, int]
     items: dict[str, int]
     problems: int
+    rejected: dict[str, int]
     widened: int
     busiest: dict[str, int]
     runs: list[Run]
@@ -98,6 +100,7 @@ def _overview(reader: Reader) -> Overview:
         hidden=_below("hidden.", counters),
         items=_items(reader),
         problems=next(iter(reader.query("SELECT count(*) FROM problems").rows))[0],
+        rejected=_rejected(reader),
         widened=counters.get("items.widened", 0),
         busiest=dict(
             reader.query(
@@ -153,6 +156,15 @@ def _items(reader: Reader) -> dict[str, int]:
             [(highest,)] = reader.query(f"SELECT count(*) FROM {table}").rows
         found[name] = highest
     return found
+
+
+def _rejected(reader: Reader) -> dict[str, int]:
+    """Return how many items were refused, by type and reason, the most frequent first."""
+    sql = (
+        "SELECT item || ': ' || reason, count(*) FROM problems GROUP BY 1 ORDER BY 2 DESC, 1"
+        f" LIMIT {_KINDS}"
+    )
+    return dict(reader.query(sql).rows)
 
 
 def _below(prefix: str, counters: dict[str, Any]) -> dict[str, int]:

@@ -32,12 +32,12 @@ Encode = Callable[[Any], Any]
 
 
 class Unfit(ValueError):
-    """A value does not fit its column; the text says what it takes and what it got."""
+    """A value does not fit its column; the text says what it takes and the type that it got."""
 
 
 def shown(value: Any) -> str:
-    """Return a value with its type, cut, for messages."""
-    return f"{type(value).__name__} {value!r:.80}"
+    """Return the type of a value, for messages: the value itself stands beside them."""
+    return type(value).__name__
 
 
 def plain(value: Any) -> Any:
@@ -77,7 +77,7 @@ def real(value: Any) -> float | str:
     except OverflowError:
         raise Unfit("is beyond what a real holds") from None
     if not math.isfinite(made):
-        raise Unfit(f"takes a finite number, got {value!r}")
+        raise Unfit("takes a finite number")
     return made if made == value else str(value)
 
 
@@ -100,7 +100,7 @@ def decimal(value: Any) -> str:
     except (InvalidOperation, ValueError):
         raise Unfit(f"takes decimal, got {shown(value)}") from None
     if not made.is_finite():
-        raise Unfit(f"takes a finite number, got {value!s}")
+        raise Unfit("takes a finite number")
     if math.isinf(float(made)):
         raise Unfit("is beyond what a number of SQL holds (1.8e308)")
     return format(made, "f") if -20 < made.adjusted() < 40 else str(made)
@@ -112,7 +112,7 @@ def seconds(value: Any) -> float | str:
         return real(value)
     made = value.total_seconds()
     if timedelta(seconds=made) != value:
-        raise Unfit(f"is too long to keep its microseconds: {value}")
+        raise Unfit("is too long to keep its microseconds")
     return made
 
 
@@ -124,7 +124,7 @@ def timestamp(value: Any) -> str:
         try:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         except OverflowError:
-            raise Unfit(f"is no time of the years 1 to 9999 in UTC: {value}") from None
+            raise Unfit("is no time of the years 1 to 9999 in UTC") from None
     return value.isoformat()
 
 

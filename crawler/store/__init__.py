@@ -79,6 +79,10 @@ class Batch:
         return bool(some or self.seeded)
 
 
+Problem = tuple[str, str, str]
+"""An item that was refused: the name of its type, the reason without its value, and its value."""
+
+
 class Committed(NamedTuple):
     """What a commit made: the rows of `todo` that are new or put back, and hosts newly met.
 
@@ -88,7 +92,7 @@ class Committed(NamedTuple):
     added: list[Todo]
     hosts: dict[int, HostRow]
     new: int  # requests never seen before
-    refused: int = 0  # items that did not fit, beside those of the visits' own problems
+    rejected: Sequence[Problem] = ()  # items that did not fit, beside the visits' own problems
     widened: Sequence[str] = ()  # as in `item.price from INTEGER to REAL`
     pages: int = 0  # how many more pages are stored than before
 

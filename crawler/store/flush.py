@@ -132,7 +132,7 @@ class Flush:
             await cookies.write(self._db, batch.cookies)
         self._page_id += len(ended)
         await self._write_totals(batch, [*arrived, *batch.visits], tally)
-        return Committed(added, hosts, new, len(tally.problems), tuple(tally.widened), tally.stored)
+        return Committed(added, hosts, new, tally.rejected, tuple(tally.widened), tally.stored)
 
     async def _take_in(self, arrivals: Sequence[Arrival]) -> list[Visit]:
         """Note URLs of pages fetched elsewhere as seen, and give the visits of those that are new.
@@ -343,7 +343,7 @@ class Flush:
     async def _write_totals(self, batch: Batch, ended: list[Visit], tally: Tally) -> None:
         """Bring the counters in line with this very commit, those of the run, too."""
         run = Stats()
-        run.add(ended, 0, refused=len(tally.problems))
+        run.add(ended, 0, rejected=tally.rejected)
         await self._many(
             "INSERT INTO counters",
             ("name", "value"),

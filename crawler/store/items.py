@@ -15,6 +15,7 @@ from typing import Any
 
 from crawler.errors import StoreRefused
 from crawler.items import MOST_COLUMNS, Record, Table
+from crawler.items.refused import as_object
 from crawler.store import item_sql
 from crawler.store.item_parts import Fitted, Known, Part, fitted_to, in_order, named
 from crawler.store.item_sql import Rows, Shape, Statement, Steps, each
@@ -290,8 +291,12 @@ _TOO_WIDE = (
 
 def _misfits(part: Part, reason: str) -> Rows:
     """Return the rows of `problems` for dicts that cannot be stored."""
-    page = len(part.table.columns)
-    return [(*row[page : page + 3], "dict", reason, repr(row[:page])[:2000]) for row in part.rows]
+    names = [part.names.get(column.name, column.name) for column in part.table.columns]
+    page = len(names)
+    return [
+        (*row[page : page + 3], "dict", reason, as_object(zip(names, row, strict=False)))
+        for row in part.rows
+    ]
 
 
 def _derived(name: str) -> set[str]:

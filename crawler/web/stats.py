@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from crawler.web import outcome
 from crawler.web.page import Visit
 
 _ERRORS = outcome.having("error")
+KINDS = 100  # of refused items that are told apart in one run
+OTHER = "of other kinds"
 
 
 @dataclass(slots=True)
@@ -25,17 +27,24 @@ class Stats:
     hidden: tuple[int, int] = (0, 0)  # pages with text that no reader sees, its characters
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)  # items, by type and reason
     widened: list[str] = field(default_factory=list)
 
     def add(
-        self, visits: list[Visit], new: int, *, refused: int = 0, widened: Iterable[str] = ()
+        self,
+        visits: list[Visit],
+        new: int,
+        *,
+        rejected: Sequence[tuple[str, str, str]] = (),
+        widened: Iterable[str] = (),
     ) -> None:
         """Count the visits of one commit, and the items that the store itself refused."""
         self.new += new
         self.widened += widened
-        if refused:
-            self.items -= refused
-            self.refused["item_refused"] += refused
+        if rejected:
+            self.items -= len(rejected)
+            self.refused["item_refused"] += len(rejected)
+            self._reject(rejected)
         for visit in visits:
             for reason, number in visit.refusals.items():
                 self.refused[reason] += number
@@ -48,5 +57,13 @@ class Stats:
             if visit.hidden and visit.stored:
                 self.hidden = (self.hidden[0] + 1, self.hidden[1] + visit.hidden)
             self.items += len(visit.items)
+            if visit.problems:
+                self._reject(visit.problems)
             if visit.response is not None:
                 self.bytes += visit.response.wire_size
+
+    def _reject(self, problems: Sequence[tuple[str, str, str]]) -> None:
+        for item, reason, _ in problems:
+            kind = f"{item}: {reason}"
+            known = kind in self.rejected or len(self.rejected) < KINDS
+            self.rejected[kind if known else OTHER] += 1
