@@ -41,7 +41,7 @@ class Committer:
         size: int,
         asked_until: float = 0.0,
     ) -> None:
-        """`asked_until`: Unix time until which starts may have come that the store does not know."""
+        """`asked_until`: Unix time until which starts may have come that no commit tells of."""
         self._store, self._frontier = store, frontier
         self._asked_until, self._urgent = asked_until, False
         self._promised = 0.0  # time of the loop's clock until which hosts are asked
@@ -109,7 +109,7 @@ class Committer:
         self._urgent = True
 
     def put_rest(self, host: HostQueue) -> None:
-        """Hand over from when a host may be asked, which holds also if nothing comes of this run."""
+        """Hand over from when a host may be asked; it holds also if nothing comes of this run."""
         self._resting.add(host.host_id)
         self._note()
 

@@ -15,6 +15,7 @@ _BUILT_IN = {
     "page_url": "TEXT",
     "run_id": "INTEGER",
     "fetched_at": "TIMESTAMP",
+    "gone_at": "TIMESTAMP",
 }
 EXACT = "EXACT"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crawler.errors import UsageError
+from crawler.inspect import item_changes
 from crawler.inspect.query import Reader, Rows
 from crawler.web import outcome
 
@@ -50,6 +51,7 @@ def runs(path: Path, a: int, b: int) -> Iterator[Difference]:
             before = None if values[1] is None else _told(values[0], values[1], values[2], None)
             yield Difference(kind, "page", url, before, _told(*values[3:7]))
         yield from _history(reader, a, b)
+        yield from _marked(reader, a, b)
         yield from _new_items(reader, a, b)
 
 
@@ -128,7 +130,7 @@ def _items(old: Reader, new: Reader) -> Iterator[Difference]:
         was, now = before.get(name), after.get(name)
         if was is None or now is None:
             kind, reader = ("gone", old) if was else ("added", new)
-            [(number,)] = reader.query(f'SELECT count(*) FROM "{name}"').rows
+            [(number,)] = reader.query(f"SELECT count(*) FROM {_there(reader, name)}").rows
             yield Difference(kind, name, f"{number:,} items, the whole type", None, None)
             continue
         columns = [column for column in was.columns if column in now.columns]
@@ -142,8 +144,12 @@ def _table(
     label = key or ["page_url"]
     keys = ", ".join(f'"{column}"' for column in label + ([] if key else columns))
     names = ", ".join(f'"{column}"' for column in [*label, *columns])
-    sql = f'SELECT json_array({keys}) AS k, {names} FROM "{name}" ORDER BY k'
-    for _, was, now in _merged(iter(old.query(sql).rows), iter(new.query(sql).rows)):
+    sides = (
+        iter(reader.query(f"SELECT json_array({keys}) AS k, {names} FROM {there} ORDER BY k").rows)
+        for reader in (old, new)
+        for there in (_there(reader, name),)
+    )
+    for _, was, now in _merged(*sides):
         row = was or now
         assert row is not None
         shown = ", ".join(map(str, row[1 : len(label) + 1]))
@@ -156,6 +162,39 @@ def _table(
             before = ", ".join(f"{columns[at]}={was[at]}" for at in fields)
             after = ", ".join(f"{columns[at]}={now[at]}" for at in fields)
             yield Difference("changed", name, shown, before, after)
+
+
+def _there(reader: Reader, name: str) -> str:
+    """Return the items of a type that are not marked as gone, as SQL behind FROM."""
+    [(marked,)] = reader.query(
+        "SELECT count(*) FROM pragma_table_info(?1), (SELECT columns FROM item_types WHERE name ="
+        " ?1) AS own WHERE name = 'gone_at' AND own.columns ->> '$.gone_at' IS NULL",
+        (name,),
+    ).rows
+    return f'"{name}" WHERE gone_at IS NULL' if marked else f'"{name}"'
+
+
+def _marked(reader: Reader, a: int, b: int) -> Iterator[Difference]:
+    """Yield the items that the runs found gone, and those that came back."""
+    if not item_changes.are_told(reader):
+        return
+    types = _types(reader)
+    sql = (
+        "SELECT item, item_id, page_url, after FROM item_changes WHERE field = 'gone_at'"
+        " AND run_id > ? AND run_id <= ? ORDER BY change_id"
+    )
+    for name, item_id, page_url, gone in list(reader.query(sql, (a, b)).rows):
+        columns, key = types.get(name, _Type([], []))
+        names = ", ".join(f'"{column}"' for column in [*key, *columns]) or "NULL"
+        found = list(
+            reader.query(f'SELECT {names} FROM "{name}" WHERE item_id = ?', (item_id,)).rows
+        )
+        label = ", ".join(map(str, found[0][: len(key)])) if found and key else page_url
+        values = _values(found[0], columns) if found else None
+        if gone:
+            yield Difference("gone", name, label, values, None)
+        else:
+            yield Difference("back", name, label, None, values)
 
 
 def _values(row: tuple[Any, ...] | None, columns: list[str]) -> str | None:

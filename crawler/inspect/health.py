@@ -2,9 +2,9 @@
 
     expect = ["items.quote >= 100", "error_rate < 2%", "filled(quote.author) > 95%"]
 
-Left of the comparison stands `pages`, `errors`, `error_rate`, `walled`, `seconds`, `rejected` (items
-that were refused; also `problems`), `items.TABLE`, `filled(TABLE.COLUMN)` or `outcome.NAME`; right
-of it a number, with % for a share.
+Left of the comparison stands `pages`, `errors`, `error_rate`, `walled`, `seconds`, `rejected`
+(items that were refused; also `problems`), `items.TABLE`, `filled(TABLE.COLUMN)` or `outcome.NAME`;
+right of it a number, with % for a share.
 """
 
 from __future__ import annotations

@@ -17,8 +17,9 @@ from crawler.errors import StoreRefused
 from crawler.items import MOST_COLUMNS, Record, Table
 from crawler.items.refused import as_object
 from crawler.store import item_sql
-from crawler.store.item_parts import Fitted, Known, Part, fitted_to, in_order, named
-from crawler.store.item_sql import Rows, Shape, Statement, Steps, each
+from crawler.store.item_marks import Left, cleared
+from crawler.store.item_parts import Known, Part, fitted_to, in_order, named
+from crawler.store.item_sql import GONE_AT, Rows, Shape, Statement, Steps, each
 from crawler.store.widening import (
     EXACT,
     TYPES,
@@ -34,6 +35,7 @@ from crawler.store.widening import (
 QUERY = "SELECT name, columns, key, history, names FROM item_types"
 
 Origin = tuple[Any, ...]
+NO_PAGES = Left()
 
 
 @dataclass(slots=True)
@@ -66,13 +68,11 @@ class ItemTables:
             own = set().union(*(_derived(known) for known in self._known))
             self._taken = {name.lower() for name in names} - own
 
-    def writes(
-        self, records: list[tuple[Record, Origin]], replaced: Iterable[int] = ()
-    ) -> Steps[Told]:
+    def writes(self, records: list[tuple[Record, Origin]], left: Left = NO_PAGES) -> Steps[Told]:
         """Yield what stores the records in order, and return what there is to tell.
 
-        `replaced` are ids of pages whose earlier items go: those with a key that comes again are
-        changed in place, so that their history tells what they were.
+        `left` names the pages whose earlier items go or are marked: those with a key that comes
+        again are changed in place, so that their history tells what they were.
         """
         groups: dict[int, tuple[Table, Rows, list[int]]] = {}
         for number, (record, origin) in enumerate(records):
@@ -90,11 +90,11 @@ class ItemTables:
             parts.append(part)
             yield from self._shape(part, parts, told)
         fitted = [fitted_to(part, self._known[part.table.name]) for part in parts]
-        ids = list(replaced)
-        if ids:
-            yield from self._cleared(ids, fitted)
+        if left or left.at is not None:
+            yield from cleared(left, self._known, fitted)
         for name, key, columns, rows in in_order(fitted, parts):
-            yield Statement(item_sql.insert(name, columns, key), rows)
+            marks = GONE_AT not in self._known[name].columns
+            yield Statement(item_sql.insert(name, columns, key, marks=marks), rows)
         return told
 
     def given_at(self, visits: list[tuple[int, str]]) -> Iterator[Statement]:
@@ -176,29 +176,6 @@ class ItemTables:
             raise StoreRefused(
                 f"item {table.name}: the name is taken by a table of the crawl;"
                 " give another: @item(table=...)"
-            )
-
-    def _cleared(self, pages: list[int], fitted: Iterable[Fitted]) -> Iterator[Statement]:
-        """Yield what removes the items of these pages that do not come again."""
-        coming: dict[str, list[Fitted]] = {}
-        for part in fitted:
-            coming.setdefault(part.name, []).append(part)
-        chosen = ", ".join(map(str, pages))
-        for name, known in self._known.items():
-            sql = f'DELETE FROM "{name}" WHERE page_id IN ({chosen})'
-            parts = coming.get(name, [])
-            if not known.key or not parts:
-                yield Statement(sql)
-                continue
-            rows = [
-                tuple(row[part.columns.index(key)] for key in known.key)
-                for part in parts
-                for row in part.rows
-            ]
-            keys = ", ".join(f"value ->> {number}" for number in range(len(known.key)))
-            yield Statement(
-                f"{sql} AND ({item_sql.names(known.key)}) NOT IN (SELECT {keys} FROM json_each(?))",
-                rows,
             )
 
 
