@@ -162,6 +162,8 @@ class Store(Section, frozen=True, kw_only=True):
     """How many earlier versions of a page are kept when a later visit finds it changed."""
     files: str | None = None
     """The directory of downloaded files; unset: beside the store, with `.files` at its name."""
+    lock_timeout: Seconds = 60.0
+    """Seconds to wait for another program that holds the store; told of after five."""
     flush_interval: SomeSeconds = 0.25
     """Seconds after which finished visits are committed."""
     flush_visits: Positive = 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from crawler.config.load import Config
 from crawler.engine.assembly import Crawl, assembled
 from crawler.engine.committer import Committer
 from crawler.engine.workers import run_workers
-from crawler.errors import SpiderError, StoreError
+from crawler.errors import SpiderError, StoreError, StoreLocked
 from crawler.frontier import Frontier
 from crawler.frontier.page_limit import PageLimit
 from crawler.http.cookies import CookieJars
@@ -32,6 +33,8 @@ from crawler.store.address import file_of
 from crawler.urls.scope import registrable_domain
 from crawler.web.page import ScrapedPage, Visit
 from crawler.web.stats import Stats
+
+log = logging.getLogger(__name__)
 
 _BACKLOG = 1000  # pages that `pages` keeps for a slow listener
 
@@ -112,6 +115,7 @@ class Crawler:
             links=settings.links,
             versions=settings.versions,
             revisit=self.config.revisit,
+            lock_timeout=settings.lock_timeout,
         )
         self.state = await self._store.open()
         try:
@@ -175,6 +179,7 @@ class Crawler:
     def stop(self, reason: str = "interrupted") -> None:
         """Start nothing more; what is in flight gets `engine.grace` seconds, then `run` ends."""
         self.frontier.stop(reason)
+        self._store.stop_waiting()
 
     def on_commit(self, listener: Callable[[list[Visit], Committed], None]) -> None:
         """Call `listener` after every commit with the visits that are now stored."""
@@ -193,6 +198,11 @@ class Crawler:
         except asyncio.CancelledError:
             reason, state = "interrupted", "interrupted"
             raise
+        except StoreLocked as error:
+            if self.frontier.stopped != "interrupted":
+                raise
+            reason, state = "interrupted", "interrupted"
+            log.warning("%s; what it kept from being stored is fetched again", error)
         finally:
             try:
                 await self._end_run(state, reason)
@@ -205,8 +215,8 @@ class Crawler:
         try:
             seconds = round(time.monotonic() - self._started, 3)
             await self._store.end_run(state, reason, seconds)
-        except StoreError:
-            if state != "failed":
+        except StoreError as error:
+            if state != "failed" and not isinstance(error, StoreLocked):
                 raise
 
     async def pages(self) -> AsyncIterator[ScrapedPage]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from crawler.errors import QueryError, StoreRefused
+from crawler.store import lock
 from crawler.store.address import file_of
 
 _BUSY = 10.0  # seconds to wait for a lock, which only a checkpoint or a migration can hold
@@ -83,23 +84,24 @@ class Reader:
         # Not mode=ro: that leaves an empty log and its index behind when it is the last to close.
         uri = self.path.absolute().as_uri() + "?mode=rw"
         try:
-            return _connect(uri)
+            return _connect(uri, self.path)
         except sqlite3.OperationalError as error:
             if "unable to open" not in str(error):
                 raise _named(error, self.path) from None
             # In a directory that cannot be written SQLite cannot make the -shm file that WAL needs.
             try:
-                return _connect(uri.replace("=rw", "=ro&immutable=1"))
+                return _connect(uri.replace("=rw", "=ro&immutable=1"), self.path)
             except sqlite3.Error as error:
                 raise _named(error, self.path) from None
         except sqlite3.DatabaseError as error:
             raise _named(error, self.path) from None
 
 
-def _connect(uri: str) -> sqlite3.Connection:
-    db = sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None)
+def _connect(uri: str, path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, timeout=lock.MOMENT, isolation_level=None)
     db.execute("PRAGMA query_only = ON")
-    db.execute("SELECT count(*) FROM sqlite_master")
+    lock.tried(lambda: db.execute("SELECT count(*) FROM sqlite_master"), lock.Wait(path, _BUSY))
+    db.execute(f"PRAGMA busy_timeout = {1000 * _BUSY:.0f}")
     db.set_authorizer(_allowed)
     db.set_progress_handler(lambda: 0, _TURN)  # Python sees to its signals only where it runs
     return db

@@ -14,6 +14,7 @@ from crawler.errors import QueryError
 from crawler.inspect.query import Reader, Rows
 from crawler.parse.charset import decode
 from crawler.parse.text import read
+from crawler.store import lock
 from crawler.store.requeue import claimed
 from crawler.store.rows import unpack
 from crawler.store.texts import INSERT
@@ -117,6 +118,8 @@ def index(
     path: Path,
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
+    *,
+    lock_timeout: float = lock.TIMEOUT,
 ) -> int:
     """Index the stored bodies that are not indexed yet, and give their number.
 
@@ -124,7 +127,7 @@ def index(
     a crawl is running into the file.
     """
     number = last = 0
-    with claimed(path) as db:
+    with claimed(path, lock_timeout=lock_timeout) as db:
         while batch := db.execute(
             "SELECT page_id, url, title, body, headers FROM pages JOIN bodies USING (page_id)"
             " WHERE page_id > ? AND content_type IN ('text/html', 'application/xhtml+xml')"

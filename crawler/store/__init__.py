@@ -176,6 +176,9 @@ class Store(Protocol):
         Whoever finds this run killed knows by it how late its last start may have been.
         """
 
+    def stop_waiting(self) -> None:
+        """End a wait for another program's lock, now and from now on, with StoreLocked."""
+
     async def check(self) -> None:
         """Raise StoreGone if what is written into is no longer what the address leads to.
 
@@ -197,9 +200,10 @@ def open_store(
     links: bool = True,
     versions: int = 1,
     revisit: Revisit = _REVISIT,
+    lock_timeout: float = 60.0,
 ) -> Store:
     """Return the store behind an address; StoreRefused for one that is no path of a file."""
     from crawler.store.sqlite import SqliteStore
 
     keep = Retention(bodies=bodies, links=links, versions=versions, revisit=revisit)
-    return SqliteStore(file_of(address), durable=durable, keep=keep)
+    return SqliteStore(file_of(address), durable=durable, keep=keep, lock_timeout=lock_timeout)

@@ -14,6 +14,7 @@ from typing import Any
 
 from crawler import urls
 from crawler.errors import QueryError, StoreRefused
+from crawler.store import lock
 from crawler.store.address import StoreFile
 from crawler.store.claim import Claim
 from crawler.store.schema import migrate_now
@@ -36,12 +37,18 @@ class Claimed(sqlite3.Connection):
     """A connection to a store that is claimed, within a transaction."""
 
     file: StoreFile
+    lock_timeout = lock.TIMEOUT
+
+    def begin(self) -> None:
+        """Begin a transaction that writes, once nobody else has one; StoreLocked after a while."""
+        wait = lock.Wait(self.file.path, self.lock_timeout)
+        lock.tried(lambda: self.execute("BEGIN IMMEDIATE"), wait)
 
     def step(self) -> None:
         """Commit what was done, and begin the next transaction; StoreGone if the file is gone."""
         self.execute("COMMIT")
         self.file.check()
-        self.execute("BEGIN IMMEDIATE")
+        self.begin()
 
     def leave(self) -> None:
         """Return up what is not committed, close; a file that was moved away is made complete."""
@@ -56,18 +63,21 @@ class Claimed(sqlite3.Connection):
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[Claimed]:
-    """Return a connection that alone writes; all of the block is one transaction."""
+def claimed(path: Path, *, lock_timeout: float = lock.TIMEOUT) -> Iterator[Claimed]:
+    """Return a connection that alone writes; all of the block is one transaction.
+
+    Another program's lock is waited for: `lock_timeout` seconds, then StoreLocked.
+    """
     if not path.is_file():
         raise StoreRefused(f"{path}: there is no such store; crawl into it first")
     claim = Claim(path)
     claim.take()
     try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=60, factory=Claimed)
-        db.file = StoreFile(path)
+        db = sqlite3.connect(path, isolation_level=None, timeout=lock.MOMENT, factory=Claimed)
+        db.file, db.lock_timeout = StoreFile(path), lock_timeout
         try:
-            migrate_now(db, path)
-            db.execute("BEGIN IMMEDIATE")
+            lock.tried(lambda: migrate_now(db, path), lock.Wait(path, lock_timeout))
+            db.begin()
             db.file.note()
             yield db
             db.execute("COMMIT")
@@ -80,20 +90,26 @@ def claimed(path: Path) -> Iterator[Claimed]:
         claim.release()
 
 
-def retry(path: Path, where: str = "") -> int:
+def retry(path: Path, where: str = "", *, lock_timeout: float = lock.TIMEOUT) -> int:
     """Queue again what ended without a page and fulfils `where`; give its number.
 
     `where` is SQL over the columns of `pages` and `host`. The row of a failure stays until the
     next visit takes its place. QueryError for SQL that does not parse.
     """
-    with claimed(path) as db:
+    with claimed(path, lock_timeout=lock_timeout) as db:
         again = outcome.names("requeued")
         rows = _chosen(db, f"outcome IN ({again}) AND ({where or 'true'})")
         return _queue(db, rows, conditional=False)
 
 
 def recrawl(
-    path: Path, now: str, where: str = "", *, every: float = 86400.0, all_: bool = False
+    path: Path,
+    now: str,
+    where: str = "",
+    *,
+    every: float = 86400.0,
+    all_: bool = False,
+    lock_timeout: float = lock.TIMEOUT,
 ) -> int:
     """Queue the pages that are due at `now` (ISO 8601, UTC) again, and give their number.
 
@@ -107,7 +123,7 @@ def recrawl(
         "coalesce((SELECT due_at FROM revisits WHERE revisits.page_id = p.page_id),"
         f" strftime('%Y-%m-%dT%H:%M:%fZ', fetched_at, '+{int(every)} seconds'))"
     )
-    with claimed(path) as db:
+    with claimed(path, lock_timeout=lock_timeout) as db:
         began = _began(db)
         condition = f"{due} <= '{now}'"
         if all_:
@@ -119,13 +135,13 @@ def recrawl(
         return _begun(db, now, _queue(db, rows, conditional=True))
 
 
-def under_way(path: Path) -> tuple[str | None, int]:
+def under_way(path: Path, *, lock_timeout: float = lock.TIMEOUT) -> tuple[str | None, int]:
     """Return when the recrawl began that is not finished yet, and how many requests are queued.
 
     A time is ISO 8601 in UTC, None where the last recrawl is finished. One that was killed after
     all of it had been stored ends here.
     """
-    with claimed(path) as db:
+    with claimed(path, lock_timeout=lock_timeout) as db:
         began = _began(db)
         [queued] = db.execute("SELECT count(*) FROM todo").fetchone()
         if not queued:

@@ -12,11 +12,11 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 import msgspec
@@ -32,6 +32,7 @@ from crawler.store import (
     State,
     cookies,
     fingerprints,
+    lock,
 )
 from crawler.store.address import StoreFile, make_private
 from crawler.store.claim import Claim
@@ -48,6 +49,7 @@ from crawler.web.outcome import names
 from crawler.web.pattern_note import Note
 from crawler.web.request import Todo
 
+T = TypeVar("T")
 _WAL_PAGES = 12_000  # 48 MB: what many flushes change is copied into the file once
 _CACHE = (16_000, 64_000)  # KB of the file in memory: at first, and with millions of URLs
 _AGAIN = "SELECT host_id FROM todo WHERE again > 0"
@@ -67,6 +69,7 @@ class SqliteStore:
         *,
         durable: str,
         keep: Retention,
+        lock_timeout: float = lock.TIMEOUT,
     ) -> None:
         self.path = Path(path)
         self.durable = durable
@@ -74,6 +77,7 @@ class SqliteStore:
         self._claim = Claim(self.path)
         self._file = StoreFile(self.path)
         self._log = Log(self.path)
+        self._lock_timeout, self._stops_waiting = lock_timeout, False
         self._cache = 0  # KB
         self._db: aiosqlite.Connection
         self._flush: Flush
@@ -89,7 +93,9 @@ class SqliteStore:
             with suppress(OSError):  # SQLite says it better
                 make_private(self.path)
             with self._named_errors():
-                self._db = await aiosqlite.connect(self.path, isolation_level=None, timeout=60)
+                self._db = await aiosqlite.connect(
+                    self.path, isolation_level=None, timeout=lock.MOMENT
+                )
                 state = await self._prepare()
             self._file.note()
             return state
@@ -99,7 +105,7 @@ class SqliteStore:
 
     async def _prepare(self) -> State:
         db = self._db
-        await migrate(db, self.path)
+        await self._unlocked(lambda: migrate(db, self.path))
         await db.execute_fetchall(
             f"PRAGMA synchronous = {'FULL' if self.durable == 'full' else 'NORMAL'}"
         )
@@ -163,7 +169,7 @@ class SqliteStore:
 
     async def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._named_errors():
-            return list(await self._db.execute_fetchall(sql, values))
+            return list(await self._unlocked(lambda: self._db.execute_fetchall(sql, values)))
 
     # ------------------------------------------------------------ runs
 
@@ -171,6 +177,8 @@ class SqliteStore:
         """Record that a run starts, close what a killed one left open, and return its id."""
         with self._named_errors():
             now = iso(time.time())
+            items = await self._flush.highest_items()
+            await self._begin()
             await self._db.execute(
                 "UPDATE runs SET state = 'killed', ended_at = ? WHERE state = 'running'", (now,)
             )
@@ -178,12 +186,12 @@ class SqliteStore:
             if arguments is not None:
                 sql = "INSERT OR REPLACE INTO crawl VALUES ('arguments', ?)"
                 await self._db.execute(sql, (arguments,))
-            items = await self._flush.highest_items()
             cursor = await self._db.execute(
                 "INSERT INTO runs (spider, started_at, state, pid, version, settings, items)"
                 " VALUES (?, ?, 'running', ?, ?, ?, ?)",
                 (spider, now, os.getpid(), __version__, settings, items),
             )
+            await self._db.execute("COMMIT")
             self._flush.run_id = cursor.lastrowid or 0
             return self._flush.run_id
 
@@ -192,8 +200,8 @@ class SqliteStore:
         self._file.check()
         with self._named_errors():
             if state == "failed":  # maybe of a lock, which was waited for already
-                await self._db.execute_fetchall("PRAGMA busy_timeout = 1000")
-            await self._db.execute("BEGIN IMMEDIATE")
+                self.stop_waiting()
+            await self._begin()
             await self._db.execute(
                 "UPDATE runs SET ended_at = ?, state = ?, reason = ?, seconds = ? WHERE run_id = ?",
                 (iso(time.time()), state, reason, seconds, self._flush.run_id),
@@ -207,7 +215,7 @@ class SqliteStore:
     async def commit(self, batch: Batch) -> Committed:
         """Store everything in `batch` in one transaction."""
         with self._named_errors():
-            await self._db.execute("BEGIN IMMEDIATE")
+            await self._begin()
             try:
                 committed = await self._flush.write(batch)
                 await self._db.execute("COMMIT")
@@ -220,6 +228,18 @@ class SqliteStore:
             await self._fit_cache()
         self._file.check()
         return committed
+
+    def stop_waiting(self) -> None:
+        """End a wait for another program's lock, now and from now on, with StoreLocked."""
+        self._stops_waiting = True
+
+    async def _begin(self) -> None:
+        """Begin a transaction that writes, once nobody else has one."""
+        await self._unlocked(lambda: self._db.execute("BEGIN IMMEDIATE"))
+
+    async def _unlocked(self, action: Callable[[], Awaitable[T]]) -> T:
+        wait = lock.Wait(self.path, self._lock_timeout, lambda: self._stops_waiting)
+        return await lock.awaited(action, wait)
 
     def promise(self, until: float) -> None:
         """Note at once, outside of commits, that no host is asked after `until` (Unix time)."""

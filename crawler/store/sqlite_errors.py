@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from crawler.errors import StoreError, StoreFull, StoreRefused
+from crawler.errors import StoreError, StoreFull, StoreLocked, StoreRefused
 
 _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
     ("disk is full", StoreFull, "the disk is full; free some space and run the same command again"),
@@ -21,7 +21,7 @@ _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
         StoreRefused,
         "a damaged SQLite file; see `PRAGMA integrity_check`, or start over with --fresh",
     ),
-    ("locked", StoreError, "locked by another program for over a minute; close it and run again"),
+    ("locked", StoreLocked, "locked by another program; close it and run again"),
     (
         "disk I/O error",
         StoreFull,
