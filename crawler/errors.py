@@ -10,6 +10,7 @@ CrawlerError
 │   ├── StoreRefused      not a store, of a newer version, or not writable
 │   ├── StoreClaimed      another process is crawling into it, another download writing it
 │   ├── StoreLocked       another program holds its file, for longer than we wait
+│   ├── StoreDamaged      a row of it holds what it cannot
 │   ├── StoreGone         its file was moved, deleted or replaced under the crawl
 │   └── StoreFull         the disk is full; nothing committed is lost
 ├── FetchError            one try of one request failed; carries the outcome
@@ -86,6 +87,10 @@ class StoreClaimed(StoreError, UsageError):
 
 class StoreLocked(StoreError):
     """Another program holds the lock of the store's file, for longer than we wait."""
+
+
+class StoreDamaged(StoreError):
+    """A row of the store holds what it cannot; the text names it."""
 
 
 class StoreGone(StoreError):

@@ -68,11 +68,11 @@ def start_logging(screen: Screen, level: str) -> None:
 
 
 def tell_damaged(urls: list[str]) -> None:
-    """Say which pages were left out because their stored bodies are damaged."""
+    """Say which pages were left out because what is stored of them is damaged."""
     if urls:
         more = f" and {len(urls) - 1:,} more" if len(urls) > 1 else ""
         print(
-            f"left out, because the stored body is damaged: {urls[0]}{more};"
-            " only a fresh crawl brings it back",
+            f"left out, because what is stored of it is damaged: {urls[0]}{more};"
+            " `crawler recrawl --all` fetches it again",
             file=sys.stderr,
         )

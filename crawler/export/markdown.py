@@ -14,8 +14,6 @@ from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import unquote
 
-import zstandard
-
 from crawler import urls
 from crawler.export import to_file, told
 from crawler.http.content_disposition import safe_name
@@ -23,6 +21,7 @@ from crawler.inspect.query import Reader
 from crawler.inspect.search import header
 from crawler.parse.charset import decode
 from crawler.parse.markdown import markdown_of
+from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.rows import unpack
 from crawler.web.request import url_hash
 
@@ -47,24 +46,23 @@ def write_pages(
 ) -> int:
     """Write every stored HTML page as `folder/host/path.md` with front matter; give their number.
 
-    A page whose stored body is damaged is left out; `damaged` hears its URL. StoreFull when the
+    A page that is damaged in the store is left out; `damaged` hears its URL. StoreFull when the
     disk is full: the file that was being written is not there, those before it are whole.
     """
     number = 0
     copied = dict.fromkeys(reader.query(_COPIES).rows, 0)  # requests that were stored repeatedly
     for url, title, fetched_at, headers, *key, stored in reader.query(_PAGES).rows:
         request = tuple(key)
-        other = "" if request[1] == url_hash(url) else str(request[1])
+        other = "" if request[1] == url_hash(str(url)) else str(request[1])
         if request in copied:
             copied[request] += 1
             other += f"#{copied[request]}" if copied[request] > 1 else ""
         try:
-            body = unpack(stored)
-        except zstandard.ZstdError:
-            damaged(url)
+            text = markdown_of(decode(unpack(stored), header(headers, "content-type"))[0], url)
+            file = folder / path_of(url, other)
+        except PAGE_DAMAGE:
+            damaged(str(url))
             continue
-        text = markdown_of(decode(body, header(headers, "content-type"))[0], url)
-        file = folder / path_of(url, other)
         with told(file):
             file.parent.mkdir(parents=True, exist_ok=True)
         whole = f"{front_matter(url, title, fetched_at)}\n{text}"

@@ -16,11 +16,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
-import zstandard
-
 from crawler import urls
 from crawler.errors import UsageError
 from crawler.inspect.query import Reader
+from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.rows import unpack
 from crawler.version import __version__
 
@@ -50,11 +49,10 @@ def write_warc(
         writer.write_record(writer.create_warcinfo_record(path.name.removesuffix(".part"), info))
         for *row, stored in reader.query(_PAGES).rows:
             try:
-                body = unpack(stored) if stored else b""
-            except zstandard.ZstdError:
-                damaged(row[0])
+                _write_page(writer, row, unpack(stored) if stored else b"")
+            except PAGE_DAMAGE:
+                damaged(str(row[0]))
                 continue
-            _write_page(writer, row, body)
             number += 1
             tick(number)
     return number

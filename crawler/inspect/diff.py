@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from crawler.errors import UsageError
 from crawler.inspect import item_changes
 from crawler.inspect.query import Reader, Rows
+from crawler.store import damage
 from crawler.web import outcome
 
 _PAGES = "SELECT url, status, outcome, title, content_hash, redirect_to FROM pages"
@@ -62,15 +63,20 @@ def _told(status: Any, outcome: str, title: str | None, redirect: str | None) ->
 
 def _pages(old: Reader, new: Reader) -> Iterator[Difference]:
     """Yield the differences of pages by merging both in the order of their URLs."""
-    for url, was, now in _merged(
-        iter(old.query(f"{_PAGES} ORDER BY url").rows),
-        iter(new.query(f"{_PAGES} ORDER BY url").rows),
-    ):
+    for url, was, now in _merged(_by_url(old), _by_url(new)):
         before = _told(was[1], was[2], was[3], was[5]) if was else None
         after = _told(now[1], now[2], now[3], now[5]) if now else None
         kind = _kind(was, now)
         if kind is not None:
             yield Difference(kind, "page", url, before, after)
+
+
+def _by_url(reader: Reader) -> Iterator[tuple[Any, ...]]:
+    for row in reader.query(f"{_PAGES} ORDER BY url").rows:
+        if not isinstance(row[0], str):
+            with damage.told(reader.path, f"the row of pages with the url {row[0]!r:.60}"):
+                raise TypeError("it is no text")
+        yield row
 
 
 def _kind(was: tuple[Any, ...] | None, now: tuple[Any, ...] | None) -> str | None:
@@ -114,7 +120,7 @@ class _Type(NamedTuple):
 
 def _types(reader: Reader) -> dict[str, _Type]:
     return {
-        name: _Type(list(json.loads(columns)), json.loads(key))
+        name: _Type(*map(list, damage.item_type(name, columns, key, path=reader.path)))
         for name, columns, key in reader.query(_TYPES).rows
     }
 
@@ -216,8 +222,9 @@ def _new_items(reader: Reader, a: int, b: int) -> Iterator[Difference]:
     first, last = (next((marks[run] for run in marks if run > n), None) for n in (a, b))
     if first is None:  # no such run, or one of an older version, which did not note it
         return
-    lowest: dict[str, int] = json.loads(first)
-    highest: dict[str, int] | None = json.loads(last) if last is not None else None
+    with damage.told(reader.path, f"runs.items of the runs behind {a} and {b}"):
+        lowest: dict[str, int] = json.loads(first)
+        highest: dict[str, int] | None = json.loads(last) if last is not None else None
     for name, (columns, key) in _types(reader).items():
         if not key:
             sql = f'SELECT count(*) FROM "{name}" WHERE run_id > ? AND run_id <= ?'
@@ -238,7 +245,7 @@ def _history(reader: Reader, a: int, b: int) -> Iterator[Difference]:
     """Yield what keyed items were before, where their history was kept."""
     sql = "SELECT name, columns, key FROM item_types WHERE history = 1"
     for name, columns, key_text in reader.query(sql).rows:
-        key, own = json.loads(key_text), list(json.loads(columns))
+        key, own = map(list, damage.item_type(name, key_text, columns, path=reader.path))
         olds = ", ".join(f'h."{c}"' for c in own)
         news = ", ".join(f't."{c}"' for c in own)
         keys = ", ".join(f'h."{c}"' for c in key)

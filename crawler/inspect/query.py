@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from crawler.errors import QueryError, StoreRefused
+from crawler.errors import QueryError, StoreError, StoreRefused
 from crawler.store import lock
 from crawler.store.address import file_of
+from crawler.store.sqlite_errors import is_damage, to_store_error
 
 _BUSY = 10.0  # seconds to wait for a lock, which only a checkpoint or a migration can hold
 _TURN = 100_000  # steps of SQLite's machine, about a millisecond, between two looks for Ctrl-C
@@ -127,17 +128,22 @@ def _allowed(action: int, first: str | None, second: str | None, *place: str | N
 # ---------------------------------------------------------------- what went wrong
 
 
-def names(db: sqlite3.Connection) -> dict[str, list[str]]:
+def names(db: sqlite3.Connection, *, also_virtual: bool = True) -> dict[str, list[str]]:
     """Return the columns of every table and view that users query."""
     found: dict[str, list[str]] = {}
     sql = (
         "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
         " WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite!_%' ESCAPE '!' AND m.name"
         " NOT IN ('search_data', 'search_idx', 'search_content', 'search_docsize', 'search_config')"
-        " ORDER BY m.name, c.cid"
-    )
-    for table, column in db.execute(sql):
-        found.setdefault(table, []).append(column)
+        " {plain} ORDER BY m.name, c.cid"
+    ).format(plain="" if also_virtual else "AND m.sql NOT LIKE 'CREATE VIRTUAL%'")
+    try:
+        for table, column in db.execute(sql):
+            found.setdefault(table, []).append(column)
+    except sqlite3.DatabaseError:  # a damaged index cannot even name its columns
+        if also_virtual:
+            return names(db, also_virtual=False)
+        raise
     return found
 
 
@@ -164,13 +170,20 @@ WORDS = tuple(
 
 def _named(
     error: Exception, path: Path, sql: str = "", db: sqlite3.Connection | None = None
-) -> QueryError | StoreRefused:
+) -> QueryError | StoreError:
     """Say what was wrong with a query, where, and what may have been meant."""
     text = str(error)
     if text == "interrupted":
         raise KeyboardInterrupt
     if "not a database" in text:
         return StoreRefused(f"{path}: no SQLite file; choose another --store")
+    if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+        return to_store_error(path, error)
+    if text == "malformed JSON":
+        return QueryError(
+            f"{path}: a value that is read as JSON is none; in a damaged store that may be"
+            " link_lists.targets, pages.headers or pages.request; json_valid() finds it"
+        )
     for words, told in _TOLD.items():
         if words in text:
             return QueryError(told)

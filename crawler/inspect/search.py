@@ -8,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
 from crawler.errors import QueryError
 from crawler.inspect.query import Reader, Rows
 from crawler.parse.charset import decode
 from crawler.parse.text import read
 from crawler.store import lock
+from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.requeue import claimed
 from crawler.store.rows import unpack
 from crawler.store.texts import INSERT
@@ -123,7 +122,7 @@ def index(
 ) -> int:
     """Index the stored bodies that are not indexed yet, and give their number.
 
-    A page whose stored body is damaged is passed over; `damaged` hears its URL. StoreClaimed while
+    A page that is damaged in the store is passed over; `damaged` hears its URL. StoreClaimed while
     a crawl is running into the file.
     """
     number = last = 0
@@ -146,10 +145,10 @@ def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> tuple[Any
     page_id, url, title, body, headers = row
     try:
         html, _ = decode(unpack(body), header(headers, "content-type"))
-    except zstandard.ZstdError:
-        damaged(url)
+        return page_id, url, title, *read(html)
+    except PAGE_DAMAGE:
+        damaged(str(url))
         return None
-    return page_id, url, title, *read(html)
 
 
 def header(headers: str | None, name: str) -> str | None:

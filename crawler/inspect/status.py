@@ -9,6 +9,7 @@ from typing import Any
 
 from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.query import Reader
+from crawler.store.damage import whole
 from crawler.web import outcome
 
 _COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest id is told
@@ -81,6 +82,8 @@ def knows(path: Path, host: str, url_hash: int) -> bool:
 def _overview(reader: Reader) -> Overview:
     values = dict(reader.query("SELECT key, value FROM crawl").rows)
     counters = dict(reader.query("SELECT name, value FROM counters").rows)
+    for name in counters:
+        whole(counters, name, 0, reader.path, table="counters")
     outcomes = _below("outcome.", counters)
     hosts = "SELECT count(*), coalesce(sum(pending), 0) FROM hosts"
     [(number, queued)] = reader.query(hosts).rows
@@ -90,7 +93,7 @@ def _overview(reader: Reader) -> Overview:
         bytes=sum(part.stat().st_size for part in _parts(reader.path)),
         spider=values.get("spider"),
         state=_state(runs, bool(values.get("seeded")), queued),
-        pages=values.get("pages", 0),
+        pages=whole(values, "pages", 0, reader.path),
         queued=queued,
         errors=sum(outcomes.get(name, 0) for name in outcome.having("error")),
         hosts=number,

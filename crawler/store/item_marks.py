@@ -7,11 +7,11 @@ where the page itself is gone. Each change of a mark is a row of `item_changes`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from crawler.store import item_sql
+from crawler.store.damage import item_type
 from crawler.store.item_parts import Fitted, Known
 from crawler.store.item_sql import GONE_AT, Statement
 
@@ -109,12 +109,12 @@ def script(
     tables = {name: sql or "" for kind, name, sql in entries if kind == "table"}
     steps: list[str] = []
     for name, columns, key, history in types:
-        own = json.loads(columns)
+        own, keys = item_type(name, columns, key)
         if GONE_AT in own or name not in tables or _declares(tables[name]):
             continue
         steps.append(f'ALTER TABLE "{name}" ADD COLUMN {GONE_AT} TIMESTAMP')
         if history:
-            shape = item_sql.Shape(name, own, tuple(json.loads(key)), True)
+            shape = item_sql.Shape(name, own, tuple(keys), True)
             steps += item_sql.history(shape)
     return "".join(f"{step};\n" for step in ("BEGIN IMMEDIATE", *steps, "COMMIT")) if steps else ""
 

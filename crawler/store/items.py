@@ -17,6 +17,7 @@ from crawler.errors import StoreRefused
 from crawler.items import MOST_COLUMNS, Record, Table
 from crawler.items.refused import as_object
 from crawler.store import item_sql
+from crawler.store.damage import item_type
 from crawler.store.item_marks import Left, cleared
 from crawler.store.item_parts import Known, Part, fitted_to, in_order, named
 from crawler.store.item_sql import GONE_AT, Rows, Shape, Statement, Steps, each
@@ -59,9 +60,7 @@ class ItemTables:
     ) -> None:
         """Take the rows of `QUERY`; `names` are those of all tables and views, when opened."""
         self._known = {
-            name: Known(
-                json.loads(columns), tuple(json.loads(key)), bool(history), json.loads(given)
-            )
+            name: _known(bool(history), *item_type(name, columns, key, given))
             for name, columns, key, history, given in rows
         }
         if names is not None:
@@ -177,6 +176,10 @@ class ItemTables:
                 f"item {table.name}: the name is taken by a table of the crawl;"
                 " give another: @item(table=...)"
             )
+
+
+def _known(history: bool, columns: dict[str, str], key: list[str], names: dict[str, str]) -> Known:
+    return Known(columns, tuple(key), history, names)
 
 
 def _shape_of(name: str, known: Known) -> Shape:

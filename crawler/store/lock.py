@@ -5,7 +5,6 @@ SQLite itself waits in C, where Python hears no signal: so it waits a moment, an
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 import time
@@ -65,6 +64,8 @@ def is_lock(error: sqlite3.Error) -> bool:
 
 async def awaited(action: Callable[[], Awaitable[T]], wait: Wait) -> T:
     """Return what an action gives once nobody else holds the store."""
+    import asyncio  # which commands that only look at a store can do without
+
     while True:
         try:
             return await action()

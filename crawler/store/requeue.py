@@ -17,6 +17,7 @@ from crawler.errors import QueryError, StoreRefused
 from crawler.store import lock
 from crawler.store.address import StoreFile
 from crawler.store.claim import Claim
+from crawler.store.damage import told, whole
 from crawler.store.schema import migrate_now
 from crawler.store.sqlite_errors import to_store_error
 from crawler.web import outcome
@@ -186,7 +187,7 @@ def add_new(path: Path, found: Iterable[str], now: str) -> int:
     """
     with claimed(path) as db:
         hosts = dict(db.execute("SELECT name, host_id FROM hosts WHERE pages > 0"))
-        seq = int(dict(db.execute("SELECT key, value FROM crawl")).get("next_seq", 1))
+        seq = whole(dict(db.execute("SELECT key, value FROM crawl")), "next_seq", 1, path)
         new: dict[tuple[int, int], str] = {}
         for url in found:
             host_id = hosts.get(urls.host_of(url))
@@ -221,17 +222,19 @@ def _chosen(db: sqlite3.Connection, where: str) -> list[tuple[Any, ...]]:
         raise QueryError(f"--where: {error}; see the columns in docs/schema.md") from None
 
 
-def _queue(db: sqlite3.Connection, rows: list[tuple[Any, ...]], *, conditional: bool) -> int:
+def _queue(db: Claimed, rows: list[tuple[Any, ...]], *, conditional: bool) -> int:
     """Put pages back into `todo`, and give their number.
 
     `conditional`: for a recrawl, whose requests come first and carry the validators.
     """
     values = dict(db.execute("SELECT key, value FROM crawl"))
-    seq = int(values.get("next_seq", 1))
+    seq = whole(values, "next_seq", 1, db.file.path)
     pending: dict[int, int] = {}
     todo = []
-    for _, host_id, digest, url, depth, parent, callback, request, headers, ended, _ in rows:
-        extra = _extra(request, headers if conditional and ended in _PARSED else None)
+    for page_id, host_id, digest, url, depth, parent, callback, request, headers, ended, _ in rows:
+        way = f'leave it out: --where "page_id <> {page_id}"'
+        with told(db.file.path, f"the request of page_id {page_id} in pages", way):
+            extra = _extra(request, headers if conditional and ended in _PARSED else None)
         again = RENEWAL if ended in _STORED else REVISIT if conditional else FIRST
         rank = EARLY if again else 0
         todo.append((host_id, rank, seq, digest, url, depth, parent, callback, extra, again))
@@ -264,5 +267,8 @@ def _extra(request: str | None, headers: str | None) -> str | None:
 
 
 def _validators(headers: str | None) -> dict[str, str]:
-    found = {name.lower(): value for name, value in json.loads(headers or "{}").items()}
+    try:
+        found = {name.lower(): value for name, value in json.loads(headers or "{}").items()}
+    except (ValueError, AttributeError):
+        return {}  # damaged headers prove nothing: the page is fetched whole, which mends them
     return {asks: found[name] for name, asks in _VALIDATORS.items() if found.get(name)}

@@ -31,6 +31,7 @@ from crawler.store import (
     RobotsRow,
     State,
     cookies,
+    damage,
     fingerprints,
     lock,
 )
@@ -113,6 +114,8 @@ class SqliteStore:
         await db.execute_fetchall("PRAGMA journal_size_limit = 67108864")
         await db.execute_fetchall("PRAGMA temp_store = MEMORY")
         values = dict(await self._all("SELECT key, value FROM crawl"))
+        for key in ("next_seq", "next_page_id", "pages"):
+            damage.whole(values, key, 1, self.path)
         self._flush = Flush(db, self._keep)
         await self._flush.load(values)
         await self._fit_cache()
@@ -121,13 +124,15 @@ class SqliteStore:
         )
         [(runs,)] = await self._all("SELECT count(*) FROM runs")
         [(again,)] = await self._all("SELECT count(*) FROM todo WHERE again > 0")
+        with damage.told(self.path, "the row 'scope' of the table crawl"):
+            scope = tuple(msgspec.json.decode(values.get("scope", "[]"), type=list[str]))
         return State(
             values.get("spider"),
             bool(values.get("seeded")),
             pending,
             values.get("pages", 0),
             runs,
-            tuple(msgspec.json.decode(values.get("scope", "[]"))),
+            scope,
             values.get("arguments"),
             again,
             await self._asked_until(),
@@ -270,7 +275,7 @@ class SqliteStore:
             f"{HOSTS} WHERE pending > 0 AND host_id > ?{only} ORDER BY host_id LIMIT ?",
             (after, limit),
         )
-        return [HostRow(*row) for row in rows]
+        return [damage.host_row(row) for row in rows]
 
     async def queue(self, host_id: int, after: tuple[int, int], limit: int) -> list[Todo]:
         """Return up to `limit` rows of one host's todo behind the key `after`, in order."""
