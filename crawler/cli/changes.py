@@ -34,14 +34,14 @@ def changes(
     from crawler.cli import stores
     from crawler.cli.table import write_table
     from crawler.export import stream
-    from crawler.export.formats import Wish
+    from crawler.export.formats import WriteOptions
     from crawler.inspect import item_changes
     from crawler.inspect.query import Reader
 
     with Reader(stores.find(store)) as reader:
         rows = item_changes.with_pages(reader, _time(since), kind)
         if json:
-            stream(rows, "jsonl", sys.stdout.buffer, Wish())
+            stream(rows, "jsonl", sys.stdout.buffer, WriteOptions())
             sys.stdout.buffer.flush()
         else:
             write_table(rows, sys.stdout, "with --json, or in a pipe")

@@ -12,7 +12,7 @@ import typer
 from crawler.cli.terminal import Screen
 
 if TYPE_CHECKING:
-    from crawler.export.import_ import Brought
+    from crawler.export.import_ import ImportCounts
 
 
 def import_(
@@ -54,7 +54,7 @@ def _some(urls: list[str]) -> str:
 
 async def _bring(
     file: Path, path: Path, seeds: bool, spider: str, other: list[str]
-) -> tuple[Brought, str]:
+) -> tuple[ImportCounts, str]:
     from crawler.cli.stores import lock_timeout
     from crawler.export import import_ as importing
     from crawler.export import warc

@@ -75,8 +75,8 @@ def recrawl(
         return
     if began and not quiet:
         print(f"{path}: going on with the recrawl that began at {began}", file=sys.stderr)
-    wish = runner.Wish(path, config, options.overrides(set_, {}), False, quiet, log_level, json)
-    raise typer.Exit(runner.run(made, wish))
+    asked = runner.RunOptions(path, config, options.overrides(set_, {}), False, quiet, log_level, json)
+    raise typer.Exit(runner.run(made, asked))
 
 
 def _told(source: str, path: Path, now: str, settings: Config) -> int:

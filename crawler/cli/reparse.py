@@ -49,7 +49,7 @@ def reparse(
     with Reader(path) as reader:  # closed before the processes start: none may share it
         chosen = pages.choose(reader, where)
     make = functools.partial(spider_loader.load, spider, given, store=path, resume=True)
-    todo = work.Work(path, chosen.chunks, make, apply)
+    todo = work.ReparseJob(path, chosen.chunks, make, apply)
     with ExitStack() as stack:
         stack.callback(screen.close)
         results = stack.enter_context(work.results(todo, processes or work.processes_for(chosen)))

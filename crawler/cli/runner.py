@@ -36,7 +36,7 @@ _LIVE, _PLAIN = 0.25, 5.0  # seconds between two lines, on a terminal and elsewh
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RunOptions:
     """What the command line asks of a run."""
 
     store: Path
@@ -48,29 +48,29 @@ class Wish:
     as_json: bool = False
 
 
-def run(spider: Spider, wish: Wish) -> int:
+def run(spider: Spider, options: RunOptions) -> int:
     """Crawl to the end or to a signal, tell how it went, and give the exit code."""
-    config = configuration.load(wish.config, spider=spider.settings, overrides=wish.overrides)
+    config = configuration.load(options.config, spider=spider.settings, overrides=options.overrides)
     _read_gates(spider)
-    screen = Screen(quiet=wish.quiet)
-    start_logging(screen, "warning" if wish.quiet else wish.log_level)
-    if wish.fresh:
-        aside = move_aside(wish.store)
+    screen = Screen(quiet=options.quiet)
+    start_logging(screen, "warning" if options.quiet else options.log_level)
+    if options.fresh:
+        aside = move_aside(options.store)
         if aside is not None:
             log.info("the old store is now %s", aside)
     gc.freeze()  # what was imported is never looked at again
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        summary = runner.run(_crawl(spider, config, wish.store, screen))
-    _tell(summary, wish)
+        summary = runner.run(_crawl(spider, config, options.store, screen))
+    _tell(summary, options)
     if summary.state == "interrupted":
         return INTERRUPTED
     if not summary.total_pages:
         return NO_PAGE
-    return _gates(spider, wish)
+    return _gates(spider, options)
 
 
 def _read_gates(spider: Spider) -> None:
-    """Tell of an expectation that cannot be read before the crawl, not after it."""
+    """Return of an expectation that cannot be read before the crawl, not after it."""
     if spider.expect and not isinstance(spider.expect, str):  # of a text the crawl itself tells
         from crawler.inspect import health
 
@@ -78,14 +78,14 @@ def _read_gates(spider: Spider) -> None:
             health.gate(text)
 
 
-def _gates(spider: Spider, wish: Wish) -> int:
-    """Hold the store against what the spider expects, and give the exit code."""
+def _gates(spider: Spider, options: RunOptions) -> int:
+    """Compare the store against what the spider expects, and give the exit code."""
     if not spider.expect:
         return 0
     from crawler.inspect import health
     from crawler.inspect.query import Reader
 
-    with Reader(wish.store) as reader:
+    with Reader(options.store) as reader:
         failed = health.broken(reader, spider.expect)
         for line in health.drift(reader):
             log.warning("drift: %s", line)
@@ -183,17 +183,17 @@ def _nothing_to_do(crawler: Crawler) -> Summary:
     return dataclasses.replace(crawler.summary("finished", "nothing_to_do"), seconds=0.0)
 
 
-def _tell(summary: Summary, wish: Wish) -> None:
-    if wish.as_json:
+def _tell(summary: Summary, options: RunOptions) -> None:
+    if options.as_json:
         print(json.dumps(dataclasses.asdict(summary)))
-    elif not wish.quiet:
+    elif not options.quiet:
         print(story(summary))
-    if summary.state == "interrupted" and (wish.quiet or wish.as_json):
+    if summary.state == "interrupted" and (options.quiet or options.as_json):
         print(_resume(), file=sys.stderr)
 
 
 def story(summary: Summary) -> str:
-    """Tell in a few lines how a run ended and what can be done next."""
+    """Return in a few lines how a run ended and what can be done next."""
     store = summary.store
     if summary.reason == "nothing_to_do":
         return (
@@ -232,7 +232,7 @@ def story(summary: Summary) -> str:
 
 
 def _walled(number: int, store: str) -> str:
-    """Say what can be done about walls."""
+    """Return what can be done about walls."""
     return (
         f"{number:,} walled: a bot check, a login or a consent form in place of a page; see:"
         f' crawler query --store {shlex.quote(store)} "SELECT error, count(*) FROM pages WHERE'

@@ -68,7 +68,7 @@ def start_logging(screen: Screen, level: str) -> None:
 
 
 def tell_damaged(urls: list[str]) -> None:
-    """Say which pages were left out because what is stored of them is damaged."""
+    """Print which pages were left out because what is stored of them is damaged."""
     if urls:
         more = f" and {len(urls) - 1:,} more" if len(urls) > 1 else ""
         print(

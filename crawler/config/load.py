@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from crawler.config.links import Links, Traps
-from crawler.config.network import Auth, Cache, Proxy, ScraperApi, Tls
+from crawler.config.links import LinksSettings, TrapsSettings
+from crawler.config.network import AuthSettings, CacheSettings, ProxySettings, ScraperApiSettings, TlsSettings
 from crawler.config.section import Count, Positive, RateText, Seconds, Section, SomeSeconds
 from crawler.errors import ConfigError
 from crawler.version import __version__
@@ -28,7 +28,7 @@ PREFIX = "CRAWLER_"
 DEFAULT_FILE = Path("config.toml")
 
 
-class Engine(Section, frozen=True, kw_only=True):
+class EngineSettings(Section, frozen=True, kw_only=True):
     """How much is done at once, how far a crawl goes, and when it stops."""
 
     workers: Positive = 32
@@ -54,7 +54,7 @@ class Engine(Section, frozen=True, kw_only=True):
     """Seconds that parsing a page may take, with its callback where `parse_processes` runs it."""
 
 
-class Politeness(Section, frozen=True, kw_only=True):
+class PolitenessSettings(Section, frozen=True, kw_only=True):
     """How a host is treated. A host is scheme, name and port."""
 
     delay: Seconds = 0.25
@@ -94,7 +94,7 @@ class Politeness(Section, frozen=True, kw_only=True):
     more than three of its requests in flight at once, more in proportion."""
 
 
-class Fetch(Section, frozen=True, kw_only=True):
+class FetchSettings(Section, frozen=True, kw_only=True):
     """One try of one request."""
 
     connect_timeout: SomeSeconds = 10.0
@@ -144,7 +144,7 @@ class Fetch(Section, frozen=True, kw_only=True):
     """aiohttp client middlewares, as module:function, the first one outermost."""
 
 
-class Store(Section, frozen=True, kw_only=True):
+class StoreSettings(Section, frozen=True, kw_only=True):
     """What is kept, and how safely."""
 
     durable: Literal["normal", "full"] = "normal"
@@ -170,7 +170,7 @@ class Store(Section, frozen=True, kw_only=True):
     """Finished visits that are committed at once."""
 
 
-class Revisit(Section, frozen=True, kw_only=True):
+class RevisitSettings(Section, frozen=True, kw_only=True):
     """When `crawler recrawl` visits a page again."""
 
     first: SomeSeconds = 86400.0
@@ -184,18 +184,18 @@ class Revisit(Section, frozen=True, kw_only=True):
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every section; see each for its keys."""
 
-    engine: Engine = Engine()
-    politeness: Politeness = Politeness()
-    fetch: Fetch = Fetch()
-    store: Store = Store()
-    revisit: Revisit = Revisit()
-    tls: Tls = Tls()
-    proxy: Proxy = Proxy()
-    auth: Auth = Auth()
-    cache: Cache = Cache()
-    scraper_api: ScraperApi = ScraperApi()
-    links: Links = Links()
-    traps: Traps = Traps()
+    engine: EngineSettings = EngineSettings()
+    politeness: PolitenessSettings = PolitenessSettings()
+    fetch: FetchSettings = FetchSettings()
+    store: StoreSettings = StoreSettings()
+    revisit: RevisitSettings = RevisitSettings()
+    tls: TlsSettings = TlsSettings()
+    proxy: ProxySettings = ProxySettings()
+    auth: AuthSettings = AuthSettings()
+    cache: CacheSettings = CacheSettings()
+    scraper_api: ScraperApiSettings = ScraperApiSettings()
+    links: LinksSettings = LinksSettings()
+    traps: TrapsSettings = TrapsSettings()
 
     @property
     def agent(self) -> str:
@@ -321,7 +321,7 @@ def _check(source: str, layer: Layer) -> None:
                 raise ConfigError(f"{source}: `{section}.{key}`{shown}: {reason}") from None
 
 
-class Key(NamedTuple):
+class ConfigKey(NamedTuple):
     """One key of the configuration, for documentation and messages."""
 
     section: str
@@ -331,7 +331,7 @@ class Key(NamedTuple):
     help: str
 
 
-def keys() -> list[Key]:
+def keys() -> list[ConfigKey]:
     """Return each key, by section, in code order; its help is the docstring behind it."""
     import ast
     import inspect
@@ -345,7 +345,7 @@ def keys() -> list[Key]:
             default = field.default
             if default is msgspec.NODEFAULT:
                 default = field.default_factory()
-            found.append(Key(section, field.name, _kind(field.type), default, text))
+            found.append(ConfigKey(section, field.name, _kind(field.type), default, text))
     return found
 
 

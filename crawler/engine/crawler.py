@@ -28,7 +28,7 @@ from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
 from crawler.spider import SiteSpider, Spider, check, seeds_of
 from crawler.spider.arguments import kept, refuse_other
-from crawler.store import Committed, State, Store, open_store
+from crawler.store import Committed, CrawlState, Store, open_store
 from crawler.store.address import file_of
 from crawler.urls.scope import registrable_domain
 from crawler.web.page import ScrapedPage, Visit
@@ -94,7 +94,7 @@ class Crawler:
         self.address = str(file_of(store))
         self.stats = Stats()
         self.cookies = CookieJars()
-        self.state: State
+        self.state: CrawlState
         self.frontier: Frontier
         self._store: Store
         self._committer: Committer
@@ -297,7 +297,7 @@ class Crawler:
         return json.dumps(settings)
 
     def summary(self, state: str, reason: str) -> Summary:
-        """Tell what is committed by now."""
+        """Return what is committed by now."""
         stats = self.stats
         return Summary(
             spider=self.spider.name,

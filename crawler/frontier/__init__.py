@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
-from crawler.frontier.clock import NeverBack
-from crawler.frontier.host_queue import HostQueue, PolitenessGroup, Room
+from crawler.frontier.clock import MonotonicClock
+from crawler.frontier.host_queue import HostQueue, PolitenessGroup, QueueLimits
 from crawler.frontier.page_limit import PageLimit
 from crawler.politeness.throttle import Pace
 from crawler.web.request import Todo
@@ -34,7 +34,7 @@ class Frontier:
         *,
         limit: PageLimit | None = None,
         gated: bool = False,
-        room: Room | None = None,
+        room: QueueLimits | None = None,
         wall: Callable[[], float] | None = None,
         group_of: Callable[[str], str] | None = None,
         longest: float = 3600.0,
@@ -46,7 +46,7 @@ class Frontier:
         limited together with. `longest` are the seconds that a stored time may lie ahead: more
         means that the clock was set back since.
         """
-        self._room, self.longest = room or Room(), longest
+        self._room, self.longest = room or QueueLimits(), longest
         self._lane_of = group_of
         self.gated = gated
         self.hosts: dict[int, HostQueue] = {}
@@ -59,7 +59,7 @@ class Frontier:
         self.starved: Callable[[], None] = lambda: None
         self._pace, self.limit = pace, limit or PageLimit()
         self._held_back: dict[int, HostQueue] = {}  # whose first request the limit does not let
-        self.wall = wall or NeverBack()
+        self.wall = wall or MonotonicClock()
         self._ready: deque[HostQueue] = deque()
         self._later: list[tuple[float, int, HostQueue]] = []
         self._bare: deque[HostQueue] = deque()  # to be loaded: those without work,

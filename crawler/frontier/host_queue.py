@@ -16,7 +16,7 @@ from crawler.web.request import Todo
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class QueueLimits:
     """How much the workbench holds in memory; whatever is beyond stays in the store."""
 
     requests: int = 20_000

@@ -111,16 +111,16 @@ def _merged(
 _TYPES = "SELECT name, columns, key FROM item_types ORDER BY name"
 
 
-class _Type(NamedTuple):
+class _ItemColumns(NamedTuple):
     """An item type as a store has it."""
 
     columns: list[str]
     key: list[str]
 
 
-def _types(reader: Reader) -> dict[str, _Type]:
+def _types(reader: Reader) -> dict[str, _ItemColumns]:
     return {
-        name: _Type(*map(list, damage.item_type(name, columns, key, path=reader.path)))
+        name: _ItemColumns(*map(list, damage.item_type(name, columns, key, path=reader.path)))
         for name, columns, key in reader.query(_TYPES).rows
     }
 
@@ -190,7 +190,7 @@ def _marked(reader: Reader, a: int, b: int) -> Iterator[Difference]:
         " AND run_id > ? AND run_id <= ? ORDER BY change_id"
     )
     for name, item_id, page_url, gone in list(reader.query(sql, (a, b)).rows):
-        columns, key = types.get(name, _Type([], []))
+        columns, key = types.get(name, _ItemColumns([], []))
         names = ", ".join(f'"{column}"' for column in [*key, *columns]) or "NULL"
         found = list(
             reader.query(f'SELECT {names} FROM "{name}" WHERE item_id = ?', (item_id,)).rows

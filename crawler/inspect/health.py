@@ -99,7 +99,7 @@ def broken(reader: Reader, expect: Iterable[str]) -> list[str]:
 
 
 def _missing(reader: Reader, figure: str) -> str:
-    """Say so where a column is asked for that its table, which is there, does not have."""
+    """Yield so where a column is asked for that its table, which is there, does not have."""
     table, dot, column = figure.removeprefix("filled(").removesuffix(")").partition(".")
     if not figure.startswith("filled(") or not dot or not _exists(reader, table):
         return ""
@@ -137,7 +137,7 @@ def _exists(reader: Reader, table: str) -> bool:
 
 
 def drift(reader: Reader) -> list[str]:
-    """Say by how much the last run differs from the one before, where that is over a fifth.
+    """Yield by how much the last run differs from the one before, where that is over a fifth.
 
     A run that stored nothing, as one where nothing had changed, is compared with none, and the
     time of short runs says nothing.

@@ -28,7 +28,7 @@ _ROBOTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class HostPoliteness:
     """One host: requests, most in flight at once, and the seconds between two starts."""
 
     host: str
@@ -49,7 +49,7 @@ class Manners:
 _TOLERANCE = 0.002  # seconds: starts are stored in whole milliseconds
 
 
-def manners(reader: Reader) -> list[Manners]:
+def manners(reader: Reader) -> list[HostPoliteness]:
     """Return how each host was treated, the busiest first.
 
     The promise is that of the last run's settings, and the Crawl-delay is not among them: it is
@@ -78,10 +78,10 @@ def _promise(reader: Reader) -> tuple[float, int]:
         return politeness.get("delay", 0.25), politeness.get("per_host", 2)
 
 
-def _of(host: str, tries: list[tuple[float, float]], delay: float, per_host: int) -> Manners:
+def _of(host: str, tries: list[tuple[float, float]], delay: float, per_host: int) -> HostPoliteness:
     starts = [start for start, _ in tries]
     gaps = sorted(later - sooner for sooner, later in pairwise(starts))
-    return Manners(
+    return HostPoliteness(
         host,
         len(tries),
         most_at_once(tries),

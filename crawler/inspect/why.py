@@ -17,7 +17,7 @@ from crawler import parse, urls
 from crawler.config.load import Config
 from crawler.errors import ConfigError
 from crawler.inspect.query import Reader
-from crawler.links.follow import Following, PageDirectives, steps_of
+from crawler.links.follow import LinkFollower, PageDirectives, steps_of
 from crawler.links.rules import Linker, Rule
 from crawler.links.traps import Traps, pattern_of
 from crawler.robots import Robots
@@ -38,7 +38,7 @@ class Line(NamedTuple):
     text: str
 
 
-class Laws(NamedTuple):
+class CrawlRules(NamedTuple):
     """What decides over a URL: the configuration, the rules and the scope of a crawl."""
 
     config: Config
@@ -78,7 +78,7 @@ def why(
     return [*found, *judged(url, laws), *_robots(reader, settled, laws)]
 
 
-def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> Laws:
+def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> CrawlRules:
     """Return the laws under which the last run of a store went."""
     rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
     with told(reader.path, "runs.settings of the last run"):
@@ -93,12 +93,12 @@ def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> La
     seeds = tuple(seed for (seed,) in reader.query(sql).rows)
     with told(reader.path, "the URL of a seed in pages or todo"):
         scope = Scope(config.engine.scope, seeds, tuple(domains))
-    return Laws(
+    return CrawlRules(
         config, tuple(rules), scope, _endless(reader) if config.traps.endless_after else _NO
     )
 
 
-def _without_code(laws: Laws, known: Sequence[str]) -> tuple[Laws, list[str]]:
+def _without_code(laws: CrawlRules, known: Sequence[str]) -> tuple[CrawlRules, list[str]]:
     """Return the laws with the steps that are known or our own, and the names of the others."""
     links = laws.config.links
     foreign = [s for s in links.canonicalize if s not in known and s not in OPTIONAL_STEPS]
@@ -154,7 +154,7 @@ def _life(reader: Reader, url: str) -> Iterator[Line]:
 
 
 def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
-    """Tell the chain of pages that led to a request, from the nearest to the seed."""
+    """Yield the chain of pages that led to a request, from the nearest to the seed."""
     parent = row["parent_id"]
     yield Line("depth", str(row["depth"]) + ("" if parent is not None else _origin(row)))
     chain: list[Line] = []
@@ -171,7 +171,7 @@ def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
 
 
 def _origin(row: dict[str, Any]) -> str:
-    """Tell where a request comes from that no page led to."""
+    """Yield where a request comes from that no page led to."""
     if row["depth"]:
         return ", from a sitemap of over 50,000 entries"
     if '"kind": "sitemap"' in (row["said"] or "").replace('":"', '": "'):
@@ -238,8 +238,8 @@ def _sources(reader: Reader, url: str) -> Iterator[Line]:
 # ---------------------------------------------------------------- what would happen
 
 
-def judged(url: str, laws: Laws) -> Iterator[Line]:
-    """Tell what scope, traps and each rule say to a link with this URL."""
+def judged(url: str, laws: CrawlRules) -> Iterator[Line]:
+    """Yield what scope, traps and each rule say to a link with this URL."""
     config, scope = laws.config, laws.scope
     changed = urls.canonicalize(url, steps_of(config.links.canonicalize))
     if changed is None:
@@ -274,7 +274,7 @@ def _verdict(rule: Rule, url: str) -> str:
 
 
 def _told(rule: Rule) -> str:
-    """Write a rule with what it says beside the defaults."""
+    """Return a rule with what it says beside the defaults."""
     names = ("allow", "deny", "restrict_css", "restrict_text", "tags", "attrs")
     said = [f"{name}={getattr(rule, name)!r}" for name in names if getattr(rule, name)]
     if rule.transform is not None:
@@ -286,8 +286,8 @@ def _told(rule: Rule) -> str:
     return f"Rule({', '.join(said)})"
 
 
-def _robots(reader: Reader, url: str, laws: Laws) -> Iterator[Line]:
-    """Tell the line of the stored robots.txt that decides over a URL, and how its host stands."""
+def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
+    """Yield the line of the stored robots.txt that decides over a URL, and how its host stands."""
     host = urls.host_of(url)
     own = _own(host, laws.config) if laws.config.politeness.robots_override else None
     rows = _rows(
@@ -334,19 +334,19 @@ def _own(host: str, config: Config) -> bytes | None:
 
 
 def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Line]:
-    """Tell what a crawl that starts at `url` would make of it, and of the page it leads to."""
+    """Yield what a crawl that starts at `url` would make of it, and of the page it leads to."""
     from crawler.engine.seeding import widened  # as above
 
     scope = Scope(config.engine.scope, (url,))
     if page is not None:  # a start URL may redirect within its domain
         scope = widened(scope, page.url)
     rules = (Rule(),)
-    yield from judged(url, Laws(config, rules, scope))
+    yield from judged(url, CrawlRules(config, rules, scope))
     if page is None or not page.response.is_html:
         return
     steps = steps_of(config.links.canonicalize)
     linker = Linker(scope, rules, traps=Traps(config.traps), steps=steps)
-    following = Following(linker, rules, config.links, agent=config.politeness.user_agent)
+    following = LinkFollower(linker, rules, config.links, agent=config.politeness.user_agent)
     wishes = following.directives(page) or PageDirectives()
     if wishes.nofollow:
         yield Line("page", "asks that its links are not followed")
@@ -366,7 +366,7 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
 
 
 def verdict_of(robots: Robots, url: str, agent: str) -> str:
-    """Tell what a robots.txt says to a URL, with the line that decides."""
+    """Yield what a robots.txt says to a URL, with the line that decides."""
     allowed, number, text = robots.explain(url, agent)
     verdict = "allowed" if allowed else "denied"
     return f"{verdict} by line {number}: {text}" if number is not None else f"{verdict}: no rule"

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, dataclass_transform, overload
 
 from crawler.errors import SpiderError
 from crawler.items.columns import Column, Kind, encoder, kind_of, kind_of_value
-from crawler.items.encoders import BY_KIND, Encode, Unfit
+from crawler.items.encoders import BY_KIND, Encode, UnfitValue
 from crawler.items.encoders import text as clean
 from crawler.items.fields import fields_of, is_complete
 
@@ -152,7 +152,7 @@ def _stored(table: Table, thing: Any, name: str, column: Column, encode: Encode)
         return None
     try:
         return encode(value)
-    except Unfit as problem:
+    except UnfitValue as problem:
         raise InvalidItem(f"{table.name}.{column.name} {problem}") from None
 
 
@@ -182,12 +182,12 @@ def _field(table: str, name: str, hint: Any, known: Kind | None) -> _Field:
         return name, Column(_identifier(name), known, required), str
     try:
         return name, Column(_identifier(name), kind, required), encoder(kind, bare)
-    except Unfit as problem:  # a value that an Enum or a Literal allows
+    except UnfitValue as problem:  # a value that an Enum or a Literal allows
         raise SpiderError(f"item {table}: {name} {problem}") from None
 
 
 def _clash(columns: Iterable[Column]) -> str:
-    """Say which field's name cannot be: reserved, there twice but for its case, one too many."""
+    """Return which field's name cannot be: reserved, there twice but for its case, one too many."""
     seen: set[str] = set()
     for column in columns:
         name = column.name.lower()
@@ -216,7 +216,7 @@ def _record_of_mapping(thing: Mapping[str, Any]) -> Record:
         try:
             kind = kind_of_value(value)
             values.append(BY_KIND[kind](value))
-        except Unfit as problem:
+        except UnfitValue as problem:
             raise InvalidItem(f"item.{name} {problem}") from None
         kinds.append((name, kind))
     return Record(_loose(tuple(kinds)), tuple(values))

@@ -62,7 +62,7 @@ class Diff:
 _NUMBERS = [field.name for field in fields(Diff) if field.name != "examples"]
 
 
-class _Type(NamedTuple):
+class _ItemTable(NamedTuple):
     """A table of items in the store."""
 
     name: str
@@ -71,7 +71,7 @@ class _Type(NamedTuple):
 
 
 def compare(reader: Reader, results: list[Parsed]) -> Diff:
-    """Tell how these pages' items differ from the stored ones."""
+    """Return how these pages' items differ from the stored ones."""
     diff = Diff(pages=len(results))
     for result in results:
         _note_page(diff, result)
@@ -121,10 +121,10 @@ def _new_items(results: list[Parsed], tables: ItemTables) -> dict[str, list[tupl
     return found
 
 
-def _types(reader: Reader) -> list[_Type]:
+def _types(reader: Reader) -> list[_ItemTable]:
     rows = reader.query("SELECT name, columns, key FROM item_types").rows
     return [
-        _Type(name, list(own), tuple(names))
+        _ItemTable(name, list(own), tuple(names))
         for name, columns, key in rows
         for own, names in (item_type(name, columns, key, path=reader.path),)
     ]
@@ -133,12 +133,12 @@ def _types(reader: Reader) -> list[_Type]:
 # ---------------------------------------------------------------- without a key
 
 
-def _old(reader: Reader, table: _Type, pages: Iterable[int]) -> list[tuple[int, Item]]:
+def _old(reader: Reader, table: _ItemTable, pages: Iterable[int]) -> list[tuple[int, Item]]:
     where = "page_id IN (SELECT value FROM json_each(?))"
     return list(_rows(reader, table, where, to_json(list(pages))))
 
 
-def _rows(reader: Reader, table: _Type, where: str, *values: str) -> Iterator[tuple[int, Item]]:
+def _rows(reader: Reader, table: _ItemTable, where: str, *values: str) -> Iterator[tuple[int, Item]]:
     names = ", ".join(f'"{name}"' for name in table.columns)
     sql = f'SELECT page_id, {names} FROM "{table.name}" WHERE {where} ORDER BY item_id'
     for page_id, *row in reader.query(sql, values).rows:
@@ -173,7 +173,7 @@ def _compare_loose(
 
 
 def _old_keyed(
-    reader: Reader, table: _Type, pages: Iterable[int], new: list[tuple[int, Item]]
+    reader: Reader, table: _ItemTable, pages: Iterable[int], new: list[tuple[int, Item]]
 ) -> dict[tuple[Any, ...], tuple[int, Item]]:
     """Return the stored items by key: those of the pages, and those that the new ones replace.
 
@@ -195,7 +195,7 @@ def _key(item: Item, key: tuple[str, ...]) -> tuple[Any, ...]:
 
 def _compare_keyed(
     diff: Diff,
-    table: _Type,
+    table: _ItemTable,
     old: dict[tuple[Any, ...], tuple[int, Item]],
     new: list[tuple[int, Item]],
     urls: dict[int, str],

@@ -8,8 +8,8 @@ from crawler.items import Record
 from crawler.reparse.replay import Parsed
 from crawler.store.item_marks import Left
 from crawler.store.item_sql import Rows
-from crawler.store.items import QUERY, ItemTables, Told
-from crawler.store.requeue import Claimed
+from crawler.store.items import QUERY, ItemTables, ItemReport
+from crawler.store.requeue import ClaimedStore
 from crawler.store.rows import to_json
 
 _IDS = "(SELECT value FROM json_each(?))"
@@ -21,7 +21,7 @@ class Writer:
     So a reader, and whoever comes after a crash, finds of each page the old items or the new.
     """
 
-    def __init__(self, db: Claimed) -> None:
+    def __init__(self, db: ClaimedStore) -> None:
         """Take a connection that is in a transaction, and will be in one again."""
         self._db = db
         self._tables = ItemTables()
@@ -41,7 +41,7 @@ class Writer:
         self._note_outcomes(ids, [(r.error, r.origin.page_id) for r in results if r.error])
         self._db.step()
 
-    def _store(self, records: list[tuple[Record, tuple[object, ...]]], ids: list[int]) -> Told:
+    def _store(self, records: list[tuple[Record, tuple[object, ...]]], ids: list[int]) -> ItemReport:
         """Store items in place of those of the pages."""
         steps = self._tables.writes(records, Left(replaced=ids))
         answer = None
@@ -50,7 +50,7 @@ class Writer:
                 sql, rows = steps.send(answer)  # type: ignore[arg-type]  # None starts it
                 answer = list(self._db.execute(sql, () if rows is None else (to_json(rows),)))
         except StopIteration as end:
-            told: Told = end.value
+            told: ItemReport = end.value
             return told
 
     def _replace_problems(self, ids: list[int], problems: Rows) -> None:

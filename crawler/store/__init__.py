@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from crawler.config.load import Revisit
 from crawler.store.address import file_of
 from crawler.web.page import Visit
-from crawler.web.pattern_note import Note
+from crawler.web.contract import Note
 from crawler.web.request import Candidate, Todo
 
 _REVISIT = Revisit()

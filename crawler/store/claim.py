@@ -66,7 +66,7 @@ class Claim:
             os.utime(self.path, (until, until))
 
     def release(self) -> None:
-        """Return the claim up; does nothing where there is none."""
+        """Release the claim up; does nothing where there is none."""
         if self._file is not None:
             if self._is_current(self._file):  # else somebody else's
                 self.path.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from crawler.store import (
 )
 from crawler.store.item_marks import Left
 from crawler.store.item_sql import Steps
-from crawler.store.items import NO_PAGES, QUERY, ItemTables, Told
+from crawler.store.items import NO_PAGES, QUERY, ItemTables, ItemReport
 from crawler.store.rows import (
     BODY,
     FILE_COLUMNS,
@@ -259,7 +259,7 @@ class Flush:
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
 
-    async def _insert_items(self, ended: list[tuple[int, Visit]], left: Left = NO_PAGES) -> Told:
+    async def _insert_items(self, ended: list[tuple[int, Visit]], left: Left = NO_PAGES) -> ItemReport:
         """Insert items in place of those that earlier visits to the pages of `left` gave."""
         records: list[tuple[Record, tuple[Any, ...]]] = []
         problems = []
@@ -281,7 +281,7 @@ class Flush:
         )
         return told
 
-    async def _store_items(self, steps: Steps[Told]) -> Told:
+    async def _store_items(self, steps: Steps[ItemReport]) -> ItemReport:
         """Run the statements that store items, and give each its answer."""
         answer = None
         try:
@@ -289,7 +289,7 @@ class Flush:
                 sql, rows = steps.send(answer)  # type: ignore[arg-type]  # None starts it
                 answer = await self._all(sql, () if rows is None else (to_json(rows),))
         except StopIteration as end:
-            told: Told = end.value
+            told: ItemReport = end.value
             return told
 
     async def _insert_bodies(self, ended: list[tuple[int, Visit]]) -> None:

@@ -25,7 +25,7 @@ Steps: TypeAlias = Generator[Statement, Rows, T]
 """Yields statements, is sent the rows that each gave, and returns a result."""
 
 
-class Shape(NamedTuple):
+class TableShape(NamedTuple):
     """A table as it is in the file: its columns with their types, its key, its history."""
 
     name: str
@@ -40,7 +40,7 @@ def each(sqls: Iterable[str]) -> Steps[None]:
         yield Statement(sql)
 
 
-def create(shape: Shape) -> Iterator[str]:
+def create(shape: TableShape) -> Iterator[str]:
     """Yield the DDL of an item type's table."""
     yield table(shape, shape.name)
     yield f'CREATE INDEX "{shape.name}_page" ON "{shape.name}" (page_id)'
@@ -48,7 +48,7 @@ def create(shape: Shape) -> Iterator[str]:
         yield f'CREATE UNIQUE INDEX "{shape.name}_key" ON "{shape.name}" ({names(shape.key)})'
 
 
-def table(shape: Shape, name: str, more: str = "") -> str:
+def table(shape: TableShape, name: str, more: str = "") -> str:
     """Return the DDL of the table alone, under this name, with `more` columns behind its own.
 
     AUTOINCREMENT: an id is never given twice, so that history and exports can go by it.
@@ -65,12 +65,12 @@ def table(shape: Shape, name: str, more: str = "") -> str:
     )
 
 
-def _mark(shape: Shape) -> str:
+def _mark(shape: TableShape) -> str:
     """Return the column of the mark, nothing where a field has that name."""
     return "" if GONE_AT in shape.columns else f", {GONE_AT} TIMESTAMP"
 
 
-def lengthen(shape: Shape, new: dict[str, str]) -> Iterator[str]:
+def lengthen(shape: TableShape, new: dict[str, str]) -> Iterator[str]:
     """Yield the DDL that adds columns to a table, and to its history where it has one."""
     for column, kind in new.items():
         yield f'ALTER TABLE "{shape.name}" ADD COLUMN {declared(column, kind)}'
@@ -78,7 +78,7 @@ def lengthen(shape: Shape, new: dict[str, str]) -> Iterator[str]:
             yield f'ALTER TABLE "{shape.name}_history" ADD COLUMN {declared(column, kind)}'
 
 
-def history_table(shape: Shape, name: str, more: str = "") -> str:
+def history_table(shape: TableShape, name: str, more: str = "") -> str:
     """Return the DDL of the table that keeps what items were before, under this name."""
     own = "".join(f"{declared(column, kind)}, " for column, kind in shape.columns.items())
     return (
@@ -88,7 +88,7 @@ def history_table(shape: Shape, name: str, more: str = "") -> str:
     )
 
 
-def history(shape: Shape) -> Iterator[str]:
+def history(shape: TableShape) -> Iterator[str]:
     """Yield the DDL of the history: triggers that write down what an item was before."""
     name, columns = shape.name, shape.columns
     yield history_table(shape, f"{name}_history")

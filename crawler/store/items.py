@@ -19,8 +19,8 @@ from crawler.items.refused import as_object
 from crawler.store import item_sql
 from crawler.store.damage import item_type
 from crawler.store.item_marks import Left, cleared
-from crawler.store.item_parts import Known, Part, fitted_to, in_order, named
-from crawler.store.item_sql import GONE_AT, Rows, Shape, Statement, Steps, each
+from crawler.store.item_parts import KnownTable, ItemPart, fitted_to, in_order, named
+from crawler.store.item_sql import GONE_AT, Rows, TableShape, Statement, Steps, each
 from crawler.store.widening import (
     EXACT,
     TYPES,
@@ -40,7 +40,7 @@ NO_PAGES = Left()
 
 
 @dataclass(slots=True)
-class Told:
+class ItemReport:
     """What storing records has to tell: rows of `problems`, and columns that were widened."""
 
     problems: Rows = field(default_factory=list)
@@ -52,7 +52,7 @@ class ItemTables:
     """Which item tables the file has, with which columns."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownTable] = {}
         self._taken: set[str] = set()
 
     def load(
@@ -67,7 +67,7 @@ class ItemTables:
             own = set().union(*(_derived(known) for known in self._known))
             self._taken = {name.lower() for name in names} - own
 
-    def writes(self, records: list[tuple[Record, Origin]], left: Left = NO_PAGES) -> Steps[Told]:
+    def writes(self, records: list[tuple[Record, Origin]], left: Left = NO_PAGES) -> Steps[ItemReport]:
         """Yield what stores the records in order, and return what there is to tell.
 
         `left` names the pages whose earlier items go or are marked: those with a key that comes
@@ -79,8 +79,8 @@ class ItemTables:
             _, rows, places = groups.setdefault(id(table), (table, [], []))
             rows.append((*record.values, *origin))
             places.append(number)
-        told = Told()
-        parts: list[Part] = []
+        told = ItemReport()
+        parts: list[ItemPart] = []
         for table, rows, places in groups.values():
             part = self._respelt(table, rows)._replace(places=places)
             if table.loose and self._too_wide(part.table):
@@ -114,12 +114,12 @@ class ItemTables:
         """Return a record's table, and its values by column as a table of now stores them."""
         part = self._respelt(record.table, [record.values])
         types = {column.name: TYPES[column.kind] for column in part.table.columns}
-        known = self._known.get(part.table.name) or Known({}, part.table.key, False, {})
+        known = self._known.get(part.table.name) or KnownTable({}, part.table.key, False, {})
         new = {name: kind for name, kind in types.items() if name not in known.columns}
         name, _, columns, rows = fitted_to(part, known.plus(new, {}), strict=False)
         return name, dict(zip(columns, rows[0], strict=True))
 
-    def _shape(self, part: Part, parts: list[Part], told: Told) -> Steps[None]:
+    def _shape(self, part: ItemPart, parts: list[ItemPart], told: ItemReport) -> Steps[None]:
         """Yield what makes the table, or brings it to what its new rows need.
 
         `parts` are all that this flush has brought so far: none of their rows is stored yet.
@@ -131,7 +131,7 @@ class ItemTables:
             columns = _columns(part)
             # The unique index of a key must not go by doubles.
             columns |= {key: "TEXT" for key in table.key if columns[key] == "DECIMAL"}
-            known = Known(columns, table.key, False, part.names)
+            known = KnownTable(columns, table.key, False, part.names)
             yield from each(item_sql.create(_shape_of(table.name, known)))
         elif not table.loose:
             _refuse_changed(table, known)
@@ -148,7 +148,7 @@ class ItemTables:
             self._known[table.name] = known
             yield Statement(_remember(table.name, known))
 
-    def _respelt(self, table: Table, rows: Rows) -> Part:
+    def _respelt(self, table: Table, rows: Rows) -> ItemPart:
         """Return the table with its columns spelt as in the file, where case does not count.
 
         The key of a dict has the column that it has had, or a new one.
@@ -159,10 +159,10 @@ class ItemTables:
         spelt = {name.lower(): name for name in known.columns} if known is not None else {}
         names = {c.name: spelt.get(c.name.lower(), c.name) for c in table.columns}
         if all(name == now for name, now in names.items()):
-            return Part(table, rows, {})
+            return ItemPart(table, rows, {})
         columns = tuple(replace(column, name=names[column.name]) for column in table.columns)
         key = tuple(names[name] for name in table.key)
-        return Part(replace(table, columns=columns, key=key), rows, {})
+        return ItemPart(replace(table, columns=columns, key=key), rows, {})
 
     def _too_wide(self, table: Table) -> bool:
         known = self._known.get(table.name)
@@ -178,15 +178,15 @@ class ItemTables:
             )
 
 
-def _known(history: bool, columns: dict[str, str], key: list[str], names: dict[str, str]) -> Known:
-    return Known(columns, tuple(key), history, names)
+def _known(history: bool, columns: dict[str, str], key: list[str], names: dict[str, str]) -> KnownTable:
+    return KnownTable(columns, tuple(key), history, names)
 
 
-def _shape_of(name: str, known: Known) -> Shape:
-    return Shape(name, known.columns, known.key, known.history)
+def _shape_of(name: str, known: KnownTable) -> TableShape:
+    return TableShape(name, known.columns, known.key, known.history)
 
 
-def _columns(part: Part) -> dict[str, str]:
+def _columns(part: ItemPart) -> dict[str, str]:
     """Return the types of the columns as the values of a part need them."""
     found = {}
     for place, column in enumerate(part.table.columns):
@@ -197,7 +197,7 @@ def _columns(part: Part) -> dict[str, str]:
     return found
 
 
-def _lengthened(part: Part, known: Known) -> Steps[Known]:
+def _lengthened(part: ItemPart, known: KnownTable) -> Steps[KnownTable]:
     """Yield what adds the columns that the table has not yet."""
     columns = {c.name: TYPES[c.kind] for c in part.table.columns if c.name not in known.columns}
     if not columns:
@@ -206,7 +206,7 @@ def _lengthened(part: Part, known: Known) -> Steps[Known]:
     return known.plus(columns, part.names)
 
 
-def _widened(part: Part, parts: list[Part], known: Known, told: Told) -> Steps[Known]:
+def _widened(part: ItemPart, parts: list[ItemPart], known: KnownTable, told: ItemReport) -> Steps[KnownTable]:
     """Yield what gives columns a type that holds the new values too."""
     name, changed = part.table.name, {}
     for column, now in _columns(part).items():
@@ -232,7 +232,7 @@ def _widened(part: Part, parts: list[Part], known: Known, told: Told) -> Steps[K
     return known._replace(columns=after, names=names)
 
 
-def _type_for(column: str, now: str, parts: list[Part], shape: Shape) -> Steps[str]:
+def _type_for(column: str, now: str, parts: list[ItemPart], shape: TableShape) -> Steps[str]:
     """Ask for the type that a column needs for values of the type `now`, and what it has.
 
     An int and a float are doubles only if every int stays what it is.
@@ -246,7 +246,7 @@ def _type_for(column: str, now: str, parts: list[Part], shape: Shape) -> Steps[s
     return found
 
 
-def _with_digits(parts: list[Part], known: Known) -> Steps[Known]:
+def _with_digits(parts: list[ItemPart], known: KnownTable) -> Steps[KnownTable]:
     """Yield what adds a column for digits to each decimal that needs one by now."""
     for part in parts:
         for column in part.table.columns:
@@ -257,7 +257,7 @@ def _with_digits(parts: list[Part], known: Known) -> Steps[Known]:
     return known
 
 
-def _with_column_of_digits(table: str, column: str, known: Known) -> Steps[Known]:
+def _with_column_of_digits(table: str, column: str, known: KnownTable) -> Steps[KnownTable]:
     made = companion(column, known.columns)
     yield from each(item_sql.lengthen(_shape_of(table, known), {made: EXACT}))
     return known.plus({made: EXACT}, {made: column})
@@ -269,7 +269,7 @@ _TOO_WIDE = (
 )
 
 
-def _misfits(part: Part, reason: str) -> Rows:
+def _misfits(part: ItemPart, reason: str) -> Rows:
     """Return the rows of `problems` for dicts that cannot be stored."""
     names = [part.names.get(column.name, column.name) for column in part.table.columns]
     page = len(names)
@@ -285,7 +285,7 @@ def _derived(name: str) -> set[str]:
     return {name.lower() + ending for ending in endings}
 
 
-def _refuse_changed(table: Table, known: Known) -> None:
+def _refuse_changed(table: Table, known: KnownTable) -> None:
     out = "; give the type another name with @item(table=...), or start over with --fresh"
     for column in table.columns:
         name, kind = column.name, TYPES[column.kind]
@@ -303,10 +303,10 @@ def _refuse_changed(table: Table, known: Known) -> None:
 def create(table: Table) -> Iterator[str]:
     """Yield the DDL of an item type's table."""
     columns = {column.name: TYPES[column.kind] for column in table.columns}
-    return item_sql.create(Shape(table.name, columns, table.key, table.history))
+    return item_sql.create(TableShape(table.name, columns, table.key, table.history))
 
 
-def _remember(name: str, known: Known) -> str:
+def _remember(name: str, known: KnownTable) -> str:
     parts = (name, json.dumps(known.columns), json.dumps(known.key), json.dumps(known.names))
     table, columns, key, names = ("'" + text.replace("'", "''") + "'" for text in parts)
     return (

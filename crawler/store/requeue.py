@@ -34,7 +34,7 @@ _CHECKED = (
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
-class Claimed(sqlite3.Connection):
+class ClaimedStore(sqlite3.Connection):
     """A connection to a store that is claimed, within a transaction."""
 
     file: StoreFile
@@ -64,7 +64,7 @@ class Claimed(sqlite3.Connection):
 
 
 @contextmanager
-def claimed(path: Path, *, lock_timeout: float = lock.TIMEOUT) -> Iterator[Claimed]:
+def claimed(path: Path, *, lock_timeout: float = lock.TIMEOUT) -> Iterator[ClaimedStore]:
     """Return a connection that alone writes; all of the block is one transaction.
 
     Another program's lock is waited for: `lock_timeout` seconds, then StoreLocked.
@@ -74,7 +74,7 @@ def claimed(path: Path, *, lock_timeout: float = lock.TIMEOUT) -> Iterator[Claim
     claim = Claim(path)
     claim.take()
     try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=lock.MOMENT, factory=Claimed)
+        db = sqlite3.connect(path, isolation_level=None, timeout=lock.MOMENT, factory=ClaimedStore)
         db.file, db.lock_timeout = StoreFile(path), lock_timeout
         try:
             lock.tried(lambda: migrate_now(db, path), lock.Wait(path, lock_timeout))
@@ -222,7 +222,7 @@ def _chosen(db: sqlite3.Connection, where: str) -> list[tuple[Any, ...]]:
         raise QueryError(f"--where: {error}; see the columns in docs/schema.md") from None
 
 
-def _queue(db: Claimed, rows: list[tuple[Any, ...]], *, conditional: bool) -> int:
+def _queue(db: ClaimedStore, rows: list[tuple[Any, ...]], *, conditional: bool) -> int:
     """Put pages back into `todo`, and give their number.
 
     `conditional`: for a recrawl, whose requests come first and carry the validators.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import aiosqlite
 import zstandard
 
-from crawler.config.load import Revisit
+from crawler.config.load import RevisitSettings
 from crawler.parse.charset import decode
 from crawler.parse.text import text_of
 from crawler.store import Retention
@@ -32,7 +32,7 @@ _TABLES = ("bodies", "link_lists", "texts", "simhashes", "files", "pages")
 _IDS = "(SELECT value FROM json_each(?))"
 
 
-class Known(NamedTuple):
+class KnownPage(NamedTuple):
     """The row of a page that was visited before."""
 
     page_id: int
@@ -49,10 +49,10 @@ class Known(NamedTuple):
     sha256: str | None = None  # of its file, where it is a download
 
 
-class Again(NamedTuple):
+class RevisitedPage(NamedTuple):
     """A visit to a page that was known, and what kind of change it found, None for none."""
 
-    was: Known
+    was: KnownPage
     visit: Visit
     kind: str | None
 
@@ -62,19 +62,19 @@ class Again(NamedTuple):
         return self.visit.outcome is Outcome.NOT_MODIFIED or self.kind == "failed"
 
 
-class Settled(NamedTuple):
+class RowPlan(NamedTuple):
     """Which visits become rows under which ids, and what they take the place of."""
 
     rows: list[tuple[int, Visit]]
     kept: list[tuple[int, Visit]]  # visits that leave the row of their page as it is
     replaced: list[int]  # pages whose earlier items make room for those that they give now
     gone: list[int]  # pages that are no longer there, whose items are marked
-    left: list[Known]  # the rows that make room
+    left: list[KnownPage]  # the rows that make room
     first_at: dict[int, str]
     failed: list[tuple[int, str]]  # pages that failed once more, and when they had before
 
 
-def interval(every: float, changed: bool, bounds: Revisit) -> float:
+def interval(every: float, changed: bool, bounds: RevisitSettings) -> float:
     """Return seconds until the next visit: half after a change, half as much again after none."""
     return min(bounds.most, max(bounds.least, every / 2 if changed else every * 1.5))
 
@@ -101,7 +101,7 @@ async def compare(
     run_id: int,
     pairs: Sequence[tuple[int, Visit]],
     keep: Retention,
-) -> Settled:
+) -> RowPlan:
     """Write down what changed since the visits before; called inside the commit's transaction.
 
     The same few statements however many visits there are. No two of them are to one page.
@@ -120,7 +120,7 @@ async def compare(
     replaced = [each for each in again if not each.stays]
     await _touch(db, [each for each in again if each.visit.outcome is Outcome.NOT_MODIFIED])
     await _replace(db, replaced, keep.versions)
-    return Settled(
+    return RowPlan(
         rows=[*new, *((each.was.page_id, each.visit) for each in replaced)],
         kept=[(each.was.page_id, each.visit) for each in again if each.stays],
         replaced=[each.was.page_id for each in replaced if each.visit.stored],
@@ -138,23 +138,23 @@ async def note_first(db: aiosqlite.Connection, first_at: dict[int, str]) -> None
         await db.executemany("UPDATE pages SET first_at = ? WHERE page_id = ?", rows)
 
 
-async def _known(db: aiosqlite.Connection, urls: list[str]) -> dict[tuple[int, int], Known]:
+async def _known(db: aiosqlite.Connection, urls: list[str]) -> dict[tuple[int, int], KnownPage]:
     """Return the last row of each request to one of the URLs."""
     rows = await db.execute_fetchall(
-        f"SELECT {', '.join(Known._fields[:-1])},"
+        f"SELECT {', '.join(KnownPage._fields[:-1])},"
         " (SELECT sha256 FROM files WHERE files.page_id = pages.page_id) FROM pages"
         f" WHERE url IN {_IDS} ORDER BY page_id",
         (to_json(urls),),
     )
-    return {(row[1], row[2]): Known(*row) for row in rows}
+    return {(row[1], row[2]): KnownPage(*row) for row in rows}
 
 
 # ---------------------------------------------------------------- what a visit found
 
 
-async def _compared(db: aiosqlite.Connection, found: list[tuple[Known, Visit]]) -> list[Again]:
-    """Tell what kind of change each visit found."""
-    again = [Again(was, visit, _kind(was, visit)) for was, visit in found]
+async def _compared(db: aiosqlite.Connection, found: list[tuple[KnownPage, Visit]]) -> list[RevisitedPage]:
+    """Return what kind of change each visit found."""
+    again = [RevisitedPage(was, visit, _kind(was, visit)) for was, visit in found]
     unsure = [each for each in again if each.kind == "changed" and _is_html(each.visit)]
     if not unsure:
         return again
@@ -166,7 +166,7 @@ async def _compared(db: aiosqlite.Connection, found: list[tuple[Known, Visit]]) 
     return [e._replace(kind="touched") if e.was.page_id in same else e for e in again]
 
 
-def _kind(was: Known, visit: Visit) -> str | None:
+def _kind(was: KnownPage, visit: Visit) -> str | None:
     """Return what kind of change a visit found, None for none, where texts are not compared."""
     before, now = was.outcome in STORED, visit.stored
     if visit.outcome is Outcome.NOT_MODIFIED:
@@ -187,7 +187,7 @@ def digest_of(visit: Visit) -> str | None:
     return content_hash_of(visit) if visit.file is None else visit.file.sha256
 
 
-def _digest_before(was: Known) -> str | None:
+def _digest_before(was: KnownPage) -> str | None:
     return was.content_hash if was.sha256 is None else was.sha256
 
 
@@ -195,7 +195,7 @@ def _is_html(visit: Visit) -> bool:
     return visit.response is not None and visit.response.is_html
 
 
-def _alike(unsure: Iterable[Again], bodies: dict[int, bytes]) -> set[int]:
+def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int]:
     """Return the ids of pages whose reader sees the same as before; none without its old body."""
     same = set()
     for was, visit, _ in unsure:
@@ -215,7 +215,7 @@ def _alike(unsure: Iterable[Again], bodies: dict[int, bytes]) -> set[int]:
 # ---------------------------------------------------------------- what is written
 
 
-async def _touch(db: aiosqlite.Connection, same: list[Again]) -> None:
+async def _touch(db: aiosqlite.Connection, same: list[RevisitedPage]) -> None:
     """Write when pages that are as they were were looked at; their run is the one that has them."""
     rows = [(iso(visit.at), was.first_at or was.fetched_at, was.page_id) for was, visit, _ in same]
     if rows:
@@ -224,7 +224,7 @@ async def _touch(db: aiosqlite.Connection, same: list[Again]) -> None:
         )
 
 
-async def _replace(db: aiosqlite.Connection, replaced: list[Again], versions: int) -> None:
+async def _replace(db: aiosqlite.Connection, replaced: list[RevisitedPage], versions: int) -> None:
     """Move the rows of pages out of the way, into `page_versions` where they are news."""
     if not replaced:
         return
@@ -249,7 +249,7 @@ async def _replace(db: aiosqlite.Connection, replaced: list[Again], versions: in
 
 
 async def _insert_changes(
-    db: aiosqlite.Connection, run_id: int, new: list[tuple[int, Visit]], again: list[Again]
+    db: aiosqlite.Connection, run_id: int, new: list[tuple[int, Visit]], again: list[RevisitedPage]
 ) -> None:
     rows = [_change(page_id, run_id, visit, "new", None) for page_id, visit in new if visit.stored]
     for was, visit, kind in again:
@@ -265,7 +265,7 @@ async def _insert_changes(
 
 
 def _change(
-    page_id: int, run_id: int, visit: Visit, kind: str, was: Known | None
+    page_id: int, run_id: int, visit: Visit, kind: str, was: KnownPage | None
 ) -> tuple[Any, ...]:
     before = (was.status, was.outcome, was.title, _digest_before(was)) if was else (None,) * 4
     return (
@@ -276,7 +276,7 @@ def _change(
 
 
 async def _insert_checks(
-    db: aiosqlite.Connection, again: list[Again], bounds: Revisit
+    db: aiosqlite.Connection, again: list[RevisitedPage], bounds: RevisitSettings
 ) -> list[tuple[int, str]]:
     """Write when each page is due again; give those that failed as before, and when that was."""
     if not again:

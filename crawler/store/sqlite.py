@@ -29,7 +29,7 @@ from crawler.store import (
     HostRow,
     Retention,
     RobotsRow,
-    State,
+    CrawlState,
     cookies,
     damage,
     fingerprints,
@@ -44,10 +44,10 @@ from crawler.store.rows import (
 )
 from crawler.store.schema import migrate
 from crawler.store.sqlite_errors import to_store_error
-from crawler.store.wal import Log
+from crawler.store.wal import WalFile
 from crawler.version import __version__
 from crawler.web.outcome import names
-from crawler.web.pattern_note import Note
+from crawler.web.pattern_note import PatternNote
 from crawler.web.request import Todo
 
 T = TypeVar("T")
@@ -77,13 +77,13 @@ class SqliteStore:
         self._keep = keep
         self._claim = Claim(self.path)
         self._file = StoreFile(self.path)
-        self._log = Log(self.path)
+        self._log = WalFile(self.path)
         self._lock_timeout, self._stops_waiting = lock_timeout, False
         self._cache = 0  # KB
         self._db: aiosqlite.Connection
         self._flush: Flush
 
-    async def open(self) -> State:
+    async def open(self) -> CrawlState:
         """Claim and open the file, migrating it where needed; StoreError says why not."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class SqliteStore:
             await self.close()
             raise
 
-    async def _prepare(self) -> State:
+    async def _prepare(self) -> CrawlState:
         db = self._db
         await self._unlocked(lambda: migrate(db, self.path))
         await db.execute_fetchall(
@@ -126,7 +126,7 @@ class SqliteStore:
         [(again,)] = await self._all("SELECT count(*) FROM todo WHERE again > 0")
         with damage.told(self.path, "the row 'scope' of the table crawl"):
             scope = tuple(msgspec.json.decode(values.get("scope", "[]"), type=list[str]))
-        return State(
+        return CrawlState(
             values.get("spider"),
             bool(values.get("seeded")),
             pending,
@@ -247,7 +247,7 @@ class SqliteStore:
         return await lock.awaited(action, wait)
 
     def promise(self, until: float) -> None:
-        """Note at once, outside of commits, that no host is asked after `until` (Unix time)."""
+        """PatternNote at once, outside of commits, that no host is asked after `until` (Unix time)."""
         self._claim.promise(until)
 
     async def check(self) -> None:
@@ -310,7 +310,7 @@ class SqliteStore:
         with self._named_errors():
             return await fingerprints.endless(self._db)
 
-    async def patterns(self, limit: int, most_texts: int) -> list[tuple[Note, dict[int, int]]]:
+    async def patterns(self, limit: int, most_texts: int) -> list[tuple[PatternNote, dict[int, int]]]:
         """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
         with self._named_errors():
             return await fingerprints.patterns(self._db, limit, most_texts)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from crawler.store import Batch, Problem
-from crawler.store.items import Told
-from crawler.store.revisits import Known
+from crawler.store.items import ItemReport
+from crawler.store.revisits import KnownPage
 from crawler.web import outcome
 from crawler.web.page import Visit
 from crawler.web.stats import Stats
@@ -42,14 +42,14 @@ class Tally:
             if visit.stored:
                 self.pages[visit.todo.host_id] += 1
 
-    def take(self, rows: Iterable[Known]) -> None:
+    def take(self, rows: Iterable[KnownPage]) -> None:
         """Take away rows that made room."""
         for was in rows:
             self.outcomes[was.outcome] -= 1
             if was.outcome in _STORED:
                 self.pages[was.host_id] -= 1
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: ItemReport) -> None:
         """Add what storing items had to tell."""
         self.problems += told.problems
         self.widened += told.widened

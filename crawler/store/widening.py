@@ -14,7 +14,7 @@ from crawler.items.columns import Kind, exact_digits, json_of, wider
 from crawler.store.item_sql import (
     GONE_AT,
     ORIGIN,
-    Shape,
+    TableShape,
     Statement,
     Steps,
     history_table,
@@ -83,13 +83,13 @@ def companion(column: str, taken: Iterable[str]) -> str:
 # ---------------------------------------------------------------- in the file
 
 
-def any_long(shape: Shape, column: str) -> Steps[bool]:
+def any_long(shape: TableShape, column: str) -> Steps[bool]:
     """Ask whether a column of integers holds one of which a double has not all digits."""
     found = yield Statement(f'SELECT 1 FROM "{shape.name}" WHERE {_long(column)} LIMIT 1')
     return bool(found)
 
 
-def keep_digits(shape: Shape, column: str, exact: str) -> Steps[None]:
+def keep_digits(shape: TableShape, column: str, exact: str) -> Steps[None]:
     """Yield what keeps the digits of the integers in a column that becomes one of decimals."""
     for name in (shape.name, *([f"{shape.name}_history"] if shape.history else [])):
         yield Statement(
@@ -108,7 +108,7 @@ def _long(column: str) -> str:
     )
 
 
-def rebuild(shape: Shape, columns: dict[str, str], exact: dict[str, str]) -> Steps[None]:
+def rebuild(shape: TableShape, columns: dict[str, str], exact: dict[str, str]) -> Steps[None]:
     """Yield what makes a table anew, and its history, with columns of other types.
 
     `exact` names the column of each decimal's digits. Indexes and triggers, those of the user too,
@@ -127,10 +127,10 @@ def rebuild(shape: Shape, columns: dict[str, str], exact: dict[str, str]) -> Ste
 
 
 def _made_anew(
-    before: Shape,
-    after: Shape,
+    before: TableShape,
+    after: TableShape,
     name: str,
-    ddl: Callable[[Shape, str, str], str],
+    ddl: Callable[[TableShape, str, str], str],
     kept: tuple[str, ...],
     exact: dict[str, str],
 ) -> Steps[None]:
