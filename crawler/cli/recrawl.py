@@ -75,7 +75,9 @@ def recrawl(
         return
     if began and not quiet:
         print(f"{path}: going on with the recrawl that began at {began}", file=sys.stderr)
-    asked = runner.RunOptions(path, config, options.overrides(set_, {}), False, quiet, log_level, json)
+    asked = runner.RunOptions(
+        path, config, options.overrides(set_, {}), False, quiet, log_level, json
+    )
     raise typer.Exit(runner.run(made, asked))
 
 

@@ -19,7 +19,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from crawler.config.links import LinksSettings, TrapsSettings
-from crawler.config.network import AuthSettings, CacheSettings, ProxySettings, ScraperApiSettings, TlsSettings
+from crawler.config.network import (
+    AuthSettings,
+    CacheSettings,
+    ProxySettings,
+    ScraperApiSettings,
+    TlsSettings,
+)
 from crawler.config.section import Count, Positive, RateText, Seconds, Section, SomeSeconds
 from crawler.errors import ConfigError
 from crawler.version import __version__

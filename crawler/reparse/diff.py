@@ -138,7 +138,9 @@ def _old(reader: Reader, table: _ItemTable, pages: Iterable[int]) -> list[tuple[
     return list(_rows(reader, table, where, to_json(list(pages))))
 
 
-def _rows(reader: Reader, table: _ItemTable, where: str, *values: str) -> Iterator[tuple[int, Item]]:
+def _rows(
+    reader: Reader, table: _ItemTable, where: str, *values: str
+) -> Iterator[tuple[int, Item]]:
     names = ", ".join(f'"{name}"' for name in table.columns)
     sql = f'SELECT page_id, {names} FROM "{table.name}" WHERE {where} ORDER BY item_id'
     for page_id, *row in reader.query(sql, values).rows:

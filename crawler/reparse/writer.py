@@ -8,7 +8,7 @@ from crawler.items import Record
 from crawler.reparse.replay import Parsed
 from crawler.store.item_marks import Left
 from crawler.store.item_sql import Rows
-from crawler.store.items import QUERY, ItemTables, ItemReport
+from crawler.store.items import QUERY, ItemReport, ItemTables
 from crawler.store.requeue import ClaimedStore
 from crawler.store.rows import to_json
 
@@ -41,7 +41,9 @@ class Writer:
         self._note_outcomes(ids, [(r.error, r.origin.page_id) for r in results if r.error])
         self._db.step()
 
-    def _store(self, records: list[tuple[Record, tuple[object, ...]]], ids: list[int]) -> ItemReport:
+    def _store(
+        self, records: list[tuple[Record, tuple[object, ...]]], ids: list[int]
+    ) -> ItemReport:
         """Store items in place of those of the pages."""
         steps = self._tables.writes(records, Left(replaced=ids))
         answer = None

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from crawler.config.load import Revisit
+from crawler.config.revisit import RevisitSettings
 from crawler.store.address import file_of
-from crawler.web.page import Visit
 from crawler.web.contract import Note
+from crawler.web.page import Visit
 from crawler.web.request import Candidate, Todo
 
-_REVISIT = Revisit()
+_REVISIT = RevisitSettings()
 
 
 class HostRow(NamedTuple):
@@ -104,7 +104,7 @@ class Retention:
     bodies: bool = True
     links: bool = True
     versions: int = 1
-    revisit: Revisit = _REVISIT
+    revisit: RevisitSettings = _REVISIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ def open_store(
     bodies: bool = True,
     links: bool = True,
     versions: int = 1,
-    revisit: Revisit = _REVISIT,
+    revisit: RevisitSettings = _REVISIT,
     lock_timeout: float = 60.0,
 ) -> Store:
     """Return the store behind an address; StoreRefused for one that is no path of a file."""

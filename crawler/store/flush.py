@@ -27,7 +27,7 @@ from crawler.store import (
 )
 from crawler.store.item_marks import Left
 from crawler.store.item_sql import Steps
-from crawler.store.items import NO_PAGES, QUERY, ItemTables, ItemReport
+from crawler.store.items import NO_PAGES, QUERY, ItemReport, ItemTables
 from crawler.store.rows import (
     BODY,
     FILE_COLUMNS,
@@ -259,7 +259,9 @@ class Flush:
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
 
-    async def _insert_items(self, ended: list[tuple[int, Visit]], left: Left = NO_PAGES) -> ItemReport:
+    async def _insert_items(
+        self, ended: list[tuple[int, Visit]], left: Left = NO_PAGES
+    ) -> ItemReport:
         """Insert items in place of those that earlier visits to the pages of `left` gave."""
         records: list[tuple[Record, tuple[Any, ...]]] = []
         problems = []

@@ -19,8 +19,8 @@ from crawler.items.refused import as_object
 from crawler.store import item_sql
 from crawler.store.damage import item_type
 from crawler.store.item_marks import Left, cleared
-from crawler.store.item_parts import KnownTable, ItemPart, fitted_to, in_order, named
-from crawler.store.item_sql import GONE_AT, Rows, TableShape, Statement, Steps, each
+from crawler.store.item_parts import ItemPart, KnownTable, fitted_to, in_order, named
+from crawler.store.item_sql import GONE_AT, Rows, Statement, Steps, TableShape, each
 from crawler.store.widening import (
     EXACT,
     TYPES,
@@ -67,7 +67,9 @@ class ItemTables:
             own = set().union(*(_derived(known) for known in self._known))
             self._taken = {name.lower() for name in names} - own
 
-    def writes(self, records: list[tuple[Record, Origin]], left: Left = NO_PAGES) -> Steps[ItemReport]:
+    def writes(
+        self, records: list[tuple[Record, Origin]], left: Left = NO_PAGES
+    ) -> Steps[ItemReport]:
         """Yield what stores the records in order, and return what there is to tell.
 
         `left` names the pages whose earlier items go or are marked: those with a key that comes
@@ -178,7 +180,9 @@ class ItemTables:
             )
 
 
-def _known(history: bool, columns: dict[str, str], key: list[str], names: dict[str, str]) -> KnownTable:
+def _known(
+    history: bool, columns: dict[str, str], key: list[str], names: dict[str, str]
+) -> KnownTable:
     return KnownTable(columns, tuple(key), history, names)
 
 
@@ -206,7 +210,9 @@ def _lengthened(part: ItemPart, known: KnownTable) -> Steps[KnownTable]:
     return known.plus(columns, part.names)
 
 
-def _widened(part: ItemPart, parts: list[ItemPart], known: KnownTable, told: ItemReport) -> Steps[KnownTable]:
+def _widened(
+    part: ItemPart, parts: list[ItemPart], known: KnownTable, told: ItemReport
+) -> Steps[KnownTable]:
     """Yield what gives columns a type that holds the new values too."""
     name, changed = part.table.name, {}
     for column, now in _columns(part).items():

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import aiosqlite
 import zstandard
 
-from crawler.config.load import RevisitSettings
+from crawler.config.revisit import RevisitSettings
 from crawler.parse.charset import decode
 from crawler.parse.text import text_of
 from crawler.store import Retention
@@ -152,7 +152,9 @@ async def _known(db: aiosqlite.Connection, urls: list[str]) -> dict[tuple[int, i
 # ---------------------------------------------------------------- what a visit found
 
 
-async def _compared(db: aiosqlite.Connection, found: list[tuple[KnownPage, Visit]]) -> list[RevisitedPage]:
+async def _compared(
+    db: aiosqlite.Connection, found: list[tuple[KnownPage, Visit]]
+) -> list[RevisitedPage]:
     """Return what kind of change each visit found."""
     again = [RevisitedPage(was, visit, _kind(was, visit)) for was, visit in found]
     unsure = [each for each in again if each.kind == "changed" and _is_html(each.visit)]

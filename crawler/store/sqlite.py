@@ -26,10 +26,10 @@ from crawler.store import (
     Batch,
     Committed,
     CookieRow,
+    CrawlState,
     HostRow,
     Retention,
     RobotsRow,
-    CrawlState,
     cookies,
     damage,
     fingerprints,
@@ -310,7 +310,9 @@ class SqliteStore:
         with self._named_errors():
             return await fingerprints.endless(self._db)
 
-    async def patterns(self, limit: int, most_texts: int) -> list[tuple[PatternNote, dict[int, int]]]:
+    async def patterns(
+        self, limit: int, most_texts: int
+    ) -> list[tuple[PatternNote, dict[int, int]]]:
         """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
         with self._named_errors():
             return await fingerprints.patterns(self._db, limit, most_texts)

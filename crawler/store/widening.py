@@ -14,9 +14,9 @@ from crawler.items.columns import Kind, exact_digits, json_of, wider
 from crawler.store.item_sql import (
     GONE_AT,
     ORIGIN,
-    TableShape,
     Statement,
     Steps,
+    TableShape,
     history_table,
     names,
     table,
