@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from damaged_stores import DAMAGES, commands, copy_of, whole_store
+from damaged_stores import DAMAGES, commands, copy_of, sql, whole_store
 
 from crawler.cli import run
 
@@ -93,3 +93,17 @@ def test_a_damaged_page_is_left_out_and_told(
     code, said = outcome_of(commands(store, home, folder)[command])
     assert code == 0
     assert "left out, because what is stored of it is damaged: http://127.0.0.1" in said
+
+
+@pytest.mark.parametrize(
+    "command", ["search --index", "reparse --apply", "retry", "recrawl", "run", "import"]
+)
+def test_a_command_that_writes_refuses_a_newer_schema(made: tuple[Path, str], command: str) -> None:
+    folder, home = made
+    store = copy_of(folder / "a.db", folder / "newer.db")
+    sql("PRAGMA user_version = 99")(store)
+    before = store.read_bytes()
+    code, said = outcome_of(commands(store, home, folder)[command])
+    assert code == 2
+    assert "made by a newer Crawlkeep (schema 99" in said and "upgrade" in said
+    assert store.read_bytes() == before
