@@ -37,8 +37,9 @@ endif
 
 setup: $(DEV)
 
+# One process a core; the tests of a file stay together.
 test: $(DEV)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 # The tests that kill a crawl and an import, with a hundred kills, and every command that writes,
 # with 200; `make kill-test KILLS=20` is the quick form, as in CI.

@@ -98,7 +98,7 @@ OTHERS = {
     "fewer bytes than it says": (TAG, piece(TAG, NEW[500:])),
     "more bytes than it says": (TAG, piece(TAG, b"B" * 700)),
     "no place": (TAG, answer("206 Partial Content", TAG, NEW[400:])),
-    "coded": (TAG, piece(TAG + "Content-Encoding: gzip\r\n", gzip.compress(NEW[400:]))),
+    "coded": (TAG, piece(TAG + "Content-Encoding: gzip\r\n", gzip.compress(NEW[400:], mtime=0))),
     "several": (TAG, piece(TAG + "Content-Type: multipart/byteranges; boundary=x\r\n")),
     "beyond, another length": (TAG, answer("416 No", "Content-Range: bytes */400\r\n", b"no")),
     "beyond, another tag": (
@@ -330,7 +330,7 @@ def test_a_download_killed_while_it_takes_its_name_leaves_that_file_whole(tmp_pa
 
 # ---------------------------------------------------------------- codings
 
-TAR = gzip.compress(b"a tar" * 100)
+TAR = gzip.compress(b"a tar" * 100, mtime=0)
 HTML = b"<title>Hi</title>" * 20
 SAVED = [
     ("/a.tar.gz", "gzip", "", TAR, TAR),
@@ -343,12 +343,18 @@ SAVED = [
     ("/a.tar.gz", "gzip, br", "", brotli.compress(TAR), TAR),
     ("/a.tar.gz", "br", "", brotli.compress(TAR), TAR),
     ("/a.br", "br", "", brotli.compress(HTML), brotli.compress(HTML)),
-    ("/a.html", "gzip", "", gzip.compress(HTML), HTML),
-    ("/a.gz.html", "gzip", "", gzip.compress(HTML), HTML),
-    ("/a.gz", "gzip", "Content-Disposition: x; filename=a.csv\r\n", gzip.compress(HTML), HTML),
+    ("/a.html", "gzip", "", gzip.compress(HTML, mtime=0), HTML),
+    ("/a.gz.html", "gzip", "", gzip.compress(HTML, mtime=0), HTML),
+    (
+        "/a.gz",
+        "gzip",
+        "Content-Disposition: x; filename=a.csv\r\n",
+        gzip.compress(HTML, mtime=0),
+        HTML,
+    ),
     ("/a.bin", "aws-chunked", "", HTML, HTML),
     ("/a.bin", "utf-8", "", HTML, HTML),
-    ("/a.bin", "aws-chunked,gzip", "", gzip.compress(HTML), HTML),
+    ("/a.bin", "aws-chunked,gzip", "", gzip.compress(HTML, mtime=0), HTML),
 ]
 
 

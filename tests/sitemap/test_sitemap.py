@@ -81,7 +81,7 @@ TEXTS = [
     (b"http://a.org/<x>\nhttp://a.org/a&b", "%3Cx%3E a&b"),
     ("http://a.org/1\nhttp://a.org/é".encode("utf-16"), "1 %C3%A9"),
     (b"\xfe\xff" + "http://a.org/1".encode("utf-16-be"), "1"),
-    (gzip.compress(b"\xef\xbb\xbfhttp://a.org/1\n"), "1"),
+    (gzip.compress(b"\xef\xbb\xbfhttp://a.org/1\n", mtime=0), "1"),
 ]
 
 
@@ -240,7 +240,7 @@ TAGS = st.sampled_from(
 
 @given(st.one_of(st.binary(), st.lists(TAGS).map(b"".join)), st.booleans())
 def test_any_bytes_give_entries(body, zipped):
-    for entry in parse(gzip.compress(body)[:-4] if zipped else body, URL):
+    for entry in parse(gzip.compress(body, mtime=0)[:-4] if zipped else body, URL):
         assert entry.url.startswith("http")
         assert entry.modified is None or entry.modified.tzinfo
 
