@@ -27,10 +27,12 @@ from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
 from crawler.web.outcome import Outcome
+from crawler.web.stats import KINDS
 from crawler.web.visit import Visit
 
 log = logging.getLogger("crawler")
 
+_KINDS = 5  # of refused items that the summary names
 _LIVE, _PLAIN = 0.25, 5.0  # seconds between two lines, on a terminal and elsewhere
 
 
@@ -141,6 +143,7 @@ async def _watch(crawler: Crawler, screen: Screen) -> None:
 def _failure_log() -> Callable[[list[Visit], Committed], None]:
     """Return what logs what went wrong; a host that is given up is told of once."""
     given_up: set[int] = set()
+    rejected: set[tuple[str, str]] = set()
 
     def note(visits: list[Visit], committed: Committed) -> None:
         for visit in visits:
@@ -149,8 +152,19 @@ def _failure_log() -> Callable[[list[Visit], Committed], None]:
                 given_up.add(host_id)
                 log.warning("given up: %s: %s", urls.host_of(visit.todo.url), visit.error)
             _log_failure(visit)
+            for item, reason, _ in visit.problems:
+                _warn_once(item, reason, f", first on {visit.todo.url}", rejected)
+        for item, reason, _ in committed.rejected:
+            _warn_once(item, reason, "", rejected)
 
     return note
+
+
+def _warn_once(item: str, reason: str, where: str, told: set[tuple[str, str]]) -> None:
+    """Warn of the first item of each kind that is refused; the summary counts them all."""
+    if (item, reason) not in told and len(told) < KINDS:
+        told.add((item, reason))
+        log.warning("item not stored, %s%s: %s", item, where, reason)
 
 
 def _log_failure(visit: Visit) -> None:
@@ -161,8 +175,6 @@ def _log_failure(visit: Visit) -> None:
     elif log.isEnabledFor(logging.DEBUG):
         again = " (to be tried again)" if visit.retry_at is not None else ""
         log.debug("%s %s %s%s", visit.outcome, visit.status or "-", visit.todo.url, again)
-    for _, reason, _ in visit.problems:
-        log.warning("item not stored, on %s: %s", visit.todo.url, reason)
 
 
 # ---------------------------------------------------------------- the end
@@ -236,9 +248,13 @@ def _of_items(summary: Summary) -> Iterator[str]:
     """Yield what became of items beside being stored as they came."""
     refused = summary.refused.get("item_refused", 0)
     if refused:
-        sql = '"SELECT item, reason, count(*) FROM problems GROUP BY 1, 2"'
+        sql = '"SELECT item, reason, value, page_url FROM problems"'
         store = shlex.quote(summary.store)
         yield f"{refused:,} items refused; see: crawler query --store {store} {sql}"
+        kinds = list(summary.rejected.items())
+        yield from (f"  {number:,} {kind}" for kind, number in kinds[:_KINDS])
+        if len(kinds) > _KINDS:
+            yield f"  and {len(kinds) - _KINDS:,} more kinds"
     dropped = summary.refused.get("item_dropped", 0)
     if dropped:
         yield f"{dropped:,} items dropped by pipelines"

@@ -42,6 +42,7 @@ def search(
             path,
             lambda done: screen.show(f"{done:,} pages") if screen.live else None,
             damaged.append,
+            lock_timeout=stores.lock_timeout(),
         )
         screen.close()
         tell_damaged(damaged)

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from crawler.inspect.status import Overview, Run
 
 
+_KINDS = 5  # of rejected items that are named
+
+
 def status(
     store: Annotated[
         str | None,
@@ -66,7 +69,8 @@ def story(one: Overview) -> str:
     if one.pool:
         lines.append(_pool(one.pool))
     if one.problems:
-        lines.append(f"problems {one.problems:,} items that did not fit; see the table problems")
+        lines.append(f"rejected {one.problems:,} items; see the table problems")
+        lines += [f"  {number:,} {kind}" for kind, number in list(one.rejected.items())[:_KINDS]]
     if one.widened:
         lines.append(f"widened  {one.widened:,} times a column of items, to hold all values")
     if one.refused:

@@ -42,6 +42,13 @@ def place(named: str | None, default: Path) -> Path:
     return known or path
 
 
+def lock_timeout() -> float:
+    """Return how long another program's lock is waited for: `store.lock_timeout`."""
+    from crawler.config.load import load
+
+    return load().store.lock_timeout
+
+
 def _known(named: str) -> tuple[Path, Path | None]:
     """Return the path that `named` is, and what there is under that path or name."""
     path = file_of(named)

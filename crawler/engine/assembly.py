@@ -161,6 +161,7 @@ def _committer(crawl: Crawl, fetcher: Fetcher, strategies: Strategies) -> Commit
         listeners=(crawl.listener, after_commit),
         taking=crawl.taking,
         pool=lambda: fetcher.pool,
+        asked_until=crawl.state.asked_until,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from crawler.engine.assembly import Crawl, assembled
 from crawler.engine.committer import Listener
 from crawler.engine.engine import Engine
 from crawler.engine.workers import run_workers
-from crawler.errors import SpiderError, StoreError
+from crawler.errors import SpiderError, StoreError, StoreLocked
 from crawler.frontier import Frontier
 from crawler.frontier.page_limit import PageLimit
 from crawler.http.cookies import CookieJars
@@ -35,6 +36,8 @@ from crawler.urls.scope import registrable_domain
 from crawler.web.page import ScrapedPage
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
+
+log = logging.getLogger(__name__)
 
 _BACKLOG = 1000  # pages that `pages` keeps for a slow listener
 
@@ -59,6 +62,8 @@ class Summary:
     refused: dict[str, int] = field(default_factory=dict)
     widened: list[str] = field(default_factory=list)
     """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
+    rejected: dict[str, int] = field(default_factory=dict)
+    """Items that were refused, by kind, as in `Quote: quote.text takes text, got int`."""
     hidden_pages: int = 0
     hidden_characters: int = 0
 
@@ -116,6 +121,7 @@ class Crawler:
             links=settings.links,
             versions=settings.versions,
             revisit=self.config.revisit,
+            lock_timeout=settings.lock_timeout,
         )
         self.state = await self._store.open()
         try:
@@ -176,6 +182,7 @@ class Crawler:
     def stop(self, reason: str = "interrupted") -> None:
         """Start nothing more; what is in flight gets `engine.grace` seconds, then `run` ends."""
         self.frontier.stop(reason)
+        self._store.stop_waiting()
 
     def on_commit(self, listener: Listener) -> None:
         """Call `listener` after every commit with the visits that are now stored."""
@@ -197,6 +204,11 @@ class Crawler:
         except asyncio.CancelledError:
             reason, state = "interrupted", "interrupted"
             raise
+        except StoreLocked as error:
+            if self.frontier.stopped != "interrupted":
+                raise
+            reason, state = "interrupted", "interrupted"
+            log.warning("%s; what it kept from being stored is fetched again", error)
         finally:
             try:
                 await self._end_run(state, reason)
@@ -209,8 +221,8 @@ class Crawler:
         try:
             seconds = round(time.monotonic() - self._started, 3)
             await self._store.end_run(state, reason, seconds)
-        except StoreError:
-            if state != "failed":
+        except StoreError as error:
+            if state != "failed" and not isinstance(error, StoreLocked):
                 raise
 
     async def pages(self) -> AsyncIterator[ScrapedPage]:
@@ -278,7 +290,11 @@ class Crawler:
 
     def _count(self, visits: list[Visit], committed: Committed) -> None:
         self.stats.add(
-            visits, committed.new, refusals=committed.refusals, widened=committed.widened
+            visits,
+            committed.new,
+            refusals=committed.refusals,
+            rejected=committed.rejected,
+            widened=committed.widened,
         )
         self._more += committed.pages
 
@@ -311,6 +327,7 @@ class Crawler:
             outcomes={str(name): number for name, number in stats.outcomes.items()},
             refused={str(name): number for name, number in stats.refused.items()},
             widened=list(stats.widened),
+            rejected=dict(stats.rejected.most_common()),
             hidden_pages=stats.hidden[0],
             hidden_characters=stats.hidden[1],
         )

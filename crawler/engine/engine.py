@@ -76,7 +76,7 @@ class Engine:
         self._via = "scraper_api" if config.scraper_api.enabled else None
         self.frontier, self._fetcher, self.committer = frontier, fetcher, committer
         self._discovery, self._collector, self._gate = discovery, collector, gate
-        self._pacing = Pacing(config, frontier)
+        self._pacing = Pacing(config, frontier, committer.hurry)
         self._by_address = config.politeness.limit_by == "address"
         self._keep_pages = keep_pages
         self._turn = asyncio.Lock()  # of large pages, for their text
@@ -169,12 +169,17 @@ class Engine:
 
     async def _lets_in(self, host: HostQueue) -> bool:
         """Return whether what must be known of a host is known; get it otherwise."""
+        self.committer.promise()
         if self._by_address and host.group is None:
             self.frontier.join(host, await address_of(host.name))
             return False
         if self._gate is not None and not await self._gate.knows(host):
             if not await self._gate.ask(host):
                 self._pacing.unreachable(host)
+            return False
+        if host.asked_at + host.pace.delay > self.frontier.now():
+            # A Crawl-delay that the store knew was not known when the request was given out.
+            self.committer.put_rest(host)
             return False
         return True
 

@@ -33,6 +33,12 @@ _SIZES = (
 )
 
 
+_REJECTED = (
+    "SELECT item, reason, count(*) AS number, min(page_url) AS page, substr(value, 1, 500) AS value"
+    " FROM problems WHERE run_id = ? GROUP BY item, reason ORDER BY 3 DESC LIMIT 25"
+)
+
+
 def page(reader: Reader, run: int | None = None) -> str:
     """Return the report of a run, the last one unless told otherwise; UsageError without it."""
     runs = list(
@@ -146,6 +152,7 @@ def _tables(reader: Reader, run: int) -> str:
             _table("Politeness: seconds between two requests", reader, manners, (run,)),
             _table("Slowest", reader, slowest, (run,)),
             _table("Errors", reader, failed, (run,)),
+            _table("Refused items", reader, _REJECTED, (run,)),
             _table("Broken links (of all runs)", reader, broken, ()),
         ]
     )

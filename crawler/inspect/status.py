@@ -10,11 +10,13 @@ from typing import Any
 
 from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.query import Reader
+from crawler.store.damage import whole
 from crawler.web import outcome
 
 _COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest id is told
 _RUNS = 10
 _HOSTS = 5
+_KINDS = 100  # of refused items
 
 _RUN_COLUMNS = "run_id, started_at, ended_at, state, reason, pid, pages, errors, seconds"
 
@@ -52,6 +54,7 @@ class Overview:
     hidden: dict[str, int]
     items: dict[str, int]
     problems: int
+    rejected: dict[str, int]
     widened: int
     busiest: dict[str, int]
     runs: list[Run]
@@ -82,6 +85,8 @@ def knows(path: Path, host: str, url_hash: int) -> bool:
 def _overview(reader: Reader) -> Overview:
     values = dict(reader.query("SELECT key, value FROM crawl").rows)
     counters = dict(reader.query("SELECT name, value FROM counters").rows)
+    for name in counters:
+        whole(counters, name, 0, reader.path, table="counters")
     outcomes = _below("outcome.", counters)
     hosts = "SELECT count(*), coalesce(sum(pending), 0) FROM hosts"
     [(number, queued)] = reader.query(hosts).rows
@@ -92,7 +97,7 @@ def _overview(reader: Reader) -> Overview:
         bytes=sum(part.stat().st_size for part in _parts(reader.path)),
         spider=values.get("spider"),
         state=state,
-        pages=values.get("pages", 0),
+        pages=whole(values, "pages", 0, reader.path),
         queued=queued,
         errors=sum(outcomes.get(name, 0) for name in outcome.having("error")),
         hosts=number,
@@ -102,6 +107,7 @@ def _overview(reader: Reader) -> Overview:
         hidden=_below("hidden.", counters),
         items=_items(reader),
         problems=next(iter(reader.query("SELECT count(*) FROM problems").rows))[0],
+        rejected=_rejected(reader),
         widened=counters.get("items.widened", 0),
         busiest=dict(
             reader.query(
@@ -158,6 +164,15 @@ def _items(reader: Reader) -> dict[str, int]:
             [(highest,)] = reader.query(f"SELECT count(*) FROM {table}").rows
         found[name] = highest
     return found
+
+
+def _rejected(reader: Reader) -> dict[str, int]:
+    """Return how many items were refused, by type and reason, the most frequent first."""
+    sql = (
+        "SELECT item || ': ' || reason, count(*) FROM problems GROUP BY 1 ORDER BY 2 DESC, 1"
+        f" LIMIT {_KINDS}"
+    )
+    return dict(reader.query(sql).rows)
 
 
 def _below(prefix: str, counters: dict[str, Any]) -> dict[str, int]:

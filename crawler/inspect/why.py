@@ -22,6 +22,7 @@ from crawler.links.linker import Linker
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps, pattern_of
 from crawler.robots import Robots, in_force
+from crawler.store.damage import told
 from crawler.urls.optional_steps import OPTIONAL_STEPS
 from crawler.urls.scope import Scope
 from crawler.web.page import ScrapedPage
@@ -82,18 +83,18 @@ def why(
 def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> CrawlRules:
     """Return the configuration, rules and scope of the last run of a store."""
     rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
-    stored = json.loads(rows[0][0]) if rows and rows[0][0] else {}
-    wanted = {
-        name: stored[name] for name in ("engine", "politeness", "links", "traps") & stored.keys()
-    }
-    config = msgspec.convert(wanted, Config)
+    with told(reader.path, "runs.settings of the last run"):
+        stored = json.loads(rows[0][0]) if rows and rows[0][0] else {}
+        names = ("engine", "politeness", "links", "traps") & stored.keys()
+        config = msgspec.convert({name: stored[name] for name in names}, Config)
     sql = (
         "SELECT url FROM pages WHERE depth = 0 AND parent_id IS NULL"
         " UNION SELECT redirect_to FROM pages WHERE depth = 0 AND redirect_to IS NOT NULL"
         " UNION SELECT url FROM todo WHERE depth = 0 LIMIT 10000"
     )
     seeds = tuple(seed for (seed,) in reader.query(sql).rows)
-    scope = Scope(config.engine.scope, seeds, tuple(domains))
+    with told(reader.path, "the URL of a seed in pages or todo"):
+        scope = Scope(config.engine.scope, seeds, tuple(domains))
     return CrawlRules(
         config, tuple(rules), scope, _endless(reader) if config.traps.endless_after else _NO
     )
@@ -304,7 +305,8 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         yield Line("host", f"{host}: never met")
         return
     [row] = rows
-    slow = f", {row['delay']:.2f} s between starts" if row["delay"] else ""
+    with told(reader.path, f"the row of hosts with host_id {row['host_id']}"):
+        slow = f", {row['delay']:.2f} s between starts" if row["delay"] else ""
     trouble = f", {row['failures']} slow-downs in a row, rests until {row['free_at']}"
     yield Line(
         "host",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from crawler.errors import FetchError, SpiderError
 from crawler.items import InvalidItem, record_of
 from crawler.items.fields import is_named_tuple
+from crawler.items.refused import as_given, of_pydantic, without_values
 from crawler.spider import Spider
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
@@ -58,19 +59,30 @@ class Invoker:
                 return self._rest(visit, results, found)
             self._take(visit, results, found)
         except BaseException as error:
-            return _failed(visit, error)
+            failed = _failed(visit, error)
+            return self._rest(visit, None, found, failed) if found else failed
         return self._rest(visit, None, found) if found else None
 
-    async def _rest(self, visit: Visit, results: Any, found: list[Any]) -> str | None:
-        """Await what a method gave, and send its items through the pipelines, each in order."""
+    async def _rest(
+        self, visit: Visit, results: Any, found: list[Any], failed: str | None = None
+    ) -> str | None:
+        """Await what a method gave, and send its items through the pipelines, each in order.
+
+        Those that came before it `failed` too.
+        """
+        if results is not None:
+            failed = await self._within(visit, self._await(visit, results, found))
+        if found:
+            failed = await self._within(visit, self._through(visit, found)) or failed
+        return failed
+
+    async def _within(self, visit: Visit, awaited: Coroutine[Any, Any, None]) -> str | None:
+        """Await user code for as long as it may take; return the traceback where it raises."""
         import asyncio  # a tenth of the start of `crawler reparse`, which seldom comes here
 
         try:
             async with asyncio.timeout(self._timeout):
-                await self._await(visit, results, found)
-            if found:
-                async with asyncio.timeout(self._timeout):
-                    await self._through(visit, found)
+                await awaited
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -91,8 +103,8 @@ class Invoker:
                         item = await item
                 except Exception as error:
                     name = getattr(pipeline, "__name__", type(pipeline).__name__)
-                    reason = f"pipeline {name}: {type(error).__name__}: {error}"
-                    _refuse(visit, given, reason)
+                    said = without_values(f"{type(error).__name__}: {error}", given)
+                    _refuse(visit, given, f"pipeline {name}: {said}")
                     break
                 if item is None:
                     visit.refuse(Refusal.ITEM_DROPPED)
@@ -191,7 +203,7 @@ def _store(visit: Visit, result: Any) -> None:
 
 def _refuse(visit: Visit, item: Any, reason: str) -> None:
     """Count an item that cannot be stored, and keep it with the reason among the problems."""
-    visit.problems.append((type(item).__name__, reason[:2000], repr(item)[:2000]))
+    visit.problems.append((type(item).__name__, reason[:2000], as_given(item)))
     visit.refuse(Refusal.ITEM_REFUSED)
 
 
@@ -203,7 +215,8 @@ def _failed(visit: Visit, error: BaseException) -> str:
     # A pydantic model that the callback could not even make is a row of `problems` too.
     if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
         name = str(getattr(error, "title", "item"))
-        visit.problems.append((name, str(error)[:2000], repr(error.errors())[:2000]))
+        reason, value = of_pydantic(error)
+        visit.problems.append((name, reason[:2000], value))
         visit.refuse(Refusal.ITEM_REFUSED)
     return traceback.format_exc()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -12,6 +12,8 @@ from crawler.web.refusal import Refusal
 from crawler.web.visit import Visit
 
 _ERRORS = outcome.having("error")
+KINDS = 100  # of refused items that are told apart in one run
+OTHER = "of other kinds"
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Stats:
     hidden: tuple[int, int] = (0, 0)  # pages with text that no reader sees, its characters
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[Refusal] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)  # items, by type and reason
     widened: list[str] = field(default_factory=list)
 
     def add(
@@ -35,6 +38,7 @@ class Stats:
         new: int,
         *,
         refusals: Mapping[Refusal, int] = MappingProxyType({}),
+        rejected: Sequence[tuple[str, str, str]] = (),
         widened: Iterable[str] = (),
     ) -> None:
         """Count the visits of one commit, and the `refusals` that are of none of them."""
@@ -42,6 +46,7 @@ class Stats:
         self.widened += widened
         self.refused.update(refusals)
         self.items -= refusals.get(Refusal.ITEM_REFUSED, 0)  # they are among those of the visits
+        self._reject(rejected)
         for visit in visits:
             for reason, number in visit.refusals.items():
                 self.refused[reason] += number
@@ -54,5 +59,13 @@ class Stats:
             if visit.hidden and visit.stored:
                 self.hidden = (self.hidden[0] + 1, self.hidden[1] + visit.hidden)
             self.items += len(visit.items)
+            if visit.problems:
+                self._reject(visit.problems)
             if visit.response is not None:
                 self.bytes += visit.response.wire_size
+
+    def _reject(self, problems: Sequence[tuple[str, str, str]]) -> None:
+        for item, reason, _ in problems:
+            kind = f"{item}: {reason}"
+            known = kind in self.rejected or len(self.rejected) < KINDS
+            self.rejected[kind if known else OTHER] += 1
