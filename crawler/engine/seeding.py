@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from crawler import urls
 from crawler.engine.committer import Committer
@@ -12,6 +12,7 @@ from crawler.http.address_guard import Guard
 from crawler.links.rules import Linker
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
+from crawler.spider.invoke import start_requests
 from crawler.urls.scope import Scope, registrable_domain
 from crawler.web.request import Request
 
@@ -54,13 +55,8 @@ async def _each(spider: Spider) -> AsyncIterator[Request]:
     """Yield the start requests, whether `start` is asynchronous or not, and the sitemaps."""
     for url in spider.sitemap_urls:
         yield sitemap_request(urls.from_cli(url))
-    started = spider.start()
-    if isinstance(started, AsyncIterable):
-        async for request in started:
-            yield request
-    else:
-        for request in started:
-            yield request
+    async for request in start_requests(spider):
+        yield request
 
 
 def widened(scope: Scope, target: str) -> Scope:

@@ -358,7 +358,8 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
         for link in document.related(rel):
             language = f" ({link.hreflang})" if link.hreflang else ""
             yield Line(rel, link.url + language)
-    refusals = Counter(linker.target(link).refusal or "followed" for link in page.links)
+    nofollow = "page_nofollow" if wishes.nofollow else ""
+    refusals = Counter(nofollow or linker.target(link).refusal or "followed" for link in page.links)
     told = ", ".join(f"{number:,} {reason}" for reason, number in refusals.most_common())
     yield Line("links to", told or "nothing")
 

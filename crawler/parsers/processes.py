@@ -125,7 +125,7 @@ class Processes:
         visit.items += [Record(answer.tables[place], values) for place, values in answer.items]
         visit.problems += answer.problems
         for candidate in answer.candidates:
-            self._collector.admit(visit, candidate)
+            self._collector.admit(visit, candidate, asked=True)
         for reason, number in answer.refusals.items():
             visit.refusals[reason] = visit.refusals.get(reason, 0) + number
         if answer.error is not None:

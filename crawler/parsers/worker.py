@@ -35,7 +35,7 @@ _LAST_WORDS = 5.0  # seconds that a page in work gets once the pipe has ended
 class Gathering(Collector):
     """A Collector that keeps every candidate: what is new and in scope, the crawl knows."""
 
-    def admit(self, visit: Visit, candidate: Candidate) -> None:
+    def admit(self, visit: Visit, candidate: Candidate, *, asked: bool = False) -> None:
         """Take the candidate."""
         visit.candidates.append(candidate)
 

@@ -195,16 +195,24 @@ class Collector(Invoker):
         """Make a Request a candidate, or count why not."""
         self.admit(visit, self.candidate(request, depth, rank))
 
-    def admit(self, visit: Visit, candidate: Candidate) -> None:
-        """Take a candidate that may be new, or count why it is not taken."""
+    def admit(self, visit: Visit, candidate: Candidate, *, asked: bool = False) -> None:
+        """Take a candidate that may be new, or count why it is not taken.
+
+        `asked`: a callback gave it, and did not just meet it as a link; then this is told, too.
+        """
         refusal = self._linker.refusal_of(candidate.url)
         if refusal is None and self._max_depth is not None and candidate.depth > self._max_depth:
             refusal = "too_deep"
         if refusal is None and self._recent.add(candidate.url_hash):
             refusal = self._linker.traps.offer(candidate.url)
         elif refusal is None and not candidate.force:
+            if asked:
+                _refuse_asked(visit, "duplicate_request", candidate.url)
             return
-        if refusal is not None:
+        if refusal is not None and asked:
+            named = "request_out_of_scope" if refusal == "out_of_scope" else refusal
+            _refuse_asked(visit, named, candidate.url)
+        elif refusal is not None:
             _refuse(visit, refusal)
         else:
             visit.candidates.append(candidate)
@@ -292,7 +300,7 @@ class Collector(Invoker):
         if settled is None:
             _refuse(visit, "dropped")
         else:
-            self._add(visit, settled, visit.todo.depth + 1)
+            self.admit(visit, self.candidate(settled, visit.todo.depth + 1), asked=True)
 
 
 def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -302,3 +310,10 @@ def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
 def _refuse(visit: Visit, reason: str, number: int = 1) -> None:
     if number:
         visit.refusals[reason] = visit.refusals.get(reason, 0) + number
+
+
+def _refuse_asked(visit: Visit, reason: str, url: str) -> None:
+    """Count a request of a callback that is not taken, and remember the first of the page."""
+    _refuse(visit, reason)
+    if visit.not_taken is None:
+        visit.not_taken = (reason, url)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
 from typing import Any
 
-from crawler.errors import SpiderError
+from crawler.errors import SpiderError, SpiderFailed, UsageError
 from crawler.items import InvalidItem, record_of
 from crawler.items.fields import is_named_tuple
 from crawler.spider import Spider
+from crawler.web.error_place import error_line, place_of
 from crawler.web.page import Visit
 from crawler.web.request import Request
 
@@ -69,7 +70,7 @@ class Invoker:
             if task is not None and task.cancelling():
                 raise  # the worker is cancelled; otherwise something of the spider's was
             return _failed(visit, error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return _failed(visit, error)
         return None
 
@@ -82,9 +83,11 @@ class Invoker:
                     item = pipeline(item)
                     if inspect.isawaitable(item):
                         item = await item
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     name = getattr(pipeline, "__name__", type(pipeline).__name__)
                     reason = f"pipeline {name}: {type(error).__name__}: {error}"
+                    if line := error_line(traceback.format_exc()):
+                        reason += f" ({place_of(line)})"
                     _refuse(visit, given, reason)
                     break
                 if item is None:
@@ -118,6 +121,45 @@ class Invoker:
             _store(visit, result)
 
 
+async def start_requests(spider: Spider) -> AsyncIterator[Any]:
+    """Yield what `start` gives, asynchronous or not; SpiderFailed tells where it raised."""
+    try:
+        started: Any = spider.start()
+        if inspect.isawaitable(started):
+            started = await started
+        if started is None:
+            raise SpiderError("it gave None; is a `yield` or a `return` missing?")
+        if isinstance(started, AsyncIterable):
+            async for request in started:
+                yield request
+        else:
+            for request in started:
+                yield request
+    except UsageError as error:
+        raise SpiderError(f"{spider.name}.start(): {_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise SpiderFailed(f"{spider.name}.start() failed: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    text = "".join(traceback.format_exception(error))
+    return error_line(text) or str(error)
+
+
+async def close(spider: Spider, reason: str, timeout: float) -> str | None:
+    """Tell a spider why its run ended, `async def` or not; return the traceback where it raises."""
+    import asyncio  # as above
+
+    try:
+        answer = spider.closed(reason)
+        if inspect.isawaitable(answer):
+            async with asyncio.timeout(timeout):
+                await answer
+    except (Exception, SystemExit):
+        return traceback.format_exc()
+    return None
+
+
 def _store(visit: Visit, result: Any) -> None:
     try:
         visit.items.append(record_of(result))
@@ -134,7 +176,9 @@ def _refuse(visit: Visit, item: Any, reason: str) -> None:
 def _failed(visit: Visit, error: BaseException) -> str:
     """Return the traceback of what was raised; raise what is none of the spider's business."""
     # By its name, as its module is asyncio's: something that the spider waited for was cancelled.
-    if not isinstance(error, Exception) and type(error).__name__ != "CancelledError":
+    # SystemExit is an error of the page that raised it: it would end the process under the store.
+    mine = isinstance(error, (Exception, SystemExit))
+    if not mine and type(error).__name__ != "CancelledError":
         raise error
     # A pydantic model that the callback could not even make is a row of `problems` too.
     if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from crawler.store.claim import Claim
 from crawler.store.schema import migrate_now
 from crawler.store.sqlite_errors import to_store_error
 from crawler.web import outcome
-from crawler.web.request import EARLY, FIRST, RENEWAL, REVISIT, url_hash
+from crawler.web.request import EARLY, FIRST, RENEWAL, REVISIT, Candidate, url_hash
 
 _STORED = outcome.having("stored")
 _PARSED = _STORED - outcome.having("error")  # others: 304 would leave them so
@@ -187,6 +187,28 @@ def add_new(path: Path, found: Iterable[str], now: str) -> int:
             seq += 1
         db.execute("INSERT OR REPLACE INTO crawl (key, value) VALUES ('next_seq', ?)", (seq,))
         return _begun(db, now, len(new))
+
+
+def add_found(db: sqlite3.Connection, found: Sequence[tuple[Candidate, int | None]]) -> int:
+    """Queue candidates never seen, each with the page it was found on; return their number."""
+    names = {(candidate.host,) for candidate, _ in found}
+    db.executemany("INSERT OR IGNORE INTO hosts (name) VALUES (?)", sorted(names))
+    hosts = dict(db.execute("SELECT name, host_id FROM hosts"))
+    seq = first = int(dict(db.execute("SELECT key, value FROM crawl")).get("next_seq", 1))
+    for candidate, parent in found:
+        key = (hosts[candidate.host], candidate.url_hash)
+        if not db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount:
+            continue
+        _, digest, url, depth, rank, callback, extra, _ = candidate
+        db.execute(
+            "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth, parent_id, callback,"
+            " extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (key[0], rank, seq, digest, url, depth, parent, callback, extra),
+        )
+        db.execute("UPDATE hosts SET pending = pending + 1 WHERE host_id = ?", (key[0],))
+        seq += 1
+    db.execute("INSERT OR REPLACE INTO crawl (key, value) VALUES ('next_seq', ?)", (seq,))
+    return seq - first
 
 
 def _chosen(db: sqlite3.Connection, where: str) -> list[tuple[Any, ...]]:

@@ -368,6 +368,7 @@ class Visit:
     problems: list[tuple[str, str, str]] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     refusals: dict[str, int] = field(default_factory=dict)
+    not_taken: tuple[str, str] | None = None  # why, and the first URL that a callback asked for
     redirect_to: str | None = None
     canonical: str | None = None
     duplicate_of: str | None = None
