@@ -81,10 +81,10 @@ def _onward(summary: Summary) -> Iterator[str]:
     elif not summary.total_pages:
         for name, reason in summary.reasons.items():
             yield f"{name}: {reason}"
+        yield f"To try again: crawler retry --store {store}, then this command"
         yield (
-            f"No page was stored. Try again: crawler retry --store {store}, then this command;"
-            f' all of it: crawler query --store {store} "SELECT outcome, status, error, count(*)'
-            ' FROM pages GROUP BY 1, 2, 3"'
+            f"No page was stored; see: crawler query --store {store}"
+            ' "SELECT outcome, status, error, count(*) FROM pages GROUP BY 1, 2, 3"'
         )
 
 

@@ -66,6 +66,7 @@ def run(spider: Spider, wish: Wish) -> int:
     gc.freeze()  # what was imported is never looked at again
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         summary = runner.run(_crawl(spider, config, wish.store, screen))
+    gc.unfreeze()  # the spider may hold a file that its end is to close
     _tell(spider, summary, wish)
     if summary.state == "interrupted":
         return INTERRUPTED

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from crawler.config.load import Revisit
 from crawler.store.address import file_of
-from crawler.web.page import Visit
-from crawler.web.pattern_note import Note
-from crawler.web.request import Candidate, Todo
 
-_REVISIT = Revisit()
+if TYPE_CHECKING:  # what looks at a store without opening it does without these: 0.3 s
+    from crawler.config.load import Revisit
+    from crawler.web.page import Visit
+    from crawler.web.pattern_note import Note
+    from crawler.web.request import Candidate, Todo
 
 
 class HostRow(NamedTuple):
@@ -93,6 +93,12 @@ class Committed(NamedTuple):
     pages: int = 0  # how many more pages are stored than before
 
 
+def _revisit() -> Revisit:
+    from crawler.config.load import Revisit
+
+    return Revisit()
+
+
 @dataclass(frozen=True, slots=True)
 class Retention:
     """What is kept of a page beside its row, and when it is due again."""
@@ -100,7 +106,7 @@ class Retention:
     bodies: bool = True
     links: bool = True
     versions: int = 1
-    revisit: Revisit = _REVISIT
+    revisit: Revisit = field(default_factory=_revisit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +191,10 @@ def open_store(
     bodies: bool = True,
     links: bool = True,
     versions: int = 1,
-    revisit: Revisit = _REVISIT,
+    revisit: Revisit | None = None,
 ) -> Store:
     """Return the store behind an address; StoreRefused for one that is no path of a file."""
     from crawler.store.sqlite import SqliteStore
 
-    keep = Retention(bodies=bodies, links=links, versions=versions, revisit=revisit)
+    keep = Retention(bodies=bodies, links=links, versions=versions, revisit=revisit or _revisit())
     return SqliteStore(file_of(address), durable=durable, keep=keep)
