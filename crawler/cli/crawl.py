@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from crawler.cli import options
+from crawler.cli import NO_PAGE, options
 from crawler.cli.options import LogLevel
 
 
@@ -31,6 +31,18 @@ def crawl(
     scope: Annotated[
         Reach | None, typer.Option(help="Which links belong to the crawl; by default host.")
     ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGEX", help="Follow only links in whose URL this is found."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGEX", help="Follow no link in whose URL this is found."),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Store nothing: tell what would become of each link."),
+    ] = False,
     store: options.Store = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
@@ -53,14 +65,27 @@ def crawl(
 
     spider = SiteSpider(*urls)
     seeds = seeds_of(spider)
+    wanted = {
+        "engine.max_pages": max_pages,
+        "engine.max_depth": depth,
+        "engine.scope": scope,
+        "links.include": options.as_toml(include),
+        "links.exclude": options.as_toml(exclude),
+    }
+    overrides = options.overrides(set_, wanted)
+    if dry_run:
+        from crawler.cli.dry_run import tell
+        from crawler.config import load as configuration
+
+        there = tell(seeds, configuration.load(config, overrides=overrides))
+        raise typer.Exit(0 if there else NO_PAGE)
     file = place(store, DATA / f"{store_name(seeds[0])}.db")
     if not fresh and file.is_file():
         _check_seeds(file, seeds)
-    wanted = {"engine.max_pages": max_pages, "engine.max_depth": depth, "engine.scope": scope}
     wish = Wish(
         store=file,
         config=config,
-        overrides=options.overrides(set_, wanted),
+        overrides=overrides,
         fresh=fresh,
         quiet=quiet,
         log_level=log_level,

@@ -8,7 +8,7 @@ import gc
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,7 +56,7 @@ def run(spider: Spider, wish: Wish) -> int:
     config = configuration.load(wish.config, spider=spider.settings, overrides=wish.overrides)
     _read_gates(spider)
     screen = Screen(quiet=wish.quiet)
-    start_logging(screen, "warning" if wish.quiet else wish.log_level)
+    start_logging(screen, "error" if wish.quiet else wish.log_level)
     if wish.fresh:
         aside = move_aside(wish.store)
         if aside is not None:
@@ -66,7 +66,6 @@ def run(spider: Spider, wish: Wish) -> int:
     gc.freeze()  # what was imported is never looked at again
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         summary = runner.run(_crawl(spider, config, wish.store, screen))
-    gc.unfreeze()  # the spider may hold a file that its end is to close
     _tell(spider, summary, wish)
     if summary.state == "interrupted":
         return INTERRUPTED
@@ -75,6 +74,17 @@ def run(spider: Spider, wish: Wish) -> int:
     if not summary.total_pages:
         return NO_PAGE
     return _gates(spider, wish)
+
+
+def store_values(kind: type[Spider], given: Mapping[str, object]) -> dict[str, object]:
+    """Return what the name of a store can be made of: the spider's attributes, {name}, {date}."""
+    own = {
+        name: value
+        for part in reversed(kind.__mro__)
+        for name, value in vars(part).items()
+        if isinstance(value, (str, int, float)) and not name.startswith("_")
+    }
+    return {**own, **given, "name": kind.name, "date": datetime.now().strftime("%Y-%m-%d")}
 
 
 def _find_again(spider: Spider, config: Config, store: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from crawler.cli.argument_values import typed
 from crawler.errors import SpiderError
 from crawler.spider.arguments import filled, refuse_other
 from crawler.web.error_place import error_line
@@ -46,7 +47,7 @@ def load(
     argument that is not the crawl's.
     """
     kind = find(text)
-    given = dict(_argument(argument) for argument in arguments)
+    given = values_of(kind, arguments)
     path = Path(store) if store is not None else Path("data") / f"{kind.name}.db"
     stored = _arguments_of(path, kind.name) if resume else None
     try:
@@ -56,6 +57,12 @@ def load(
     if stored is not None:
         refuse_other(spider, stored, str(path))
     return spider
+
+
+def values_of(kind: type[Spider], arguments: list[str]) -> dict[str, object]:
+    """Return the `-a` arguments by name, each of the type that the spider declares."""
+    pairs = (_argument(argument) for argument in arguments)
+    return {name: typed(kind, name, text) for name, text in pairs}
 
 
 def _arguments_of(path: Path, name: str) -> str | None:

@@ -23,6 +23,7 @@ from crawler.errors import SpiderError, StoreError
 from crawler.frontier import Frontier
 from crawler.frontier.page_limit import PageLimit
 from crawler.http.cookies import CookieJars
+from crawler.links.rules import bound
 from crawler.politeness import retry
 from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
@@ -99,6 +100,9 @@ class Crawler:
         for section, values in (settings or {}).items():
             merged.setdefault(section, {}).update(values)
         self.config = config or configuration.load(spider=merged)
+        links = self.config.links
+        bound("include", links.include)
+        bound("exclude", links.exclude)
         if store is None:
             store = Path("data") / f"{self.spider.name}.db"
         self.address = str(file_of(store))

@@ -26,7 +26,7 @@ from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
 from crawler.http.resolver import address_of
 from crawler.links.duplicates import Duplicates
-from crawler.links.rules import priority_of
+from crawler.links.rules import bound, priority_of
 from crawler.parsers import Parser
 from crawler.politeness import retry, throttle
 from crawler.politeness.retry_after import retry_after
@@ -70,6 +70,7 @@ class Engine:
     ) -> None:
         self._config = config
         self._novelty, self._sitemaps = novelty, sitemaps
+        self._exclude = bound("exclude", config.links.exclude)
         self._walls = Walls(keep=config.fetch.walls == "keep")
         self.parser, self._doors = parser, doors
         self._via = "scraper_api" if config.scraper_api.enabled else None
@@ -164,6 +165,8 @@ class Engine:
         if todo.again == RENEWAL:  # it is one of the pages that the host has given
             return None
         reason = self._novelty.traps.bar(todo.host_id, todo.url)
+        if self._exclude is not None and todo.depth and not (reason or todo.extra):
+            reason = "excluded" if self._exclude.search(todo.url) else None  # since it was queued
         if reason is None:
             self._novelty.traps.stored(todo.host_id)
             return None

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from crawler import urls
+from crawler.config.links import Links as Settings
 from crawler.config.links import Traps as Limits
+from crawler.errors import ConfigError
 from crawler.links.traps import Traps
 from crawler.urls.scope import Scope
 from crawler.web.request import EARLY, Callback, url_hash
@@ -23,6 +25,16 @@ def compiled(patterns: Patterns) -> re.Pattern[str] | None:
     """Return one pattern that matches where one of several does, None for none."""
     texts = _each(patterns)
     return re.compile("|".join(f"(?:{text})" for text in texts)) if texts else None
+
+
+def bound(key: str, patterns: Patterns) -> re.Pattern[str] | None:
+    """Return the pattern of a key of [links]; ConfigError for what is no regular expression."""
+    for text in _each(patterns):
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise ConfigError(f"links.{key}: {text!r} is no regular expression: {error}") from None
+    return compiled(patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +129,15 @@ class Linker:
         room: int = 50_000,
         traps: Traps | None = None,
         steps: Iterable[urls.Step] = (),
+        settings: Settings | None = None,
     ) -> None:
-        """`steps` are taken with each URL after the default canonicalization."""
+        """`steps` are taken with each URL after the default canonicalization.
+
+        Of `settings` the regular expressions that bound every link, whatever the rules say.
+        """
+        settings = settings or Settings()
+        self._include = bound("include", settings.include)
+        self._exclude = bound("exclude", settings.exclude)
         self._scope = scope
         self._rules = tuple(rules)
         self._room = self._left = room
@@ -184,10 +203,16 @@ class Linker:
         return urls.canonicalize(url, self._steps) if self._steps else url
 
     def _made(self, url: str, *, dropped: bool) -> Target:
-        general = "dropped" if dropped else self.refusal_of(url)
+        general = "dropped" if dropped else self.refusal_of(url) or self.bounded(url)
         rule = next((rule for rule in self._rules if rule.takes(url)), None)
         refused = self._rules and (rule is None or not rule.follow)
         return Target(url, rule, general or ("no_rule" if refused else None))
+
+    def bounded(self, url: str) -> str | None:
+        """Return which of `links.include` and `links.exclude` refuses a link."""
+        if self._include is not None and not self._include.search(url):
+            return "not_included"
+        return "excluded" if self._exclude is not None and self._exclude.search(url) else None
 
     def general_refusal(self, target: Target) -> str | None:
         """Return the reason for which a link is not taken whatever the rules say."""

@@ -50,7 +50,8 @@ def _linker(reader: Reader, spider: Spider, config: Config) -> Linker:
     for (target,) in reader.query(sql).rows:
         scope = widened(scope, target)
     steps = steps_of(config.links.canonicalize)
-    return Linker(scope, spider.rules, traps=Traps(config.traps), steps=steps)
+    traps, links = Traps(config.traps), config.links
+    return Linker(scope, spider.rules, traps=traps, steps=steps, settings=links)
 
 
 def _finder(spider: Spider, linker: Linker, config: Config) -> _Finder:

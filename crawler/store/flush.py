@@ -121,8 +121,8 @@ class Flush:
         await self._update_hosts(batch, added, tally)
         await self._many(
             "INSERT OR REPLACE INTO robots",
-            ("host_id", "fetched_at", "status"),
-            [row[:3] for row in batch.robots],
+            ("host_id", "fetched_at", "status", "reason"),
+            [(*row[:3], clean(row.reason)) for row in batch.robots],
         )
         for row in batch.robots:
             await self._db.execute(

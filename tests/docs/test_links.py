@@ -52,7 +52,9 @@ def test_every_reason_for_a_refusal_is_named() -> None:
     text = (DOCS / "links.md").read_text(encoding="utf-8")
     source = "".join(
         (DOCS.parent / "crawler" / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("traps", "following", "sitemap_visits")
+        for name in ("links/traps", "links/rules", "engine/sitemap_reader", "spider/collector")
     )
-    named = set(re.findall(r'(?:return|refuse\(visit,) "([a-z_]+)"', source)) - {"no_rule"}
+    named = set(re.findall(r'(?:return|refuse(?:_asked)?\(visit,) "([a-z_]+)"', source)) - {
+        "no_rule"
+    }
     assert [reason for reason in sorted(named) if reason not in text] == []
