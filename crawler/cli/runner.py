@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import json
 import logging
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from crawler.config import load as configuration
 from crawler.config.load import Config
 from crawler.engine import progress
 from crawler.engine.crawler import Crawler, Summary
+from crawler.errors import CrawlerError
 from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
@@ -29,6 +32,9 @@ from crawler.web.error_place import error_line
 from crawler.web.page import Outcome, Visit
 
 log = logging.getLogger("crawler")
+
+_GROWTH = 20.0  # seconds between two looks at a queue that grows
+_LONG_QUEUE = 500  # requests
 
 _OF_HOSTS = {
     Outcome.HOST_GIVEN_UP: "given up",
@@ -173,7 +179,10 @@ async def _crawl(spider: Spider, config: Config, store: Path, screen: Screen) ->
 async def _watch(crawler: Crawler, screen: Screen) -> None:
     quiet_hours = throttle.spans_of(crawler.config.politeness.quiet_hours)
 
+    growth = Growth(crawler.address)
+
     def show(shot: progress.Snapshot) -> None:
+        growth.look(shot)
         text = progress.line(shot)
         if quiet := throttle.quiet_for(quiet_hours, datetime.now()):
             text = f"quiet hours, {progress.clock(quiet)} to go: {text}"
@@ -183,6 +192,37 @@ async def _watch(crawler: Crawler, screen: Screen) -> None:
             log.info(text)
 
     await progress.watch(crawler, show, _LIVE if screen.live else _PLAIN)
+
+
+class Growth:
+    """Warns once of a queue that grows faster than it is worked off, of one kind of URLs."""
+
+    def __init__(self, store: str) -> None:
+        self._store, self._next, self._last = store, _GROWTH, 0
+        self._task: asyncio.Future[None] | None = None
+
+    def look(self, shot: progress.Snapshot) -> None:
+        """Look at the queue, once in a while, where it is long and still grows."""
+        if shot.seconds < self._next or (self._task is not None and not self._task.done()):
+            return
+        self._next = shot.seconds + _GROWTH
+        grown, self._last = shot.queued > self._last, shot.queued
+        if grown and shot.queued > max(_LONG_QUEUE, 2 * shot.pages):
+            self._task = asyncio.ensure_future(asyncio.to_thread(self._warn))
+
+    def _warn(self) -> None:
+        from crawler.inspect.patterns import growing
+        from crawler.inspect.query import Reader
+
+        with contextlib.suppress(CrawlerError), Reader(self._store) as reader:
+            told = growing(reader)
+            if told is not None:
+                self._next = math.inf
+                log.warning(
+                    "the queue grows faster than it is worked off: %s; stop, and go on with that;"
+                    " more: crawler traps %s",
+                    *(told, self._store),
+                )
 
 
 def _failure_log() -> Callable[[list[Visit], Committed], None]:

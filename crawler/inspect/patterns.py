@@ -90,11 +90,12 @@ def _any_query(url: str) -> str:
 
 
 def _way(pattern: str) -> str:
-    """Return what ends a kind of URLs that grows faster than it is worked off."""
-    path, _, query = pattern.partition("?")
-    if not query:
-        return "--exclude REGEX leaves them out; --depth and traps.max_pages_per_host bound them"
-    names = "|".join(name for name in query.split("&") if name.isidentifier())
-    regex = f"[?&;]({names})=" if names else "[?]"
-    few = "" if path.endswith("*") else " --set traps.max_queries=50 takes so many of a path;"
-    return f"--exclude '{regex}' leaves them out;{few} --depth bounds them"
+    """Return the option that ends a kind of URLs that grows faster than it is worked off."""
+    path, mark, query = pattern.partition("?")
+    if mark:
+        names = "|".join(name for name in query.split("&") if name.isidentifier())
+        regex = f"[?&;]({names})=" if names else "[?]"
+    else:
+        escaped = re.escape(urls.split(path)[1])
+        regex = escaped.replace(r"\*", "[^/?]+").replace("0", "[0-9]+")
+    return f"--exclude '{regex}' leaves them out, also those that are queued"

@@ -23,7 +23,7 @@ from crawler.reparse.pages import Pages, choose, read
 from crawler.reparse.replay import DAMAGED, revived
 from crawler.spider import Spider, seeds_of
 from crawler.spider.collector import Collector
-from crawler.store.requeue import add_found, claimed
+from crawler.store.requeue import add_excluded, add_found, claimed
 from crawler.urls.scope import Scope
 from crawler.web.page import Visit
 from crawler.web.request import Candidate, Request
@@ -38,8 +38,9 @@ def find_again(path: Path, spider: Spider, config: Config, where: str = "") -> i
         finder = _finder(spider, _linker(reader, spider, config), config)
         chunks = choose(reader, where).chunks
         with claimed(path) as db, asyncio.Runner() as runner:
+            again = add_excluded(db)
             found = (runner.run(_found(reader, finder, chunk)) for chunk in chunks)
-            return sum(add_found(db, part) for part in found)
+            return again + sum(add_found(db, part) for part in found)
 
 
 def _linker(reader: Reader, spider: Spider, config: Config) -> Linker:

@@ -189,6 +189,12 @@ def add_new(path: Path, found: Iterable[str], now: str) -> int:
         return _begun(db, now, len(new))
 
 
+def add_excluded(db: sqlite3.Connection) -> int:
+    """Queue again what was queued when `links.exclude` came to refuse it; return its number."""
+    rows = _chosen(db, "outcome = 'trapped' AND error = 'excluded'")
+    return _queue(db, rows, conditional=False)
+
+
 def add_found(db: sqlite3.Connection, found: Sequence[tuple[Candidate, int | None]]) -> int:
     """Queue candidates never seen, each with the page it was found on; return their number."""
     names = {(candidate.host,) for candidate, _ in found}
