@@ -70,7 +70,9 @@ def _place(output: str, *, several: bool) -> Path:
     from crawler.errors import UsageError
 
     path = Path(output)
-    if several or output.endswith(("/", "\\")):
+    if several and not path.is_dir() and not output.endswith("/"):
+        raise UsageError(f"-o {output}: several files need a directory; {output}/ makes it")
+    if output.endswith("/"):
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -26,6 +26,7 @@ rect,polygon{fill:var(--bar);opacity:.85}line{stroke:var(--line)}.number{fill:va
 table{border-collapse:collapse;width:100%;font-size:13px}td,th{text-align:left;padding:.25rem .5rem;
 border-bottom:1px solid var(--line);vertical-align:top}section{overflow-x:auto}
 """
+_LONG = re.compile(r"\S{40}")
 _PAGES = " FROM pages WHERE run_id = ?"
 _SIZES = (
     "SELECT CASE WHEN size < 1000 THEN '< 1 kB' WHEN size < 10000 THEN '1 to 10 kB'"
@@ -168,8 +169,9 @@ def _row(cell: str, values: Iterable[Any]) -> str:
 
 
 def breakable(text: str) -> str:
-    """Return a text as HTML that a line may break behind the marks of a URL, and within no word."""
-    return "<wbr>".join(map(escape, re.split(r"(?<=[/?&=])(?=[^/])", text)))
+    """Return a text as HTML in which a long URL may break behind its marks, and no word does."""
+    parts = re.split(r"(?<=[/?&=])(?=[^/\s]\S{7})", text) if _LONG.search(text) else [text]
+    return "<wbr>".join(map(escape, parts))
 
 
 def _section(title: str, content: str) -> str:
