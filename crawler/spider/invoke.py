@@ -41,6 +41,7 @@ class Invoker:
         Gives None when that was all, the traceback where it raises, or the rest to be awaited.
         """
         found: list[Any] = []  # items that go through the pipelines
+        results: Any = None
         try:
             callback = getattr(self._spider, name, None)
             if callback is None:
@@ -52,7 +53,7 @@ class Invoker:
                 return self._rest(visit, results, found)
             self._take(visit, results, found)
         except BaseException as error:
-            return _failed(visit, error)
+            return _failed(visit, error, results)
         return self._rest(visit, None, found) if found else None
 
     async def _rest(self, visit: Visit, results: Any, found: list[Any]) -> str | None:
@@ -71,7 +72,7 @@ class Invoker:
                 raise  # the worker is cancelled; otherwise something of the spider's was
             return _failed(visit, error)
         except (Exception, SystemExit) as error:
-            return _failed(visit, error)
+            return _failed(visit, error, results)
         return None
 
     async def _through(self, visit: Visit, found: list[Any]) -> None:
@@ -165,6 +166,11 @@ def _store(visit: Visit, result: Any) -> None:
         visit.items.append(record_of(result))
     except InvalidItem as problem:
         _refuse(visit, result, str(problem))
+    except SpiderError:
+        if inspect.iscoroutine(result):
+            result.close()
+            raise SpiderError("a coroutine is no item: is an `await` missing?") from None
+        raise
 
 
 def _refuse(visit: Visit, item: Any, reason: str) -> None:
@@ -173,8 +179,11 @@ def _refuse(visit: Visit, item: Any, reason: str) -> None:
     visit.refusals["item_refused"] = visit.refusals.get("item_refused", 0) + 1
 
 
-def _failed(visit: Visit, error: BaseException) -> str:
-    """Return the traceback of what was raised; raise what is none of the spider's business."""
+def _failed(visit: Visit, error: BaseException, results: Any = None) -> str:
+    """Return the traceback of what was raised; raise what is none of the spider's business.
+
+    `results` is what the method gave: where a generator waits, the fault is what it yielded last.
+    """
     # By its name, as its module is asyncio's: something that the spider waited for was cancelled.
     # SystemExit is an error of the page that raised it: it would end the process under the store.
     mine = isinstance(error, (Exception, SystemExit))
@@ -185,7 +194,13 @@ def _failed(visit: Visit, error: BaseException) -> str:
         name = str(getattr(error, "title", "item"))
         visit.problems.append((name, str(error)[:2000], repr(error.errors())[:2000]))
         visit.refusals["item_refused"] = visit.refusals.get("item_refused", 0) + 1
-    return traceback.format_exc()
+    text = traceback.format_exc()
+    frame = getattr(results, "gi_frame", None) or getattr(results, "ag_frame", None)
+    if frame is None:
+        return text
+    at = f'  File "{frame.f_code.co_filename}", line {frame.f_lineno}, in {frame.f_code.co_name}\n'
+    head, line, rest = text.partition("(most recent call last):\n")
+    return f"{head}{line}{at}{rest}"
 
 
 def _is_item(results: Iterable[Any]) -> bool:

@@ -14,6 +14,8 @@ _FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILIN
 _OURS = str(Path(__file__).parents[1]) + os.sep
 _LIBRARY = str(Path(os.__file__).parent) + os.sep
 _INSTALLED = ("site-packages", "dist-packages")
+_OUR_ERRORS = "crawler.errors."  # which say themselves what is wrong and where
+_INSTALLED_CODE = 2  # the rank of a file that a package brought
 _MOST = 500  # characters of a message
 
 
@@ -29,7 +31,9 @@ def error_line(traceback: str | None) -> str | None:
     frames = list(_FRAME.finditer(last))
     raised = _raised(last[frames[-1].end() :] if frames else last)
     best = max(frames, key=lambda frame: (_rank(frame["file"]), frame.start()), default=None)
-    return f"{shown(best['file'])}:{best['line']}: {raised}" if best else raised
+    if best is None or (_rank(best["file"]) < _INSTALLED_CODE and raised.startswith(_OUR_ERRORS)):
+        return raised.removeprefix(_OUR_ERRORS)
+    return f"{shown(best['file'])}:{best['line']}: {raised}"
 
 
 def place_of(line: str) -> str:
