@@ -136,7 +136,7 @@ def crawler(
 
 
 def _complain(error: Exception) -> None:
-    """Say in one line what went wrong."""
+    """Print in one line what went wrong."""
     with guarded_terminal():
         print(f"crawler: {error}", file=sys.stderr)
 

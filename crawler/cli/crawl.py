@@ -12,7 +12,7 @@ from crawler.cli import NO_PAGE, options
 from crawler.cli.options import LogLevel
 
 
-class Reach(StrEnum):
+class ScopeChoice(StrEnum):
     """Which links belong to the crawl."""
 
     HOST = "host"
@@ -43,7 +43,7 @@ def crawl(
     max_pages: options.MaxPages = None,
     depth: Depth = None,
     scope: Annotated[
-        Reach | None, typer.Option(help="Which links belong to the crawl; by default host.")
+        ScopeChoice | None, typer.Option(help="Which links belong to the crawl; by default host.")
     ] = None,
     include: Include = None,
     exclude: Exclude = None,
@@ -63,7 +63,7 @@ def crawl(
 
     Example: crawler crawl https://docs.python.org/3/ --max-pages 100 --set politeness.delay=1
     """
-    from crawler.cli.runner import Wish, run
+    from crawler.cli.runner import RunOptions, run
     from crawler.cli.stores import DATA, place
     from crawler.engine.crawler import store_name
     from crawler.spider import SiteSpider, seeds_of
@@ -83,7 +83,7 @@ def crawl(
     file = place(store, DATA / f"{store_name(seeds[0])}.db")
     if not fresh and file.is_file():
         _check_seeds(file, seeds)
-    wish = Wish(
+    asked = RunOptions(
         store=file,
         config=config,
         overrides=overrides,
@@ -92,7 +92,7 @@ def crawl(
         log_level=log_level,
         as_json=json,
     )
-    raise typer.Exit(run(spider, wish))
+    raise typer.Exit(run(spider, asked))
 
 
 def _dry_run(seeds: list[str], config: Path | None, overrides: tuple[str, ...]) -> int:

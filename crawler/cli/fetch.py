@@ -11,13 +11,13 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
-    from crawler.cli.probe import Hop, Look
+    from crawler.cli.probe import Hop, Probe
     from crawler.clients import Fetched
     from crawler.config.load import Config
     from crawler.web.page import ScrapedPage
 
 
-class Format(StrEnum):
+class FetchFormat(StrEnum):
     """How the rows of many URLs are written."""
 
     TABLE = "table"
@@ -36,7 +36,7 @@ def fetch(
         bool, typer.Option("--explain", help="Also tell what a crawl would make of it.")
     ] = False,
     format: Annotated[
-        Format | None,
+        FetchFormat | None,
         typer.Option("--format", "-f", help="Print a row for each URL, written like this."),
     ] = None,
     config: options.ConfigFile = None,
@@ -53,7 +53,7 @@ def fetch(
 
     settings = configuration.load(config, overrides=set_ or ())
     if len(urls) > 1 or format is not None:
-        fine = _tabled(urls, settings, format or Format.TABLE)
+        fine = _tabled(urls, settings, format or FetchFormat.TABLE)
         raise typer.Exit(0 if fine else 1)
     found = looked(urls[0], settings)
     if body:
@@ -67,7 +67,7 @@ def fetch(
     raise typer.Exit(0 if found.page is not None and found.outcome == "ok" else 1)
 
 
-def _explain(found: Look, config: Config) -> None:
+def _explain(found: Probe, config: Config) -> None:
     """Print what scope, traps and the page itself would say in a crawl that starts there."""
     from crawler.inspect.explained import explained
 
@@ -75,7 +75,7 @@ def _explain(found: Look, config: Config) -> None:
         print(f"{about:8} {text}")
 
 
-def _tabled(urls: list[str], config: Config, format: Format) -> bool:
+def _tabled(urls: list[str], config: Config, format: FetchFormat) -> bool:
     """Print what became of many URLs; tell whether all were fetched."""
     import asyncio
 
@@ -85,14 +85,14 @@ def _tabled(urls: list[str], config: Config, format: Format) -> bool:
     from crawler.inspect.query import Rows
 
     results = asyncio.run(fetch_all(map(_meant, urls), config=config))
-    if format is Format.TABLE:
+    if format is FetchFormat.TABLE:
         head: tuple[str, ...] = ("url", "status", "time", "bytes", "type")
         found = Rows(head, map(_row, results))
         write_table(found, sys.stdout, "with --format jsonl, or in a pipe")
     else:
         head = ("url", "status", "outcome", "elapsed", "bytes", "type", "error")
         write = {"json": formats.json, "jsonl": formats.jsonl, "csv": formats.write_csv}[format]
-        write(Rows(head, map(_values, results)), sys.stdout.buffer, formats.Wish())
+        write(Rows(head, map(_values, results)), sys.stdout.buffer, formats.WriteOptions())
     return all(result.ok for result in results)
 
 
@@ -125,7 +125,7 @@ def _meant(url: str) -> str:
         return url
 
 
-def looked(url: str, config: Config) -> Look:
+def looked(url: str, config: Config) -> Probe:
     """Fetch what a user typed; UsageError where it is no URL."""
     import asyncio
 
@@ -140,7 +140,7 @@ def looked(url: str, config: Config) -> Look:
     return asyncio.run(look(target, config))
 
 
-def _story(found: Look, headers: bool, links: bool) -> list[str]:
+def _story(found: Probe, headers: bool, links: bool) -> list[str]:
     lines = [line for hop in found.hops for line in _hop(hop)]
     if found.page is not None:
         lines += _page(found.page)

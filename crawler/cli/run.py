@@ -43,7 +43,7 @@ def run(
         values = spider_loader.values_of(kind, arguments or [])
         store = stores.templated(store, runner.store_values(kind, values))
     made = spider_loader.load(spider, arguments or [], store=store, resume=not fresh)
-    wish = runner.Wish(
+    asked = runner.RunOptions(
         store=stores.place(store, stores.DATA / f"{made.name}.db"),
         config=config,
         overrides=options.overrides(set_, {"engine.max_pages": max_pages}),
@@ -52,4 +52,4 @@ def run(
         log_level=log_level,
         as_json=json,
     )
-    raise typer.Exit(runner.run(made, wish))
+    raise typer.Exit(runner.run(made, asked))

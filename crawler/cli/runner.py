@@ -45,7 +45,7 @@ _LIVE, _PLAIN = 0.25, 5.0  # seconds between two lines, on a terminal and elsewh
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RunOptions:
     """What the command line asks of a run."""
 
     store: Path
@@ -57,29 +57,29 @@ class Wish:
     as_json: bool = False
 
 
-def run(spider: Spider, wish: Wish) -> int:
+def run(spider: Spider, options: RunOptions) -> int:
     """Crawl to the end or to a signal, tell how it went, and give the exit code."""
-    config = configuration.load(wish.config, spider=spider.settings, overrides=wish.overrides)
+    config = configuration.load(options.config, spider=spider.settings, overrides=options.overrides)
     _read_gates(spider)
-    screen = Screen(quiet=wish.quiet)
-    start_logging(screen, "error" if wish.quiet else wish.log_level)
-    if wish.fresh:
-        aside = move_aside(wish.store)
+    screen = Screen(quiet=options.quiet)
+    start_logging(screen, "error" if options.quiet else options.log_level)
+    if options.fresh:
+        aside = move_aside(options.store)
         if aside is not None:
             log.info("the old store is now %s", aside)
-    elif wish.store.is_file():
-        _find_again(spider, config, wish.store)
+    elif options.store.is_file():
+        _find_again(spider, config, options.store)
     gc.freeze()  # what was imported is never looked at again
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        summary = runner.run(_crawl(spider, config, wish.store, screen))
-    _tell(spider, summary, wish)
+        summary = runner.run(_crawl(spider, config, options.store, screen))
+    _tell(spider, summary, options)
     if summary.state == "interrupted":
         return INTERRUPTED
     if summary.failed_callbacks:
         return FAILED
     if not summary.total_pages:
         return NO_PAGE
-    return _gates(spider, wish)
+    return _gates(spider, options)
 
 
 def store_values(kind: type[Spider], given: Mapping[str, object]) -> dict[str, object]:
@@ -122,7 +122,7 @@ def _find_again(spider: Spider, config: Config, store: Path) -> None:
 
 
 def _read_gates(spider: Spider) -> None:
-    """Tell of an expectation that cannot be read before the crawl, not after it."""
+    """Return of an expectation that cannot be read before the crawl, not after it."""
     if spider.expect and not isinstance(spider.expect, str):  # of a text the crawl itself tells
         from crawler.inspect import health
 
@@ -130,14 +130,14 @@ def _read_gates(spider: Spider) -> None:
             health.gate(text)
 
 
-def _gates(spider: Spider, wish: Wish) -> int:
-    """Hold the store against what the spider expects, and give the exit code."""
+def _gates(spider: Spider, options: RunOptions) -> int:
+    """Compare the store against what the spider expects, and give the exit code."""
     if not spider.expect:
         return 0
     from crawler.inspect import health
     from crawler.inspect.query import Reader
 
-    with Reader(wish.store) as reader:
+    with Reader(options.store) as reader:
         failed = health.broken(reader, spider.expect)
         for line in health.drift(reader):
             log.warning("drift: %s", line)
@@ -273,15 +273,15 @@ def _nothing_to_do(crawler: Crawler) -> Summary:
     return dataclasses.replace(crawler.summary("finished", "nothing_to_do"), seconds=0.0)
 
 
-def _tell(spider: Spider, summary: Summary, wish: Wish) -> None:
-    if wish.as_json:
+def _tell(spider: Spider, summary: Summary, options: RunOptions) -> None:
+    if options.as_json:
         print(json.dumps(dataclasses.asdict(summary)))
-    elif not wish.quiet:
+    elif not options.quiet:
         if summary.reason == "nothing_to_do":
             from crawler.cli import idle
 
             print(idle.story(spider, summary))
         else:
             print("\n".join([ending.story(summary), *ending.of_spider(spider, summary)]))
-    if summary.state == "interrupted" and (wish.quiet or wish.as_json):
+    if summary.state == "interrupted" and (options.quiet or options.as_json):
         print(ending.resume(), file=sys.stderr)

@@ -55,9 +55,9 @@ def search(
         rows = searching.search(reader, " ".join(words), site=site, limit=limit)
         if json:
             from crawler.export import stream
-            from crawler.export.formats import Wish
+            from crawler.export.formats import WriteOptions
 
-            stream(rows, "jsonl", sys.stdout.buffer, Wish())
+            stream(rows, "jsonl", sys.stdout.buffer, WriteOptions())
             sys.stdout.buffer.flush()
             return
         found = False

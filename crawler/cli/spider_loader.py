@@ -28,7 +28,7 @@ SPIDERS = Path("spiders")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSpider:
     """A spider as its file shows it, without running the file; `problem` where it is broken."""
 
     name: str
@@ -105,13 +105,13 @@ def shown(name: str) -> type[Spider]:
     raise SpiderError(f"no file in {SPIDERS}/ shows a spider {name!r}")
 
 
-def survey() -> list[Found]:
+def survey() -> list[FoundSpider]:
     """Read every file of `spiders/`, without running it, and give the spiders in it by name."""
     found = [spider for file in _files() for spider in _read(file)]
     return sorted(found, key=lambda spider: spider.name)
 
 
-def loaded() -> list[Found]:
+def loaded() -> list[FoundSpider]:
     """Run every file of `spiders/`, and give its spiders by name, and the files that do not load.
 
     A file without a spider, which others import, is passed over.
@@ -121,18 +121,18 @@ def loaded() -> list[Found]:
     )
 
 
-def _loaded(file: Path) -> Iterator[Found]:
+def _loaded(file: Path) -> Iterator[FoundSpider]:
     try:
         module = _run_file(file)
     except SpiderError as error:
-        yield Found(file.stem, file, problem=str(error))
+        yield FoundSpider(file.stem, file, problem=str(error))
         return
     kinds = _kinds(module)
     for kind in kinds:
         about = (vars(kind).get("__doc__") or "").strip().partition("\n")[0]
-        yield Found(kind.name, file, about, _unfit(kind))
+        yield FoundSpider(kind.name, file, about, _unfit(kind))
     if not kinds and (problem := _nameless(module, file)):
-        yield Found(file.stem, file, problem=problem)
+        yield FoundSpider(file.stem, file, problem=problem)
 
 
 def _unfit(kind: type[Spider]) -> str:
@@ -204,21 +204,21 @@ def _files() -> list[Path]:
     return sorted(file for file in SPIDERS.glob("*.py") if not file.name.startswith("_"))
 
 
-def _read(file: Path) -> Iterator[Found]:
+def _read(file: Path) -> Iterator[FoundSpider]:
     """Yield the classes of a file that have bases and a literal `name`."""
     try:
         tree = ast.parse(file.read_bytes(), filename=str(file))
     except SyntaxError as error:
-        yield Found(file.stem, file, problem=_located(file, error.lineno, error))
+        yield FoundSpider(file.stem, file, problem=_located(file, error.lineno, error))
         return
     except (OSError, ValueError) as error:
-        yield Found(file.stem, file, problem=f"{file}: {error}")
+        yield FoundSpider(file.stem, file, problem=f"{file}: {error}")
         return
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.bases:
             name = _literal_name(node)
             if name:
-                yield Found(name, file, (ast.get_docstring(node) or "").partition("\n")[0])
+                yield FoundSpider(name, file, (ast.get_docstring(node) or "").partition("\n")[0])
 
 
 def _literal_name(node: ast.ClassDef) -> str | None:
@@ -274,7 +274,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _broken(file: Path | None, error: BaseException) -> str:
-    """Say in one line what a spider's file raised, and in which line of the user's own code."""
+    """Return in one line what a spider's file raised, and in which line of the user's own code."""
     if isinstance(error, SyntaxError):
         return _located(Path(error.filename or file or ""), error.lineno, error)
     if isinstance(error, SystemExit) and file is not None:

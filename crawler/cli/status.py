@@ -17,7 +17,7 @@ def status(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Tell how a crawl stands.
+    """Show how a crawl stands.
 
     State, pages, queued, errors, hosts, items, outcomes and the last runs.
 
@@ -49,7 +49,7 @@ def _short(one: Overview) -> str:
 
 
 def story(one: Overview) -> str:
-    """Tell an overview in a block of lines."""
+    """Show an overview in a block of lines."""
     pid = f" (process {one.runs[0].pid})" if one.state == "running" else ""
     lines = [
         f"store    {one.store} ({one.bytes / 1e6:,.1f} MB)",

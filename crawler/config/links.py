@@ -7,7 +7,7 @@ from typing import Literal
 from crawler.config.section import Count, Positive, Seconds, Section
 
 
-class Links(Section, frozen=True, kw_only=True):
+class LinksSettings(Section, frozen=True, kw_only=True):
     """Which links of a page are followed."""
 
     tags: tuple[str, ...] = ("a", "area")

@@ -16,19 +16,19 @@ from crawler.engine.robots_gate import RobotsGate, overrides_of
 from crawler.engine.seeding import seed, widened
 from crawler.engine.sitemap_reader import SitemapReader
 from crawler.frontier import Frontier
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
 from crawler.http.replay_cache import cached_answers
 from crawler.links.duplicates import Duplicates
 from crawler.links.endless import ALL_TEXTS
-from crawler.links.follow import Following, steps_of
+from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.rules import Linker
 from crawler.links.traps import ROOM, Traps
 from crawler.parsers import parser_for
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
-from crawler.store import Committed, State, Store
+from crawler.store import Committed, CrawlState, Store
 from crawler.urls.scope import Scope
 from crawler.web.page import Visit
 
@@ -43,7 +43,7 @@ class Crawl:
     config: Config
     address: str
     seeds: tuple[str, ...]
-    state: State
+    state: CrawlState
     store: Store
     frontier: Frontier
     committer: Committer
@@ -58,7 +58,7 @@ async def assembled(
     config = crawl.config
     linker = await _linker(crawl)
     collector = _collector(crawl, linker, keep_pages=keep_pages)
-    guard = Guard(allow_private=config.fetch.allow_private)
+    guard = AddressGuard(allow_private=config.fetch.allow_private)
     for url in (*crawl.seeds, *crawl.state.scope):
         guard.name(url)
     crawl.cookies.restore(await crawl.store.cookies())
@@ -76,7 +76,7 @@ async def assembled(
             jars=crawl.cookies,
             cache=cache,
         ) as fetcher,
-        _doors(crawl, fetcher, collector) as doors,
+        _strategies(crawl, fetcher, collector) as strategies,
     ):
         sitemaps = SitemapReader(crawl.spider, collector, crawl.committer)
         engine = Engine(
@@ -88,13 +88,13 @@ async def assembled(
             gate=_gate(crawl, fetcher, sitemaps),
             parser=parser_for(crawl.spider, collector, config.engine),
             novelty=await _novelty(crawl, linker.traps),
-            doors=doors,
+            strategies=strategies,
             sitemaps=sitemaps,
         )
         yield engine, _seeding(crawl, collector, guard, linker)
 
 
-async def _seeding(crawl: Crawl, collector: Collector, guard: Guard, linker: Linker) -> None:
+async def _seeding(crawl: Crawl, collector: Collector, guard: AddressGuard, linker: Linker) -> None:
     """Seed, unless an earlier run did."""
     if not crawl.state.seeded:
         await seed(
@@ -128,7 +128,7 @@ async def _linker(crawl: Crawl) -> Linker:
 
 def _collector(crawl: Crawl, linker: Linker, *, keep_pages: bool) -> Collector:
     config = crawl.config
-    following = Following(
+    following = LinkFollower(
         linker, crawl.spider.rules, config.links, agent=config.politeness.user_agent
     )
     collector = Collector(
@@ -150,10 +150,10 @@ def _collector(crawl: Crawl, linker: Linker, *, keep_pages: bool) -> Collector:
 
 
 @asynccontextmanager
-async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncIterator[Strategies]:
+async def _strategies(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncIterator[Strategies]:
     """Return what files, streams and other ways of fetching need, and hear of their commits."""
     place = crawl.config.store.files or files_of(crawl.address, crawl.spider.name)
-    doors = Strategies(
+    strategies = Strategies(
         crawl.config,
         fetcher,
         collector,
@@ -161,16 +161,16 @@ async def _doors(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncI
         ready=crawl.frontier.unpark,
     )
     if crawl.state.runs == 0:
-        doors.clear()
+        strategies.clear()
 
     def after_commit(visits: list[Visit], committed: Committed) -> None:
-        doors.after_commit(visits)
+        strategies.after_commit(visits)
 
     crawl.committer.on_commit.append(after_commit)
-    async with doors:
-        yield doors
+    async with strategies:
+        yield strategies
     if crawl.frontier.stopped == "finished":
-        doors.clear()
+        strategies.clear()
 
 
 async def _novelty(crawl: Crawl, traps: Traps) -> Duplicates:

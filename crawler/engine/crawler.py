@@ -31,7 +31,7 @@ from crawler.spider import SiteSpider, Spider, check, seeds_of
 from crawler.spider.arguments import kept, refuse_other
 from crawler.spider.code import code_of
 from crawler.spider.invoke import close
-from crawler.store import Committed, State, Store, open_store
+from crawler.store import Committed, CrawlState, Store, open_store
 from crawler.store.address import file_of
 from crawler.urls.scope import registrable_domain
 from crawler.web.error_place import error_line
@@ -108,7 +108,7 @@ class Crawler:
         self.address = str(file_of(store))
         self.stats = Stats()
         self.cookies = CookieJars()
-        self.state: State
+        self.state: CrawlState
         self.frontier: Frontier
         self._store: Store
         self._committer: Committer
@@ -314,7 +314,7 @@ class Crawler:
         return json.dumps(settings)
 
     def summary(self, state: str, reason: str) -> Summary:
-        """Tell what is committed by now."""
+        """Return what is committed by now."""
         stats = self.stats
         return Summary(
             spider=self.spider.name,

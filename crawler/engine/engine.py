@@ -64,7 +64,7 @@ class Engine:
         collector: Collector,
         gate: RobotsGate | None,
         parser: Parser,
-        doors: Strategies,
+        strategies: Strategies,
         novelty: Duplicates,
         sitemaps: SitemapReader,
     ) -> None:
@@ -72,12 +72,12 @@ class Engine:
         self._novelty, self._sitemaps = novelty, sitemaps
         self._exclude = bound("exclude", config.links.exclude)
         self._walls = Walls(keep=config.fetch.walls == "keep")
-        self.parser, self._doors = parser, doors
+        self.parser, self._strategies = parser, strategies
         self._via = "scraper_api" if config.scraper_api.enabled else None
         self.frontier, self._fetcher, self._committer = frontier, fetcher, committer
         self._collector, self._gate = collector, gate
         politeness = config.politeness
-        self._limits = throttle.Limits(
+        self._limits = throttle.PauseLimits(
             *(politeness.max_delay, politeness.max_retry_after),
             *(politeness.adaptive, politeness.load),
         )
@@ -117,7 +117,7 @@ class Engine:
                 if visit is None:
                     visit = await self.visit(todo, host)
                 else:
-                    await self._doors.drop(todo)
+                    await self._strategies.drop(todo)
             except FetchError as error:
                 visit = self._failed(todo, Outcome(error.outcome), str(error), final=error.final)
                 visit.at, visit.elapsed = began, round(time.perf_counter() - clock, 6)
@@ -184,7 +184,7 @@ class Engine:
         order = self._config.engine.order
         request = from_todo(todo, priority_of(todo.rank, todo.depth, order))
         if request.kind and request.kind != SITEMAP:
-            found = await self._doors.visit(todo, request)
+            found = await self._strategies.visit(todo, request)
             if found is None or found.stored or found.response is None:
                 return found
             visit, response = found, found.response
@@ -240,7 +240,7 @@ class Engine:
         if via is None or via == "direct":
             keep = LARGEST if request.kind == SITEMAP else None
             return await self._fetcher.fetch(request, keep=keep)
-        return await self._doors.fetch(request)
+        return await self._strategies.fetch(request)
 
     def _redirect(self, visit: Visit, request: Request, response: Response) -> None:
         """Make the redirect a link that goes back through the frontier."""

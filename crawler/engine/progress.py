@@ -68,7 +68,7 @@ class Progress:
 
 
 def line(shot: Snapshot) -> str:
-    """Tell a snapshot in one line."""
+    """Return a snapshot in one line."""
     text = (
         f"{_count(shot.pages, 'page')}, {shot.rate:.1f}/s, {shot.queued:,} queued,"
         f" {_count(shot.errors, 'error')}, {_count(shot.hosts, 'host')}, {clock(shot.seconds)}"

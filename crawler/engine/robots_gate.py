@@ -72,14 +72,14 @@ class RobotsGate:
 
     async def knows(self, host: HostQueue) -> bool:
         """Return whether the host's robots.txt is known and fresh, from memory or the store."""
-        standing = host.robots
-        if isinstance(standing, RobotsInForce) and standing.expires > self._frontier.now():
+        in_force = host.robots
+        if isinstance(in_force, RobotsInForce) and in_force.expires > self._frontier.now():
             return True
         if host.name in self._overrides:
             own = Robots.parse(self._overrides[host.name])
             self._stand(host, RobotsInForce(own, math.inf))
             return True
-        row = await self._store.robots(host.host_id) if standing is None else None
+        row = await self._store.robots(host.host_id) if in_force is None else None
         if row is None or row.status is None:
             return False
         left = min(DAY, row.fetched_at + DAY - self._frontier.wall())
@@ -113,9 +113,9 @@ class RobotsGate:
         rules = _rules(row.status or 404, row.body or b"")
         self._stand(host, RobotsInForce(rules, self._frontier.now() + DAY))
 
-    def _stand(self, host: HostQueue, standing: RobotsInForce) -> None:
-        host.robots = standing
-        delay = standing.rules.crawl_delay(self._agent) if standing.rules else None
+    def _stand(self, host: HostQueue, in_force: RobotsInForce) -> None:
+        host.robots = in_force
+        delay = in_force.rules.crawl_delay(self._agent) if in_force.rules else None
         if delay is not None:
             self._frontier.slow_to(host, min(delay, self._max_delay))
 
@@ -143,14 +143,14 @@ class RobotsGate:
         FetchError, with the outcome of its robots.txt, where asking again would not help: a
         certificate that proves nothing, a name that does not exist, an address that is refused.
         """
-        standing = host.robots
-        assert isinstance(standing, RobotsInForce)
-        if standing.failure is not None:
-            failure = standing.failure
+        in_force = host.robots
+        assert isinstance(in_force, RobotsInForce)
+        if in_force.failure is not None:
+            failure = in_force.failure
             raise FetchError(f"robots.txt: {failure}", failure.outcome, final=True)
-        if standing.rules is None:
+        if in_force.rules is None:
             return Verdict.UNREACHABLE
-        return Verdict.PASS if standing.rules.allows(url, self._agent) else Verdict.DENIED
+        return Verdict.PASS if in_force.rules.allows(url, self._agent) else Verdict.DENIED
 
 
 def reason_of(host: HostQueue) -> str | None:

@@ -8,7 +8,7 @@ from crawler import urls
 from crawler.engine.committer import Committer
 from crawler.engine.sitemap_reader import sitemap_request
 from crawler.errors import SpiderError
-from crawler.http.address_guard import Guard
+from crawler.http.address_guard import AddressGuard
 from crawler.links.rules import Linker
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
@@ -24,7 +24,7 @@ async def seed(
     collector: Collector,
     committer: Committer,
     *,
-    guard: Guard,
+    guard: AddressGuard,
     linker: Linker,
     known: Sequence[str],
 ) -> None:

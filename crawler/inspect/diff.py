@@ -104,16 +104,16 @@ def _merged(
 _TYPES = "SELECT name, columns, key FROM item_types ORDER BY name"
 
 
-class _Type(NamedTuple):
+class _ItemColumns(NamedTuple):
     """An item type as a store has it."""
 
     columns: list[str]
     key: list[str]
 
 
-def _types(reader: Reader) -> dict[str, _Type]:
+def _types(reader: Reader) -> dict[str, _ItemColumns]:
     return {
-        name: _Type(list(json.loads(columns)), json.loads(key))
+        name: _ItemColumns(list(json.loads(columns)), json.loads(key))
         for name, columns, key in reader.query(_TYPES).rows
     }
 

@@ -165,7 +165,7 @@ WORDS = tuple(
 def _named(
     error: Exception, path: Path, sql: str = "", db: sqlite3.Connection | None = None
 ) -> QueryError | StoreRefused:
-    """Say what was wrong with a query, where, and what may have been meant."""
+    """Return what was wrong with a query, where, and what may have been meant."""
     text = str(error)
     if text == "interrupted":
         raise KeyboardInterrupt
@@ -196,7 +196,7 @@ def _named(
 
 
 def _nearest(kind: str, name: str, sql: str, db: sqlite3.Connection) -> str:
-    """Say what is named nearly so; of columns, first those of the tables in the query."""
+    """Return what is named nearly so; of columns, first those of the tables in the query."""
     known = names(db)
     if kind == "table":
         near = difflib.get_close_matches(name, known, 1, 0.5)
@@ -218,7 +218,7 @@ def _nearest(kind: str, name: str, sql: str, db: sqlite3.Connection) -> str:
 
 
 def _syntax(sql: str, token: str, db: sqlite3.Connection) -> str:
-    """Say what the word at or before a syntax error may have been meant for, and show it."""
+    """Return what the word at or before a syntax error may have been meant for, and show it."""
     at = _place(sql, token, db)
     before = re.search(r"([A-Za-z_]+)\W*$", sql[: max(at, 0)])
     words = [(before[1], before.start())] if before else []

@@ -37,7 +37,7 @@ class Line(NamedTuple):
     text: str
 
 
-class Laws(NamedTuple):
+class CrawlRules(NamedTuple):
     """What decides over a URL: the configuration, the rules and the scope of a crawl."""
 
     config: Config
@@ -87,7 +87,7 @@ def _as_fetched(line: Line) -> Line:
     return Line("scope", f"it was fetched; a link to it would not be taken now: {bounds}")
 
 
-def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> Laws:
+def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> CrawlRules:
     """Return the laws under which the last run of a store went."""
     stored = last_settings(reader)
     domains = stored.get("spider", {}).get("allowed_domains", domains)
@@ -104,12 +104,12 @@ def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> La
     beyond = json.loads(began.get("scope", "[]"))  # what `start` gave
     seeds = tuple(dict.fromkeys([*(seed for (seed,) in reader.query(sql).rows), *beyond]))
     scope = Scope(config.engine.scope, seeds, tuple(domains))
-    return Laws(
+    return CrawlRules(
         config, tuple(rules), scope, _endless(reader) if config.traps.endless_after else _NO
     )
 
 
-def _without_code(laws: Laws, known: Sequence[str]) -> tuple[Laws, list[str]]:
+def _without_code(laws: CrawlRules, known: Sequence[str]) -> tuple[CrawlRules, list[str]]:
     """Return the laws with the steps that are known or our own, and the names of the others."""
     links = laws.config.links
     foreign = [s for s in links.canonicalize if s not in known and s not in OPTIONAL_STEPS]
@@ -165,7 +165,7 @@ def _life(reader: Reader, url: str) -> Iterator[Line]:
 
 
 def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
-    """Tell the chain of pages that led to a request, from the nearest to the seed."""
+    """Yield the chain of pages that led to a request, from the nearest to the seed."""
     parent = row["parent_id"]
     yield Line("depth", str(row["depth"]) + ("" if parent is not None else _origin(row)))
     chain: list[Line] = []
@@ -182,7 +182,7 @@ def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
 
 
 def _origin(row: dict[str, Any]) -> str:
-    """Tell where a request comes from that no page led to."""
+    """Yield where a request comes from that no page led to."""
     if row["depth"]:
         return ", from a sitemap of over 50,000 entries"
     if '"kind": "sitemap"' in (row["said"] or "").replace('":"', '": "'):
@@ -249,8 +249,8 @@ def _sources(reader: Reader, url: str) -> Iterator[Line]:
 # ---------------------------------------------------------------- what would happen
 
 
-def judged(url: str, laws: Laws) -> Iterator[Line]:
-    """Tell what scope, traps and each rule say to a link with this URL."""
+def judged(url: str, laws: CrawlRules) -> Iterator[Line]:
+    """Yield what scope, traps and each rule say to a link with this URL."""
     config, scope = laws.config, laws.scope
     changed = urls.canonicalize(url, steps_of(config.links.canonicalize))
     if changed is None:
@@ -290,7 +290,7 @@ def _verdict(rule: Rule, url: str) -> str:
 
 
 def _told(rule: Rule) -> str:
-    """Write a rule with what it says beside the defaults."""
+    """Return a rule with what it says beside the defaults."""
     names = ("allow", "deny", "restrict_css", "restrict_text", "tags", "attrs")
     said = [f"{name}={getattr(rule, name)!r}" for name in names if getattr(rule, name)]
     if rule.transform is not None:
@@ -302,8 +302,8 @@ def _told(rule: Rule) -> str:
     return f"Rule({', '.join(said)})"
 
 
-def _robots(reader: Reader, url: str, laws: Laws) -> Iterator[Line]:
-    """Tell the line of the stored robots.txt that decides over a URL, and how its host stands."""
+def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
+    """Yield the line of the stored robots.txt that decides over a URL, and how its host stands."""
     host = urls.host_of(url)
     own = _own(host, laws.config) if laws.config.politeness.robots_override else None
     rows = _rows(
@@ -351,7 +351,7 @@ def _own(host: str, config: Config) -> bytes | None:
 
 
 def verdict_of(robots: Robots, url: str, agent: str) -> str:
-    """Tell what a robots.txt says to a URL, with the line that decides."""
+    """Yield what a robots.txt says to a URL, with the line that decides."""
     allowed, number, text = robots.explain(url, agent)
     verdict = "allowed" if allowed else "denied"
     return f"{verdict} by line {number}: {text}" if number is not None else f"{verdict}: no rule"

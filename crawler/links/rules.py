@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from crawler import urls
 from crawler.config.links import Links as Settings
-from crawler.config.links import Traps as Limits
+from crawler.config.links import Traps as TrapsSettings
 from crawler.errors import ConfigError
 from crawler.links.traps import Traps
 from crawler.urls.scope import Scope
@@ -141,7 +141,7 @@ class Linker:
         self._scope = scope
         self._rules = tuple(rules)
         self._room = self._left = room
-        self.traps = traps or Traps(Limits())
+        self.traps = traps or Traps(TrapsSettings())
         self._steps = tuple(steps)
         self._by_directory: dict[str, tuple[urls.BaseURL, dict[str, Target | None]]] = {}
         self._by_url: dict[str, Target] = {}

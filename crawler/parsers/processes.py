@@ -17,11 +17,11 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from crawler.config.load import Engine
+from crawler.config.load import EngineSettings
 from crawler.errors import SpiderError
 from crawler.items import Record
 from crawler.parse.fast_pass import Scan
-from crawler.parsers.messages import LENGTH, Answer, Started, Task, pack
+from crawler.parsers.messages import LENGTH, ParseAnswer, ParseTask, ParseTask, pack
 from crawler.parsers.recipe import recipe_of
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
@@ -36,7 +36,7 @@ _STARTS = 3  # processes that may die one after the other before one is ready
 _START_TIME = 60.0  # seconds to import a spider
 _GOODBYE = 2.0  # seconds that an idle process gets to end by itself
 
-_answers = msgspec.msgpack.Decoder(Answer)
+_answers = msgspec.msgpack.Decoder(ParseAnswer)
 
 
 class _Failed(Exception):
@@ -55,9 +55,9 @@ class _Job:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.tries = 0
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[ParseAnswer] = asyncio.get_running_loop().create_future()
 
-    def end(self, result: Answer | _Failed) -> None:
+    def end(self, result: ParseAnswer | _Failed) -> None:
         """Return the result to whoever still waits for it."""
         if self.answer.done():
             return
@@ -70,7 +70,7 @@ class _Job:
 class Processes:
     """Parses in `parse_processes` processes. `run` must run for `parse` to end."""
 
-    def __init__(self, spider: Spider, collector: Collector, settings: Engine) -> None:
+    def __init__(self, spider: Spider, collector: Collector, settings: EngineSettings) -> None:
         self._spider, self._collector = spider, collector
         self._number, self._timeout = settings.parse_processes, settings.parse_timeout
         self._recipe = pack(recipe_of(spider, settings))
@@ -113,7 +113,7 @@ class Processes:
             or inspect.isasyncgenfunction(callback)
         )
 
-    async def _take(self, visit: Visit, page: ScrapedPage, answer: Answer) -> None:
+    async def _take(self, visit: Visit, page: ScrapedPage, answer: ParseAnswer) -> None:
         """Put what a process answered into the visit, links and requests sifted."""
         page.found = Scan(answer.title, answer.base, answer.hrefs, answer.robots)
         page.encoding = visit.encoding = answer.encoding
@@ -138,7 +138,7 @@ class Processes:
         job: _Job | None = None
         deaths = 0
         while True:
-            async with _process() as process:
+            async with _started() as process:
                 try:
                     await _start(process, self._recipe)
                 except (EOFError, OSError) as error:
@@ -177,8 +177,8 @@ class Processes:
             job = None
 
 
-def _task(visit: Visit, response: Response, request: Request, *, call: bool) -> Task:
-    return Task(
+def _task(visit: Visit, response: Response, request: Request, *, call: bool) -> ParseTask:
+    return ParseTask(
         todo=visit.todo,
         priority=request.priority,
         call=call,
@@ -196,7 +196,7 @@ def _task(visit: Visit, response: Response, request: Request, *, call: bool) -> 
 
 
 @asynccontextmanager
-async def _process() -> AsyncIterator[Process]:
+async def _started() -> AsyncIterator[Process]:
     """Return a new process; afterwards it is gone, by itself where it had nothing to do."""
     command = (sys.executable, "-c", _START, json.dumps(sys.path))
     starting = asyncio.ensure_future(
@@ -237,12 +237,12 @@ async def _start(process: Process, recipe: bytes) -> None:
     """Let the process make the spider; SpiderError with its traceback where that fails."""
     async with asyncio.timeout(_START_TIME):
         await _send(process, recipe)
-        started = msgspec.msgpack.decode(await _receive(process), type=Started)
+        started = msgspec.msgpack.decode(await _receive(process), type=ParseTask)
     if started.problem is not None:
         raise SpiderError(f"a parse process cannot make the spider:\n{started.problem}")
 
 
-async def _ask(process: Process, data: bytes) -> Answer:
+async def _ask(process: Process, data: bytes) -> ParseAnswer:
     await _send(process, data)
     return _answers.decode(await _receive(process))
 

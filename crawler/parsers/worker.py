@@ -22,7 +22,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.items import Table
 from crawler.links.rules import Linker
-from crawler.parsers.messages import LENGTH, Answer, Recipe, Started, Task, pack
+from crawler.parsers.messages import LENGTH, Answer, Recipe, WorkerStarted, ParseTask, pack
 from crawler.parsers.recipe import spider_of
 from crawler.spider.collector import Collector
 from crawler.urls.scope import Scope
@@ -32,7 +32,7 @@ from crawler.web.request import Candidate, from_todo
 _LAST_WORDS = 5.0  # seconds that a page in work gets once the pipe has ended
 
 
-class Gathering(Collector):
+class CandidateCollector(Collector):
     """A Collector that keeps every candidate: what is new and in scope, the crawl knows."""
 
     def admit(self, visit: Visit, candidate: Candidate, *, asked: bool = False) -> None:
@@ -54,24 +54,24 @@ def main() -> None:
     try:
         spider = spider_of(recipe)
     except Exception:
-        _send(answers, Started(_clean(traceback.format_exc())))
+        _send(answers, WorkerStarted(_clean(traceback.format_exc())))
         return
-    _send(answers, Started(None))
+    _send(answers, WorkerStarted(None))
     gc.freeze()  # garbage is collected as rarely as in a crawl from the command line
     gc.set_threshold(50_000, 20, 100)
-    collector = Gathering(
+    collector = CandidateCollector(
         spider,
         Linker(Scope("any"), ()),
         order=recipe.order,
         callback_timeout=recipe.callback_timeout,
     )
-    decoder = msgspec.msgpack.Decoder(Task)
+    decoder = msgspec.msgpack.Decoder(ParseTask)
     with asyncio.Runner() as runner:
         while (data := received.get()) is not None:
             _send(answers, runner.run(answer(decoder.decode(data), collector)))
 
 
-async def answer(task: Task, collector: Collector) -> Answer:
+async def answer(task: ParseTask, collector: Collector) -> Answer:
     """Parse one page and, where that is asked for, call the spider."""
     pairs = [(name, value.decode("utf-8", "surrogateescape")) for name, value in task.headers]
     headers = CIMultiDictProxy(CIMultiDict(pairs))
@@ -127,7 +127,7 @@ def _receive(tasks: BinaryIO, received: queue.SimpleQueue[bytes | None]) -> None
     os._exit(1)
 
 
-def _send(answers: BinaryIO, message: Started | Answer) -> None:
+def _send(answers: BinaryIO, message: WorkerStarted | Answer) -> None:
     try:
         data = pack(message)
     except (TypeError, ValueError, OverflowError):

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from crawler.inspect.query import Reader
 from crawler.items import Record
-from crawler.reparse.pages import Pages, Stored, read
+from crawler.reparse.pages import Pages, StoredPage, read
 from crawler.spider import Spider
 from crawler.spider.invoke import Invoker
 from crawler.store.rows import unpack
@@ -27,7 +27,7 @@ _TIMEOUT = 60.0  # seconds for what a callback awaits, as engine.callback_timeou
 DAMAGED = (zstandard.ZstdError, msgspec.MsgspecError, MemoryError, TypeError, ValueError)
 
 
-class Origin(NamedTuple):
+class Provenance(NamedTuple):
     """What the rows of a page's items say about where they are from."""
 
     page_id: int
@@ -39,7 +39,7 @@ class Origin(NamedTuple):
 class Parsed(NamedTuple):
     """What the callback gave for one stored page; nothing of it counts where there is an error."""
 
-    origin: Origin
+    origin: Provenance
     records: list[Record]
     problems: list[tuple[str, str, str]]
     requests: int = 0
@@ -68,8 +68,8 @@ class Replay(Invoker):
         """Yield what the callbacks give for the pages of a chunk, in their order."""
         return map(self._parse, read(reader, chunk))
 
-    def _parse(self, stored: Stored) -> Parsed:
-        origin = Origin(stored.page_id, stored.url, stored.run_id, stored.fetched_at)
+    def _parse(self, stored: StoredPage) -> Parsed:
+        origin = Provenance(stored.page_id, stored.url, stored.run_id, stored.fetched_at)
         try:
             page, visit = revived(stored)
         except DAMAGED as error:
@@ -88,7 +88,7 @@ class Replay(Invoker):
         return self._loop
 
 
-def revived(stored: Stored) -> tuple[ScrapedPage, Visit]:
+def revived(stored: StoredPage) -> tuple[ScrapedPage, Visit]:
     """Return the page as it was fetched, and a visit for what its callback gives."""
     body = unpack(stored.body)
     if stored.content_hash not in (None, xxhash.xxh3_128_hexdigest(body)):

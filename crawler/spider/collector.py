@@ -14,9 +14,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from crawler import urls
-from crawler.config.links import Links
+from crawler.config.links import LinksSettings
 from crawler.errors import FetchError
-from crawler.links.follow import Following, PageDirectives, Regions
+from crawler.links.follow import LinkFollower, PageDirectives, Regions
 from crawler.links.rules import Linker, Rule, Target, rank_of
 from crawler.spider import Spider
 from crawler.spider.invoke import Invoker
@@ -31,7 +31,7 @@ _SLICE = 500  # links that are resolved without letting others run: at most abou
 _FULL_SLICE = 200  # the same with their texts and relations
 
 
-class Recent:
+class RecentUrls:
     """A direct-mapped memory of URL hashes handed to the committer: 8 MB, never grows.
 
     It only ever saves asking the store: a forgotten hash is found there, and a failed commit
@@ -62,18 +62,18 @@ class Collector(Invoker):
         max_depth: int | None = None,
         callback_timeout: float = 60.0,
         keep_pages: bool = False,
-        following: Following | None = None,
+        following: LinkFollower | None = None,
         max_hops: int = 10,
     ) -> None:
         super().__init__(spider, callback_timeout)
         self._linker = linker
-        self.following = following or Following(linker, spider.rules, Links())
+        self.following = following or LinkFollower(linker, spider.rules, LinksSettings())
         self._max_hops = max_hops
         self._order, self._max_depth = order, max_depth
         self._keep_pages = keep_pages
         self.hears = getattr(spider.on_error, "__func__", None) is not Spider.on_error
         """Whether the spider wants to hear of requests that ended without a page."""
-        self._recent = Recent()
+        self._recent = RecentUrls()
         self._follows = bool(spider.rules)
         self._turn = asyncio.Lock()  # of pages with thousands of links: a slice of one at a time
         self.on_seed_redirect: Callable[[str], None] = lambda url: None

@@ -15,7 +15,7 @@ from crawler.store.address import file_of
 if TYPE_CHECKING:  # what looks at a store without opening it does without these: 0.3 s
     from crawler.config.load import Revisit
     from crawler.web.page import Visit
-    from crawler.web.pattern_note import Note
+    from crawler.web.contract import Note
     from crawler.web.request import Candidate, Todo
 
 

@@ -26,7 +26,7 @@ from crawler.store import (
 )
 from crawler.store.item_sql import Steps
 from crawler.store.items import QUERY as _ITEM_TYPES
-from crawler.store.items import ItemTables, Told
+from crawler.store.items import ItemTables, ItemReport
 from crawler.store.rows import (
     BODY,
     FILE_COLUMNS,
@@ -259,7 +259,7 @@ class Flush:
 
     async def _insert_items(
         self, ended: list[tuple[int, Visit]], replaced: Sequence[int] = ()
-    ) -> Told:
+    ) -> ItemReport:
         """Insert items in place of those that earlier visits to the pages `replaced` gave."""
         records: list[tuple[Record, tuple[Any, ...]]] = []
         problems = []
@@ -281,7 +281,7 @@ class Flush:
         )
         return told
 
-    async def _store_items(self, steps: Steps[Told]) -> Told:
+    async def _store_items(self, steps: Steps[ItemReport]) -> ItemReport:
         """Run the statements that store items, and give each its answer."""
         answer = None
         try:
@@ -289,7 +289,7 @@ class Flush:
                 sql, rows = steps.send(answer)  # type: ignore[arg-type]  # None starts it
                 answer = await self._all(sql, () if rows is None else (to_json(rows),))
         except StopIteration as end:
-            told: Told = end.value
+            told: ItemReport = end.value
             return told
 
     async def _insert_bodies(self, ended: list[tuple[int, Visit]]) -> None:

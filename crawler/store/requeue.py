@@ -32,7 +32,7 @@ _CHECKED = (
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
-class Claimed(sqlite3.Connection):
+class ClaimedStore(sqlite3.Connection):
     """A connection to a store that is claimed, within a transaction."""
 
     file: StoreFile
@@ -56,14 +56,14 @@ class Claimed(sqlite3.Connection):
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[Claimed]:
+def claimed(path: Path) -> Iterator[ClaimedStore]:
     """Return a connection that alone writes; all of the block is one transaction."""
     if not path.is_file():
         raise StoreRefused(f"{path}: there is no such store; crawl into it first")
     claim = Claim(path)
     claim.take()
     try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=60, factory=Claimed)
+        db = sqlite3.connect(path, isolation_level=None, timeout=60, factory=ClaimedStore)
         db.file = StoreFile(path)
         try:
             migrate_now(db, path)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # both are slow to import and only needed where a spider asks
 
     from crawler.web.download_stream import StoredFile
     from crawler.web.form import Form
-    from crawler.web.pattern_note import Note
+    from crawler.web.pattern_note import PatternNote
 
 
 @dataclass(slots=True)
@@ -374,7 +374,7 @@ class Visit:
     duplicate_of: str | None = None
     simhash: int | None = None  # of a text that is new, where near ones are looked for
     endless: str | None = None  # the pattern of URLs that this page closed
-    pattern: Note | None = None  # where that of this page stands, if it was looked at
+    pattern: PatternNote | None = None  # where that of this page stands, if it was looked at
     elapsed: float | None = None  # seconds that a try without a response took
     file: StoredFile | None = None  # what a Download stored
     text: str | None = None

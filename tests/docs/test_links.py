@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from crawler.config import load as configuration
-from crawler.config.links import Links, Traps
-from crawler.config.load import Politeness
+from crawler.config.links import LinksSettings, TrapsSettings
+from crawler.config.load import PolitenessSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -35,7 +35,7 @@ def test_the_configuration_that_is_shown_is_one(tmp_path: Path) -> None:
     assert found.politeness.limit_by == "address" and found.politeness.quiet_hours
 
 
-@pytest.mark.parametrize("section", [Links, Traps])
+@pytest.mark.parametrize("section", [LinksSettings, TrapsSettings])
 def test_every_key_of_links_and_traps_is_explained(section: type[msgspec.Struct]) -> None:
     text = (DOCS / "links.md").read_text(encoding="utf-8")
     assert [key for key in section.__struct_fields__ if key not in text] == []
@@ -44,7 +44,7 @@ def test_every_key_of_links_and_traps_is_explained(section: type[msgspec.Struct]
 def test_every_key_about_the_delay_is_explained() -> None:
     text = (DOCS / "politeness.md").read_text(encoding="utf-8")
     assert [
-        key for key in Politeness.__struct_fields__ if key not in text and key != "robots"
+        key for key in PolitenessSettings.__struct_fields__ if key not in text and key != "robots"
     ] == []
 
 
