@@ -150,7 +150,9 @@ def _collector(crawl: Crawl, linker: Linker, *, keep_pages: bool) -> Collector:
 
 
 @asynccontextmanager
-async def _strategies(crawl: Crawl, fetcher: Fetcher, collector: Collector) -> AsyncIterator[Strategies]:
+async def _strategies(
+    crawl: Crawl, fetcher: Fetcher, collector: Collector
+) -> AsyncIterator[Strategies]:
     """Return what files, streams and other ways of fetching need, and hear of their commits."""
     place = crawl.config.store.files or files_of(crawl.address, crawl.spider.name)
     strategies = Strategies(

@@ -17,11 +17,11 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from crawler.config.load import EngineSettings
+from crawler.config.engine import EngineSettings
 from crawler.errors import SpiderError
 from crawler.items import Record
 from crawler.parse.fast_pass import Scan
-from crawler.parsers.messages import LENGTH, ParseAnswer, ParseTask, ParseTask, pack
+from crawler.parsers.messages import LENGTH, ParseAnswer, ParseTask, pack
 from crawler.parsers.recipe import recipe_of
 from crawler.spider import Spider
 from crawler.spider.collector import Collector

@@ -22,7 +22,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.items import Table
 from crawler.links.rules import Linker
-from crawler.parsers.messages import LENGTH, Answer, Recipe, WorkerStarted, ParseTask, pack
+from crawler.parsers.messages import LENGTH, Answer, ParseTask, Recipe, WorkerStarted, pack
 from crawler.parsers.recipe import spider_of
 from crawler.spider.collector import Collector
 from crawler.urls.scope import Scope

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from crawler.store.address import file_of
 
 if TYPE_CHECKING:  # what looks at a store without opening it does without these: 0.3 s
-    from crawler.config.load import Revisit
-    from crawler.web.page import Visit
+    from crawler.config.revisit import RevisitSettings
     from crawler.web.contract import Note
+    from crawler.web.page import Visit
     from crawler.web.request import Candidate, Todo
 
 
@@ -94,10 +94,10 @@ class Committed(NamedTuple):
     pages: int = 0  # how many more pages are stored than before
 
 
-def _revisit() -> Revisit:
-    from crawler.config.load import Revisit
+def _revisit() -> RevisitSettings:
+    from crawler.config.revisit import RevisitSettings
 
-    return Revisit()
+    return RevisitSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Retention:
     bodies: bool = True
     links: bool = True
     versions: int = 1
-    revisit: Revisit = field(default_factory=_revisit)
+    revisit: RevisitSettings = field(default_factory=_revisit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def open_store(
     bodies: bool = True,
     links: bool = True,
     versions: int = 1,
-    revisit: Revisit | None = None,
+    revisit: RevisitSettings | None = None,
 ) -> Store:
     """Return the store behind an address; StoreRefused for one that is no path of a file."""
     from crawler.store.sqlite import SqliteStore

@@ -26,7 +26,7 @@ from crawler.store import (
 )
 from crawler.store.item_sql import Steps
 from crawler.store.items import QUERY as _ITEM_TYPES
-from crawler.store.items import ItemTables, ItemReport
+from crawler.store.items import ItemReport, ItemTables
 from crawler.store.rows import (
     BODY,
     FILE_COLUMNS,

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from crawler.config.politeness import PolitenessSettings
+from crawler.config.traps import TrapsSettings
 
 from crawler.config import load as configuration
-from crawler.config.links import LinksSettings, TrapsSettings
-from crawler.config.load import PolitenessSettings
+from crawler.config.links import LinksSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
