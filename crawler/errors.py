@@ -6,6 +6,7 @@ CrawlerError
 │   ├── SpiderError       no such spider, or its file does not load
 │   ├── BadUrl            a text that is no http(s) URL
 │   └── QueryError        SQL that cannot run
+├── SpiderFailed          a spider's `start` raised: exit code 1
 ├── StoreError            the durable state: stops the crawl, loudly
 │   ├── StoreRefused      not a store, of a newer version, or not writable
 │   ├── StoreClaimed      another process is crawling into it, another download writing it
@@ -71,6 +72,10 @@ class BadUrl(UsageError, ValueError):
 
 class QueryError(UsageError):
     """SQL that cannot run."""
+
+
+class SpiderFailed(CrawlerError):
+    """A spider's own code raised outside of a page."""
 
 
 class StoreError(CrawlerError):

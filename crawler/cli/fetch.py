@@ -69,7 +69,7 @@ def fetch(
 
 def _explain(found: Probe, config: Config) -> None:
     """Print what scope, traps and the page itself would say in a crawl that starts there."""
-    from crawler.inspect.why import explained
+    from crawler.inspect.explained import explained
 
     for about, text in explained(found.hops[0].url, found.page, config):
         print(f"{about:8} {text}")

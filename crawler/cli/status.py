@@ -77,6 +77,8 @@ def story(one: Overview) -> str:
         lines.append(f"not taken {_list(one.refused)}")
     if one.hidden:
         lines.append(f"hidden text {_list(one.hidden)}")
+    for name, seconds in one.resting.items():
+        lines.append(f"resting  {name} for {seconds // 60}:{seconds % 60:02} more")
     return "\n".join([*lines, "runs", *(f"  {_run(run)}" for run in one.runs)])
 
 

@@ -132,6 +132,7 @@ async def _linker(crawl: Crawl) -> Linker:
         crawl.spider.rules,
         traps=Traps(crawl.config.traps),
         steps=steps_of(crawl.config.links.canonicalize),
+        settings=crawl.config.links,
     )
 
 

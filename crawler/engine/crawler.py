@@ -25,19 +25,23 @@ from crawler.frontier import Frontier
 from crawler.frontier.page_limit import PageLimit
 from crawler.http.cookies import CookieJars
 from crawler.http.pool import Pool
+from crawler.links.rule import bound
 from crawler.politeness import retry
 from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
 from crawler.spider import SiteSpider, Spider, check, seeds_of
 from crawler.spider.arguments import kept, refuse_other
+from crawler.spider.code import code_of
+from crawler.spider.collector import close
 from crawler.store import Committed, CrawlState, Store, open_store
 from crawler.store.address import file_of
 from crawler.urls.scope import registrable_domain
+from crawler.web.error_place import error_line
 from crawler.web.page import ScrapedPage
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("crawler")
 
 _BACKLOG = 1000  # pages that `pages` keeps for a slow listener
 
@@ -66,6 +70,15 @@ class Summary:
     """Items that were refused, by kind, as in `Quote: quote.text takes text, got int`."""
     hidden_pages: int = 0
     hidden_characters: int = 0
+    raised: dict[str, int] = field(default_factory=dict)
+    """What the spider's code raised, as `file:line: error`, the first of each line of code, and how
+    often that line raised."""
+    failed_callbacks: list[str] = field(default_factory=list)
+    """Callbacks that failed on every page of this run, `closed` among them."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """What the first of each outcome said went wrong."""
+    stayed: bool = False
+    """Whether pages were stored, and none led to another."""
 
 
 class Crawler:
@@ -92,6 +105,9 @@ class Crawler:
         for section, values in (settings or {}).items():
             merged.setdefault(section, {}).update(values)
         self.config = config or configuration.load(spider=merged)
+        links = self.config.links
+        bound("include", links.include)
+        bound("exclude", links.exclude)
         if store is None:
             store = Path("data") / f"{self.spider.name}.db"
         self.address = str(file_of(store))
@@ -213,8 +229,16 @@ class Crawler:
             try:
                 await self._end_run(state, reason)
             finally:
-                self.spider.closed(reason)
+                await self._close_spider(reason)
         return self.summary(state, reason)
+
+    async def _close_spider(self, reason: str) -> None:
+        """Let the spider hear of the end; what it raises then is told, as the crawl is stored."""
+        error = await close(self.spider, reason, self.config.engine.callback_timeout)
+        if error is not None:
+            line = error_line(error) or error
+            self.stats.raised[f"{self.spider.name}.closed()"] = (line, 1)
+            log.error("%s.closed() failed: %s", self.spider.name, line)
 
     async def _end_run(self, state: str, reason: str) -> None:
         """Record the end; where the run failed, so may this, and must not hide why."""
@@ -302,6 +326,10 @@ class Crawler:
         settings = msgspec.to_builtins(self.config)
         settings["fetch"]["headers"] = sorted(settings["fetch"]["headers"])  # names, no secrets
         settings["fetch"]["proxy"] = bool(settings["fetch"]["proxy"])
+        settings["spider"] = {
+            "allowed_domains": list(self.spider.allowed_domains),
+            "code": code_of(self.spider),
+        }
         settings["proxy"] |= {
             "urls": len(self.config.proxy.urls),
             "hosts": sorted(self.config.proxy.hosts),
@@ -330,7 +358,16 @@ class Crawler:
             rejected=dict(stats.rejected.most_common()),
             hidden_pages=stats.hidden[0],
             hidden_characters=stats.hidden[1],
+            raised=dict(stats.raised.values()),
+            failed_callbacks=self._failed_callbacks(),
+            reasons={str(name): reason for name, reason in stats.reasons.items()},
+            stayed=stats.pages > 0 and not stats.onward,
         )
+
+    def _failed_callbacks(self) -> list[str]:
+        failing = {name or "parse" for name in self.stats.failing - self.stats.parsed}
+        closing = f"{self.spider.name}.closed()" in self.stats.raised
+        return [*sorted(failing), *(["closed"] if closing else [])]
 
 
 def _domain_of(host: str) -> str:

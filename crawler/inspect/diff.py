@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from crawler.errors import UsageError
 from crawler.inspect import item_changes
 from crawler.inspect.query import Reader, Rows
+from crawler.inspect.run_report import breakable
 from crawler.store import damage
 from crawler.web import outcome
 
@@ -275,7 +276,7 @@ def as_html(differences: Iterator[Difference], title: str) -> str:
     cells = "".join(
         "<tr class='{}'>{}</tr>\n".format(
             html.escape(difference.kind),
-            "".join(f"<td>{html.escape(str(value or ''))}</td>" for value in difference),
+            "".join(f"<td>{breakable(str(value or ''))}</td>" for value in difference),
         )
         for difference in differences
     )
@@ -283,8 +284,8 @@ def as_html(differences: Iterator[Difference], title: str) -> str:
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title>"
         "<style>body{font:15px system-ui;margin:2rem}table{border-collapse:collapse;width:100%}"
-        "td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:left;"
-        "overflow-wrap:anywhere}.added td:first-child,.new td:first-child{color:#176e2c}"
+        "td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:left}"
+        ".added td:first-child,.new td:first-child{color:#176e2c}"
         ".gone td:first-child{color:#a11}</style>"
         f"<h1>{html.escape(title)}</h1><table><tr>{head}</tr>\n{cells}</table></html>\n"
     )

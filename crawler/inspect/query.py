@@ -189,7 +189,9 @@ def names(db: sqlite3.Connection, *, also_virtual: bool = True) -> dict[str, lis
 _NO_SUCH = re.compile(r"no such (table|column|function): (?:\w+\.)?([^\s:]+)")
 _NEAR = re.compile(r'near "(.*)": syntax error', re.DOTALL)
 _TOKEN = re.compile(r'unrecognized token: "(.*)"', re.DOTALL)
-_ONLY_READ = "a query can only read: INSERT, UPDATE, DELETE, ATTACH and PRAGMA are refused"
+_ONLY_READ = (
+    "a query can only read, with SELECT: INSERT, UPDATE, DELETE, ATTACH and PRAGMA are refused"
+)
 _TOLD = {
     **dict.fromkeys(("readonly", "query_only", "not authorized", "denied"), _ONLY_READ),
     "one statement at a time": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ _COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest 
 _RUNS = 10
 _HOSTS = 5
 _KINDS = 100  # of refused items
+_REST = 3.0  # seconds: a shorter rest is its pace, and not told
 
 _RUN_COLUMNS = "run_id, started_at, ended_at, state, reason, pid, pages, errors, seconds"
 
@@ -57,6 +59,8 @@ class Overview:
     rejected: dict[str, int]
     widened: int
     busiest: dict[str, int]
+    resting: dict[str, int]
+    """Hosts with a queue that are left alone, and for how many seconds, the longest first."""
     runs: list[Run]
     pool: dict[str, Any] = field(default_factory=dict)
     """Connections as of the last commit: open, idle, waiting, names, memory; only while it runs."""
@@ -115,9 +119,20 @@ def _overview(reader: Reader) -> Overview:
                 (_HOSTS,),
             ).rows
         ),
+        resting=_resting(reader),
         runs=runs,
         pool=json.loads(values.get("pool") or "{}") if state == "running" else {},
     )
+
+
+def _resting(reader: Reader) -> dict[str, int]:
+    sql = (
+        "SELECT name, next_at FROM hosts WHERE pending > 0 AND next_at > ?"
+        " ORDER BY next_at DESC LIMIT ?"
+    )
+    now = time.time()
+    rows = reader.query(sql, (now + _REST, _HOSTS)).rows
+    return {name: round(next_at - now) for name, next_at in rows}
 
 
 def _runs(reader: Reader) -> list[Run]:

@@ -41,6 +41,7 @@ class RobotsRow(NamedTuple):
     fetched_at: float
     status: int | None
     body: bytes | None
+    reason: str | None = None  # why it could not be had
 
 
 class CookieRow(NamedTuple):

@@ -122,7 +122,8 @@ class Flush:
         await self._insert_todo(added)
         await self._insert_attempts(retried)
         await self._update_hosts(batch, added, tally)
-        await self._many("INSERT OR REPLACE INTO robots", RobotsRow._fields, batch.robots)
+        robots = [row._replace(reason=clean(row.reason)) for row in batch.robots]
+        await self._many("INSERT OR REPLACE INTO robots", RobotsRow._fields, robots)
         await sitemap_entries.write(self._db, self.run_id, batch)
         if batch.cookies:
             await cookies.write(self._db, batch.cookies)

@@ -9,7 +9,7 @@ import functools
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from crawler.store.schema import migrate_now
 from crawler.store.sql_functions import Functions
 from crawler.store.sqlite_errors import to_store_error
 from crawler.web import outcome
-from crawler.web.request import EARLY, FIRST, RENEWAL, REVISIT, url_hash
+from crawler.web.request import EARLY, FIRST, RENEWAL, REVISIT, Candidate, url_hash
 
 _PARSED = ", ".join(  # others: 304 would leave them so
     f"'{one}'" for one in sorted(outcome.having("stored") - outcome.having("error"))
@@ -207,6 +207,33 @@ def add_new(path: Path, found: Iterable[str], now: str) -> int:
             seq += 1
         db.execute("INSERT OR REPLACE INTO crawl (key, value) VALUES ('next_seq', ?)", (seq,))
         return _begun(db, now, len(new))
+
+
+def add_excluded(db: ClaimedStore) -> int:
+    """Queue again what was queued when `links.exclude` came to refuse it; return its number."""
+    return _queue(db, "outcome = 'trapped' AND error = 'excluded'", conditional=False)
+
+
+def add_found(db: ClaimedStore, found: Sequence[tuple[Candidate, int | None]]) -> int:
+    """Queue candidates never seen, each with the page it was found on; return their number."""
+    names = {(candidate.host,) for candidate, _ in found}
+    db.executemany("INSERT OR IGNORE INTO hosts (name) VALUES (?)", sorted(names))
+    hosts = dict(db.execute("SELECT name, host_id FROM hosts"))
+    seq = first = int(dict(db.execute("SELECT key, value FROM crawl")).get("next_seq", 1))
+    for candidate, parent in found:
+        key = (hosts[candidate.host], candidate.url_hash)
+        if not db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount:
+            continue
+        _, digest, url, depth, rank, callback, extra, _ = candidate
+        db.execute(
+            "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth, parent_id, callback,"
+            " extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (key[0], rank, seq, digest, url, depth, parent, callback, extra),
+        )
+        db.execute("UPDATE hosts SET pending = pending + 1 WHERE host_id = ?", (key[0],))
+        seq += 1
+    db.execute("INSERT OR REPLACE INTO crawl (key, value) VALUES ('next_seq', ?)", (seq,))
+    return seq - first
 
 
 def _queue(db: ClaimedStore, where: str, *, conditional: bool) -> int:

@@ -12,7 +12,7 @@ from crawl_story import crawl, crawler_of, outcomes, read, story
 from store_backends import sqlite_backend, visit
 
 from crawler import Crawler, Request, SiteSpider, Spider
-from crawler.cli import runner
+from crawler.cli import ending
 from crawler.inspect import health, run_report
 from crawler.inspect.query import Reader
 from crawler.inspect.status import overview
@@ -315,7 +315,7 @@ async def test_a_wall_is_counted_named_not_followed_and_slows_its_host(site, pat
         ]
     assert "_cf_chl_opt" in sign
     assert read(store, "SELECT failures > 0 FROM hosts") == [1]
-    assert "1 walled: a bot check" in runner.story(summary)
+    assert "1 walled: a bot check" in ending.story(summary)
 
 
 @story()
