@@ -31,7 +31,7 @@ _WAYS_ON = {
 
 
 def story(summary: Summary) -> str:
-    """Tell in a few lines how a run ended and what can be done next."""
+    """Return in a few lines how a run ended and what can be done next."""
     store = shlex.quote(summary.store)
     lines = [
         f"{summary.reason}: {_pages(summary)}, {summary.items:,} items, {summary.errors:,} errors"

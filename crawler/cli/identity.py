@@ -15,7 +15,7 @@ def identity(
         str, typer.Option(help="The origin that publishes it; as in [identity] agent.")
     ] = "",
 ) -> None:
-    """Make or show the key that proves who we are, and the file to publish for it.
+    """Make or show the key that proves who we are, and its file.
 
     Requests are signed once `[identity]` names the key and the origin.
 

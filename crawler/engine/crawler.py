@@ -299,7 +299,7 @@ class Crawler:
                 self._engine = None
 
     def _hear(self, visits: list[Visit], committed: Committed) -> None:
-        """Return those who listen of a commit."""
+        """Call those who listen to commits."""
         for listener in self._listeners:
             listener(visits, committed)
 
