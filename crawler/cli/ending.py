@@ -137,7 +137,7 @@ def _left_out(summary: Summary) -> Iterator[str]:
 
 
 def _walled(number: int, store: str) -> str:
-    """Say what can be done about walls."""
+    """Return what can be done about walls."""
     return (
         f"{number:,} walled: a bot check, a login or a consent form in place of a page; see:"
         f' crawler query --store {store} "SELECT error, count(*) FROM pages WHERE'
