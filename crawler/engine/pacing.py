@@ -111,7 +111,7 @@ class Pacing:
         self._weigh(host, share, f"{visit.outcome}, {last}", together=together)
 
     def _weigh(self, host: HostQueue, share: float, last: str, *, together: int = 1) -> None:
-        """Give up a host whose failures in a row outweigh what it has answered before.
+        """Abandon a host whose failures in a row outweigh what it has answered before.
 
         Requests that are under way `together` fail together, of one short outage.
         """
