@@ -103,7 +103,8 @@ def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> Cr
         " UNION SELECT url FROM todo WHERE depth = 0 LIMIT 10000"
     )
     began = dict(reader.query("SELECT key, value FROM crawl WHERE key = 'scope'").rows)
-    beyond = json.loads(began.get("scope", "[]"))  # what `start` gave
+    with told(reader.path, "the row 'scope' of the table crawl"):
+        beyond = json.loads(began.get("scope", "[]"))  # what `start` gave
     seeds = tuple(dict.fromkeys([*(seed for (seed,) in reader.query(sql).rows), *beyond]))
     with told(reader.path, "the URL of a seed in pages or todo"):
         scope = Scope(config.engine.scope, seeds, tuple(domains))
