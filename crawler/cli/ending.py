@@ -32,7 +32,7 @@ _WAYS_ON = {
 
 
 def story(summary: Summary) -> str:
-    """Tell in a few lines how a run ended and what can be done next."""
+    """Return in a few lines how a run ended and what can be done next."""
     store = shlex.quote(summary.store)
     lines = [
         f"{summary.reason}: {_pages(summary)}, {summary.items:,} items, {summary.errors:,} errors"
@@ -138,7 +138,7 @@ def _left_out(summary: Summary) -> Iterator[str]:
 
 
 def _walled(number: int, store: str) -> str:
-    """Say what can be done about walls."""
+    """Return what can be done about walls."""
     return (
         f"{number:,} walled: a bot check, a login or a consent form in place of a page; see:"
         f' crawler query --store {store} "SELECT error, count(*) FROM pages WHERE'

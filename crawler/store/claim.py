@@ -58,7 +58,7 @@ class Claim:
             return False
 
     def promise(self, until: float) -> None:
-        """Say that this holder asks no host after `until` (Unix time) without saying so again.
+        """Note that this holder asks no host after `until` (Unix time) without saying so again.
 
         The time of the file keeps it: it takes microseconds, and a kill leaves it as it is.
         """
