@@ -260,6 +260,7 @@ def test_a_store_of_an_earlier_version_is_counted_anew(tmp_path: Path) -> None:
             db.execute("ALTER TABLE texts DROP COLUMN hidden")
             db.execute("DROP TABLE item_changes")
             db.execute("ALTER TABLE robots DROP COLUMN reason")
+            db.execute("CREATE TRIGGER texts_added AFTER INSERT ON texts BEGIN SELECT 1; END")
             db.execute("PRAGMA user_version = 4")
         assert all_again(path) == 3
         store_truth.check(path)

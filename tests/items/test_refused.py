@@ -12,7 +12,7 @@ import pytest
 from data_story import SmallWeb, crawl, on_web, page, rows
 
 from crawler import ScrapedPage, Spider, item
-from crawler.cli import runner, status
+from crawler.cli import ending, runner, status
 from crawler.inspect import health, run_report
 from crawler.inspect.query import Reader
 from crawler.inspect.status import overview
@@ -86,7 +86,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
 FITS_NOT = "Ware: ware.price takes real, got str"
 KINDS = {
     FITS_NOT: 4,
-    "Ware: pipeline positive: ValueError: … is negative": 2,
+    "Ware: pipeline positive: ValueError: … is negative (tests/items/test_refused.py:52)": 2,
     "Model: number: Input should be a valid integer, unable to parse string as an integer": 2,
 }
 
@@ -106,7 +106,7 @@ def test_summary_status_report_and_gate_tell_the_same(told: Any) -> None:
     summary, store, _ = told
     assert summary.rejected == KINDS
     assert summary.refused["item_refused"] == 8
-    assert f"  4 {FITS_NOT}" in runner.story(summary).splitlines()
+    assert f"  4 {FITS_NOT}" in ending.story(summary).splitlines()
     seen = overview(store)
     assert seen.rejected == KINDS and seen.problems == 8
     assert f"  4 {FITS_NOT}" in status.story(seen).splitlines()
