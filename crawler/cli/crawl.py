@@ -97,7 +97,7 @@ def crawl(
 
 def _dry_run(seeds: list[str], config: Path | None, overrides: tuple[str, ...]) -> int:
     from crawler.cli.dry_run import tell
-    from crawler.config import load as configuration
+    from crawler.config import layers as configuration
 
     there = tell(seeds, configuration.load(config, overrides=overrides))
     return 0 if there else NO_PAGE

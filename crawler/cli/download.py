@@ -14,7 +14,7 @@ from crawler.cli.terminal import Screen
 
 if TYPE_CHECKING:
     from crawler.clients import Downloaded
-    from crawler.config.load import Config
+    from crawler.config.layers import Config
 
 _CELLS = 24
 _EVERY = 0.1  # seconds between two drawings
@@ -43,7 +43,7 @@ def download(
 
     Example: crawler download https://example.com/data.zip -o data/
     """
-    from crawler.config import load as configuration
+    from crawler.config import layers as configuration
     from crawler.errors import CrawlerError, StoreClaimed, UsageError
 
     if len(urls) > 1 and digest:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from crawler.cli.fetch import looked
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
 from crawler.links.rule import Rule

@@ -13,7 +13,7 @@ from crawler.cli import options
 from crawler.cli.options import LogLevel
 
 if TYPE_CHECKING:
-    from crawler.config.load import Config
+    from crawler.config.layers import Config
     from crawler.sitemap import Entry
     from crawler.spider import Spider
 
@@ -53,7 +53,7 @@ def recrawl(
     """
     from crawler.cli import runner, spider_loader, stores
     from crawler.cli.retry import check
-    from crawler.config import load as configuration
+    from crawler.config import layers as configuration
     from crawler.store import requeue
     from crawler.store.rows import iso
 

@@ -20,8 +20,8 @@ from crawler.cli import FAILED, GATE, INTERRUPTED, NO_PAGE, ending
 from crawler.cli.signals import Interrupts
 from crawler.cli.stores import move_aside
 from crawler.cli.terminal import Screen, start_logging
-from crawler.config import load as configuration
-from crawler.config.load import Config
+from crawler.config import layers as configuration
+from crawler.config.layers import Config
 from crawler.engine import progress
 from crawler.engine.crawler import Crawler, Summary
 from crawler.errors import CrawlerError

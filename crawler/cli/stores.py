@@ -45,7 +45,7 @@ def place(named: str | None, default: Path) -> Path:
 
 def lock_timeout() -> float:
     """Return how long another program's lock is waited for: `store.lock_timeout`."""
-    from crawler.config.load import load
+    from crawler.config.layers import load
 
     return load().store.lock_timeout
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.clients.strategies import Strategies
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.engine.committer import Committer, Listener
 from crawler.engine.engine import Engine
 from crawler.engine.robots_gate import RobotsGate, overrides_of

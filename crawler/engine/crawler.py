@@ -7,18 +7,18 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
 from crawler import urls
-from crawler.config import load as configuration
-from crawler.config.load import Config
+from crawler.config import layers as configuration
+from crawler.config.layers import Config
 from crawler.engine.assembly import Crawl, assembled
 from crawler.engine.committer import Listener
 from crawler.engine.engine import Engine
+from crawler.engine.summary import Summary as Summary
 from crawler.engine.workers import run_workers
 from crawler.errors import SpiderError, StoreError, StoreLocked
 from crawler.frontier import Frontier
@@ -44,41 +44,6 @@ from crawler.web.visit import Visit
 log = logging.getLogger("crawler")
 
 _BACKLOG = 1000  # pages that `pages` keeps for a slow listener
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """How a run ended. `total_pages` counts all runs of the crawl, `queued` what is left to do."""
-
-    spider: str
-    store: str
-    state: str
-    reason: str
-    pages: int
-    total_pages: int
-    items: int
-    errors: int
-    retries: int
-    queued: int
-    seconds: float
-    resumed: bool
-    outcomes: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
-    widened: list[str] = field(default_factory=list)
-    """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
-    rejected: dict[str, int] = field(default_factory=dict)
-    """Items that were refused, by kind, as in `Quote: quote.text takes text, got int`."""
-    hidden_pages: int = 0
-    hidden_characters: int = 0
-    raised: dict[str, int] = field(default_factory=dict)
-    """What the spider's code raised, as `file:line: error`, the first of each line of code, and how
-    often that line raised."""
-    failed_callbacks: list[str] = field(default_factory=list)
-    """Callbacks that failed on every page of this run, `closed` among them."""
-    reasons: dict[str, str] = field(default_factory=dict)
-    """What the first of each outcome said went wrong."""
-    stayed: bool = False
-    """Whether pages were stored, and none led to another."""
 
 
 class Crawler:

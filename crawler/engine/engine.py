@@ -14,7 +14,7 @@ import time
 import traceback
 
 from crawler.clients.strategies import Strategies
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.engine.committer import Committer
 from crawler.engine.pacing import Pacing
 from crawler.engine.robots_gate import RobotsGate, Verdict, reason_of

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.politeness import retry, throttle

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.inspect.query import Reader
 from crawler.spider import Spider
 from crawler.spider.code import code_of

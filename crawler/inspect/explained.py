@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from crawler import parse
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.inspect.why import CrawlRules, Line, judged
 from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker

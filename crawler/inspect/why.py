@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from crawler import urls
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import ConfigError
 from crawler.inspect.bounds import last_settings
 from crawler.inspect.query import Reader

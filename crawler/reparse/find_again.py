@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.inspect.query import Reader
 from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker

@@ -15,7 +15,7 @@ from cli_story import CRAWLER, ROOT, Desk, ServedSite
 
 from crawler import cli
 from crawler.cli import reference, settings
-from crawler.config import load as configuration
+from crawler.config import layers as configuration
 from crawler.version import __version__
 
 DOCS = ROOT / "docs"
@@ -54,7 +54,7 @@ def test_the_version_is_told_before_anything_slow_is_imported() -> None:
 
 
 def test_looking_at_a_store_imports_nothing_of_the_network(tmp_path: Path) -> None:
-    heavy = {"msgspec", "aiohttp", "asyncio", "rich", "lxml", "crawler.config.load"}
+    heavy = {"msgspec", "aiohttp", "asyncio", "rich", "lxml", "crawler.config.layers"}
     assert not heavy & loaded_by("status", str(tmp_path / "none.db"))
     assert not heavy & loaded_by("query", "SELECT 1", "--store", str(tmp_path / "none.db"))
 

@@ -9,7 +9,7 @@ from crawl_story import crawl, read, story
 
 from crawler import SiteSpider
 from crawler.cli.probe import look
-from crawler.config.load import load
+from crawler.config.layers import load
 from crawler.engine.engine import Engine
 from crawler.http.cookies import CookieJars
 from crawler.practice import PracticeSite
