@@ -18,7 +18,7 @@ _REASONS = 3  # that are told
 
 
 def story(spider: Spider, summary: Summary) -> str:
-    """Tell that a crawl is finished, what of it failed or was refused, and the way on."""
+    """Return that a crawl is finished, what of it failed or was refused, and the way on."""
     store = shlex.quote(summary.store)
     lines = [
         f"{summary.store}: this crawl is finished, with {summary.total_pages:,} pages;"

@@ -144,7 +144,7 @@ class MarkdownWriter:
             markers.append(f"{number}. " if element.tag == "ol" else "- ")
             number += 1
             items.append(content)
-        made = [item(marker, item) for marker, item in zip(markers, items, strict=True)]
+        made = [item(marker, blocks) for marker, blocks in zip(markers, items, strict=True)]
         loose = any(len([block for block in item if not is_list(block)]) > 1 for item in items)
         return [("\n\n" if loose else "\n").join(made)] if made else []
 

@@ -222,7 +222,7 @@ def _line(error: BaseException) -> str:
 
 
 async def close(spider: Spider, reason: str, timeout: float) -> str | None:
-    """Tell a spider why its run ended, `async def` or not; return the traceback where it raises."""
+    """Call `closed` of a spider, `async def` or not; return the traceback if it raises."""
     import asyncio  # as above
 
     try:
