@@ -145,7 +145,7 @@ class MarkdownWriter:
             number += 1
             items.append(content)
         made = [item(marker, blocks) for marker, blocks in zip(markers, items, strict=True)]
-        loose = any(len([block for block in item if not is_list(block)]) > 1 for item in items)
+        loose = any(len([b for b in blocks if not is_list(b)]) > 1 for blocks in items)
         return [("\n\n" if loose else "\n").join(made)] if made else []
 
     def _alone(self, element: Any) -> list[str]:

@@ -222,7 +222,7 @@ def _line(error: BaseException) -> str:
 
 
 async def close(spider: Spider, reason: str, timeout: float) -> str | None:
-    """Call `closed` of a spider, `async def` or not; return the traceback if it raises."""
+    """Call `closed` of a spider, `async def` or not; return the traceback where it raises."""
     import asyncio  # as above
 
     try:
