@@ -278,13 +278,8 @@ class Crawler:
             listener(visits, committed)
 
     def _count(self, visits: list[Visit], committed: Committed) -> None:
-        self.stats.add(
-            visits,
-            committed.new,
-            refusals=committed.refusals,
-            rejected=committed.rejected,
-            widened=committed.widened,
-        )
+        refusals, rejected, widened = committed.refusals, committed.rejected, committed.widened
+        self.stats.add(visits, committed.new, refusals=refusals, rejected=rejected, widened=widened)
         self._more += committed.pages
 
     def _settings_json(self) -> str:
