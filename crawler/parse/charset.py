@@ -15,8 +15,8 @@ from crawler.parse import mime
 from crawler.parse.encodings import PIECEWISE, name_of, to_text
 
 PRESCAN = 16 * 1024
-"""How far declarations are looked for first. The standard scans 1,024 bytes and then lets the parser
-change its mind at any later `<meta>`: those are looked for where nothing else tells."""
+"""How far declarations are looked for first. The standard scans 1,024 bytes and then lets the
+parser change its mind at any later `<meta>`: those are looked for where nothing else tells."""
 _LATEST = 1 << 20
 FALLBACK = "windows-1252"
 """The standard's default where nothing tells: of ASCII alone every reading is the same."""

@@ -112,8 +112,8 @@ def _other(piece: bytes, name: str) -> str:
         return piece.decode("ascii")
     if len(piece) == 4:
         return _FOUR.get(piece) or piece.decode("gb18030", "replace")[:1]
-    # What is wrong is one character, but an ASCII byte in it stands for itself, unless the text ends
-    # within four bytes.
+    # What is wrong is one character, but an ASCII byte in it stands for itself, unless the text
+    # ends within four bytes.
     if name == "gb18030" and 0x30 <= piece[-1] <= 0x39:
         return "\ufffd"
     return "\ufffd" + (chr(piece[-1]) if len(piece) > 1 and piece[-1] < 0x80 else "")
