@@ -15,6 +15,8 @@ from model_store import ModelStore
 from crawler import Request, Response, ScrapedPage, SiteSpider
 from crawler.config.layers import Config
 from crawler.config.links import Traps as Limits
+from crawler.config.load import Config
+from crawler.config.traps import TrapsSettings
 from crawler.engine.committer import Committer
 from crawler.engine.engine import Engine
 from crawler.engine.robots_gate import Verdict
@@ -142,7 +144,7 @@ class SimulatedCrawl:
             gate=self,
             parser=self,
             doors=self,
-            duplicates=Duplicates(Limits(), Traps(Limits(endless_after=0))),
+            duplicates=Duplicates(TrapsSettings(), Traps(TrapsSettings(endless_after=0))),
             sitemaps=None,
         )
 
