@@ -32,6 +32,14 @@ ifeq ($(URL),)
 else
 	@$(BIN)/crawler crawl $(URL) $(ARGS)
 endif
+	@echo
+	@echo 'The command is $(BIN)/crawler. To type just `crawler` in this shell:'
+	@echo '  . $(BIN)/activate                      (or, for good: pipx install .)'
+	@echo 'Next:'
+	@echo '  crawler status                         how the crawl stands'
+	@echo '  crawler query "SELECT url, title FROM pages LIMIT 10"'
+	@echo '  crawler new news https://example.com/  a spider of your own, then: crawler run news'
+	@echo '  crawler --help                         every command; README.md has the extras'
 
 # ---------------------------------------------------------------- develop
 

@@ -27,7 +27,7 @@ import uvloop
 
 from crawler.clients import ApiClient, Retries, fetch_all
 from crawler.config.fetch import FetchSettings
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.http.address_guard import AddressGuard
 from crawler.http.content_encoding import ACCEPT
 from crawler.http.fetcher import Fetcher

@@ -18,7 +18,7 @@ from generated import serving
 from scale import memory
 
 from crawler import Crawler, SiteSpider
-from crawler.config.load import load
+from crawler.config.layers import load
 from crawler.web.visit import Visit
 
 POLITENESS = ("politeness.delay=0", "politeness.per_host=32", "politeness.robots=false")

@@ -25,7 +25,7 @@ from generated import serving
 from systems import ROOT
 
 from crawler import Crawler, SiteSpider
-from crawler.config.load import load
+from crawler.config.layers import load
 
 sys.path += [str(ROOT), str(ROOT / "tests" / "support")]
 

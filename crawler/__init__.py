@@ -11,7 +11,7 @@ from crawler.moved import install
 from crawler.version import __version__
 
 if TYPE_CHECKING:
-    from crawler.config.load import Config
+    from crawler.config.layers import Config
     from crawler.config.secrets import Secret
     from crawler.engine.crawler import Crawler, Summary, crawl
     from crawler.errors import CrawlerError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crawler.web.response import Response
 
 _HOMES = {
-    "Config": "config.load",
+    "Config": "config.layers",
     "Crawler": "engine.crawler",
     "CrawlerError": "errors",
     "Download": "web.download_stream",
@@ -40,7 +40,7 @@ _HOMES = {
     "Spider": "spider",
     "StoredFile": "web.download_stream",
     "Stream": "web.download_stream",
-    "Summary": "engine.crawler",
+    "Summary": "engine.summary",
     "crawl": "engine.crawler",
     "item": "items",
 }

@@ -7,12 +7,17 @@ import sys
 
 from crawler.version import __version__
 
+_OLDEST = (3, 11)
+
 
 def main() -> None:
     """Run the command of `sys.argv` and leave with its exit code.
 
     `--version` is answered here, before anything slow is imported.
     """
+    if sys.version_info < _OLDEST:
+        wanted, found = (".".join(map(str, v)) for v in (_OLDEST, sys.version_info[:3]))
+        sys.exit(f"crawler: Python {wanted} or later is needed; {sys.executable} is {found}")
     if sys.argv[1:] in (["--version"], ["-V"]):
         print(f"crawlkeep {__version__}")
         return

@@ -6,9 +6,12 @@ CrawlerError
 │   ├── SpiderError       no such spider, or its file does not load
 │   ├── BadUrl            a text that is no http(s) URL
 │   └── QueryError        SQL that cannot run
+├── SpiderFailed          a spider's `start` raised: exit code 1
 ├── StoreError            the durable state: stops the crawl, loudly
 │   ├── StoreRefused      not a store, of a newer version, or not writable
 │   ├── StoreClaimed      another process is crawling into it, another download writing it
+│   ├── StoreLocked       another program holds its file, for longer than we wait
+│   ├── StoreDamaged      a row of it holds what it cannot
 │   ├── StoreGone         its file was moved, deleted or replaced under the crawl
 │   └── StoreFull         the disk is full; nothing committed is lost
 ├── FetchError            one try of one request failed; carries the outcome
@@ -71,6 +74,10 @@ class QueryError(UsageError):
     """SQL that cannot run."""
 
 
+class SpiderFailed(CrawlerError):
+    """A spider's own code raised outside of a page."""
+
+
 class StoreError(CrawlerError):
     """The durable state failed; the crawl stops."""
 
@@ -81,6 +88,14 @@ class StoreRefused(StoreError, UsageError):
 
 class StoreClaimed(StoreError, UsageError):
     """Another live process crawls into this store, or another download writes this file."""
+
+
+class StoreLocked(StoreError):
+    """Another program holds the lock of the store's file, for longer than we wait."""
+
+
+class StoreDamaged(StoreError):
+    """A row of the store holds what it cannot; the text names it."""
 
 
 class StoreGone(StoreError):

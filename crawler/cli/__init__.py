@@ -6,16 +6,18 @@ looks at a store starts in a tenth of a second.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from crawler.cli.visible import guarded_terminal
+from crawler.cli.visible import close_streams, guarded_terminal, open_streams
 from crawler.errors import CrawlerError, StoreFull, UsageError
 from crawler.version import __version__
 
@@ -36,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "diff"),
     "fetch": ("fetch", "fetch"),
     "why": ("why", "why"),
+    "traps": ("traps", "traps"),
     "report": ("report", "report"),
     "download": ("download", "download"),
     "shell": ("shell", "shell"),
@@ -66,6 +69,23 @@ class LazyGroup(TyperGroup):
         app.command(cmd_name)(_guarded(command))
         return typer.main.get_command(app)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments name; UsageError tells the nearest one."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise UsageError(_unknown(args[0]))
+        return super().resolve_command(ctx, args)
+
+
+def _unknown(name: str) -> str:
+    """Return what somebody meant who typed what is no command."""
+    if "://" in name or name.startswith("www."):
+        return f"{name} is no command; did you mean: crawler crawl {name}"
+    near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+    if (Path("spiders") / f"{name}.py").is_file() or name.endswith(".py"):
+        return f"{name} is no command; did you mean: crawler run {name}"
+    meant = f"did you mean {near[0]!r}" if near else f"there are: {', '.join(COMMANDS)}"
+    return f"there is no command {name!r}; {meant}; see: crawler --help"
+
 
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command that runs with the terminal guarded; its help and usage are our own text."""
@@ -73,16 +93,19 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def guarded(*positional: Any, **named: Any) -> None:
         with guarded_terminal():
-            command(*positional, **named)
+            try:
+                command(*positional, **named)
+            except BrokenPipeError:  # who reads has seen enough
+                raise typer.Exit from None
 
     return guarded
 
 
-def _app(**options: Any) -> typer.Typer:
+def _app(*, completion: bool = False, **options: Any) -> typer.Typer:
     # Rich costs 50 ms: only a terminal gets it.
     markup = "rich" if sys.stdout.isatty() else None
     return typer.Typer(
-        add_completion=False,
+        add_completion=completion,
         rich_markup_mode=markup,  # type: ignore[arg-type]
         pretty_exceptions_enable=False,
         **options,
@@ -91,7 +114,7 @@ def _app(**options: Any) -> typer.Typer:
 
 def build() -> Any:
     """Return the whole command line as one command."""
-    app = _app(cls=LazyGroup, no_args_is_help=True)
+    app = _app(cls=LazyGroup, no_args_is_help=True, completion=True)
     app.callback()(crawler)
     return typer.main.get_command(app)
 
@@ -120,11 +143,24 @@ def _complain(error: Exception) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; what went wrong is one line on stderr."""
+    """Run one command line and give its exit code; what went wrong is one line on stderr."""
+    open_streams()
+    code = _run(arguments)
+    try:
+        close_streams()
+    except OSError as error:  # the disk is full under what was printed
+        _complain(error)
+        return FAILED
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         build()(list(arguments), prog_name="crawler")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
+    except BrokenPipeError:  # who reads has seen enough
+        return 0
     except CrawlerError as error:
         _complain(error)
         return WRONG_USAGE if isinstance(error, (UsageError, StoreFull)) else FAILED

@@ -18,12 +18,16 @@ def changes(
         str, typer.Option(help="A time (ISO 8601), or how long ago: 30m, 12h, 7d.")
     ] = "7d",
     kind: Annotated[
-        str | None, typer.Option(help="new, changed, touched, redirected, gone, back, failed.")
+        str | None,
+        typer.Option(
+            help="Of pages: new, changed, touched, redirected, gone, back, failed; of items:"
+            " item_gone, item_back, item_changed."
+        ),
     ] = None,
     store: options.Seen = None,
     json: options.Json = False,
 ) -> None:
-    """List what later visits found new, changed or gone.
+    """List what later visits found new, changed or gone, of pages and of items.
 
     Example: crawler changes --since 2d --store quotes
     """
@@ -31,16 +35,11 @@ def changes(
     from crawler.cli.table import write_table
     from crawler.export import stream
     from crawler.export.formats import WriteOptions
+    from crawler.inspect import item_changes
     from crawler.inspect.query import Reader
 
-    condition = " AND kind = ?" if kind else ""
-    values = (_time(since), *([kind] if kind else []))
     with Reader(stores.find(store)) as reader:
-        rows = reader.query(
-            "SELECT at, kind, url, status_before, status, title_before, title, redirect_to"
-            f" FROM changes WHERE at >= ?{condition} ORDER BY change_id",
-            values,
-        )
+        rows = item_changes.with_pages(reader, _time(since), kind)
         if json:
             stream(rows, "jsonl", sys.stdout.buffer, WriteOptions())
             sys.stdout.buffer.flush()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from crawler.cli import options
+from crawler.cli import NO_PAGE, options
 from crawler.cli.options import LogLevel
 
 
@@ -21,16 +21,33 @@ class ScopeChoice(StrEnum):
     ANY = "any"
 
 
+Depth = Annotated[
+    int | None, typer.Option(min=0, metavar="N", help="Follow links at most this many steps.")
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(metavar="REGEX", help="Follow only links in whose URL this is found."),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(metavar="REGEX", help="Follow no link in whose URL this is found."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Store nothing: tell what would become of each link.")
+]
+
+
 def crawl(
     urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
     *,
     max_pages: options.MaxPages = None,
-    depth: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Follow links at most this many steps.")
-    ] = None,
+    depth: Depth = None,
     scope: Annotated[
         ScopeChoice | None, typer.Option(help="Which links belong to the crawl; by default host.")
     ] = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    dry_run: DryRun = False,
     store: options.Store = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
@@ -53,20 +70,37 @@ def crawl(
 
     spider = SiteSpider(*urls)
     seeds = seeds_of(spider)
+    wanted = {
+        "engine.max_pages": max_pages,
+        "engine.max_depth": depth,
+        "engine.scope": scope,
+        "links.include": options.as_toml(include),
+        "links.exclude": options.as_toml(exclude),
+    }
+    overrides = options.overrides(set_, wanted)
+    if dry_run:
+        raise typer.Exit(_dry_run(seeds, config, overrides))
     file = place(store, DATA / f"{store_name(seeds[0])}.db")
     if not fresh and file.is_file():
         _check_seeds(file, seeds)
-    wanted = {"engine.max_pages": max_pages, "engine.max_depth": depth, "engine.scope": scope}
     asked = RunOptions(
         store=file,
         config=config,
-        overrides=options.overrides(set_, wanted),
+        overrides=overrides,
         fresh=fresh,
         quiet=quiet,
         log_level=log_level,
         as_json=json,
     )
     raise typer.Exit(run(spider, asked))
+
+
+def _dry_run(seeds: list[str], config: Path | None, overrides: tuple[str, ...]) -> int:
+    from crawler.cli.dry_run import tell
+    from crawler.config import layers as configuration
+
+    there = tell(seeds, configuration.load(config, overrides=overrides))
+    return 0 if there else NO_PAGE
 
 
 def _check_seeds(store: Path, seeds: list[str]) -> None:

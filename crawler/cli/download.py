@@ -14,7 +14,7 @@ from crawler.cli.terminal import Screen
 
 if TYPE_CHECKING:
     from crawler.clients import Downloaded
-    from crawler.config.load import Config
+    from crawler.config.layers import Config
 
 _CELLS = 24
 _EVERY = 0.1  # seconds between two drawings
@@ -23,9 +23,14 @@ _EVERY = 0.1  # seconds between two drawings
 def download(
     urls: Annotated[list[str], typer.Argument(metavar="URL...", help="What to download.")],
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="PATH", help="A file name, or a directory."),
-    ] = Path(),
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="A file name, or a directory; new/ with its slash makes one.",
+        ),
+    ] = ".",
     digest: Annotated[
         str | None,
         typer.Option(metavar="ALGORITHM:HEX", help="What the file must have, like sha256:9f86…"),
@@ -38,16 +43,19 @@ def download(
 
     Example: crawler download https://example.com/data.zip -o data/
     """
-    from crawler.config import load as configuration
+    from crawler.config import layers as configuration
     from crawler.errors import CrawlerError, StoreClaimed, UsageError
 
-    if len(urls) > 1 and (digest or not output.is_dir()):
-        raise UsageError("several files need a directory (-o) that exists, and have no --digest")
+    if len(urls) > 1 and digest:
+        raise UsageError("several files have no common --digest; download them one by one")
+    place = _place(output, several=len(urls) > 1)
     settings = configuration.load(config, overrides=set_ or ())
     failed = False
     for url in urls:
         try:
-            print(_line(_one(url, output, digest, Screen(quiet=quiet), settings)))
+            found = _one(url, place, digest, Screen(quiet=quiet), settings)
+            if not quiet:
+                print(_line(found))
         except CrawlerError as error:
             # Another download has this file: that says nothing about the next one.
             if isinstance(error, UsageError) and not isinstance(error, StoreClaimed):
@@ -55,6 +63,22 @@ def download(
             failed = True
             print(f"crawler: {url}: {error}", file=sys.stderr)
     raise typer.Exit(1 if failed else 0)
+
+
+def _place(output: str, *, several: bool) -> Path:
+    """Return where files go; a directory that is meant as one is made."""
+    from crawler.errors import UsageError
+
+    path = Path(output)
+    if several and not path.is_dir() and not output.endswith("/"):
+        raise UsageError(f"-o {output}: several files need a directory; {output}/ makes it")
+    if output.endswith("/"):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = "it is a file" if path.is_file() else error.strerror
+            raise UsageError(f"-o {output}: no directory ({reason}); name another") from None
+    return path
 
 
 def _one(url: str, output: Path, digest: str | None, screen: Screen, config: Config) -> Downloaded:

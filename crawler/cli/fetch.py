@@ -13,7 +13,7 @@ from crawler.cli import options
 if TYPE_CHECKING:
     from crawler.cli.probe import Hop, Probe
     from crawler.clients import Fetched
-    from crawler.config.load import Config
+    from crawler.config.layers import Config
     from crawler.web.page import ScrapedPage
 
 
@@ -49,7 +49,7 @@ def fetch(
 
     Example: crawler fetch https://example.com/ --links
     """
-    from crawler.config import load as configuration
+    from crawler.config import layers as configuration
 
     settings = configuration.load(config, overrides=set_ or ())
     if len(urls) > 1 or format is not None:
@@ -69,7 +69,7 @@ def fetch(
 
 def _explain(found: Probe, config: Config) -> None:
     """Print what scope, traps and the page itself would say in a crawl that starts there."""
-    from crawler.inspect.why import explained
+    from crawler.inspect.explained import explained
 
     for about, text in explained(found.hops[0].url, found.page, config):
         print(f"{about:8} {text}")

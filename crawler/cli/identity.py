@@ -21,7 +21,7 @@ def identity(
 
     Example: crawler identity new --key identity.pem --agent https://crawler.example
     """
-    from crawler.config import load as configuration
+    from crawler.config import layers as configuration
     from crawler.errors import UsageError
     from crawler.http import identity as identities
 

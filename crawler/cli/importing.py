@@ -55,11 +55,12 @@ def _some(urls: list[str]) -> str:
 async def _bring(
     file: Path, path: Path, seeds: bool, spider: str, other: list[str]
 ) -> tuple[ImportCounts, str]:
+    from crawler.cli.stores import lock_timeout
     from crawler.export import import_ as importing
     from crawler.export import warc
     from crawler.store import open_store
 
-    store = open_store(str(path))
+    store = open_store(str(path), lock_timeout=lock_timeout())
     await store.open()
     screen = Screen()
     state, number = "failed", 0

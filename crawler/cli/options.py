@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +23,8 @@ class LogLevel(StrEnum):
 Store = Annotated[
     str | None,
     typer.Option(
-        help="The store: a file, or the name of one in data/. By default data/<spider or host>.db.",
+        help="The store: a file, or the name of one in data/; in `run`, {name}, {date} and the"
+        " spider's attributes are filled in. By default data/<spider or host>.db.",
         metavar="FILE",
     ),
 ]
@@ -50,7 +52,7 @@ MaxPages = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; the store there is moved aside.")]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress and no summary, only problems.")
+    bool, typer.Option("--quiet", "-q", help="Print nothing but errors; the exit code tells.")
 ]
 Level = Annotated[LogLevel, typer.Option("--log-level", help="How much is logged.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
@@ -62,3 +64,8 @@ def overrides(given: list[str] | None, wanted: Mapping[str, object]) -> tuple[st
         *(given or ()),
         *(f"{key}={value}" for key, value in wanted.items() if value is not None),
     )
+
+
+def as_toml(texts: list[str] | None) -> str | None:
+    """Return texts as the value of a key; None where none were given."""
+    return json.dumps(texts, ensure_ascii=False) if texts else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crawler import urls
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.engine.robots_gate import overrides_of, robots_of
 from crawler.errors import FetchError
 from crawler.http.address_guard import AddressGuard

@@ -13,7 +13,7 @@ from crawler.cli import options
 from crawler.cli.options import LogLevel
 
 if TYPE_CHECKING:
-    from crawler.config.load import Config
+    from crawler.config.layers import Config
     from crawler.sitemap import Entry
     from crawler.spider import Spider
 
@@ -53,7 +53,7 @@ def recrawl(
     """
     from crawler.cli import runner, spider_loader, stores
     from crawler.cli.retry import check
-    from crawler.config import load as configuration
+    from crawler.config import layers as configuration
     from crawler.store import requeue
     from crawler.store.rows import iso
 
@@ -64,9 +64,11 @@ def recrawl(
     settings = configuration.load(config, spider=made.settings, overrides=set_ or ())
     check(path, where)
     now = iso(datetime.now(UTC).timestamp())
-    began, queued = requeue.under_way(path)
+    lock_timeout = settings.store.lock_timeout
+    began, queued = requeue.under_way(path, lock_timeout=lock_timeout)
     number = sum(_told(source, path, now, settings) for source in sitemap or ())
-    number += requeue.recrawl(path, now, where, every=settings.revisit.first, all_=all_)
+    first = settings.revisit.first
+    number += requeue.recrawl(path, now, where, every=first, all_=all_, lock_timeout=lock_timeout)
     if not number and not (began and queued):
         done = f"the recrawl of {began} is finished, nothing of it was left" if began else ""
         print(f"{path}: {done or 'no page is due; --all visits every page'}", file=sys.stderr)

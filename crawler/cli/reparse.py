@@ -66,10 +66,11 @@ def reparse(
 
 
 def _writer(path: Path, stack: ExitStack) -> Writer:
+    from crawler.cli.stores import lock_timeout
     from crawler.reparse.writer import Writer
     from crawler.store.requeue import claimed
 
-    return Writer(stack.enter_context(claimed(path)))
+    return Writer(stack.enter_context(claimed(path, lock_timeout=lock_timeout())))
 
 
 def _tell(diff: Diff, seconds: float, applied: bool) -> None:

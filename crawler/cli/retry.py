@@ -27,7 +27,7 @@ def retry(
 
     path = stores.find(store)
     check(path, where)
-    number = requeue.retry(path, where)
+    number = requeue.retry(path, where, lock_timeout=stores.lock_timeout())
     print(f"{number:,} requests queued again in {path}; go on with `crawler run` or `crawl`")
 
 

@@ -17,7 +17,11 @@ def run(
     *,
     arguments: Annotated[
         list[str] | None,
-        typer.Option("-a", help="Set an attribute of the spider.", metavar="NAME=VALUE"),
+        typer.Option(
+            "-a",
+            help="Set an attribute of the spider, of the type that it has there.",
+            metavar="NAME=VALUE",
+        ),
     ] = None,
     max_pages: options.MaxPages = None,
     store: options.Store = None,
@@ -34,6 +38,10 @@ def run(
     """
     from crawler.cli import runner, spider_loader, stores
 
+    if store is not None and "{" in store:
+        kind = spider_loader.find(spider)
+        values = spider_loader.values_of(kind, arguments or [])
+        store = stores.templated(store, runner.store_values(kind, values))
     made = spider_loader.load(spider, arguments or [], store=store, resume=not fresh)
     asked = runner.RunOptions(
         store=stores.place(store, stores.DATA / f"{made.name}.db"),

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import json
 import logging
-import shlex
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from crawler import urls
-from crawler.cli import GATE, INTERRUPTED, NO_PAGE
+from crawler.cli import FAILED, GATE, INTERRUPTED, NO_PAGE, ending
 from crawler.cli.signals import Interrupts
 from crawler.cli.stores import move_aside
 from crawler.cli.terminal import Screen, start_logging
-from crawler.config import load as configuration
-from crawler.config.load import Config
+from crawler.config import layers as configuration
+from crawler.config.layers import Config
 from crawler.engine import progress
 from crawler.engine.crawler import Crawler, Summary
+from crawler.errors import CrawlerError
 from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
+from crawler.web.error_place import error_line
 from crawler.web.outcome import Outcome
+from crawler.web.stats import KINDS
 from crawler.web.visit import Visit
 
 log = logging.getLogger("crawler")
+
+_GROWTH = 20.0  # seconds between two looks at a queue that grows
+_LONG_QUEUE = 500  # requests
+
+_OF_HOSTS = {
+    Outcome.HOST_GIVEN_UP: "given up",
+    Outcome.ROBOTS_UNREACHABLE: "nothing is fetched, as its robots.txt could not be had",
+}
 
 _LIVE, _PLAIN = 0.25, 5.0  # seconds between two lines, on a terminal and elsewhere
 
@@ -52,20 +64,63 @@ def run(spider: Spider, options: RunOptions) -> int:
     config = configuration.load(options.config, spider=spider.settings, overrides=options.overrides)
     _read_gates(spider)
     screen = Screen(quiet=options.quiet)
-    start_logging(screen, "warning" if options.quiet else options.log_level)
+    start_logging(screen, "error" if options.quiet else options.log_level)
     if options.fresh:
         aside = move_aside(options.store)
         if aside is not None:
             log.info("the old store is now %s", aside)
+    elif options.store.is_file():
+        _find_again(spider, config, options.store)
     gc.freeze()  # what was imported is never looked at again
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         summary = runner.run(_crawl(spider, config, options.store, screen))
-    _tell(summary, options)
+    _tell(spider, summary, options)
     if summary.state == "interrupted":
         return INTERRUPTED
+    if summary.failed_callbacks:
+        return FAILED
     if not summary.total_pages:
         return NO_PAGE
     return _gates(spider, options)
+
+
+def store_values(kind: type[Spider], given: Mapping[str, object]) -> dict[str, object]:
+    """Return what the name of a store can be made of: the spider's attributes, {name}, {date}."""
+    own = {
+        name: value
+        for part in reversed(kind.__mro__)
+        for name, value in vars(part).items()
+        if isinstance(value, (str, int, float)) and not name.startswith("_")
+    }
+    return {**own, **given, "name": kind.name, "date": datetime.now().strftime("%Y-%m-%d")}
+
+
+def _find_again(spider: Spider, config: Config, store: Path) -> None:
+    """Queue what an earlier run refused, where the configuration takes more by now."""
+    from crawler.errors import QueryError, StoreRefused
+    from crawler.inspect import bounds
+    from crawler.inspect.query import Reader
+
+    try:
+        with Reader(store) as reader:
+            widened = bounds.widened_since(reader, spider, config)
+    except (QueryError, StoreRefused):
+        return  # no store at all, which the crawl itself will say
+    if widened is None:
+        return
+    from crawler.reparse.find_again import find_again
+
+    keys = ", ".join(widened.keys)
+    try:
+        number = find_again(store, spider, config, widened.where)
+    except QueryError:
+        log.warning(
+            "%s: more is taken than before (%s), but what was refused stands on pages whose bodies"
+            " are not stored; find it with --fresh, or with: crawler recrawl --all",
+            *(store, keys),
+        )
+        return
+    log.info("%s takes more than before: %d URLs found again on stored pages", keys, number)
 
 
 def _read_gates(spider: Spider) -> None:
@@ -126,7 +181,10 @@ async def _crawl(spider: Spider, config: Config, store: Path, screen: Screen) ->
 async def _watch(crawler: Crawler, screen: Screen) -> None:
     quiet_hours = throttle.spans_of(crawler.config.politeness.quiet_hours)
 
+    growth = Growth(crawler.address)
+
     def show(shot: progress.Snapshot) -> None:
+        growth.look(shot)
         text = progress.line(shot)
         if quiet := throttle.quiet_for(quiet_hours, datetime.now()):
             text = f"quiet hours, {progress.clock(quiet)} to go: {text}"
@@ -138,31 +196,86 @@ async def _watch(crawler: Crawler, screen: Screen) -> None:
     await progress.watch(crawler, show, _LIVE if screen.live else _PLAIN)
 
 
+class Growth:
+    """Warns once of a queue that grows faster than it is worked off, of one kind of URLs."""
+
+    def __init__(self, store: str) -> None:
+        self._store, self._next, self._last = store, _GROWTH, 0
+        self._task: asyncio.Future[None] | None = None
+
+    def look(self, shot: progress.Snapshot) -> None:
+        """Look at the queue, once in a while, where it is long and still grows."""
+        if shot.seconds < self._next or (self._task is not None and not self._task.done()):
+            return
+        self._next = shot.seconds + _GROWTH
+        grown, self._last = shot.queued > self._last, shot.queued
+        if grown and shot.queued > max(_LONG_QUEUE, 2 * shot.pages):
+            self._task = asyncio.ensure_future(asyncio.to_thread(self._warn))
+
+    def _warn(self) -> None:
+        from crawler.inspect.patterns import growing
+        from crawler.inspect.query import Reader
+
+        with contextlib.suppress(CrawlerError), Reader(self._store) as reader:
+            told = growing(reader)
+            if told is not None:
+                self._next = math.inf
+                log.warning(
+                    "the queue grows faster than it is worked off: %s; stop, and go on with that;"
+                    " more: crawler traps %s",
+                    *(told, self._store),
+                )
+
+
 def _failure_log() -> Callable[[list[Visit], Committed], None]:
-    """Return what logs what went wrong; a host that is given up is told of once."""
-    given_up: set[int] = set()
+    """Return what logs what went wrong; what is so of a whole host is told once."""
+    told: set[tuple[str, int]] = set()
+    rejected: set[tuple[str, str]] = set()
+
+    def once(kind: str, visit: Visit) -> bool:
+        new = (kind, visit.todo.host_id) not in told
+        told.add((kind, visit.todo.host_id))
+        return new
 
     def note(visits: list[Visit], committed: Committed) -> None:
         for visit in visits:
-            host_id = visit.todo.host_id
-            if visit.outcome is Outcome.HOST_GIVEN_UP and host_id not in given_up:
-                given_up.add(host_id)
-                log.warning("given up: %s: %s", urls.host_of(visit.todo.url), visit.error)
+            about = _OF_HOSTS.get(visit.outcome)
+            if about is not None and once(visit.outcome, visit):
+                log.warning("%s: %s: %s", about, urls.host_of(visit.todo.url), visit.error)
+            if visit.not_taken is not None:
+                reason, url = visit.not_taken
+                if reason != "duplicate_request" and once(reason, visit):
+                    log.warning(
+                        "%s, asked for by a callback on %s: %s", reason, visit.todo.url, url
+                    )
             _log_failure(visit)
+            for item, why, _ in visit.problems:
+                _warn_once(item, why, f", first on {visit.todo.url}", rejected)
+        for item, why, _ in committed.rejected:
+            _warn_once(item, why, "", rejected)
 
     return note
 
 
+def _warn_once(item: str, reason: str, where: str, told: set[tuple[str, str]]) -> None:
+    """Warn of the first item of each kind that is refused; the summary counts them all."""
+    if (item, reason) not in told and len(told) < KINDS:
+        told.add((item, reason))
+        log.warning("item not stored, %s%s: %s", item, where, reason)
+
+
 def _log_failure(visit: Visit) -> None:
     """Log what went wrong: a spider's own errors loudly, the web's on request."""
-    if visit.outcome is Outcome.SPIDER_ERROR:
-        last = (visit.error or "").strip().rpartition("\n")[2]
-        log.warning("spider error on %s: %s", visit.todo.url, last)
+    line = error_line(visit.error) if visit.error else None
+    if line is not None and visit.outcome is Outcome.INTERNAL_ERROR:
+        log.warning("internal error on %s: %s; please report it", visit.todo.url, line)
+    elif line is not None:
+        log.warning("spider error on %s: %s", visit.todo.url, line)
     elif log.isEnabledFor(logging.DEBUG):
         again = " (to be tried again)" if visit.retry_at is not None else ""
         log.debug("%s %s %s%s", visit.outcome, visit.status or "-", visit.todo.url, again)
-    for _, reason, _ in visit.problems:
-        log.warning("item not stored, on %s: %s", visit.todo.url, reason)
+    if line is not None:
+        log.debug("%s", visit.error)
 
 
 # ---------------------------------------------------------------- the end
@@ -172,91 +285,15 @@ def _nothing_to_do(crawler: Crawler) -> Summary:
     return dataclasses.replace(crawler.summary("finished", "nothing_to_do"), seconds=0.0)
 
 
-def _tell(summary: Summary, options: RunOptions) -> None:
+def _tell(spider: Spider, summary: Summary, options: RunOptions) -> None:
     if options.as_json:
         print(json.dumps(dataclasses.asdict(summary)))
     elif not options.quiet:
-        print(story(summary))
+        if summary.reason == "nothing_to_do":
+            from crawler.cli import idle
+
+            print(idle.story(spider, summary))
+        else:
+            print("\n".join([ending.story(summary), *ending.of_spider(spider, summary)]))
     if summary.state == "interrupted" and (options.quiet or options.as_json):
-        print(_resume(), file=sys.stderr)
-
-
-def story(summary: Summary) -> str:
-    """Return in a few lines how a run ended and what can be done next."""
-    store = summary.store
-    if summary.reason == "nothing_to_do":
-        return (
-            f"{store}: this crawl is finished, with {summary.total_pages:,} pages;"
-            " nothing is left to do.\n"
-            f"To start over: {command(fresh=True)} (the file is moved aside)\n"
-            f'To look at it: crawler query --store {shlex.quote(store)} "SELECT url, title'
-            ' FROM pages"'
-        )
-    lines = [
-        f"{summary.reason}: {_pages(summary)}, {summary.items:,} items, {summary.errors:,} errors"
-        f" in {progress.clock(summary.seconds)} → {store}"
-    ]
-    odd = {name: number for name, number in summary.outcomes.items() if name != Outcome.OK}
-    if odd:
-        told = ", ".join(f"{number:,} {name}" for name, number in sorted(odd.items()))
-        lines.append(f"besides ok: {told}")
-    if walled := summary.outcomes.get(Outcome.WALLED):
-        lines.append(_walled(walled, store))
-    lines += _of_items(summary)
-    if summary.hidden_pages:
-        lines.append(
-            f"left out of texts, as no reader sees it: {summary.hidden_characters:,} characters on"
-            f" {summary.hidden_pages:,} pages (store.hidden_text)"
-        )
-    if summary.state == "interrupted":
-        lines.append(f"{summary.queued:,} queued. {_resume()}")
-    elif summary.queued:
-        lines.append(f"{summary.queued:,} are still queued; a higher --max-pages goes on.")
-    elif not summary.total_pages:
-        lines.append(
-            f"No page was stored; see: crawler query --store {shlex.quote(store)}"
-            ' "SELECT outcome, status, error, count(*) FROM pages GROUP BY 1, 2, 3"'
-        )
-    return "\n".join(lines)
-
-
-def _walled(number: int, store: str) -> str:
-    """Return what can be done about walls."""
-    return (
-        f"{number:,} walled: a bot check, a login or a consent form in place of a page; see:"
-        f' crawler query --store {shlex.quote(store)} "SELECT error, count(*) FROM pages WHERE'
-        " outcome = 'walled' GROUP BY error\"\n"
-        "What may help: a longer politeness.delay, a politeness.contact, what visitors send"
-        " (fetch.headers, cookies, a login), or the site's leave; then `crawler retry`."
-        ' fetch.walls = "keep" takes walls for pages.'
-    )
-
-
-def _of_items(summary: Summary) -> Iterator[str]:
-    """Yield what became of items beside being stored as they came."""
-    refused = summary.refused.get("item_refused", 0)
-    if refused:
-        sql = '"SELECT item, reason, count(*) FROM problems GROUP BY 1, 2"'
-        store = shlex.quote(summary.store)
-        yield f"{refused:,} items refused; see: crawler query --store {store} {sql}"
-    dropped = summary.refused.get("item_dropped", 0)
-    if dropped:
-        yield f"{dropped:,} items dropped by pipelines"
-    if summary.widened:
-        yield f"columns widened to hold all values: {', '.join(summary.widened)}"
-
-
-def _pages(summary: Summary) -> str:
-    if summary.resumed:
-        return f"{summary.pages:,} pages ({summary.total_pages:,} with earlier runs)"
-    return f"{summary.pages:,} pages"
-
-
-def _resume() -> str:
-    return f"Resume with: {command()}"
-
-
-def command(*, fresh: bool = False) -> str:
-    """Return the command line of this process, as it is typed to go on, or to start over."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "--fresh"]
-    return shlex.join(["crawler", *arguments, *(["--fresh"] if fresh else [])])
+        print(ending.resume(), file=sys.stderr)

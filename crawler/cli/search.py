@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,6 +43,7 @@ def search(
             path,
             lambda done: screen.show(f"{done:,} pages") if screen.live else None,
             damaged.append,
+            lock_timeout=stores.lock_timeout(),
         )
         screen.close()
         tell_damaged(damaged)
@@ -59,5 +61,20 @@ def search(
             stream(rows, "jsonl", sys.stdout.buffer, WriteOptions())
             sys.stdout.buffer.flush()
             return
+        found = False
         for url, title, snippet in rows.rows:
+            found = True
             print(f"{title or '(no title)'}\n  {url}\n  {' '.join(snippet.split())}\n")
+    if not found:
+        told = f"no page of {path} has {' '.join(words)!r}"
+        print(f"{told}{f' on {site}' if site else ''}; {_hint(path)}", file=sys.stderr)
+
+
+def _hint(path: Path) -> str:
+    """Return why words may not be found: no page is indexed, or none has them all."""
+    from crawler.inspect.query import Reader
+
+    with Reader(path) as reader:
+        if not list(reader.query("SELECT 1 FROM texts LIMIT 1").rows):
+            return "none of its pages is indexed yet: crawler search --index"
+    return "fewer words, OR between them, or begin* find more"

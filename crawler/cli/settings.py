@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from crawler.config.load import ConfigKey
+    from crawler.config.layers import ConfigKey
 
 _HEAD = """\
 # The configuration of Crawlkeep: every key, at its default. Take the "#" off what you change.
@@ -54,7 +54,7 @@ def config(
 
     Example: crawler config > config.toml
     """
-    from crawler.config import load as configuration
+    from crawler.config import layers as configuration
 
     if check is not None:
         configuration.load(check, environ={})
@@ -87,7 +87,7 @@ def as_markdown() -> str:
 
 def _sections() -> list[tuple[str, str, list[ConfigKey]]]:
     """Return each section's name, what it is about, and its keys."""
-    from crawler.config.load import SECTIONS, keys
+    from crawler.config.layers import SECTIONS, keys
 
     every = keys()
     return [

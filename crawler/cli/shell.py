@@ -31,7 +31,7 @@ def shell(
     Example: crawler shell https://quotes.toscrape.com/
     """
     from crawler.cli.fetch import looked
-    from crawler.config import load as configuration
+    from crawler.config import layers as configuration
     from crawler.errors import CrawlerError
 
     loaded = configuration.load(config, overrides=set_ or ())

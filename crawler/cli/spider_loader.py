@@ -15,8 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from crawler.cli.argument_values import typed
 from crawler.errors import SpiderError
 from crawler.spider.arguments import filled, refuse_other
+from crawler.web.error_place import error_line
+from crawler.web.error_place import shown as shown_path
 
 if TYPE_CHECKING:
     from crawler.spider import Spider
@@ -44,7 +47,7 @@ def load(
     argument that is not the crawl's.
     """
     kind = find(text)
-    given = dict(_argument(argument) for argument in arguments)
+    given = values_of(kind, arguments)
     path = Path(store) if store is not None else Path("data") / f"{kind.name}.db"
     stored = _arguments_of(path, kind.name) if resume else None
     try:
@@ -54,6 +57,12 @@ def load(
     if stored is not None:
         refuse_other(spider, stored, str(path))
     return spider
+
+
+def values_of(kind: type[Spider], arguments: list[str]) -> dict[str, object]:
+    """Return the `-a` arguments by name, each of the type that the spider declares."""
+    pairs = (_argument(argument) for argument in arguments)
+    return {name: typed(kind, name, text) for name, text in pairs}
 
 
 def _arguments_of(path: Path, name: str) -> str | None:
@@ -102,6 +111,58 @@ def survey() -> list[FoundSpider]:
     return sorted(found, key=lambda spider: spider.name)
 
 
+def loaded() -> list[FoundSpider]:
+    """Run every file of `spiders/`, and give its spiders by name, and the files that do not load.
+
+    A file without a spider, which others import, is passed over.
+    """
+    return sorted(
+        (spider for file in _files() for spider in _loaded(file)), key=lambda spider: spider.name
+    )
+
+
+def _loaded(file: Path) -> Iterator[FoundSpider]:
+    try:
+        module = _run_file(file)
+    except SpiderError as error:
+        yield FoundSpider(file.stem, file, problem=str(error))
+        return
+    kinds = _kinds(module)
+    for kind in kinds:
+        about = (vars(kind).get("__doc__") or "").strip().partition("\n")[0]
+        yield FoundSpider(kind.name, file, about, _unfit(kind))
+    if not kinds and (problem := _nameless(module, file)):
+        yield FoundSpider(file.stem, file, problem=problem)
+
+
+def _unfit(kind: type[Spider]) -> str:
+    """Return why a spider cannot run, as far as that shows without its arguments."""
+    from crawler.spider import check
+
+    try:
+        check(kind.__new__(kind))
+    except SpiderError as error:
+        return str(error)
+    except Exception as error:  # a property that needs what `__init__` sets
+        return "" if isinstance(error, AttributeError) else _broken(None, error)
+    return ""
+
+
+def _nameless(module: ModuleType, file: Path) -> str:
+    """Return which spider of a module has no name; empty where there is none."""
+    from crawler.spider import Spider
+
+    for kind in vars(module).values():
+        own = inspect.isclass(kind) and kind.__module__ == module.__name__
+        if own and issubclass(kind, Spider) and not kind.name:
+            try:
+                line = f":{inspect.getsourcelines(kind)[1]}"
+            except (OSError, TypeError):
+                line = ""
+            return f"{shown_path(file)}{line}: class {kind.__name__} has no `name`; give it one"
+    return ""
+
+
 # ---------------------------------------------------------------- by name
 
 
@@ -113,14 +174,18 @@ def _named(name: str) -> type[Spider]:
     broken: list[SpiderError] = []
     for file in dict.fromkeys(shown + rest):
         try:
-            for kind in _kinds(_run_file(file)):
+            module = _run_file(file)
+            for kind in _kinds(module):
                 if kind.name == name:
                     return kind
+            if file.stem == name and (problem := _nameless(module, file)):
+                raise SpiderError(problem)
         except SpiderError as error:
             if file in shown or file.stem == name:
                 raise
             broken.append(error)
-    raise SpiderError(_unknown(name, [spider.name for spider in spiders if not spider.problem]))
+    text = _unknown(name, [spider.name for spider in spiders if not spider.problem])
+    raise SpiderError("; it may be in what does not load: ".join([text, *map(str, broken[:1])]))
 
 
 def _unknown(name: str, known: list[str]) -> str:
@@ -188,7 +253,7 @@ def _run_file(file: Path) -> ModuleType:
     sys.modules[module.__name__] = module  # dataclasses and pydantic look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
         del sys.modules[module.__name__]
         raise SpiderError(_broken(file, error)) from None
     return module
@@ -204,36 +269,25 @@ def _import(name: str) -> ModuleType:
         if error.name is not None and (name + ".").startswith(error.name + "."):
             raise SpiderError(f"there is no module {name!r}; write module:Class") from None
         raise SpiderError(_broken(None, error)) from None
-    except Exception as error:  # as above
+    except (Exception, SystemExit) as error:  # as above
         raise SpiderError(_broken(None, error)) from None
 
 
-def _broken(file: Path | None, error: Exception) -> str:
-    """Return in one line what a spider's file raised, and in which line of which file."""
+def _broken(file: Path | None, error: BaseException) -> str:
+    """Return in one line what a spider's file raised, and in which line of the user's own code."""
     if isinstance(error, SyntaxError):
         return _located(Path(error.filename or file or ""), error.lineno, error)
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "importlib" not in frame.filename and Path(frame.filename) != Path(__file__)
-    ]
-    own = [frame for frame in frames if file is not None and Path(frame.filename) == file]
-    if not frames:
+    if isinstance(error, SystemExit) and file is not None:
+        return f"{shown_path(file)}: it ends the process when it is loaded (SystemExit: {error})"
+    line = error_line("".join(traceback.format_exception(error)))
+    if line is None or not error.__traceback__:
         return f"{file}: {type(error).__name__}: {error}"
-    frame = (own or frames)[-1]
-    return _located(Path(frame.filename), frame.lineno, error)
+    return line
 
 
 def _located(file: Path, line: int | None, error: Exception) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{_short(file)}:{line}: {type(error).__name__}: {text}"
-
-
-def _short(file: Path) -> Path:
-    try:
-        return file.absolute().relative_to(Path.cwd())
-    except ValueError:
-        return file
+    return f"{shown_path(file)}:{line}: {type(error).__name__}: {text}"
 
 
 def _kinds(module: ModuleType) -> list[type[Spider]]:

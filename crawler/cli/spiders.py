@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 
@@ -14,7 +16,7 @@ def list_spiders() -> None:
     """
     from crawler.cli import spider_loader
 
-    found = spider_loader.survey()
+    found = spider_loader.loaded()
     if not found:
         print(f"There is no spider in {spider_loader.SPIDERS}/; make one: crawler new NAME")
         raise typer.Exit
@@ -22,3 +24,7 @@ def list_spiders() -> None:
     for spider in found:
         about = f"broken: {spider.problem}" if spider.problem else spider.about
         print(f"{spider.name.ljust(widest)}  {spider.file}  {about}".rstrip())
+    broken = sum(bool(spider.problem) for spider in found)
+    if broken:
+        print(f"{broken} of these cannot run", file=sys.stderr)
+        raise typer.Exit(1)

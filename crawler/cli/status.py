@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from crawler.inspect.status import Overview, Run
 
 
+_KINDS = 5  # of rejected items that are named
+
+
 def status(
     store: Annotated[
         str | None,
@@ -66,13 +69,16 @@ def story(one: Overview) -> str:
     if one.pool:
         lines.append(_pool(one.pool))
     if one.problems:
-        lines.append(f"problems {one.problems:,} items that did not fit; see the table problems")
+        lines.append(f"rejected {one.problems:,} items; see the table problems")
+        lines += [f"  {number:,} {kind}" for kind, number in list(one.rejected.items())[:_KINDS]]
     if one.widened:
         lines.append(f"widened  {one.widened:,} times a column of items, to hold all values")
     if one.refused:
         lines.append(f"not taken {_list(one.refused)}")
     if one.hidden:
         lines.append(f"hidden text {_list(one.hidden)}")
+    for name, seconds in one.resting.items():
+        lines.append(f"resting  {name} for {seconds // 60}:{seconds % 60:02} more")
     return "\n".join([*lines, "runs", *(f"  {_run(run)}" for run in one.runs)])
 
 

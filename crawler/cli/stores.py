@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +41,35 @@ def place(named: str | None, default: Path) -> Path:
         return default
     path, known = _known(named)
     return known or path
+
+
+def lock_timeout() -> float:
+    """Return how long another program's lock is waited for: `store.lock_timeout`."""
+    from crawler.config.layers import load
+
+    return load().store.lock_timeout
+
+
+def templated(named: str | None, values: Mapping[str, object]) -> str | None:
+    """Return a store's name with `{name}` filled in, each by a value that is safe in a file name.
+
+    UsageError for a name that there is no value of. A file of that very name stays itself.
+    """
+    if named is None or "{" not in named or file_of(named).exists():
+        return named
+    safe = {name: _safe(value) for name, value in values.items() if value not in (None, "")}
+    try:
+        return named.format_map(safe)
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        missing = f"{{{error.args[0]}}} has no value" if isinstance(error, KeyError) else str(error)
+        raise UsageError(
+            f"--store {named}: {missing}; there are: {', '.join(f'{{{name}}}' for name in safe)}"
+        ) from None
+
+
+def _safe(value: object) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value)
+    return "".join(char if char.isalnum() or char in ".-," else "_" for char in text)[:100]
 
 
 def _known(named: str) -> tuple[Path, Path | None]:

@@ -72,7 +72,7 @@ def tell_damaged(urls: list[str]) -> None:
     if urls:
         more = f" and {len(urls) - 1:,} more" if len(urls) > 1 else ""
         print(
-            f"left out, because the stored body is damaged: {urls[0]}{more};"
-            " only a fresh crawl brings it back",
+            f"left out, because what is stored of it is damaged: {urls[0]}{more};"
+            " `crawler recrawl --all` fetches it again",
             file=sys.stderr,
         )

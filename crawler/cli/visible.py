@@ -9,10 +9,13 @@ a pipe or a file stays exact.
 from __future__ import annotations
 
 import codecs
+import io
+import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any, cast
 
 from crawler.errors import without_passwords
@@ -74,6 +77,51 @@ class _VisibleBytes:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._below, name)
+
+
+_SPELLED = {"→": "->", "…": "...", "’": "'", "‘": "'", "“": '"', "”": '"', "—": "-", "·": "."}
+"""How our own typography is written where an encoding has no such letter."""
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for letters that an encoding has not: our own, or as JSON writes them."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    return "".join(_SPELLED.get(c) or _escaped(c) for c in text), error.end
+
+
+def _escaped(char: str) -> str:
+    number = ord(char)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def open_streams() -> None:
+    """Make standard output and error take any text: one that is closed takes it to nowhere.
+
+    A letter that the encoding of a console or pipe has not (cp1252, Latin-1, ASCII) is spelled.
+    """
+    codecs.register_error("crawlkeep.spell", _spell)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or stream.closed:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # as the other
+            setattr(sys, name, nowhere)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="crawlkeep.spell")
+
+
+def close_streams() -> None:
+    """Write what is left to be written; to a reader that has gone, nothing is.
+
+    Raises the OSError of a full disk.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 @contextmanager

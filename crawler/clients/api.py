@@ -20,7 +20,7 @@ from crawler.clients.paging import PageQuery, Paging, items_of
 from crawler.clients.ratelimit import RateLimit
 from crawler.clients.retrying import Retries, with_retries
 from crawler.clients.transport import Client, Timeout, Transport
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import ApiUnreachable, BadUrl, FetchError, PagingLoop
 from crawler.http.cookies import CookieJar
 from crawler.http.credentials import Credential

@@ -19,7 +19,7 @@ from crawler.clients.download_attempt import AttemptResult, Progress, pull
 from crawler.clients.partial_file import PartialFile
 from crawler.clients.retrying import Retries
 from crawler.clients.transport import Transport
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import BadFile, FetchError, StoreError, UsageError
 from crawler.http.content_disposition import name_for
 from crawler.web.outcome import Outcome, outcome_of

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from crawler.clients.retrying import Retries, with_retries
 from crawler.clients.transport import Transport
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import BadUrl, CrawlerError, FetchError, UsageError
 from crawler.web.response import Response
 

@@ -14,7 +14,7 @@ from yarl import URL
 from crawler import urls
 from crawler.clients.retrying import Retries, with_retries
 from crawler.clients.transport import Client, Transport
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.config.secrets import may_leave, revealed
 from crawler.errors import ConfigError, FetchError
 from crawler.web.outcome import Outcome

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import ConfigError, FetchError
 from crawler.http.fetcher import Fetcher
 from crawler.spider.collector import Collector

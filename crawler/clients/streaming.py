@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientResponse
 from crawler.clients.download_attempt import Progress, decoded
 from crawler.clients.retrying import Retries
 from crawler.clients.transport import Body, Timeout, Transport
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import BodyTooLarge, FetchError, UsageError
 from crawler.http.errors import to_fetch_error
 from crawler.web.outcome import Outcome, outcome_of

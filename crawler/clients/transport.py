@@ -16,7 +16,7 @@ from aiohttp import ClientResponse, encode_basic_auth
 from msgspec.structs import replace
 
 from crawler import urls
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.config.secrets import may_leave
 from crawler.errors import FetchError, UsageError
 from crawler.http.address_guard import AddressGuard

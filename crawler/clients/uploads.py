@@ -20,7 +20,7 @@ from crawler.clients.upload_source import (
     form,
     listed,
 )
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import UsageError
 from crawler.parse import json_text
 from crawler.web.response import Response

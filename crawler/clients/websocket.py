@@ -18,7 +18,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from crawler.clients.retrying import Sleep
 from crawler.clients.transport import Transport
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import FetchError, SocketClosed, UsageError
 from crawler.http.fetcher import Fetcher
 from crawler.parse import json_text

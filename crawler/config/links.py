@@ -14,6 +14,10 @@ class LinksSettings(Section, frozen=True, kw_only=True):
     """Elements whose links are followed; a, area, link, iframe, frame, img, source … are known."""
     attributes: tuple[str, ...] = ()
     """Attributes that hold links, such as data-href; empty: those that HTML has for the element."""
+    include: tuple[str, ...] = ()
+    """Regular expressions: only links whose URL one is found in are followed (not_included)."""
+    exclude: tuple[str, ...] = ()
+    """Regular expressions: links whose URL one is found in are not followed (excluded)."""
     nofollow: bool = False
     """Leave out links with rel=nofollow, ugc or sponsored."""
     robots_meta: bool = True

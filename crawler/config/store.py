@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from crawler.config.section import Count, Positive, Section, SomeSeconds
+from crawler.config.section import Count, Positive, Seconds, Section, SomeSeconds
 
 
 class StoreSettings(Section, frozen=True, kw_only=True):
@@ -25,6 +25,8 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     """How many earlier versions of a page are kept when a later visit finds it changed."""
     files: str | None = None
     """The directory of downloaded files; unset: beside the store, with `.files` at its name."""
+    lock_timeout: Seconds = 60.0
+    """Seconds to wait for another program that holds the store; told of after five."""
     flush_interval: SomeSeconds = 0.25
     """Seconds after which finished visits are committed."""
     flush_visits: Positive = 200

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.clients.strategies import Strategies
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.engine.committer import Committer, Listener
 from crawler.engine.engine import Engine
 from crawler.engine.robots_gate import RobotsGate, overrides_of
@@ -132,6 +132,7 @@ async def _linker(crawl: Crawl) -> Linker:
         crawl.spider.rules,
         traps=Traps(crawl.config.traps),
         steps=steps_of(crawl.config.links.canonicalize),
+        settings=crawl.config.links,
     )
 
 
@@ -161,6 +162,7 @@ def _committer(crawl: Crawl, fetcher: Fetcher, strategies: Strategies) -> Commit
         listeners=(crawl.listener, after_commit),
         taking=crawl.taking,
         pool=lambda: fetcher.pool,
+        asked_until=crawl.state.asked_until,
     )
 
 

@@ -7,12 +7,14 @@ shown to the outside before `store.commit` has returned.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from crawler import urls
 from crawler.frontier import Frontier
+from crawler.frontier.host_queue import HostQueue
 from crawler.http.cookies import CookieJars
 from crawler.http.pool import Pool
 from crawler.store import Batch, Committed, HostRow, RobotsRow, Store
@@ -24,6 +26,7 @@ Listener = Callable[[list[Visit], Committed], None]
 
 _SLICE = 4000  # requests shown to the frontier at once: about 4 ms
 _LOADS = 64  # hosts loaded between two looks at what is to commit
+_PROMISE = 0.25  # seconds for which one note tells that hosts are asked
 _LOOK = 2.0  # seconds between two looks whether the store is still there
 _BYTES = 32 << 20  # bytes of uncommitted bodies that are a flush, however few visits they are
 
@@ -46,13 +49,18 @@ class Committer:
         listeners: Sequence[Listener] = (),
         taking: asyncio.Event | None = None,
         pool: Callable[[], Pool] = Pool,
+        asked_until: float = 0.0,
     ) -> None:
         """`jars` are committed as they change; `listeners` hear of every commit, in order.
 
         `pool` tells what the connections are doing. While `taking` is not set, no more visits are
-        taken: somebody outside has not kept up.
+        taken: somebody outside has not kept up. `asked_until`: Unix time until which starts may
+        have come that no commit tells of.
         """
         self._store, self._frontier, self._jars = store, frontier, jars
+        self._asked_until, self._urgent = asked_until, False
+        self._promised = 0.0  # time of the loop's clock until which hosts are asked
+        self._resting: set[int] = set()  # hosts whose rest is to be committed without a visit
         self._interval, self._size = interval, size
         self._listeners, self._pool = tuple(listeners), pool
         self._batch = Batch()
@@ -104,6 +112,22 @@ class Committer:
         self._batch.seeded, self._batch.scope = True, scope
         await self.flush()
 
+    def promise(self) -> None:
+        """Note that hosts are asked now and in the next moments, for whoever finds us killed."""
+        now = self._frontier.now()
+        if now >= self._promised:
+            self._promised = now + _PROMISE
+            self._store.promise(self._frontier.wall() + _PROMISE)
+
+    def hurry(self) -> None:
+        """Commit the next visit at once: a host has asked for a rest, which a kill must not end."""
+        self._urgent = True
+
+    def put_rest(self, host: HostQueue) -> None:
+        """Hand over from when a host may be asked; it holds also if nothing comes of this run."""
+        self._resting.add(host.host_id)
+        self._note()
+
     async def run(self) -> None:
         """Commit and load until `finish` is called and all is committed."""
         self._due.set()  # what an earlier run has left is to be loaded
@@ -153,16 +177,16 @@ class Committer:
 
     async def _flush(self) -> None:
         batch, self._batch = self._batch, Batch()
-        self._bytes, self._noted = 0, False
+        self._bytes, self._noted, self._urgent = 0, False, False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._room.set()
         if self._jars is not None:
             batch.refusals = self._jars.take_refusals()
+        batch.hosts = self._touched(batch)
         if not batch and not batch.refusals:
             return
-        batch.hosts = self._touched(batch)
         if self._jars is not None:
             batch.cookies = self._jars.changes()
         batch.pool = self._pool().summary()
@@ -199,9 +223,12 @@ class Committer:
         """Return the hosts whose times changed since the last commit."""
         now, wall = self._frontier.now(), self._frontier.wall()
         rows = []
-        for host_id in {visit.todo.host_id for visit in batch.visits}:
-            host = self._frontier.hosts[host_id]
-            if host.touched:
+        asked = {visit.todo.host_id for visit in batch.visits}
+        asked.update(row.host_id for row in batch.robots)
+        resting, self._resting = self._resting, set()
+        for host_id in asked | resting:
+            host = self._frontier.hosts.get(host_id)
+            if host is not None and (host.touched or host_id in resting):
                 host.saved()
                 at, pace = wall + host.ready_at - now, host.pace
                 delay = pace.delay if pace.delay > pace.least else None
@@ -238,19 +265,30 @@ class Committer:
             self._cursor, self._unloaded, self._skipped = 0, self._skipped, False
 
     def _admit(self, row: HostRow) -> None:
-        """Put a host on the workbench, at rest as long as an earlier run has left it."""
+        """Put a host on the workbench, at rest as long as an earlier run has left it.
+
+        A run that was cut off may have asked any host of which something is queued, at its end,
+        unless the host was at rest until later.
+        """
         frontier = self._frontier
         host = frontier.admit(row.host_id, row.name)
-        pace = host.pace
-        # Its window was forgotten: a whole period makes up for it.
-        period = pace.rate.period if pace.rate and row.next_at else 0.0
-        rest = max(0.0, row.next_at + period - frontier.wall())
+        pace, now, wall = host.pace, frontier.now(), frontier.wall()
         delay = max(pace.delay, row.delay or 0.0)
+        free_at, asked_at = row.next_at, -math.inf
+        if row.pending and free_at <= self._asked_until > 0:
+            free_at = self._asked_until + delay
+            asked_at = now + self._asked_until - wall
+        # The window of a rate was forgotten: a whole period makes up for it.
+        period = pace.rate.period if pace.rate and free_at else 0.0
+        rest = max(0.0, free_at + period - wall)
         host.restore(
-            frontier.now() + min(rest, frontier.longest + 2 * period),
+            now + min(rest, frontier.longest + 2 * period),
             replace(pace, failures=row.failures, delay=delay, floor=pace.least),
             row.pages,
+            asked_at,
         )
+        if asked_at + delay > now:
+            self.put_rest(host)
 
     # ------------------------------------------------------------ when
 
@@ -259,7 +297,7 @@ class Committer:
         self._noted = True
         number = len(self._batch.visits)
         full = max(number / self._size, self._bytes / _BYTES)
-        if full >= 1 or (number and self._frontier.in_memory == 0):
+        if full >= 1 or self._urgent or (number and self._frontier.in_memory == 0):
             self._due.set()
             if full >= 2:
                 self._room.clear()

@@ -4,63 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
 from crawler import urls
-from crawler.config import load as configuration
-from crawler.config.load import Config
+from crawler.config import layers as configuration
+from crawler.config.layers import Config
 from crawler.engine.assembly import Crawl, assembled
 from crawler.engine.committer import Listener
 from crawler.engine.engine import Engine
+from crawler.engine.summary import Summary as Summary
 from crawler.engine.workers import run_workers
-from crawler.errors import SpiderError, StoreError
+from crawler.errors import SpiderError, StoreError, StoreLocked
 from crawler.frontier import Frontier
 from crawler.frontier.page_limit import PageLimit
 from crawler.http.cookies import CookieJars
 from crawler.http.pool import Pool
+from crawler.links.rule import bound
 from crawler.politeness import retry
 from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
 from crawler.spider import SiteSpider, Spider, check, seeds_of
 from crawler.spider.arguments import kept, refuse_other
+from crawler.spider.code import code_of
+from crawler.spider.collector import close
 from crawler.store import Committed, CrawlState, Store, open_store
 from crawler.store.address import file_of
 from crawler.urls.scope import registrable_domain
+from crawler.web.error_place import error_line
 from crawler.web.page import ScrapedPage
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
+log = logging.getLogger("crawler")
+
 _BACKLOG = 1000  # pages that `pages` keeps for a slow listener
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """How a run ended. `total_pages` counts all runs of the crawl, `queued` what is left to do."""
-
-    spider: str
-    store: str
-    state: str
-    reason: str
-    pages: int
-    total_pages: int
-    items: int
-    errors: int
-    retries: int
-    queued: int
-    seconds: float
-    resumed: bool
-    outcomes: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
-    widened: list[str] = field(default_factory=list)
-    """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
-    hidden_pages: int = 0
-    hidden_characters: int = 0
 
 
 class Crawler:
@@ -87,6 +70,9 @@ class Crawler:
         for section, values in (settings or {}).items():
             merged.setdefault(section, {}).update(values)
         self.config = config or configuration.load(spider=merged)
+        links = self.config.links
+        bound("include", links.include)
+        bound("exclude", links.exclude)
         if store is None:
             store = Path("data") / f"{self.spider.name}.db"
         self.address = str(file_of(store))
@@ -116,6 +102,7 @@ class Crawler:
             links=settings.links,
             versions=settings.versions,
             revisit=self.config.revisit,
+            lock_timeout=settings.lock_timeout,
         )
         self.state = await self._store.open()
         try:
@@ -176,6 +163,7 @@ class Crawler:
     def stop(self, reason: str = "interrupted") -> None:
         """Start nothing more; what is in flight gets `engine.grace` seconds, then `run` ends."""
         self.frontier.stop(reason)
+        self._store.stop_waiting()
 
     def on_commit(self, listener: Listener) -> None:
         """Call `listener` after every commit with the visits that are now stored."""
@@ -197,20 +185,33 @@ class Crawler:
         except asyncio.CancelledError:
             reason, state = "interrupted", "interrupted"
             raise
+        except StoreLocked as error:
+            if self.frontier.stopped != "interrupted":
+                raise
+            reason, state = "interrupted", "interrupted"
+            log.warning("%s; what it kept from being stored is fetched again", error)
         finally:
             try:
                 await self._end_run(state, reason)
             finally:
-                self.spider.closed(reason)
+                await self._close_spider(reason)
         return self.summary(state, reason)
+
+    async def _close_spider(self, reason: str) -> None:
+        """Let the spider hear of the end; what it raises then is told, as the crawl is stored."""
+        error = await close(self.spider, reason, self.config.engine.callback_timeout)
+        if error is not None:
+            line = error_line(error) or error
+            self.stats.raised[f"{self.spider.name}.closed()"] = (line, 1)
+            log.error("%s.closed() failed: %s", self.spider.name, line)
 
     async def _end_run(self, state: str, reason: str) -> None:
         """Record the end; where the run failed, so may this, and must not hide why."""
         try:
             seconds = round(time.monotonic() - self._started, 3)
             await self._store.end_run(state, reason, seconds)
-        except StoreError:
-            if state != "failed":
+        except StoreError as error:
+            if state != "failed" and not isinstance(error, StoreLocked):
                 raise
 
     async def pages(self) -> AsyncIterator[ScrapedPage]:
@@ -277,15 +278,18 @@ class Crawler:
             listener(visits, committed)
 
     def _count(self, visits: list[Visit], committed: Committed) -> None:
-        self.stats.add(
-            visits, committed.new, refusals=committed.refusals, widened=committed.widened
-        )
+        refusals, rejected, widened = committed.refusals, committed.rejected, committed.widened
+        self.stats.add(visits, committed.new, refusals=refusals, rejected=rejected, widened=widened)
         self._more += committed.pages
 
     def _settings_json(self) -> str:
         settings = msgspec.to_builtins(self.config)
         settings["fetch"]["headers"] = sorted(settings["fetch"]["headers"])  # names, no secrets
         settings["fetch"]["proxy"] = bool(settings["fetch"]["proxy"])
+        settings["spider"] = {
+            "allowed_domains": list(self.spider.allowed_domains),
+            "code": code_of(self.spider),
+        }
         settings["proxy"] |= {
             "urls": len(self.config.proxy.urls),
             "hosts": sorted(self.config.proxy.hosts),
@@ -311,9 +315,19 @@ class Crawler:
             outcomes={str(name): number for name, number in stats.outcomes.items()},
             refused={str(name): number for name, number in stats.refused.items()},
             widened=list(stats.widened),
+            rejected=dict(stats.rejected.most_common()),
             hidden_pages=stats.hidden[0],
             hidden_characters=stats.hidden[1],
+            raised=dict(stats.raised.values()),
+            failed_callbacks=self._failed_callbacks(),
+            reasons={str(name): reason for name, reason in stats.reasons.items()},
+            stayed=stats.pages > 0 and not stats.onward,
         )
+
+    def _failed_callbacks(self) -> list[str]:
+        failing = {name or "parse" for name in self.stats.failing - self.stats.parsed}
+        closing = f"{self.spider.name}.closed()" in self.stats.raised
+        return [*sorted(failing), *(["closed"] if closing else [])]
 
 
 def _domain_of(host: str) -> str:

@@ -14,7 +14,7 @@ import time
 import traceback
 
 from crawler.clients.strategies import Strategies
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.engine.committer import Committer
 from crawler.engine.pacing import Pacing
 from crawler.engine.robots_gate import RobotsGate, Verdict, reason_of
@@ -26,6 +26,7 @@ from crawler.http.fetcher import Fetcher
 from crawler.http.pool import Pool
 from crawler.http.resolver import address_of
 from crawler.links.duplicates import Duplicates
+from crawler.links.rule import bound
 from crawler.parsers import Parser
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
@@ -33,6 +34,7 @@ from crawler.web import redirects
 from crawler.web.download_stream import STREAM
 from crawler.web.outcome import Outcome, having
 from crawler.web.page import ScrapedPage
+from crawler.web.refusal import Refusal
 from crawler.web.request import RENEWAL, Request, Todo, from_todo, priority_of
 from crawler.web.response import Response
 from crawler.web.visit import Visit
@@ -69,6 +71,7 @@ class Engine:
         keep_pages: bool = False,
     ) -> None:
         """`keep_pages`: leave each page with its visit, for those who wait for pages."""
+        self._exclude = bound("exclude", config.links.exclude)
         self._config, self._order = config, config.engine.order
         self._duplicates, self._traps, self._sitemaps = duplicates, duplicates.traps, sitemaps
         self._walls = Walls() if config.fetch.walls == "refuse" else None
@@ -76,7 +79,7 @@ class Engine:
         self._via = "scraper_api" if config.scraper_api.enabled else None
         self.frontier, self._fetcher, self.committer = frontier, fetcher, committer
         self._discovery, self._collector, self._gate = discovery, collector, gate
-        self._pacing = Pacing(config, frontier)
+        self._pacing = Pacing(config, frontier, committer.hurry)
         self._by_address = config.politeness.limit_by == "address"
         self._keep_pages = keep_pages
         self._turn = asyncio.Lock()  # of large pages, for their text
@@ -160,7 +163,11 @@ class Engine:
             return True
         if visit.todo.again == RENEWAL:  # it is one of the pages that the host has given
             return False
-        reason = self._traps.bar(visit.todo.host_id, visit.todo.url)
+        todo = visit.todo
+        reason = self._traps.bar(todo.host_id, todo.url)
+        if self._exclude is not None and todo.depth and not (reason or todo.extra):
+            excluded = self._exclude.search(todo.url)  # since it was queued
+            reason = Refusal.EXCLUDED if excluded else None
         if reason is None:
             return False
         visit.fail(Outcome.TRAPPED, str(reason))
@@ -169,12 +176,17 @@ class Engine:
 
     async def _lets_in(self, host: HostQueue) -> bool:
         """Return whether what must be known of a host is known; get it otherwise."""
+        self.committer.promise()
         if self._by_address and host.group is None:
             self.frontier.join(host, await address_of(host.name))
             return False
         if self._gate is not None and not await self._gate.knows(host):
             if not await self._gate.ask(host):
                 self._pacing.unreachable(host)
+            return False
+        if host.asked_at + host.pace.delay > self.frontier.now():
+            # A Crawl-delay that the store knew was not known when the request was given out.
+            self.committer.put_rest(host)
             return False
         return True
 

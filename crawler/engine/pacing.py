@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Callable
 from datetime import datetime
 
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.politeness import retry, throttle
@@ -26,9 +27,12 @@ _FEW_TOGETHER = 3  # requests of a host in flight, for which `give_up_after` is 
 class Pacing:
     """Lets hosts rest, slows them down, speeds them up and gives them up."""
 
-    def __init__(self, config: Config, frontier: Frontier) -> None:
+    def __init__(
+        self, config: Config, frontier: Frontier, hurry: Callable[[], None] = lambda: None
+    ) -> None:
+        """`hurry` lets the next visit be committed at once: a host has asked for a rest."""
         politeness = config.politeness
-        self._frontier, self._fetch = frontier, config.fetch
+        self._frontier, self._fetch, self._hurry = frontier, config.fetch, hurry
         self._workers = config.engine.workers
         self.limits = throttle.PauseLimits(
             *(politeness.max_delay, politeness.max_retry_after),
@@ -75,6 +79,8 @@ class Pacing:
                 host.recover(response.elapsed, self.limits)
             return
         now, asked = self._frontier.now(), _asked(response)
+        if asked is not None:
+            self._hurry()
         slower, rest = throttle.slowed(host.pace, asked, self.limits)
         if turn >= host.slowed_at:
             host.slow_down(slower, now)
@@ -105,7 +111,7 @@ class Pacing:
         self._weigh(host, share, f"{visit.outcome}, {last}", together=together)
 
     def _weigh(self, host: HostQueue, share: float, last: str, *, together: int = 1) -> None:
-        """Give up a host whose failures in a row outweigh what it has answered before.
+        """Abandon a host whose failures in a row outweigh what it has answered before.
 
         Requests that are under way `together` fail together, of one short outage.
         """

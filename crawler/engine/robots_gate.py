@@ -103,7 +103,7 @@ class RobotsGate:
             response = await robots_of(host.name, self._fetcher)
         except FetchError as error:
             if error.final or error.outcome in _LASTING:
-                host.know(RobotsInForce(None, self._frontier.now() + _SHUT_FOR, error))
+                self._shut(host, f"robots.txt: {error}", error)
                 return True
             self._again(host, f"robots.txt: {error}")
             return False
@@ -137,8 +137,14 @@ class RobotsGate:
             self._frontier.rest(host, self._frontier.now() + 2.0 ** (tries - 1))
             return
         self._tries.pop(host.host_id, None)
-        self._committer.put_robots(RobotsRow(host.host_id, self._frontier.wall(), None, None))
-        host.know(RobotsInForce(None, self._frontier.now() + _SHUT_FOR, reason=reason))
+        self._shut(host, reason)
+
+    def _shut(self, host: HostQueue, reason: str, failure: FetchError | None = None) -> None:
+        """Fetch nothing of a host for a while, and keep why."""
+        now = self._frontier.wall()
+        self._committer.put_robots(RobotsRow(host.host_id, now, None, None, reason))
+        until = self._frontier.now() + _SHUT_FOR
+        host.know(RobotsInForce(None, until, failure, None if failure else reason))
 
     def verdict(self, host: HostQueue, url: str) -> Verdict:
         """Return whether a URL of a known host may be fetched.

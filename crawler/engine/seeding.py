@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from crawler import urls
 from crawler.engine.committer import Committer
@@ -11,6 +11,7 @@ from crawler.errors import SpiderError
 from crawler.http.address_guard import AddressGuard
 from crawler.links.linker import Linker
 from crawler.spider import Spider
+from crawler.spider.collector import start_requests
 from crawler.spider.discover import Discovery
 from crawler.web.request import Request
 
@@ -53,10 +54,5 @@ async def _each(spider: Spider) -> AsyncIterator[Request]:
     """Yield the start requests, whether `start` is asynchronous or not, and the sitemaps."""
     for url in spider.sitemap_urls:
         yield sitemap_request(urls.from_cli(url))
-    started = spider.start()
-    if isinstance(started, AsyncIterable):
-        async for request in started:
-            yield request
-    else:
-        for request in started:
-            yield request
+    async for request in start_requests(spider):
+        yield request

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from crawler.inspect.query import Reader, Rows
+from crawler.store.damage import item_type
 
 _BUILT_IN = {
     "item_id": "INTEGER",
@@ -15,6 +15,7 @@ _BUILT_IN = {
     "page_url": "TEXT",
     "run_id": "INTEGER",
     "fetched_at": "TIMESTAMP",
+    "gone_at": "TIMESTAMP",
 }
 EXACT = "EXACT"
 
@@ -68,7 +69,7 @@ def item_types(reader: Reader) -> dict[str, ItemType]:
     names = "names" if "names" in _columns(reader, "item_types") else "'{}'"
     rows = reader.query(f"SELECT name, columns, {names} FROM item_types").rows
     return {
-        name: ItemType(name, json.loads(columns), json.loads(given))
+        name: ItemType(name, *item_type(name, columns, given, path=reader.path))
         for name, columns, given in rows
     }
 

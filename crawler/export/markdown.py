@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-import zstandard
-
 from crawler import urls
 from crawler.export import to_file, told
 from crawler.export.warc import pages_where
@@ -30,6 +28,7 @@ from crawler.inspect.query import Reader
 from crawler.inspect.search import header
 from crawler.parse.charset import decode
 from crawler.parse.markdown import markdown_of
+from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.rows import unpack
 from crawler.web.request import url_hash
 
@@ -70,14 +69,14 @@ def write_pages(
 ) -> int:
     """Write every stored HTML page as `folder/host/path.md` with front matter; return their number.
 
-    `where` chooses pages, `article` writes their main content alone. A page whose stored body is
-    damaged is left out; `damaged` hears its URL. StoreFull when the disk is full: the file that
-    was being written is not there, those before it are whole.
+    `where` chooses pages, `article` writes their main content alone. A page that is damaged in the
+    store is left out; `damaged` hears its URL. StoreFull when the disk is full: the file that was
+    being written is not there, those before it are whole.
     """
     number = 0
     for page, text in _written(_stored(reader, where), article=article, processes=processes):
         if text is None:
-            damaged(page.url)
+            damaged(str(page.url))
             continue
         file = folder / path_of(page.url, page.other)
         with told(file):
@@ -93,7 +92,7 @@ def _stored(reader: Reader, where: str) -> Iterator[_Page]:
     rows = reader.query(pages_where(_PAGES, where)).rows
     for url, title, fetched_at, headers, *key, stored in rows:
         request = tuple(key)
-        other = "" if request[1] == url_hash(url) else str(request[1])
+        other = "" if request[1] == url_hash(str(url)) else str(request[1])
         if request in copied:
             copied[request] += 1
             other += f"#{copied[request]}" if copied[request] > 1 else ""
@@ -135,16 +134,16 @@ def _leave_interrupts() -> None:
 
 
 def _texts(pages: list[_Page], article: bool) -> list[str | None]:
-    """Return what is in the files of pages; None for one whose body is damaged."""
+    """Return what is in the files of pages; None for one that is damaged."""
     found: list[str | None] = []
     for page in pages:
         try:
-            body = unpack(page.body)
-        except zstandard.ZstdError:
+            html = decode(unpack(page.body), header(page.headers, "content-type"))[0]
+            text = markdown_of(html, page.url, main=article)
+            path_of(page.url, page.other)
+        except PAGE_DAMAGE:
             found.append(None)
             continue
-        html = decode(body, header(page.headers, "content-type"))[0]
-        text = markdown_of(html, page.url, main=article)
         found.append(f"{front_matter(page.url, page.title, page.fetched_at)}\n{text}")
     return found
 

@@ -16,11 +16,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-import zstandard
-
 from crawler import urls
 from crawler.errors import UsageError
 from crawler.inspect.query import Reader
+from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.rows import unpack
 from crawler.version import __version__
 
@@ -53,11 +52,10 @@ def write_warc(
         writer.write_record(writer.create_warcinfo_record(path.name.removesuffix(".part"), info))
         for *row, stored in reader.query(pages_where(_PAGES, where)).rows:
             try:
-                body = unpack(stored) if stored else b""
-            except zstandard.ZstdError:
-                damaged(row[0])
+                index(_write_page(writer, out, row, unpack(stored) if stored else b""))
+            except PAGE_DAMAGE:
+                damaged(str(row[0]))
                 continue
-            index(_write_page(writer, out, row, body))
             number += 1
             tick(number)
     return number

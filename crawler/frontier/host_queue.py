@@ -66,12 +66,14 @@ class HostQueue:
     `reach` only those of `held` are: they are or were in flight, uncommitted or waiting for a
     retry. `complete` says that the store has nothing else beyond `reach`. `due` and `ticket` are
     its one valid place in the frontier's line: when, and which entry. `failures` counts those in a
-    row, `answers` what was answered well. `given_up` says why it is left alone for this run: then
+    row, `answers` what was answered well. `asked_at` is when an earlier run may have asked it last
+    without having stored it. `given_up` says why it is left alone for this run: then
     its requests, none of which is sent, may start at any time.
     """
 
     __slots__ = (
         "answers",
+        "asked_at",
         "complete",
         "delayed",
         "due",
@@ -115,6 +117,7 @@ class HostQueue:
         self.robots: RobotsState | None = None
         self.group: PolitenessGroup | None = None
         self.failures = self.answers = 0
+        self.asked_at = -math.inf
         self.slowed_at = 0.0  # when trouble last slowed it down
         self.given_up: str | None = None
 
@@ -128,9 +131,10 @@ class HostQueue:
 
     # ------------------------------------------------------------ what others learn of it
 
-    def restore(self, ready_at: float, pace: Pace, answers: int) -> None:
+    def restore(self, ready_at: float, pace: Pace, answers: int, asked_at: float) -> None:
         """Take up where an earlier run has left the host."""
         self.ready_at, self.pace, self.answers = ready_at, pace, answers
+        self.asked_at = asked_at
 
     def saved(self) -> None:
         """Hear that its times are committed."""
@@ -163,6 +167,7 @@ class HostQueue:
         pace = self.pace
         if delay > pace.least:
             self.ready_at += max(0.0, delay - pace.delay)
+            self.touched = True
             self.pace = replace(pace, delay=max(delay, pace.delay), floor=delay)
 
     def rest(self, until: float) -> None:

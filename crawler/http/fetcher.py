@@ -22,7 +22,7 @@ from crawler import urls
 from crawler.config.auth import AuthSettings
 from crawler.config.fetch import FetchSettings
 from crawler.config.identity import IdentitySettings
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave, revealed
 from crawler.config.tls import TlsSettings

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crawler.errors import UsageError
+from crawler.inspect import item_changes
 from crawler.inspect.query import Reader, Rows
+from crawler.inspect.run_report import breakable
+from crawler.store import damage
 from crawler.web import outcome
 
 _PAGES = "SELECT url, status, outcome, title, content_hash, redirect_to FROM pages"
@@ -50,6 +53,7 @@ def runs(path: Path, a: int, b: int) -> Iterator[Difference]:
             before = None if values[1] is None else _told(values[0], values[1], values[2], None)
             yield Difference(kind, "page", url, before, _told(*values[3:7]))
         yield from _history(reader, a, b)
+        yield from _marked(reader, a, b)
         yield from _new_items(reader, a, b)
 
 
@@ -60,15 +64,20 @@ def _told(status: Any, outcome: str, title: str | None, redirect: str | None) ->
 
 def _pages(old: Reader, new: Reader) -> Iterator[Difference]:
     """Yield the differences of pages by merging both in the order of their URLs."""
-    for url, was, now in _merged(
-        iter(old.query(f"{_PAGES} ORDER BY url").rows),
-        iter(new.query(f"{_PAGES} ORDER BY url").rows),
-    ):
+    for url, was, now in _merged(_by_url(old), _by_url(new)):
         before = _told(was[1], was[2], was[3], was[5]) if was else None
         after = _told(now[1], now[2], now[3], now[5]) if now else None
         kind = _kind(was, now)
         if kind is not None:
             yield Difference(kind, "page", url, before, after)
+
+
+def _by_url(reader: Reader) -> Iterator[tuple[Any, ...]]:
+    for row in reader.query(f"{_PAGES} ORDER BY url").rows:
+        if not isinstance(row[0], str):
+            with damage.told(reader.path, f"the row of pages with the url {row[0]!r:.60}"):
+                raise TypeError("it is no text")
+        yield row
 
 
 def _kind(was: tuple[Any, ...] | None, now: tuple[Any, ...] | None) -> str | None:
@@ -112,7 +121,7 @@ class _ItemColumns(NamedTuple):
 
 def _types(reader: Reader) -> dict[str, _ItemColumns]:
     return {
-        name: _ItemColumns(list(json.loads(columns)), json.loads(key))
+        name: _ItemColumns(*map(list, damage.item_type(name, columns, key, path=reader.path)))
         for name, columns, key in reader.query(_TYPES).rows
     }
 
@@ -128,7 +137,7 @@ def _items(old: Reader, new: Reader) -> Iterator[Difference]:
         was, now = before.get(name), after.get(name)
         if was is None or now is None:
             kind, reader = ("gone", old) if was else ("added", new)
-            [(number,)] = reader.query(f'SELECT count(*) FROM "{name}"').rows
+            [(number,)] = reader.query(f"SELECT count(*) FROM {_there(reader, name)}").rows
             yield Difference(kind, name, f"{number:,} items, the whole type", None, None)
             continue
         columns = [column for column in was.columns if column in now.columns]
@@ -142,8 +151,12 @@ def _table(
     label = key or ["page_url"]
     keys = ", ".join(f'"{column}"' for column in label + ([] if key else columns))
     names = ", ".join(f'"{column}"' for column in [*label, *columns])
-    sql = f'SELECT json_array({keys}) AS k, {names} FROM "{name}" ORDER BY k'
-    for _, was, now in _merged(iter(old.query(sql).rows), iter(new.query(sql).rows)):
+    sides = (
+        iter(reader.query(f"SELECT json_array({keys}) AS k, {names} FROM {there} ORDER BY k").rows)
+        for reader in (old, new)
+        for there in (_there(reader, name),)
+    )
+    for _, was, now in _merged(*sides):
         row = was or now
         assert row is not None
         shown = ", ".join(map(str, row[1 : len(label) + 1]))
@@ -156,6 +169,39 @@ def _table(
             before = ", ".join(f"{columns[at]}={was[at]}" for at in fields)
             after = ", ".join(f"{columns[at]}={now[at]}" for at in fields)
             yield Difference("changed", name, shown, before, after)
+
+
+def _there(reader: Reader, name: str) -> str:
+    """Return the items of a type that are not marked as gone, as SQL behind FROM."""
+    [(marked,)] = reader.query(
+        "SELECT count(*) FROM pragma_table_info(?1), (SELECT columns FROM item_types WHERE name ="
+        " ?1) AS own WHERE name = 'gone_at' AND own.columns ->> '$.gone_at' IS NULL",
+        (name,),
+    ).rows
+    return f'"{name}" WHERE gone_at IS NULL' if marked else f'"{name}"'
+
+
+def _marked(reader: Reader, a: int, b: int) -> Iterator[Difference]:
+    """Yield the items that the runs found gone, and those that came back."""
+    if not item_changes.are_told(reader):
+        return
+    types = _types(reader)
+    sql = (
+        "SELECT item, item_id, page_url, after FROM item_changes WHERE field = 'gone_at'"
+        " AND run_id > ? AND run_id <= ? ORDER BY change_id"
+    )
+    for name, item_id, page_url, gone in list(reader.query(sql, (a, b)).rows):
+        columns, key = types.get(name, _ItemColumns([], []))
+        names = ", ".join(f'"{column}"' for column in [*key, *columns]) or "NULL"
+        found = list(
+            reader.query(f'SELECT {names} FROM "{name}" WHERE item_id = ?', (item_id,)).rows
+        )
+        label = ", ".join(map(str, found[0][: len(key)])) if found and key else page_url
+        values = _values(found[0], columns) if found else None
+        if gone:
+            yield Difference("gone", name, label, values, None)
+        else:
+            yield Difference("back", name, label, None, values)
 
 
 def _values(row: tuple[Any, ...] | None, columns: list[str]) -> str | None:
@@ -177,8 +223,9 @@ def _new_items(reader: Reader, a: int, b: int) -> Iterator[Difference]:
     first, last = (next((marks[run] for run in marks if run > n), None) for n in (a, b))
     if first is None:  # no such run, or one of an older version, which did not note it
         return
-    lowest: dict[str, int] = json.loads(first)
-    highest: dict[str, int] | None = json.loads(last) if last is not None else None
+    with damage.told(reader.path, f"runs.items of the runs behind {a} and {b}"):
+        lowest: dict[str, int] = json.loads(first)
+        highest: dict[str, int] | None = json.loads(last) if last is not None else None
     for name, (columns, key) in _types(reader).items():
         if not key:
             sql = f'SELECT count(*) FROM "{name}" WHERE run_id > ? AND run_id <= ?'
@@ -199,7 +246,7 @@ def _history(reader: Reader, a: int, b: int) -> Iterator[Difference]:
     """Yield what keyed items were before, where their history was kept."""
     sql = "SELECT name, columns, key FROM item_types WHERE history = 1"
     for name, columns, key_text in reader.query(sql).rows:
-        key, own = json.loads(key_text), list(json.loads(columns))
+        key, own = map(list, damage.item_type(name, key_text, columns, path=reader.path))
         olds = ", ".join(f'h."{c}"' for c in own)
         news = ", ".join(f't."{c}"' for c in own)
         keys = ", ".join(f'h."{c}"' for c in key)
@@ -229,7 +276,7 @@ def as_html(differences: Iterator[Difference], title: str) -> str:
     cells = "".join(
         "<tr class='{}'>{}</tr>\n".format(
             html.escape(difference.kind),
-            "".join(f"<td>{html.escape(str(value or ''))}</td>" for value in difference),
+            "".join(f"<td>{breakable(str(value or ''))}</td>" for value in difference),
         )
         for difference in differences
     )
@@ -237,8 +284,8 @@ def as_html(differences: Iterator[Difference], title: str) -> str:
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title>"
         "<style>body{font:15px system-ui;margin:2rem}table{border-collapse:collapse;width:100%}"
-        "td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:left;"
-        "overflow-wrap:anywhere}.added td:first-child,.new td:first-child{color:#176e2c}"
+        "td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:left}"
+        ".added td:first-child,.new td:first-child{color:#176e2c}"
         ".gone td:first-child{color:#a11}</style>"
         f"<h1>{html.escape(title)}</h1><table><tr>{head}</tr>\n{cells}</table></html>\n"
     )

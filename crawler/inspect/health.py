@@ -2,8 +2,9 @@
 
     expect = ["items.quote >= 100", "error_rate < 2%", "filled(quote.author) > 95%"]
 
-Left of the comparison stands `pages`, `errors`, `error_rate`, `walled`, `problems`, `seconds`,
-`items.TABLE`, `filled(TABLE.COLUMN)` or `outcome.NAME`; right of it a number, with % for a share.
+Left of the comparison stands `pages`, `errors`, `error_rate`, `walled`, `seconds`, `rejected`
+(items that were refused; also `problems`), `items.TABLE`, `filled(TABLE.COLUMN)` or `outcome.NAME`;
+right of it a number, with % for a share.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _FIGURES = {
     "errors": f"SELECT count(*) FROM pages WHERE {_FAILED}",
     "error_rate": f"SELECT coalesce(avg({_FAILED}), 0) FROM pages",
     "walled": "SELECT count(*) FROM pages WHERE outcome = 'walled'",
-    "problems": "SELECT count(*) FROM problems",
+    **dict.fromkeys(("problems", "rejected"), "SELECT count(*) FROM problems"),
     "seconds": "SELECT coalesce(sum(seconds), 0) FROM runs",
 }
 _WRITTEN = {

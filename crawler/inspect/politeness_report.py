@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import groupby, pairwise
 
 from crawler.inspect.query import Reader
+from crawler.store import damage
 from crawler.web import outcome
 
 _SENT = (
@@ -62,16 +63,19 @@ def manners(reader: Reader) -> list[HostPoliteness]:
     ).rows
     found = []
     for host_id, rows in groupby(sent, key=lambda row: row[0]):
-        tries = [(datetime.fromisoformat(at).timestamp(), seconds) for _, at, seconds in rows]
-        found.append(_of(names.get(host_id, "?"), tries, delay, per_host))
+        name = names.get(host_id, "?")
+        with damage.told(reader.path, f"a time of {name} in pages, attempts or robots"):
+            tries = [(datetime.fromisoformat(at).timestamp(), seconds) for _, at, seconds in rows]
+        found.append(_of(name, tries, delay, per_host))
     return sorted(found, key=lambda one: -one.requests)
 
 
 def _promise(reader: Reader) -> tuple[float, int]:
     rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
-    settings = json.loads(rows[0][0] or "{}") if rows else {}
-    politeness = settings.get("politeness", {})
-    return politeness.get("delay", 0.25), politeness.get("per_host", 2)
+    with damage.told(reader.path, "runs.settings of the last run"):
+        settings = json.loads(rows[0][0] or "{}") if rows else {}
+        politeness = settings.get("politeness", {})
+        return politeness.get("delay", 0.25), politeness.get("per_host", 2)
 
 
 def _of(host: str, tries: list[tuple[float, float]], delay: float, per_host: int) -> HostPoliteness:

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from crawler.errors import QueryError, StoreRefused
+from crawler.errors import QueryError, StoreError, StoreRefused
+from crawler.store import lock
 from crawler.store.address import file_of
 from crawler.store.sql_functions import Functions
+from crawler.store.sqlite_errors import is_damage, to_store_error
 
 _BUSY = 10.0  # seconds to wait for a lock, which only a checkpoint or a migration can hold
 _TURN = 100_000  # steps of SQLite's machine, about a millisecond, between two looks for Ctrl-C
@@ -99,7 +101,7 @@ class Reader:
         except sqlite3.Error as error:
             raise self._told(error) from None
 
-    def _told(self, error: Exception, sql: str = "") -> QueryError | StoreRefused:
+    def _told(self, error: Exception, sql: str = "") -> QueryError | StoreError:
         told = self._functions.told()
         return (
             QueryError(told) if told else _named(error, self.path, sql, self._db if sql else None)
@@ -111,23 +113,24 @@ class Reader:
     def _open(self) -> sqlite3.Connection:
         # Not mode=ro: that leaves an empty log and its index behind when it is the last to close.
         try:
-            return _connect(self._uri("rw"))
+            return _connect(self._uri("rw"), self.path)
         except sqlite3.OperationalError as error:
             if "unable to open" not in str(error):
                 raise _named(error, self.path) from None
             # In a directory that cannot be written SQLite cannot make the -shm file that WAL needs.
             try:
-                return _connect(self._uri("ro&immutable=1"))
+                return _connect(self._uri("ro&immutable=1"), self.path)
             except sqlite3.Error as error:
                 raise _named(error, self.path) from None
         except sqlite3.DatabaseError as error:
             raise _named(error, self.path) from None
 
 
-def _connect(uri: str) -> sqlite3.Connection:
-    db = sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None)
+def _connect(uri: str, path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, timeout=lock.MOMENT, isolation_level=None)
     db.execute("PRAGMA query_only = ON")
-    db.execute("SELECT count(*) FROM sqlite_master")
+    lock.tried(lambda: db.execute("SELECT count(*) FROM sqlite_master"), lock.Wait(path, _BUSY))
+    db.execute(f"PRAGMA busy_timeout = {1000 * _BUSY:.0f}")
     db.set_authorizer(_allowed)
     db.set_progress_handler(lambda: 0, _TURN)  # Python sees to its signals only where it runs
     return db
@@ -164,24 +167,31 @@ _DEFINING = {
 # ---------------------------------------------------------------- what went wrong
 
 
-def names(db: sqlite3.Connection) -> dict[str, list[str]]:
+def names(db: sqlite3.Connection, *, also_virtual: bool = True) -> dict[str, list[str]]:
     """Return the columns of every table and view that users query."""
     found: dict[str, list[str]] = {}
     sql = (
         "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
         " WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite!_%' ESCAPE '!' AND m.name"
         " NOT IN ('search_data', 'search_idx', 'search_content', 'search_docsize', 'search_config')"
-        " ORDER BY m.name, c.cid"
-    )
-    for table, column in db.execute(sql):
-        found.setdefault(table, []).append(column)
+        " {plain} ORDER BY m.name, c.cid"
+    ).format(plain="" if also_virtual else "AND m.sql NOT LIKE 'CREATE VIRTUAL%'")
+    try:
+        for table, column in db.execute(sql):
+            found.setdefault(table, []).append(column)
+    except sqlite3.DatabaseError:  # a damaged index cannot even name its columns
+        if also_virtual:
+            return names(db, also_virtual=False)
+        raise
     return found
 
 
 _NO_SUCH = re.compile(r"no such (table|column|function): (?:\w+\.)?([^\s:]+)")
 _NEAR = re.compile(r'near "(.*)": syntax error', re.DOTALL)
 _TOKEN = re.compile(r'unrecognized token: "(.*)"', re.DOTALL)
-_ONLY_READ = "a query can only read: INSERT, UPDATE, DELETE, ATTACH and PRAGMA are refused"
+_ONLY_READ = (
+    "a query can only read, with SELECT: INSERT, UPDATE, DELETE, ATTACH and PRAGMA are refused"
+)
 _TOLD = {
     **dict.fromkeys(("readonly", "query_only", "not authorized", "denied"), _ONLY_READ),
     "one statement at a time": (
@@ -201,13 +211,20 @@ WORDS = tuple(
 
 def _named(
     error: Exception, path: Path, sql: str = "", db: sqlite3.Connection | None = None
-) -> QueryError | StoreRefused:
+) -> QueryError | StoreError:
     """Return what was wrong with a query, where, and what may have been meant."""
     text = str(error)
     if text == "interrupted":
         raise KeyboardInterrupt
     if "not a database" in text:
         return StoreRefused(f"{path}: no SQLite file; choose another --store")
+    if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+        return to_store_error(path, error)
+    if text == "malformed JSON":
+        return QueryError(
+            f"{path}: a value that is read as JSON is none; in a damaged store that may be"
+            " link_lists.targets, pages.headers or pages.request; json_valid() finds it"
+        )
     for words, told in _TOLD.items():
         if words in text:
             return QueryError(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -23,13 +24,20 @@ grid-template-columns:repeat(auto-fit,minmax(440px,1fr))}section{border-top:1px 
 padding-top:.9rem;min-width:0}svg{width:100%;height:auto;font:12px system-ui;fill:var(--ink)}
 rect,polygon{fill:var(--bar);opacity:.85}line{stroke:var(--line)}.number{fill:var(--soft)}
 table{border-collapse:collapse;width:100%;font-size:13px}td,th{text-align:left;padding:.25rem .5rem;
-border-bottom:1px solid var(--line);overflow-wrap:anywhere;vertical-align:top}
+border-bottom:1px solid var(--line);vertical-align:top}section{overflow-x:auto}
 """
+_LONG = re.compile(r"\S{40}")
 _PAGES = " FROM pages WHERE run_id = ?"
 _SIZES = (
     "SELECT CASE WHEN size < 1000 THEN '< 1 kB' WHEN size < 10000 THEN '1 to 10 kB'"
     " WHEN size < 100000 THEN '10 to 100 kB' WHEN size < 1000000 THEN '100 kB to 1 MB'"
     " ELSE '> 1 MB' END, count(*)" + _PAGES + " AND size IS NOT NULL GROUP BY 1 ORDER BY min(size)"
+)
+
+
+_REJECTED = (
+    "SELECT item, reason, count(*) AS number, min(page_url) AS page, substr(value, 1, 500) AS value"
+    " FROM problems WHERE run_id = ? GROUP BY item, reason ORDER BY 3 DESC LIMIT 25"
 )
 
 
@@ -146,6 +154,7 @@ def _tables(reader: Reader, run: int) -> str:
             _table("Politeness: seconds between two requests", reader, manners, (run,)),
             _table("Slowest", reader, slowest, (run,)),
             _table("Errors", reader, failed, (run,)),
+            _table("Refused items", reader, _REJECTED, (run,)),
             _table("Broken links (of all runs)", reader, broken, ()),
         ]
     )
@@ -161,8 +170,15 @@ def _table(title: str, reader: Reader, sql: str, values: tuple[Any, ...]) -> str
 
 
 def _row(cell: str, values: Iterable[Any]) -> str:
-    inside = "".join(f"<{cell}>{escape('' if v is None else str(v))}</{cell}>" for v in values)
+    texts = ("" if v is None else breakable(str(v)) for v in values)
+    inside = "".join(f"<{cell}>{text}</{cell}>" for text in texts)
     return f"<tr>{inside}</tr>"
+
+
+def breakable(text: str) -> str:
+    """Return a text as HTML in which a long URL may break behind its marks, and no word does."""
+    parts = re.split(r"(?<=[/?&=])(?=[^/\s]\S{7})", text) if _LONG.search(text) else [text]
+    return "<wbr>".join(map(escape, parts))
 
 
 def _section(title: str, content: str) -> str:

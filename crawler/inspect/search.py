@@ -10,13 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
 from crawler.errors import QueryError
 from crawler.inspect.processes import can_fork, forked, processors
 from crawler.inspect.query import Reader, Rows
 from crawler.parse.charset import decode
 from crawler.parse.text import read
+from crawler.store import lock
+from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.requeue import claimed
 from crawler.store.rows import unpack
 from crawler.store.texts import INDEX, INSERT, Row, index_rows
@@ -123,15 +123,16 @@ def index(
     damaged: Callable[[str], None] = lambda url: None,
     *,
     processes: int | None = None,
+    lock_timeout: float = lock.TIMEOUT,
 ) -> int:
     """Index the stored bodies that are not indexed yet, and return their number.
 
-    A page whose stored body is damaged is passed over; `damaged` hears its URL. StoreClaimed while
+    A page that is damaged in the store is passed over; `damaged` hears its URL. StoreClaimed while
     a crawl is running into the file. The texts are read in so many further processes while this one
     writes: as many as there are processors, none where a copy of this process is not safe.
     """
     number = 0
-    with claimed(path) as db:
+    with claimed(path, lock_timeout=lock_timeout) as db:
         [waiting] = db.execute(
             f"SELECT count(*) FROM (SELECT 1 {_UNREAD} LIMIT ?)", (_WORTH,)
         ).fetchone()
@@ -179,10 +180,10 @@ def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> Row | Non
     page_id, url, title, body, headers = row
     try:
         html, _ = decode(unpack(body), header(headers, "content-type"))
-    except zstandard.ZstdError:
-        damaged(url)
+        return page_id, url, title, *read(html)
+    except PAGE_DAMAGE:
+        damaged(str(url))
         return None
-    return page_id, url, title, *read(html)
 
 
 def header(headers: str | None, name: str) -> str | None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.query import Reader
+from crawler.store.damage import whole
 from crawler.web import outcome
 
 _COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest id is told
 _RUNS = 10
 _HOSTS = 5
+_KINDS = 100  # of refused items
+_REST = 3.0  # seconds: a shorter rest is its pace, and not told
 
 _RUN_COLUMNS = "run_id, started_at, ended_at, state, reason, pid, pages, errors, seconds"
 
@@ -52,8 +56,11 @@ class Overview:
     hidden: dict[str, int]
     items: dict[str, int]
     problems: int
+    rejected: dict[str, int]
     widened: int
     busiest: dict[str, int]
+    resting: dict[str, int]
+    """Hosts with a queue that are left alone, and for how many seconds, the longest first."""
     runs: list[Run]
     pool: dict[str, Any] = field(default_factory=dict)
     """Connections as of the last commit: open, idle, waiting, names, memory; only while it runs."""
@@ -82,6 +89,8 @@ def knows(path: Path, host: str, url_hash: int) -> bool:
 def _overview(reader: Reader) -> Overview:
     values = dict(reader.query("SELECT key, value FROM crawl").rows)
     counters = dict(reader.query("SELECT name, value FROM counters").rows)
+    for name in counters:
+        whole(counters, name, 0, reader.path, table="counters")
     outcomes = _below("outcome.", counters)
     hosts = "SELECT count(*), coalesce(sum(pending), 0) FROM hosts"
     [(number, queued)] = reader.query(hosts).rows
@@ -92,7 +101,7 @@ def _overview(reader: Reader) -> Overview:
         bytes=sum(part.stat().st_size for part in _parts(reader.path)),
         spider=values.get("spider"),
         state=state,
-        pages=values.get("pages", 0),
+        pages=whole(values, "pages", 0, reader.path),
         queued=queued,
         errors=sum(outcomes.get(name, 0) for name in outcome.having("error")),
         hosts=number,
@@ -102,6 +111,7 @@ def _overview(reader: Reader) -> Overview:
         hidden=_below("hidden.", counters),
         items=_items(reader),
         problems=next(iter(reader.query("SELECT count(*) FROM problems").rows))[0],
+        rejected=_rejected(reader),
         widened=counters.get("items.widened", 0),
         busiest=dict(
             reader.query(
@@ -109,9 +119,20 @@ def _overview(reader: Reader) -> Overview:
                 (_HOSTS,),
             ).rows
         ),
+        resting=_resting(reader),
         runs=runs,
         pool=json.loads(values.get("pool") or "{}") if state == "running" else {},
     )
+
+
+def _resting(reader: Reader) -> dict[str, int]:
+    sql = (
+        "SELECT name, next_at FROM hosts WHERE pending > 0 AND next_at > ?"
+        " ORDER BY next_at DESC LIMIT ?"
+    )
+    now = time.time()
+    rows = reader.query(sql, (now + _REST, _HOSTS)).rows
+    return {name: round(next_at - now) for name, next_at in rows}
 
 
 def _runs(reader: Reader) -> list[Run]:
@@ -158,6 +179,15 @@ def _items(reader: Reader) -> dict[str, int]:
             [(highest,)] = reader.query(f"SELECT count(*) FROM {table}").rows
         found[name] = highest
     return found
+
+
+def _rejected(reader: Reader) -> dict[str, int]:
+    """Return how many items were refused, by type and reason, the most frequent first."""
+    sql = (
+        "SELECT item || ': ' || reason, count(*) FROM problems GROUP BY 1 ORDER BY 2 DESC, 1"
+        f" LIMIT {_KINDS}"
+    )
+    return dict(reader.query(sql).rows)
 
 
 def _below(prefix: str, counters: dict[str, Any]) -> dict[str, int]:

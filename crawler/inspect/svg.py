@@ -19,7 +19,7 @@ def bars(rows: Sequence[tuple[str, float]], unit: str = "") -> str:
         y, length = 24 * at, max(1.0, 260 * number / most)
         shown = f"{number:,.0f}" if number == int(number) else f"{number:,.2f}"
         parts.append(
-            f"<text x=190 y={y + 16} text-anchor=end>{escape(label[:30])}</text>"
+            f"<text x=190 y={y + 16} text-anchor=end>{escape(_short(label))}</text>"
             f"<rect x=200 y={y + 4} width={length:.1f} height=16 rx=2 />"
             f"<text x={length + 206:.1f} y={y + 16} class=number>{shown}{unit}</text>"
         )
@@ -46,3 +46,8 @@ def area(points: Sequence[tuple[float, float]], label: str) -> str:
         f"<text x={left + width} y={HEIGHT - 6} text-anchor=end>{right:,.0f} s</text>"
         f"<text x={left + width / 2} y={HEIGHT - 6} text-anchor=middle>{escape(label)}</text></svg>"
     )
+
+
+def _short(label: str) -> str:
+    """Return a label that fits before its bar; one that is cut says so."""
+    return label if len(label) <= 30 else label[:29] + "…"

@@ -7,24 +7,25 @@ would say to it now. Reads the store and nothing else.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from crawler import parse, urls
-from crawler.config.load import Config
+from crawler import urls
+from crawler.config.layers import Config
 from crawler.errors import ConfigError
+from crawler.inspect.bounds import last_settings
 from crawler.inspect.query import Reader
-from crawler.links.follow import LinkFollower, steps_of
+from crawler.links.follow import steps_of
 from crawler.links.linker import Linker
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps, pattern_of
 from crawler.robots import Robots, in_force
+from crawler.store.damage import told
 from crawler.urls.optional_steps import OPTIONAL_STEPS
 from crawler.urls.scope import Scope
-from crawler.web.page import ScrapedPage
+from crawler.web.error_place import last_line
 from crawler.web.refusal import Refusal
 
 _CHAIN = 1000  # parents that are looked up at most
@@ -76,24 +77,37 @@ def why(
     settled = urls.canonicalize(url, steps_of(laws.config.links.canonicalize)) or url
     if settled != url:
         found += [Line("visited as", settled), *_life(reader, settled)]
-    return [*found, *judged(url, laws), *_robots(reader, settled, laws)]
+    fetched = bool(_rows(reader, "SELECT 1 FROM pages WHERE url = ? LIMIT 1", settled))
+    verdicts = [_as_fetched(line) if fetched else line for line in judged(url, laws)]
+    return [*found, *verdicts, *_robots(reader, settled, laws)]
+
+
+def _as_fetched(line: Line) -> Line:
+    """Return what is said of the scope of a URL that was fetched, whatever it is by now."""
+    if line.about != "scope" or not line.text.startswith("out of"):
+        return line
+    bounds = line.text.partition(": ")[2]
+    return Line("scope", f"it was fetched; a link to it would not be taken now: {bounds}")
 
 
 def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> CrawlRules:
     """Return the configuration, rules and scope of the last run of a store."""
-    rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
-    stored = json.loads(rows[0][0]) if rows and rows[0][0] else {}
-    wanted = {
-        name: stored[name] for name in ("engine", "politeness", "links", "traps") & stored.keys()
-    }
-    config = msgspec.convert(wanted, Config)
+    with told(reader.path, "runs.settings of the last run"):
+        stored = last_settings(reader)
+        domains = stored.get("spider", {}).get("allowed_domains", domains)
+        names = ("engine", "politeness", "links", "traps") & stored.keys()
+        config = msgspec.convert({name: stored[name] for name in names}, Config)
     sql = (
         "SELECT url FROM pages WHERE depth = 0 AND parent_id IS NULL"
         " UNION SELECT redirect_to FROM pages WHERE depth = 0 AND redirect_to IS NOT NULL"
         " UNION SELECT url FROM todo WHERE depth = 0 LIMIT 10000"
     )
-    seeds = tuple(seed for (seed,) in reader.query(sql).rows)
-    scope = Scope(config.engine.scope, seeds, tuple(domains))
+    began = dict(reader.query("SELECT key, value FROM crawl WHERE key = 'scope'").rows)
+    with told(reader.path, "the row 'scope' of the table crawl"):
+        beyond = json.loads(began.get("scope", "[]"))  # what `start` gave
+    seeds = tuple(dict.fromkeys([*(seed for (seed,) in reader.query(sql).rows), *beyond]))
+    with told(reader.path, "the URL of a seed in pages or todo"):
+        scope = Scope(config.engine.scope, seeds, tuple(domains))
     return CrawlRules(
         config, tuple(rules), scope, _endless(reader) if config.traps.endless_after else _NO
     )
@@ -248,7 +262,7 @@ def judged(url: str, laws: CrawlRules) -> Iterator[Line]:
         return
     if changed != url:
         yield Line("canonical", f"it is visited as {changed}")
-    linker = Linker(scope, laws.rules, traps=Traps(config.traps))
+    linker = Linker(scope, laws.rules, traps=Traps(config.traps), settings=config.links)
     for pattern in laws.endless:
         linker.traps.close(pattern)
     refusal = linker.refusal_of(changed)
@@ -259,6 +273,10 @@ def judged(url: str, laws: CrawlRules) -> Iterator[Line]:
     trap = linker.traps.refusal_of(changed) if outside else refusal
     like = f", like all of {pattern_of(changed)}" if trap is Refusal.ENDLESS else ""
     yield Line("traps", f"refused: {trap}{like}" if trap else "its shape is fine")
+    if config.links.include or config.links.exclude:
+        bounded = linker.bounded(changed)
+        told = f"refused: {bounded}" if bounded else "links.include and exclude take it"
+        yield Line("bounds", told)
     for number, rule in enumerate(laws.rules, 1):
         verdict = _verdict(rule, changed)
         yield Line(f"rule {number}", f"{verdict}: {_told(rule)}")
@@ -304,7 +322,8 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         yield Line("host", f"{host}: never met")
         return
     [row] = rows
-    slow = f", {row['delay']:.2f} s between starts" if row["delay"] else ""
+    with told(reader.path, f"the row of hosts with host_id {row['host_id']}"):
+        slow = f", {row['delay']:.2f} s between starts" if row["delay"] else ""
     trouble = f", {row['failures']} slow-downs in a row, rests until {row['free_at']}"
     yield Line(
         "host",
@@ -319,7 +338,9 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
     elif row["fetched_at"] is None:
         yield Line("robots", "robots.txt not fetched yet")
     elif (rules := in_force(row["status"], row["body"] or b"")) is None:
-        yield Line("robots", "denied: robots.txt could not be had")
+        [said] = _rows(reader, "SELECT * FROM robots WHERE host_id = ?", row["host_id"])
+        why = said.get("reason")  # none in a store that was made before it was kept
+        yield Line("robots", "denied: robots.txt could not be had" + (f": {why}" if why else ""))
     else:
         yield Line("robots", verdict_of(rules, url, laws.agent))
 
@@ -332,37 +353,6 @@ def _own(host: str, config: Config) -> bytes | None:
         return overrides_of(config.politeness.robots_override).get(host)
     except ConfigError:
         return None
-
-
-def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Line]:
-    """Yield what a crawl that starts at `url` would make of it, and of the page it leads to."""
-
-    scope = Scope(config.engine.scope, (url,))
-    if page is not None:  # a start URL may redirect within its domain
-        scope = scope.redirected(page.url)
-    rules = (Rule(),)
-    yield from judged(url, CrawlRules(config, rules, scope))
-    if page is None or not page.response.is_html:
-        return
-    steps = steps_of(config.links.canonicalize)
-    linker = Linker(scope, rules, traps=Traps(config.traps), steps=steps)
-    following = LinkFollower(linker, rules, config.links, agent=config.politeness.user_agent)
-    wishes = following.directives(page)
-    if wishes.nofollow:
-        yield Line("page", "asks that its links are not followed")
-    if wishes.noindex:
-        yield Line("page", "asks not to be indexed: neither parsed nor kept")
-    if wishes.refresh:
-        yield Line("refresh", f"leads to {wishes.refresh}")
-    xml = page.response.is_xml
-    document = parse.document(page.html, page.url, encoding=page.encoding, xml=xml)
-    for rel in ("canonical", "next", "alternate"):
-        for link in document.related(rel):
-            language = f" ({link.hreflang})" if link.hreflang else ""
-            yield Line(rel, link.url + language)
-    refusals = Counter(linker.target(link).refusal or "followed" for link in page.links)
-    told = ", ".join(f"{number:,} {reason}" for reason, number in refusals.most_common())
-    yield Line("links to", told or "nothing")
 
 
 def verdict_of(robots: Robots, url: str, agent: str) -> str:
@@ -379,4 +369,4 @@ def _rows(reader: Reader, sql: str, *values: Any) -> list[dict[str, Any]]:
 
 def _first(text: str) -> str:
     """Return the last line of a traceback, or the only line of a message."""
-    return text.strip().rpartition("\n")[2]
+    return last_line(text)

@@ -23,15 +23,16 @@ __all__ = ["Column", "InvalidItem", "Kind", "Record", "Table", "item", "record_o
 
 C = TypeVar("C")
 
-RESERVED = ("item_id", "page_id", "page_url", "run_id", "fetched_at", "replaced_at")
+RESERVED = ("item_id", "page_id", "page_url", "run_id", "fetched_at", "replaced_at", "gone_at")
 """Columns that every item table or its history has beside its own."""
 
 
 TAKEN = frozenset(
     "attempts bodies broken_links changes counters cookies crawl duplicates endless errors files"
-    " hosts item_types link_counts link_lists links orphans outcomes page_versions pages"
-    " pattern_texts patterns problems redirects revisits robots runs search search_config"
-    " search_content search_data search_docsize search_idx seen simhashes sitemap_entries"
+    " hosts item_changes item_types link_counts link_lists links orphans outcomes page_files"
+    " page_versions pages pattern_texts patterns problems redirects revisits robots runs search"
+    " search_config search_content search_data search_docsize search_idx seen simhashes"
+    " sitemap_entries"
     " slow_pages texts todo".split()
 )
 """Tables and views of a store: the class `Files` is stored in `files_item`."""

@@ -1,6 +1,7 @@
 """From values to what SQLite and PostgreSQL both store: one row a Python type.
 
-An encoder takes a value that a field was given, and gives text, a number or None, or raises Unfit.
+An encoder takes a value that a field was given, and gives text, a number or None, or raises
+UnfitValue.
 A decimal, and an integer beyond 64 bits, is given as its digits: the store keeps both the nearest
 double, with which SQL reckons, and the digits where the double has not all of them.
 """
@@ -32,12 +33,12 @@ Encode = Callable[[Any], Any]
 
 
 class UnfitValue(ValueError):
-    """A value does not fit its column; the text says what it takes and what it got."""
+    """A value does not fit its column; the text says what it takes and the type that it got."""
 
 
 def shown(value: Any) -> str:
-    """Return a value with its type, cut, for messages."""
-    return f"{type(value).__name__} {value!r:.80}"
+    """Return the type of a value, for messages: the value itself stands beside them."""
+    return type(value).__name__
 
 
 def plain(value: Any) -> Any:
@@ -77,7 +78,7 @@ def real(value: Any) -> float | str:
     except OverflowError:
         raise UnfitValue("is beyond what a real holds") from None
     if not math.isfinite(made):
-        raise UnfitValue(f"takes a finite number, got {value!r}")
+        raise UnfitValue("takes a finite number")
     return made if made == value else str(value)
 
 
@@ -100,7 +101,7 @@ def decimal(value: Any) -> str:
     except (InvalidOperation, ValueError):
         raise UnfitValue(f"takes decimal, got {shown(value)}") from None
     if not made.is_finite():
-        raise UnfitValue(f"takes a finite number, got {value!s}")
+        raise UnfitValue("takes a finite number")
     if math.isinf(float(made)):
         raise UnfitValue("is beyond what a number of SQL holds (1.8e308)")
     return format(made, "f") if -20 < made.adjusted() < 40 else str(made)
@@ -112,7 +113,7 @@ def seconds(value: Any) -> float | str:
         return real(value)
     made = value.total_seconds()
     if timedelta(seconds=made) != value:
-        raise UnfitValue(f"is too long to keep its microseconds: {value}")
+        raise UnfitValue("is too long to keep its microseconds")
     return made
 
 
@@ -124,7 +125,7 @@ def timestamp(value: Any) -> str:
         try:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         except OverflowError:
-            raise UnfitValue(f"is no time of the years 1 to 9999 in UTC: {value}") from None
+            raise UnfitValue("is no time of the years 1 to 9999 in UTC") from None
     return value.isoformat()
 
 
@@ -241,7 +242,7 @@ _write = msgspec.json.Encoder(enc_hook=lambda value: _jsonable(value), order="de
 
 
 def as_json(value: Any) -> bytes:
-    """Return a value as JSON in UTF-8; Unfit for what JSON has not, such as NaN."""
+    """Return a value as JSON in UTF-8; UnfitValue for what JSON has not, such as NaN."""
     try:
         data = _write(value)
     except (UnicodeEncodeError, TypeError, OverflowError, ValueError):

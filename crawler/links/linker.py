@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from crawler import urls
+from crawler.config.links import LinksSettings
 from crawler.config.traps import TrapsSettings
-from crawler.links.rule import Rule
+from crawler.links.rule import Rule, bound
 from crawler.links.traps import Traps
 from crawler.urls.scope import Scope
 from crawler.web.refusal import Refusal
@@ -45,8 +46,15 @@ class Linker:
         room: int = 50_000,
         traps: Traps | None = None,
         steps: Iterable[urls.Step] = (),
+        settings: LinksSettings | None = None,
     ) -> None:
-        """`steps` are taken with each URL after the default canonicalization."""
+        """`steps` are taken with each URL after the default canonicalization.
+
+        Of `settings` the regular expressions that bound every link, whatever the rules say.
+        """
+        settings = settings or LinksSettings()
+        self._include = bound("include", settings.include)
+        self._exclude = bound("exclude", settings.exclude)
         self._scope = scope
         self.rules = tuple(rules)
         self._room = self._left = room
@@ -118,7 +126,7 @@ class Linker:
         return urls.canonicalize(url, self._steps) if self._steps else url
 
     def _made(self, url: str, *, dropped: bool) -> Target:
-        refusal = Refusal.DROPPED if dropped else self.refusal_of(url)
+        refusal = Refusal.DROPPED if dropped else self.refusal_of(url) or self.bounded(url)
         taken = None
         for rule in self.rules:
             if rule.takes_all or rule.takes(url):
@@ -127,6 +135,13 @@ class Linker:
         if refusal is None and self.rules and (taken is None or not taken.follow):
             refusal = Refusal.NO_RULE
         return Target(url, taken, refusal)
+
+    def bounded(self, url: str) -> Refusal | None:
+        """Return which of `links.include` and `links.exclude` refuses a link."""
+        if self._include is not None and not self._include.search(url):
+            return Refusal.NOT_INCLUDED
+        excluded = self._exclude is not None and self._exclude.search(url)
+        return Refusal.EXCLUDED if excluded else None
 
     def general_refusal(self, target: Target) -> Refusal | None:
         """Return the reason for which a link is not taken whatever the rules say."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from crawler.errors import ConfigError
 from crawler.web.request import Callback
 
 Patterns = str | Iterable[str]
@@ -19,6 +20,16 @@ def compiled(patterns: Patterns) -> re.Pattern[str] | None:
     """Return one pattern that matches where one of several does, None for none."""
     texts = _each(patterns)
     return re.compile("|".join(f"(?:{text})" for text in texts)) if texts else None
+
+
+def bound(key: str, patterns: Patterns) -> re.Pattern[str] | None:
+    """Return the pattern of a key of [links]; ConfigError for what is no regular expression."""
+    for text in _each(patterns):
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise ConfigError(f"links.{key}: {text!r} is no regular expression: {error}") from None
+    return compiled(patterns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ differ in at most `distance` bits are equal in one of `distance + 1` blocks (Man
 from __future__ import annotations
 
 import re
-from collections import deque
+from array import array
 from itertools import pairwise
 
 import xxhash
 
 _BITS = 64
 _LANE = 32  # bits that count how often one bit of the hash was set
+_KEY = 16  # bits of a block by which texts are looked up
 _WORD = re.compile(r"\w+")
 # Each byte of a hash spread out so that adding them up counts all eight bits at once.
 _SPREAD = [sum((byte >> bit & 1) << (_LANE * bit) for bit in range(8)) for byte in range(256)]
@@ -38,38 +39,46 @@ def simhash(text: str) -> int:
 
 
 class NearDuplicates:
-    """The simhashes of the last `room` texts, and which of them is near a new one."""
+    """The simhashes of the last `room` texts, and which of them is near a new one.
+
+    Texts have running numbers; of each block the last text with its bits is known, and of each text
+    the one before it with the same bits, as in the window of a compressor (RFC 1951, section 4).
+    All of it is made at once, so that a crawl takes no more memory in the end than at first.
+    """
 
     def __init__(self, distance: int, room: int = 100_000) -> None:
         self._distance, self._room = distance, room
-        self._known: deque[tuple[int, str]] = deque()
+        self._next = 0
+        self._numbers = array("Q", bytes(8 * room))
+        self._names: list[str] = [""] * room
         blocks = distance + 1
         cuts = [_BITS * number // blocks for number in range(blocks + 1)]
         self._blocks = list(pairwise(cuts))
-        self._tables: list[dict[int, list[tuple[int, str]]]] = [{} for _ in self._blocks]
+        # What has other bits than it seems, where a block has more than these, is told by distance.
+        keys = [1 << min(_KEY, high - low) for low, high in self._blocks]
+        self._last = [array("q", b"\xff" * (8 * number)) for number in keys]
+        self._before = [array("q", b"\xff" * (8 * room)) for _ in keys]
 
     def find(self, number: int) -> str | None:
-        """Return the name of a text within the distance, None if there is none."""
-        for table, key in zip(self._tables, self._keys(number), strict=True):
-            for other, name in table.get(key, ()):
-                if (number ^ other).bit_count() <= self._distance:
-                    return name
-        return None
+        """Return the name of the first text within the distance, None if there is none."""
+        found, gone = self._next, self._next - self._room
+        for place, key in enumerate(self._keys(number)):
+            before, at = self._before[place], self._last[place][key]
+            while at >= 0 and at >= gone:
+                slot = at % self._room
+                if at < found and (number ^ self._numbers[slot]).bit_count() <= self._distance:
+                    found = at
+                at = before[slot]
+        return self._names[found % self._room] if found < self._next else None
 
     def add(self, number: int, name: str) -> None:
         """Remember a text; the oldest is forgotten when there is no more room."""
-        entry = (number, name)
-        self._known.append(entry)
-        for table, key in zip(self._tables, self._keys(number), strict=True):
-            table.setdefault(key, []).append(entry)
-        if len(self._known) > self._room:
-            self._forget(self._known.popleft())
-
-    def _forget(self, entry: tuple[int, str]) -> None:
-        for table, key in zip(self._tables, self._keys(entry[0]), strict=True):
-            table[key].remove(entry)
-            if not table[key]:
-                del table[key]
+        slot = self._next % self._room
+        self._numbers[slot], self._names[slot] = number, name
+        for place, key in enumerate(self._keys(number)):
+            self._before[place][slot] = self._last[place][key]
+            self._last[place][key] = self._next
+        self._next += 1
 
     def _keys(self, number: int) -> list[int]:
-        return [number >> low & ((1 << (high - low)) - 1) for low, high in self._blocks]
+        return [number >> low & ((1 << min(_KEY, high - low)) - 1) for low, high in self._blocks]

@@ -260,8 +260,9 @@ class SeenContents:
 
             number = simhash(words_of(html[:_MOST_TEXT]))
             found = self._near.find(number)
-            if found is None or found == url:  # its own text of an earlier visit
+            if found is None:
                 self._near.add(number, url)
+            if found is None or found == url:  # its own text of an earlier visit
                 remembered = number
         if found is None:
             self._remember(digest, url)

@@ -20,7 +20,7 @@ from crawler.parse.encodings import encode_query
 from crawler.parse.meta_refresh import Refresh, refresh_of
 from crawler.parse.sparse_pass import Unsure, sparse_tags
 from crawler.parse.srcset import ImageCandidate, srcset
-from crawler.parse.tokenizer import Tag, attributes_of, tags
+from crawler.parse.tokenizer import Apart, Tag, attributes_of, tags
 
 __all__ = [
     "ATTRIBUTES",
@@ -258,11 +258,11 @@ def _read(
     if not xml:
         with suppress(Unsure):
             return _gathered(sparse_tags(text, wanted), wanted)
-    return _gathered(tags(text, xml=xml), wanted)
+    return _gathered(tags(text, xml=xml), wanted, xml=xml)
 
 
 def _gathered(
-    every: Iterable[Tag], wanted: Mapping[str, tuple[str, ...]]
+    every: Iterable[Tag], wanted: Mapping[str, tuple[str, ...]], *, xml: bool = False
 ) -> tuple[list[str], str | None, list[str]]:
     """Return the same from the tags of a page, of which only the wanted ones are needed."""
     found: list[str] = []
@@ -270,31 +270,31 @@ def _gathered(
     refreshes: list[str] = []
     anchor: int | None = None  # where the link stands that is open
     pieces: list[str] = []
-    templates = 0  # that are open: a base in one is none
+    apart = Apart(xml=xml)
     plain = wanted.get("a", ()) in (("href",), ("href", "xlink:href"))
     for tag in every:
         name = tag.name
+        apart.take(tag)
         if anchor is not None:
             pieces.append(tag.before)
             if name in ("a", ""):  # a second one closes the first
                 found[anchor] += "".join(pieces).replace("\0", "")
                 anchor = None
                 pieces.clear()
-        if name == "template" and not tag.foreign:
-            templates = max(0, templates + (-1 if tag.ends else 1))
-        if tag.ends:
+        if tag.ends or apart.inert:
             continue
-        if plain and name == "a" and (link := _PLAIN_LINK.fullmatch(tag.attributes)):
-            anchor = len(found)
-            found.append(f"a\0\0\0\0href\0{link[1]}\0")
-        elif name in wanted:
-            raw = _element(name, attributes_of(tag.attributes), wanted[name])
+        if name in wanted and tag.foreign != "math":
+            if plain and name == "a" and (link := _PLAIN_LINK.fullmatch(tag.attributes)):
+                raw: str | None = f"a\0\0\0\0href\0{link[1]}\0"
+            else:
+                attributes = attributes_of(tag.attributes)
+                raw = _element(name, attributes, _named(wanted[name], attributes, tag.foreign))
             if raw is not None:
                 anchor = len(found) if name == "a" else anchor
                 found.append(raw)
-        if tag.foreign:
+        if tag.foreign or apart:
             continue
-        if name == "base" and base is None and not templates:
+        if name == "base" and base is None:
             base = attributes_of(tag.attributes).get("href")
         elif name == "meta":
             attributes = attributes_of(tag.attributes)
@@ -306,6 +306,16 @@ def _gathered(
 # The attributes of a link that has nothing but its reference to tell, as most have.
 _OTHERS = r"""(?:[\t\n\f\r ]++(?!(?:href|hreflang|rel|type)=)[a-z][a-z-]*+="[^"]*+")*+"""
 _PLAIN_LINK = re.compile(rf"""{_OTHERS}[\t\n\f\r ]++href="([^"&\0]++)"{_OTHERS}[\t\n\f\r ]*+""")
+
+
+def _named(wanted: tuple[str, ...], attributes: dict[str, str], foreign: str) -> tuple[str, ...]:
+    """Return which of the wanted attributes count: `xlink:href` in SVG alone, and without `href`.
+
+    https://svgwg.org/svg2-draft/linking.html#XLinkRefAttrs
+    """
+    if "xlink:href" not in wanted or (foreign == "svg" and "href" not in attributes):
+        return wanted
+    return tuple(name for name in wanted if name != "xlink:href")
 
 
 def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> str | None:

@@ -15,8 +15,9 @@ from crawler.parse import mime
 from crawler.parse.encodings import PIECEWISE, name_of, to_text
 
 PRESCAN = 16 * 1024
-"""How far declarations are looked for. The standard scans 1,024 bytes and then lets the parser
-change its mind at any later `<meta>`; one longer scan comes to the same on real pages."""
+"""How far declarations are looked for first. The standard scans 1,024 bytes and then lets the
+parser change its mind at any later `<meta>`: those are looked for where nothing else tells."""
+_LATEST = 1 << 20
 FALLBACK = "windows-1252"
 """The standard's default where nothing tells: of ASCII alone every reading is the same."""
 
@@ -82,6 +83,11 @@ _CHARSET = re.compile(rb"charset%b*+" % _SPACE, re.IGNORECASE)
 _LABEL = re.compile(
     rb"""=%b*+(?:"([^"]*+)"|'([^']*+)'|([^"'\t\n\f\r ;][^\t\n\f\r ;]*+))""" % _SPACE
 )
+_LATE = re.compile(rb"<meta[^>]{0,200}charset", re.IGNORECASE)
+# Elements whose content is text, which browsers pass over where the standard's prescan does not.
+_RAW = re.compile(
+    rb"<(script|style|title|textarea|xmp|iframe|noembed|noframes)(?=[\t\n\f\r />])", re.IGNORECASE
+)
 _XML_STARTS = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
 _XML = re.compile(rb"""<\?xml[^>]*?encoding[\0- ]*=[\0- ]*(?:"([^"\0- ]*)"|'([^'\0- ]*)')""")
 
@@ -89,9 +95,7 @@ _XML = re.compile(rb"""<\?xml[^>]*?encoding[\0- ]*=[\0- ]*(?:"([^"\0- ]*)"|'([^'
 def _declared_inside(body: bytes, essence: str) -> str | None:
     if essence.endswith(("/json", "+json")):
         return "utf-8"  # RFC 8259 8.1
-    if essence in ("text/xml", "application/xml") or (
-        essence.endswith("+xml") and essence != "application/xhtml+xml"
-    ):
+    if essence in ("text/xml", "application/xml") or essence.endswith("+xml"):
         return xml_encoding(body) or "utf-8"  # XML 1.0 4.3.3
     return prescan(body)
 
@@ -102,8 +106,15 @@ def prescan(body: bytes) -> str | None:
     None if there is none, or where the bytes end within a tag or comment before one.
     """
     head = body[:PRESCAN]
-    found = _prescan_tags(head) if b"charset" in head.lower() else None
-    return found or xml_encoding(head)
+    found = None
+    if b"charset" in head.lower():
+        found = _prescan_tags(head, _RAW) or _prescan_tags(head)
+    found = found or xml_encoding(head)
+    if found is None and len(body) > PRESCAN:
+        head = body[:_LATEST]
+        if _LATE.search(head, PRESCAN - 256) and not body.isascii():
+            found = _prescan_tags(head, _RAW)
+    return found
 
 
 def xml_encoding(body: bytes) -> str | None:
@@ -115,7 +126,8 @@ def xml_encoding(body: bytes) -> str | None:
     return _declarable(_name(found)) if found else None
 
 
-def _prescan_tags(head: bytes) -> str | None:
+def _prescan_tags(head: bytes, raws: re.Pattern[bytes] | None = None) -> str | None:
+    """Return what the first `<meta>` declares, none of those in elements that `raws` matches."""
     at = head.find(b"<")
     while at >= 0:
         if head.startswith(b"<!--", at):
@@ -125,8 +137,11 @@ def _prescan_tags(head: bytes) -> str | None:
             if name:
                 return name
         elif _TAG_START.match(head, at):
-            tag = _TAG.match(head, at)
+            tag, raw = _TAG.match(head, at), raws.match(head, at) if raws else None
             at = tag.end() if tag else -1
+            if tag and raw:
+                end = re.compile(rb"</%b(?=[\t\n\f\r />])" % raw[1], re.IGNORECASE).search(head, at)
+                at = end.start() if end else -1
         elif _BOGUS.match(head, at):
             at = head.find(b">", at)
         else:
@@ -177,7 +192,13 @@ def _declarable(name: str | None) -> str | None:
 
 _MULTI = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 # What the detector says and the standard has no label for.
-_DETECTED = {"uhc": "euc-kr", "cp949": "euc-kr", "mac-cyrillic": "x-mac-cyrillic"}
+_DETECTED = {
+    "gb18030": "gbk",
+    "gb2312": "gbk",
+    "uhc": "euc-kr",
+    "cp949": "euc-kr",
+    "mac-cyrillic": "x-mac-cyrillic",
+}
 
 _UNLIKELY = frozenset(("utf-8", "replacement", "x-user-defined"))
 
@@ -191,6 +212,9 @@ def _looks_like(body: bytes) -> str:
     except UnicodeDecodeError as error:
         if _nearly_utf8(body, error):
             return "utf-8"
+        hinted = _hinted(body)
+        if hinted is not None:
+            return hinted
         start = max(0, error.start - 512)
         return _detect(body[start : start + _SAMPLE])
     return "utf-8"
@@ -206,7 +230,22 @@ def _nearly_utf8(body: bytes, error: UnicodeDecodeError) -> bool:
     return good > 20 and good >= 0.95 * high
 
 
+_HINT = re.compile(rb"""charset\s*=\s*["']?\s*([a-z0-9_:-]+)""", re.IGNORECASE)
+_LEAST_THAI = 40  # bytes beyond ASCII: of fewer the detector takes about anything for Thai
+
+
+def _hinted(body: bytes) -> str | None:
+    """Return the encoding that a broken declaration names, if the text is right in it."""
+    found = _HINT.search(body, 0, PRESCAN)
+    name = _declarable(name_of(found[1].decode("latin-1"))) if found else None
+    if name in (None, "utf-8", "replacement") or "\ufffd" in to_text(body[:_SAMPLE], name or ""):
+        return None
+    return name
+
+
 def _detect(sample: bytes) -> str:
     label = (cchardet.detect(sample)["encoding"] or "").lower()
     name = _DETECTED.get(label) or name_of(label)
+    if name == "windows-874" and len(sample.translate(None, bytes(range(128)))) < _LEAST_THAI:
+        return FALLBACK
     return FALLBACK if name in _UNLIKELY or name is None else name

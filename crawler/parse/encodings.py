@@ -1,14 +1,15 @@
 """The encodings of the web: labels → names → text, by https://encoding.spec.whatwg.org/.
 
 Python's codecs differ from the standard's in places. Single-byte ones are decoded here by
-tables of 256 characters; of the others the differences that real pages show are made up for.
+tables of 256 characters, those of East Asia in `east_asian`.
 """
 
 import codecs
-import contextlib
 import re
 from collections.abc import Iterator
 from functools import cache
+
+from crawler.parse import east_asian
 
 # One encoding per line: its name, then its labels other than the name. A label in brackets
 # stands for the four spellings "iso-8859-N", "iso8859-N", "iso8859N" and "iso_8859-N".
@@ -85,35 +86,12 @@ _SINGLE_BYTE = {
     **{f"iso-8859-{n}": f"iso8859_{n}" for n in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)},
     **{f"windows-125{n}": f"cp125{n}" for n in range(9)},
 }  # fmt: skip
-_MULTI_BYTE = {
-    "gbk": "gb18030", "gb18030": "gb18030", "big5": "big5hkscs", "euc-kr": "cp949",
-    "shift_jis": "cp932", "iso-2022-jp": "iso2022_jp_ext", "utf-16le": "utf_16_le",
-    "utf-16be": "utf_16_be",
-}  # fmt: skip
+_UTF_16 = {"utf-16le": "utf_16_le", "utf-16be": "utf_16_be"}
 # Where the standard's tables differ from Python's on bytes that Python knows.
 _OTHERWISE = {
     "koi8-u": {0xAE: "\u045e", 0xBE: "\u040e"},
     "windows-1255": {0xCA: "\u05ba"},
 }
-# What the standard makes of JIS X 0208 where Python's JIS codecs choose other characters.
-_JIS = str.maketrans("\u301c\u2016\u2212\xa2\xa3\xac", "\uff5e\u2225\uff0d\uffe0\uffe1\uffe2")
-_EUC_JP = re.compile(
-    rb"[\0-\x7f]+|(?:\x8e[\xa1-\xdf]|\x8f[\xa1-\xfe]{2}|[\xa1-\xfe]{2})|[\x80-\xff]"
-)
-
-_BIG5 = re.compile(rb"[\0-\x7f]+|[\x81-\xfe][\x40-\x7e\xa1-\xfe]|[\x80-\xff]")
-
-
-def _euro(error: UnicodeError) -> tuple[str, int]:
-    """Read 0x80 of GBK and GB18030 as "€", which the standard does and Python does not."""
-    assert isinstance(error, UnicodeDecodeError)
-    if error.object[error.start] == 0x80:
-        return "\u20ac", error.start + 1
-    return "\ufffd", error.end
-
-
-codecs.register_error("crawlkeep.gb18030", _euro)
-_ERRORS = {"gbk": "crawlkeep.gb18030", "gb18030": "crawlkeep.gb18030"}
 
 
 def name_of(label: str) -> str | None:
@@ -131,25 +109,23 @@ def to_text(body: bytes, name: str) -> str:
 PIECEWISE = 1 << 20
 """Bytes over which a body is decoded piece by piece."""
 _PIECE = 1 << 16
-# No byte of a character in euc-jp and big5: what follows one can be decoded by itself.
+# No byte within a character of any of the encodings of East Asia but ISO-2022-JP.
 _BREAK = re.compile(rb"[\0-/:-?]")
 
 
 def _in_pieces(body: bytes, name: str) -> Iterator[str]:
     """Decode piece by piece: a codec holds the GIL, for a second on 10 MB of wrong bytes."""
-    codec = "utf-8" if name == "utf-8" else _MULTI_BYTE.get(name)
-    if codec is not None and name != "big5":
-        decoder = codecs.getincrementaldecoder(codec)(_ERRORS.get(name, "replace"))
+    if name == "utf-8" or name in _UTF_16:
+        decoder = codecs.getincrementaldecoder(_UTF_16.get(name, name))("replace")
         for at in range(0, len(body), _PIECE):
-            text = decoder.decode(body[at : at + _PIECE], at + _PIECE >= len(body))
-            yield text.translate(_JIS) if name == "iso-2022-jp" else text
+            yield decoder.decode(body[at : at + _PIECE], at + _PIECE >= len(body))
         return
-    whole = name in ("big5", "euc-jp")
+    whole = name in east_asian.NAMES
     at, size = 0, len(body)
     while at < size:
         end = min(size, at + _PIECE)
-        if whole and (found := _BREAK.search(body, end)):
-            end = found.start()
+        if whole and name != "iso-2022-jp" and (found := _BREAK.search(body, end)):
+            end = found.end()
         elif whole:
             end = size
         yield _to_text(body[at:end], name)
@@ -159,16 +135,13 @@ def _in_pieces(body: bytes, name: str) -> Iterator[str]:
 def _to_text(body: bytes, name: str) -> str:
     if name == "utf-8":
         return body.decode("utf-8", "replace")
-    if name in _SINGLE_BYTE or name == "x-user-defined":
-        return codecs.charmap_decode(body, "replace", _characters(name))[0]
+    if name in east_asian.NAMES:
+        return east_asian.decode(body, name)
     if name == "replacement":
         return "\ufffd" if body else ""
-    if name == "euc-jp":
-        return _euc_jp(body)
-    if name == "big5":
-        return _big5(body)
-    text = body.decode(_MULTI_BYTE[name], _ERRORS.get(name, "replace"))
-    return text.translate(_JIS) if name == "iso-2022-jp" else text
+    if name in _UTF_16:
+        return body.decode(_UTF_16[name], "replace")
+    return codecs.charmap_decode(body, "replace", _characters(name))[0]
 
 
 @cache
@@ -184,45 +157,6 @@ def _characters(name: str) -> str:
             character = chr(byte)  # The standard fills the gaps among the controls.
         characters.append(character)
     return "".join(characters)
-
-
-def _euc_jp(body: bytes) -> str:
-    """Decode EUC-JP with the vendor rows that the standard has and Python's codec has not."""
-    try:
-        text = body.decode("euc_jp")
-    except UnicodeDecodeError:
-        text = "".join(map(_euc_jp_piece, _EUC_JP.findall(body)))
-    return text.translate(_JIS)
-
-
-def _euc_jp_piece(piece: bytes) -> str:
-    try:
-        return piece.decode("euc_jp")
-    except UnicodeDecodeError:
-        if len(piece) != 2 or piece[0] == 0x8E:
-            return "\ufffd"
-    # The same row and cell of JIS X 0208 as Shift_JIS writes them.
-    row, cell = piece[0] - 0xA1, piece[1] - 0xA1
-    lead = row // 2 + (0x81 if row < 62 else 0xC1)
-    trail = cell + 0x9F if row % 2 else cell + 0x40 + (cell >= 63)
-    text = bytes((lead, trail)).decode("cp932", "replace")
-    return text if len(text) == 1 else "\ufffd"
-
-
-def _big5(body: bytes) -> str:
-    """Decode Big5 with Hong Kong's characters and those of code page 950, such as "€"."""
-    try:
-        return body.decode("big5hkscs")
-    except UnicodeDecodeError:
-        return "".join(map(_big5_piece, _BIG5.findall(body)))
-
-
-def _big5_piece(piece: bytes) -> str:
-    for codec in ("big5hkscs", "cp950"):
-        with contextlib.suppress(UnicodeDecodeError):
-            return piece.decode(codec)
-    # What is wrong is one character, but an ASCII byte in it stands for itself.
-    return "\ufffd" + (chr(piece[1]) if len(piece) == 2 and piece[1] < 0x80 else "")
 
 
 # ---------------------------------------------------------------- the query of a link
@@ -243,33 +177,31 @@ def encode_query(text: str, name: str) -> str:
         return text
     rest, sharp, fragment = text.partition("#")
     path, mark, query = rest.partition("?")
-    query = _BEYOND_ASCII.sub(lambda run: _escape(run.group(), name), query)
+    if name == "iso-2022-jp":  # its escapes change what ASCII stands for
+        query = _escape(query, name)
+    else:
+        query = _BEYOND_ASCII.sub(lambda run: _escape(run.group(), name), query)
     return path + mark + query + sharp + fragment
 
 
 def _escape(text: str, name: str) -> str:
-    try:
-        data = to_bytes(text, name)
-    except UnicodeEncodeError:
-        if len(text) == 1:
-            return f"%26%23{ord(text)}%3B"
-        return "".join(_escape(character, name) for character in text)
+    data = to_bytes(text, name, lambda char: b"%%26%%23%d%%3B" % ord(char))
     return "".join(
         f"%{byte:02X}" if byte > 0x7E or byte < 0x20 or byte in _ESCAPED else chr(byte)
         for byte in data
     )
 
 
-def to_bytes(text: str, name: str) -> bytes:
-    """Return text in the encoding called `name`; UnicodeEncodeError for what it has not."""
-    if name in _MULTI_BYTE or name == "euc-jp":
-        if name == "gbk" and "\u20ac" in text:
-            return b"\x80".join(to_bytes(part, name) for part in text.split("\u20ac"))
-        codec = {"gbk": "gbk", "euc-jp": "euc_jp"}.get(name) or _MULTI_BYTE[name]
-        with contextlib.suppress(UnicodeEncodeError):
-            return text.encode(codec)
-        return text.encode("cp950" if name == "big5" else codec)
-    return codecs.charmap_encode(text, "strict", _bytes(name))[0]
+def to_bytes(text: str, name: str, bad: east_asian.Bad) -> bytes:
+    """Return text in an encoding; `bad` gives the bytes for a character that is not in it."""
+    if name in ("utf-8", "utf-16le", "utf-16be", "replacement"):  # the last ones are only read
+        return text.encode("utf-8", "replace")
+    if name in east_asian.NAMES:
+        return east_asian.encode(text, name, bad)
+    known = _bytes(name)
+    return b"".join(
+        bytes((known[ord(char)],)) if ord(char) in known else bad(char) for char in text
+    )
 
 
 @cache

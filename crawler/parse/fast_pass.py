@@ -43,7 +43,7 @@ def _any_case(names: str) -> str:
     return "|".join("".join(f"[{char}{char.upper()}]" for char in name) for name in names.split())
 
 
-_END = r"(?=[\s/>]|\Z)"  # what ends the name of a tag
+_END = r"(?=[\t\n\f\r />]|\Z)"  # what ends the name of a tag
 # SVG and MathML without anything that matters here: taken whole, as its tags follow other rules
 # (`foreign`). One with anything else in it sends the document through the tokenizer of `tags`.
 _SHAPES = (
@@ -56,39 +56,48 @@ _FORMULA = (
     " munder munderover mpadded mphantom mfenced menclose mmultiscripts mprescripts semantics"
     " annotation"
 )
-_TEXTS = "|".join(rf"<{name}(?:\s[^<>/]*+)?>[^<]*+</{name}>" for name in ("title", "desc", "style"))
+_TEXTS = "|".join(
+    rf"<{name}(?:[\t\n\f\r ][^<>/]*+)?>[^<]*+</{name}>" for name in ("title", "desc", "style")
+)
 
 
 def _whole(name: str, parts: str, texts: str = "") -> str:
     """Spell a regex for a foreign element with nothing but such parts and text inside."""
-    inside = rf"[^<]++|</?(?:{parts.replace(' ', '|')})(?=[\s/>])[^<>]*+>{texts}"
+    inside = rf"[^<]++|</?(?:{parts.replace(' ', '|')})(?=[\t\n\f\r />])[^<>]*+>{texts}"
     # Behind anything else "/" may be the end of a value.
-    empty = rf"""(?<=[\s"']/>)|(?<={name}/>)"""
-    return rf"{name}(?=[\s/>])[^<>]*+>(?:{empty}|(?<!/>)(?:{inside})*+</{name}\s*+>)"
+    empty = rf"""(?<=[\t\n\f\r "']/>)|(?<={name}/>)"""
+    return (
+        rf"{name}(?=[\t\n\f\r />])[^<>]*+>(?:{empty}|(?<!/>)(?:{inside})*+</{name}[\t\n\f\r ]*+>)"
+    )
 
 
 FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
 """What such an element matches behind its "<"; it is written with re.ASCII in mind."""
 DRAWN = frozenset(f"svg math title desc style {_SHAPES} {_FORMULA}".split())
 """The elements that are passed over with it."""
-_RAW = _any_case("script style textarea title xmp iframe noembed noframes")
+# With those whose content is no part of the document: of `noscript` but the links count.
+_RAW = _any_case(
+    "script style textarea title xmp iframe noembed noframes noscript template frameset"
+)
 _NAMES = _any_case("area base meta plaintext math svg")
 
 # A quote quotes only behind "=". Whatever the document's end cuts off is taken to the end (\Z), so
 # that no search starts inside it; all loops are possessive: every search is linear.
-_VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>"'][^\s>]*+)"""
-_ATTRIBUTES = rf"""(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+{_VALUE}?+)?+|=)*+"""
+_VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"""
+_ATTRIBUTES = (
+    rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+{_VALUE}?+)?+|=)*+"""
+)
 # What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag.
 _SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
-_HREF = r"""(?:[\s/]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+[\s/]++href="([^"&\0]++)\""""
+_HREF = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+[\t\n\f\r /]++href="([^"&\0]++)\""""
 _PATTERN = rf"""<(?=[a-zA-Z!?])(?:{{}}
       a{_HREF}{_SIMPLE}>                                    # 1: the href of nine links in ten
     | ([aA]{_END}|(?=[abmpsABMPS])(?:{_NAMES}){_END})       # 2, 3: a tag that matters and its
         ({_SIMPLE}|{_ATTRIBUTES})(>|\Z)                     #    4: attributes, its end
-    | (?=[stxinSTXIN])({_RAW}){_END}                        # 5, 6: one whose content is raw text,
+    | (?=[stxinfSTXINF])({_RAW}){_END}                      # 5, 6: one whose content is raw text,
         (?:{_SIMPLE}|{_ATTRIBUTES})(?:>|\Z)                 #       and that text
-        ((?:[^<]++|<(?!/(?i:\5){_END}))*+)
-    | [a-zA-Z](?!{_SIMPLE})[^\s/>]*+{_ATTRIBUTES}(?:>|\Z)   # any other with markup in its quotes
+        ((?:[^<]++|<(?!/(?i:\5)[\t\n\f\r />]))*+)
+    | [a-zA-Z](?!{_SIMPLE})[^\t\n\f\r />]*+{_ATTRIBUTES}(?:>|\Z)  # any other with quoted markup
     | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))         # a comment
     | [!?][^>]*+(?:>|\Z))                                   # a doctype or bogus comment"""
 _FLAGS = re.VERBOSE | re.ASCII
@@ -107,8 +116,10 @@ def _tag() -> re.Pattern[str]:
 
 # What is no attribute (1: None) is taken along too, so that no search starts again inside it.
 _ATTRIBUTE = re.compile(
-    r"""[\s/]*+(?:(=?[^\s/>=]++)
-        (?:\s*+=\s*+(?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\s>"'][^\s>]*+))?+)?+|[=>]|\Z)""",
+    r"""[\t\n\f\r /]*+(?:(=?[^\t\n\f\r />=]++)
+        (?:[\t\n\f\r ]*+=[\t\n\f\r ]*+
+            (?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\t\n\f\r >"'][^\t\n\f\r >]*+))?+
+        )?+|[=>]|\Z)""",
     re.VERBOSE | re.ASCII,
 )
 
@@ -120,8 +131,8 @@ def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = 
     `expired` says so, which a text of `LARGE` characters and more is asked now and then. `xml` says
     that the document is XHTML.
     """
-    if xml:
-        return precise(text, expired, xml=True)
+    if xml or "\x0b" in text:  # white space to Python alone
+        return precise(text, expired, xml=xml)
     if len(text) >= LARGE:
         found = _gathered(text, _one_by_one(text, expired))
     else:
@@ -151,60 +162,105 @@ def _gathered(text: str, matches: Iterable[tuple[str, ...]]) -> Scan | None:
             else:
                 value = attribute(attributes, "href")
                 if tag == "base":
-                    if _TEMPLATE.search(text):
-                        return None
                     base = value if base is None else base
                 elif value is not None:
                     hrefs.append(value)
         elif raw_name:
-            if title is None and raw_name.lower() == "title":
-                title = " ".join(unescape(raw).split())
-            elif "<!--" in raw and _INNER_SCRIPT.search(raw):
-                return None
+            kind = raw_name.lower()
+            if kind == "title":
+                title = title_of(raw) if title is None else title
+            elif kind == "script":
+                if "<!--" in raw and _INNER_SCRIPT.search(raw):
+                    return None
+            elif kind in _APART:
+                inside = _inside(kind, raw, text)
+                if inside is None:
+                    return None
+                hrefs += inside
     return Scan(title, base, hrefs, robots)
 
 
-_TEMPLATE = re.compile(r"<template[\s/>]", re.IGNORECASE)  # a base in one is none
 _INNER_SCRIPT = re.compile(r"<script[\s/>]", re.IGNORECASE)  # whose end does not end the outer one
+_APART = frozenset(("noscript", "template", "frameset"))
+
+
+def _inside(kind: str, raw: str, text: str) -> list[str] | None:
+    """Return the links within an element that is no part of the document; None for the odd ones.
+
+    With scripts on `noscript` is text, but its links are meant for those who run none, as we do.
+    What is in a `template` is in no document, except where it makes a shadow root.
+    """
+    if kind == "noscript":
+        found = _gathered(raw, _PLAIN.findall(raw))
+        return found.hrefs if found is not None else None
+    if kind == "frameset" or "shadowroot" in text:
+        return None
+    for match in _PLAIN.finditer(raw):
+        # Its end stands in a script or the like, or is that of another template.
+        if (match[5] and match.end() == len(raw)) or (match[5] or "").lower() == "template":
+            return None
+    return []
+
+
+def title_of(raw: str) -> str:
+    """Return a title as `document.title` gives it: no-break spaces are no white space."""
+    text = unescape(raw.replace("\0", "\ufffd") if "\0" in raw else raw)
+    if text.isascii():
+        return " ".join(text.split())
+    return " ".join([word for word in _SPACES.split(text) if word])
+
+
+_SPACES = re.compile("[\t\n\f\r ]+")
+# What may stand before a frameset that takes the place of the body.
+_HEAD = re.compile(
+    rf"""(?:[\t\n\f\r ]++|<!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))|<[!?][^>]*+>
+    | </?(?:html|head|meta|link|base|basefont|bgsound){_END}{_ATTRIBUTES}>
+    | <(title|style|script|noscript|template){_END}{_ATTRIBUTES}>
+      (?:[^<]++|<(?!/\1[\t\n\f\r />]))*+</[^>]*+>)*+<frameset{_END}""",
+    re.VERBOSE | re.ASCII | re.IGNORECASE,
+)
 
 
 def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:
     """Return the same by the whole tokenizer: for XML, and for what one expression cannot tell."""
-    from crawler.parse.tokenizer import tags  # most crawls never need it
+    from crawler.parse.tokenizer import Apart, tags  # most crawls never need it
 
     found = Scan(None, None, [], [])
     title: list[str] | None = None
-    templates = 0
+    apart = Apart(xml=xml)
     for number, tag in enumerate(tags(text, xml=xml)):
         if not number % 4096 and expired():
             raise TimeoutError(f"at tag {number:,}")
+        apart.take(tag)
         if title is not None:
             title.append(tag.before)
-        if tag.name == "title" and not tag.foreign and found.title is None:
+        if tag.name == "title" and not tag.foreign and found.title is None and not apart:
             if xml and not tag.ends:
                 title = []
             elif title is not None or not tag.ends:
                 text_of_it = "".join(title) if title is not None else tag.raw
-                found = found._replace(title=" ".join(unescape(text_of_it).split()))
+                found = found._replace(title=title_of(text_of_it))
                 title = None
-        elif tag.name == "template" and not tag.foreign:
-            templates = max(0, templates + (-1 if tag.ends else 1))
-        elif not tag.ends:
-            found = _taken(found, tag, templates)
+        elif tag.name == "frameset" and not (tag.ends or tag.foreign or xml) and _HEAD.match(text):
+            break  # browsers show nothing but its frames
+        elif not tag.ends and not apart.inert:
+            found = _taken(found, tag, bool(apart))
     return found
 
 
-def _taken(found: Scan, tag: Tag, templates: int) -> Scan:
-    """Take what a start tag adds."""
+def _taken(found: Scan, tag: Tag, apart: bool) -> Scan:
+    """Take what a start tag adds; `apart` it is no part of the document itself."""
     if tag.name == "a" or (tag.name == "area" and not tag.foreign):
-        value = attribute(tag.attributes, "href")
+        value = attribute(tag.attributes, "href") if tag.foreign != "math" else None
+        if value is None and tag.foreign == "svg":
+            value = attribute(tag.attributes, "xlink:href")
         if value is not None:
             found.hrefs.append(value)
-    elif tag.foreign:
+    elif tag.foreign or apart:
         return found
     elif tag.name == "meta":
         found.robots.extend(_directives(tag.attributes))
-    elif tag.name == "base" and not templates and found.base is None:
+    elif tag.name == "base" and found.base is None:
         return found._replace(base=attribute(tag.attributes, "href"))
     return found
 
@@ -232,13 +288,19 @@ def _one_by_one(
             elif match.start() > start:
                 at = match.start()
                 break
+            elif (match[5] or "").lower() in _APART:
+                yield _ODD
+                return
             elif match[5] or odd or text[start + 1] in "!?":
                 yield match.groups("")
                 at = _end_of(text, match)
                 break
             else:  # a tag that fills a window
-                yield ("", "svg", "", ">", "", "")  # which only the tokenizer can read
+                yield _ODD
                 return
+
+
+_ODD = ("", "svg", "", ">", "", "")  # which only the tokenizer can read
 
 
 def _end_of(text: str, match: re.Match[str]) -> int:

@@ -58,12 +58,14 @@ class ForeignElements:
         """Whether the innermost open element is foreign: then CDATA is text."""
         return bool(self.open) and self.open[-1][1] != ""
 
-    def start(self, name: str, attributes: str, *, empty: bool) -> bool:
-        """Take a start tag; return whether its element is a foreign one."""
+    def start(self, name: str, attributes: str, *, empty: bool) -> str:
+        """Take a start tag; return the namespace of its element, "" for HTML."""
         if not self.open:
-            if name in NAMESPACES and not empty:
+            if name not in NAMESPACES:
+                return ""
+            if not empty:
                 self._push(name, name)
-            return name in NAMESPACES
+            return name
         top, namespace, holds_html = self.open[-1]
         html = not namespace or (holds_html and name not in ("mglyph", "malignmark"))
         if not html and top == "annotation-xml" and name == "svg":
@@ -76,7 +78,7 @@ class ForeignElements:
         if not empty:
             holds_html = self._holds_html(name, namespace, attributes)
             self._push(name, namespace, holds_html=holds_html)
-        return True
+        return namespace
 
     @staticmethod
     def _holds_html(name: str, namespace: str, attributes: str) -> bool:
@@ -85,12 +87,12 @@ class ForeignElements:
         is_html = name == "annotation-xml" and _HTML_ENCODING.search(attributes) is not None
         return name in _TEXT_IN_MATH or is_html
 
-    def _html(self, name: str, *, empty: bool) -> bool:
+    def _html(self, name: str, *, empty: bool) -> str:
         """Open an element by the rules of HTML; only inside of a foreign one it is remembered."""
         if name in NAMESPACES:
             if not empty:
                 self._push(name, name)
-            return True
+            return name
         if self.open:
             if name in _CLOSES_P:
                 self._close_html({"p"})
@@ -99,7 +101,7 @@ class ForeignElements:
                     self._close_html(alike)
             if name not in _VOID:
                 self._push(name, "")
-        return False
+        return ""
 
     def _close_html(self, names: set[str]) -> None:
         for at in self._innermost():
@@ -120,10 +122,15 @@ class ForeignElements:
         if len(self.open) < _DEEPEST:
             self.open.append((name, namespace, holds_html))
 
-    def end(self, name: str) -> None:
-        """Take an end tag."""
+    @staticmethod
+    def local(name: str) -> str:
+        """Return the name itself: to HTML a colon is a letter."""
+        return name
+
+    def end(self, name: str) -> str:
+        """Take an end tag; return the namespace of the element that it ends."""
         if not self.open:
-            return
+            return ""
         foreign = self.inside
         if foreign and name in ("br", "p"):
             self._leave()
@@ -134,9 +141,11 @@ class ForeignElements:
                 break
             if found == name:
                 del self.open[at:]
-                return
+                return namespace
         if foreign and name in _CONTAINERS and all(one[1] for one in self.open):
             self._leave()
+            return ""
+        return "svg" if foreign else ""
 
     def _leave(self) -> None:
         """Close foreign elements up to one that holds HTML, or to HTML itself."""

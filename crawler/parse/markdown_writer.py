@@ -7,10 +7,11 @@ is a line break until its block is known.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from crawler import urls
+from crawler.parse.markdown_list import is_list, item
 from crawler.parse.markdown_table import rows_of, table_lines
 
 _DEEPEST = 200  # elements within each other; what lies deeper is text
@@ -143,8 +144,8 @@ class MarkdownWriter:
             markers.append(f"{number}. " if element.tag == "ol" else "- ")
             number += 1
             items.append(content)
-        made = [_item(marker, item) for marker, item in zip(markers, items, strict=True)]
-        loose = any(len([block for block in item if not _is_list(block)]) > 1 for item in items)
+        made = [item(marker, blocks) for marker, blocks in zip(markers, items, strict=True)]
+        loose = any(len([b for b in blocks if not is_list(b)]) > 1 for blocks in items)
         return [("\n\n" if loose else "\n").join(made)] if made else []
 
     def _alone(self, element: Any) -> list[str]:
@@ -168,7 +169,7 @@ class MarkdownWriter:
             if child.tag == "dt" or not found:
                 found += content
             elif content:
-                found[-1] += "\n" + _item(":   ", content)
+                found[-1] += "\n" + item(":   ", content)
         return found
 
     def _table(self, element: Any) -> list[str]:
@@ -342,24 +343,6 @@ def _around(text: str, before: str, after: str) -> str:
     if before == after and inner.startswith(before):  # bold in bold
         return text
     return f"{text[:at]}{before}{inner}{after}{text[at + len(inner) :]}"
-
-
-def _item(marker: str, blocks: Iterable[str]) -> str:
-    """Return an item of a list: its blocks, indented by its marker; a list follows text closely."""
-    text = ""
-    for block in blocks:
-        text += ("\n" if _is_list(block) else "\n\n") + block if text else block
-    indent = " " * len(marker)
-    return marker + "\n".join(
-        f"{indent}{line}" if place and line else line for place, line in enumerate(text.split("\n"))
-    )
-
-
-_LIST = re.compile(r"(?:- |\d{1,9}\. )")
-
-
-def _is_list(block: str) -> bool:
-    return _LIST.match(block) is not None
 
 
 def _split_heading(block: str) -> tuple[str, str]:

@@ -16,6 +16,8 @@ from crawler.parse.fast_pass import DRAWN, FOREIGN
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.tokenizer import RAW, Tag, tags
 
+APART = frozenset(("template", "noscript"))
+"""Elements whose content is no part of the document: see `tokenizer.Apart`."""
 WINDOW = 1 << 17
 """Characters that one search may take: some milliseconds that no other thread gets."""
 
@@ -57,7 +59,6 @@ _LINK, _TAG, _TEXT = 2, 5, 9  # the last group of each kind
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _INNER_SCRIPT = re.compile(rf"<script{_END}", re.IGNORECASE)
-_TEMPLATE = re.compile(rf"<template{_END}", re.IGNORECASE)
 # A tag inside of a link, which is no part of its text; what is none of these the tokenizer reads.
 _MARK = re.compile(rf"<(?!{_RAW})/?[a-zA-Z]{_SIMPLE}>")
 
@@ -67,22 +68,23 @@ def _pattern(wanted: frozenset[str]) -> re.Pattern[str]:
     """Return the expression that stops at these names; Unsure for a name it cannot spell."""
     if not all(map(_NAME.fullmatch, wanted)):
         raise Unsure("a name that is none of HTML")
-    names = (wanted | {"base", "meta", "plaintext", *NAMESPACES}) - RAW
+    names = (wanted | {"base", "meta", "plaintext", *APART, *NAMESPACES}) - RAW
     initials = "".join(sorted({name[0] for name in names}))
     links = "a" in wanted
+    ends = APART | {"a"} if links else APART
     return re.compile(
         _PATTERN.format(
             drawn="(?!)" if wanted & DRAWN else f"(?=[sm][va][gt])(?:{FOREIGN})",
             anchor="[aA]" if links else "(?!)",
-            initials=f"[{initials}{initials.upper()}]" + ("|/[aA]" if links else ""),
-            names=_any_case(names) + ("|/[aA]" if links else ""),
+            initials=f"[{initials}{initials.upper()}]" + "|/[aAtTnN]",
+            names=_any_case(names) + f"|/(?:{_any_case(ends)})",
         ),
         re.VERBOSE | re.ASCII,
     )
 
 
 def sparse_tags(text: str, names: Iterable[str]) -> Iterator[Tag]:
-    """Yield the tags of `names`, `base` and `meta` of an HTML document, in their order.
+    """Yield the tags of `names`, `base`, `meta` and `APART` of an HTML document, in their order.
 
     Text is only that of links (`a`), and stands before the next tag `a` or the end. Unsure where
     only the whole tokenizer can tell, at any time.
@@ -100,12 +102,10 @@ def sparse_tags(text: str, names: Iterable[str]) -> Iterator[Tag]:
             name, before = match[3].lower(), ""
             if name == "plaintext" or name in NAMESPACES:
                 raise Unsure(name)
-            if name == "base" and _TEMPLATE.search(text):  # a base in one is none
-                raise Unsure(name)
             if name in ("a", "/a"):
                 before = "" if since is None else _text(text[since : match.start()])
                 since = match.end() if name == "a" else None
-            yield Tag(before, name.lstrip("/"), name == "/a", match[4])
+            yield Tag(before, name.lstrip("/"), name[0] == "/", match[4])
         elif kind == _TEXT:
             name, raw = match[6].lower(), match[9]
             if name == "script" and "<!--" in raw and _INNER_SCRIPT.search(raw):

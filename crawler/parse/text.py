@@ -14,8 +14,18 @@ from typing import NamedTuple
 
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
+from crawler.parse.tokenizer import plain_markup
 from crawler.parse.words import any_case
 
+# What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3), and what is drawn
+# as a box: two of these are never one word. All other elements, unknown ones too, are in a line.
+_BLOCKS = (  # the common ones first
+    "div li p td tr dd dt dl ul br pre table tbody h1 h2 h3 h4 h5 h6 hr img link meta"
+    " address article aside blockquote body caption center col colgroup details dialog dir fieldset"
+    " figcaption figure footer form frameset head header hgroup html legend listing main menu nav"
+    " ol optgroup option plaintext search section summary tfoot th thead xmp"
+    " button embed input marquee math meter object picture progress select svg"
+)
 _INLINE = (
     "a abbr acronym b bdi bdo big cite code data dfn del em font i ins kbd label mark nobr q rp rt"
     " ruby s samp small span strike strong sub sup time tt u var wbr"
@@ -28,7 +38,7 @@ def _by_letter(names: Iterable[str]) -> str:
     for name in sorted(names):
         rests.setdefault(name[0], []).append(name[1:])
     return "|".join(
-        f"[{letter}{letter.upper()}](?:{any_case(' '.join(ends))})"
+        f"[{letter}{letter.upper()}](?:{any_case(' '.join(ends))}){'' if all(ends) else '?'}"
         for letter, ends in rests.items()
     )
 
@@ -38,32 +48,31 @@ def _by_letter(names: Iterable[str]) -> str:
 _UNREAD = re.compile(
     rf"""<(?=[!?sStTnNiIdDaAvVcC])(?:
       !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
-    | ({any_case("script style title")})(?=[\s/>])[^>]*+>?
+    | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>?
       (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z)
     | ({_by_letter([*UNSHOWN, "dialog"])})(?=[\s/>])
     | [!?][^>]*+>?)""",
     re.VERBOSE,
 )
-_NAMES = "|".join(f"{name}|{name.upper()}" for name in _INLINE.split())
-# A name with a "-" is that of a custom element, which ends no line.
-_BLOCK = r"<(?:/?[a-zA-Z][a-zA-Z0-9._:]*+(?!-)|/(?![a-zA-Z]))"
-_CUSTOM = r"</?[a-zA-Z][a-zA-Z0-9._:]*+-"
+_NAMES = f"{'|'.join(_BLOCKS.split())}|(?=[A-Z])(?:{_by_letter(_BLOCKS.split())})"
+_WITHIN = "|".join(f"{name}|{name.upper()}" for name in _INLINE.split())
 
 
 class _Sweeps(NamedTuple):
-    """What takes out tags: those inside a line, runs of others, and those of custom elements."""
+    """What takes out tags: those known in a line, runs of those that end one, and all others."""
 
     inside: re.Pattern[str]
     block: re.Pattern[str]
-    custom: re.Pattern[str]
+    other: re.Pattern[str]
 
 
 def _sweeps(rest: str) -> _Sweeps:
     """Return the sweeps, given what follows a tag's name."""
+    block = rf"</?(?:{_NAMES})(?=[\s/>]){rest}"
     return _Sweeps(
-        re.compile(rf"</?(?:{_NAMES})(?=[\s/>]){rest}"),
-        re.compile(rf"{_BLOCK}{rest}(?:[ \t\f]*+{_BLOCK}{rest})*+"),
-        re.compile(rf"{_CUSTOM}{rest}"),
+        re.compile(rf"</?(?:{_WITHIN})(?=[\s/>]){rest}"),
+        re.compile(rf"{block}(?:[ \t\f]*+{block})*+"),
+        re.compile(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){rest}"),
     )
 
 
@@ -110,15 +119,36 @@ def read(html: str, raw: bytes | None = None) -> Readable:
 def _unread(html: str) -> tuple[str, bool]:
     """Take out what nobody reads; return whether there are elements that may not be shown."""
     odd = False
+    strange = False
 
     def without(found: re.Match[str]) -> str:
-        nonlocal odd
+        nonlocal odd, strange
         if not found[2]:
-            return " "
+            strange = strange or _is_strange(found[1], found[0])
+            return ""
         odd = True
         return found[0]
 
-    return _UNREAD.sub(without, html), odd
+    read = _UNREAD.sub(without, html)
+    if strange or _TEXT_BY_NAME.search(read):
+        read = _UNREAD.sub(without, plain_markup(html))
+    return read, odd
+
+
+_TEXT_BY_NAME = re.compile("<(?:xmp|plaintext|XMP|PLAINTEXT)")
+_EMPTY = re.compile(r"<[^>]*+(?<=/)>")
+
+
+def _is_strange(name: str | None, markup: str) -> bool:
+    """Return whether only a tokenizer can tell where an element ends, or what it is.
+
+    A "/>" ends an element of SVG, where it may be, and none of HTML; so with CDATA. And a script
+    may hold a script.
+    """
+    if name is None:
+        return markup.startswith("<![CDATA[")
+    inner = name.lower() == "script" and "<!--" in markup
+    return inner or _EMPTY.match(markup) is not None
 
 
 def _text(html: str) -> str:
@@ -148,9 +178,9 @@ def _collapsed(line: str) -> str:
 
 
 def _swept(html: str, sweeps: _Sweeps) -> str:
-    inside, block, custom = sweeps
+    inside, block, other = sweeps
     text = "".join([block.sub("\n", inside.sub("", part)) for part in _windows(html, sweeps)])
-    return custom.sub("", text) if "<" in text else text
+    return other.sub("", text) if "<" in text else text
 
 
 def _windows(text: str, sweeps: _Sweeps) -> Iterator[str]:

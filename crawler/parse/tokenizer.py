@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from crawler.parse.foreign import NAMESPACES, ForeignElements
+from crawler.parse.namespaces import Namespaces
 from crawler.parse.references import decoded
 
 _WINDOW = 1 << 18  # characters that one search may take: about 5 ms
@@ -49,7 +50,8 @@ class Tag(NamedTuple):
     """One tag: the text before it, its name in lower case, whether it ends an element.
 
     `attributes` is unread (see `attributes_of`); `raw` is the text of an element of `RAW`. An
-    element is `foreign` that is one of SVG or MathML; where one is empty, its end follows.
+    `foreign` names the namespace, `svg` or `math`, of an element that is not of HTML; where such a
+    one is empty, its end follows.
     """
 
     before: str
@@ -57,7 +59,7 @@ class Tag(NamedTuple):
     ends: bool
     attributes: str
     raw: str = ""
-    foreign: bool = False
+    foreign: str = ""
 
 
 def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
@@ -65,7 +67,7 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
 
     `xml`: the document is XHTML, where no element is text by its name, and "/>" ends every one.
     """
-    foreign = ForeignElements()
+    foreign = Namespaces(text) if xml else ForeignElements()
     inward = foreign.open
     at, since, size = 0, 0, len(text)
     pieces: list[str] = []
@@ -90,29 +92,63 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
             continue
         if not whole:
             continue
-        name, ends, raw = name.lower(), bool(match[1]), ""
+        name, ends, raw = name if xml else name.lower(), bool(match[1]), ""
         if ends:
-            if inward:
-                foreign.end(name)
-            yield Tag("".join(pieces), name, True, attributes)
+            namespace = foreign.end(name) if inward else ""
+            yield Tag("".join(pieces), foreign.local(name), True, attributes, "", namespace)
             pieces.clear()
             continue
-        empty = is_foreign = False
+        empty, namespace = False, ""
         if xml or inward or name in NAMESPACES:
             empty = attributes[-1:] == "/" and _is_empty(attributes)
-            is_foreign = not xml and foreign.start(name, attributes, empty=empty)
-        if not (xml or is_foreign):
+            namespace = foreign.start(name, attributes, empty=empty)
+            name = foreign.local(name)
+        if not (xml or namespace):
             if name in RAW:
                 stop = _raw_end(text, at, name)
                 raw, since, at = text[at:stop], stop, stop
             elif name == "plaintext":
-                at = since = size
-        yield Tag("".join(pieces), name, False, attributes, raw, is_foreign)
+                raw, since, at = text[at:], size, size
+        yield Tag("".join(pieces), name, False, attributes, raw, namespace)
         pieces.clear()
-        if empty and (xml or is_foreign):
-            yield Tag("", name, True, "", "", is_foreign)
+        if empty and (xml or namespace):
+            yield Tag("", name, True, "", "", namespace)
     pieces.append(text[since:])
     yield Tag("".join(pieces), "", True, "")
+
+
+class Apart:
+    """What is open of `template` and `noscript`, whose content is no part of the document.
+
+    With scripts on `noscript` is text: nothing in it is an element of the page. Only its links are
+    taken, as no scripts run here. False where nothing is open.
+    """
+
+    __slots__ = ("_noscript", "_templates", "_xml")
+
+    def __init__(self, *, xml: bool = False) -> None:
+        self._templates: list[bool] = []  # whether each is inert: not so what makes a shadow root
+        self._noscript, self._xml = False, xml
+
+    def take(self, tag: Tag) -> None:
+        """Take the next tag."""
+        if tag.foreign:
+            return
+        if tag.name == "template":
+            if not tag.ends:
+                self._templates.append("shadowrootmode" not in attributes_of(tag.attributes))
+            elif self._templates:
+                self._templates.pop()
+        elif tag.name == "noscript" and not self._xml:
+            self._noscript = not tag.ends
+
+    def __bool__(self) -> bool:
+        return self._noscript or bool(self._templates)
+
+    @property
+    def inert(self) -> bool:
+        """Whether even links count for nothing."""
+        return any(self._templates)
 
 
 class Span(NamedTuple):
@@ -148,7 +184,7 @@ def spans(text: str) -> Iterator[Span]:
         if not whole:
             continue
         name, ends, end = name.lower(), bool(match[1]), at
-        empty = is_foreign = False
+        empty, is_foreign = False, ""
         if ends and inward:
             foreign.end(name)
         elif not ends and (inward or name in NAMESPACES):
@@ -271,3 +307,28 @@ def attributes_of(text: str) -> dict[str, str]:
 
 def _one_by_one(text: str) -> Iterator[tuple[str, ...]]:
     return (match.groups("") for match in _ATTRIBUTE.finditer(text))
+
+
+def plain_markup(html: str) -> str:
+    """Return a page with what only a tokenizer understands said in plain markup.
+
+    Elements of raw text, CDATA and comments are gone, but for the text of `xmp` and `plaintext`,
+    which is seen; gone are also the title, style and script of a picture.
+    """
+    kept: list[str] = []
+    unseen = 0  # open elements of a picture that are not drawn
+    for tag in tags(html):
+        if not unseen:
+            kept.append(tag.before.replace("<", "&lt;"))
+        name = tag.name
+        if tag.foreign and name in RAW:
+            unseen = max(0, unseen + (-1 if tag.ends else 1))
+        elif name and not unseen and (tag.foreign or name not in RAW or name == "xmp"):
+            kept.append(f"<{'/' if tag.ends else ''}{name}{tag.attributes}>")
+            if name in ("xmp", "plaintext"):
+                kept.append(_escaped(tag.raw))
+    return "".join(kept)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -130,7 +130,7 @@ class Processes:
         visit.items += [Record(answer.tables[place], values) for place, values in answer.items]
         visit.problems += answer.problems
         for candidate in answer.candidates:
-            self._discovery.admit(visit, candidate)
+            self._discovery.admit(visit, candidate, asked=True)
         for reason, number in answer.refusals.items():
             visit.refuse(reason, number)
         if answer.error is not None:

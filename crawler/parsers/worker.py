@@ -46,7 +46,7 @@ _LAST_WORDS = 5.0  # seconds that a page in work gets once the pipe has ended
 class CandidateCollector(Discovery):
     """A Discovery that keeps every candidate: what is new and in scope, the crawl knows."""
 
-    def admit(self, visit: Visit, candidate: Candidate) -> None:
+    def admit(self, visit: Visit, candidate: Candidate, *, asked: bool = False) -> None:
         """Take the candidate."""
         visit.candidates.append(candidate)
 

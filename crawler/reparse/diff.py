@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-import msgspec
-
 from crawler.inspect.query import Reader
 from crawler.reparse.replay import Parsed
+from crawler.store.damage import item_type
 from crawler.store.items import ItemTables
 from crawler.store.rows import to_json
 
@@ -124,9 +123,10 @@ def _new_items(results: list[Parsed], tables: ItemTables) -> dict[str, list[tupl
 
 def _types(reader: Reader) -> list[_ItemTable]:
     rows = reader.query("SELECT name, columns, key FROM item_types").rows
-    decode = msgspec.json.decode
     return [
-        _ItemTable(name, list(decode(columns)), tuple(decode(key))) for name, columns, key in rows
+        _ItemTable(name, list(own), tuple(names))
+        for name, columns, key in rows
+        for own, names in (item_type(name, columns, key, path=reader.path),)
     ]
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import asyncio
 
 _TIMEOUT = 60.0  # seconds for what a callback awaits, as engine.callback_timeout has it
-_DAMAGED = (zstandard.ZstdError, msgspec.MsgspecError, MemoryError, TypeError, ValueError)
+DAMAGED = (zstandard.ZstdError, msgspec.MsgspecError, MemoryError, TypeError, ValueError)
 
 
 class Provenance(NamedTuple):
@@ -74,8 +74,8 @@ class Replay(Invoker):
     def _parse(self, stored: StoredPage) -> Parsed:
         origin = Provenance(stored.page_id, stored.url, stored.run_id, stored.fetched_at)
         try:
-            page, visit = _revived(stored)
-        except _DAMAGED as error:
+            page, visit = revived(stored)
+        except DAMAGED as error:
             return Parsed(origin, [], [], damage=f"the stored page is damaged: {error}")
         self._requests = 0
         error_ = self.begin(visit, stored.callback or "parse", page)
@@ -91,7 +91,7 @@ class Replay(Invoker):
         return self._loop
 
 
-def _revived(stored: StoredPage) -> tuple[ScrapedPage, Visit]:
+def revived(stored: StoredPage) -> tuple[ScrapedPage, Visit]:
     """Return the page as it was fetched, and a visit for what its callback gives."""
     body = unpack(stored.body)
     if stored.content_hash not in (None, xxhash.xxh3_128_hexdigest(body)):

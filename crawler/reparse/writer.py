@@ -6,6 +6,7 @@ from collections import Counter
 
 from crawler.items import Record
 from crawler.reparse.replay import Parsed
+from crawler.store.item_marks import Left
 from crawler.store.item_sql import Rows
 from crawler.store.items import QUERY, ItemReport, ItemTables
 from crawler.store.requeue import ClaimedStore
@@ -44,7 +45,7 @@ class Writer:
         self, records: list[tuple[Record, tuple[object, ...]]], ids: list[int]
     ) -> ItemReport:
         """Store items in place of those of the pages."""
-        steps = self._tables.writes(records, ids)
+        steps = self._tables.writes(records, Left(replaced=ids))
         answer = None
         try:
             while True:

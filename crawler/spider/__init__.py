@@ -90,8 +90,11 @@ class Spider:
         """
         return None
 
-    def closed(self, reason: str) -> None:
-        """Hear why the run ended: finished, max_pages, interrupted or failed."""
+    def closed(self, reason: str) -> Any:
+        """Hear why the run ended: finished, max_pages, interrupted or failed; also `async def`.
+
+        What it raises is told in the summary; all that was found is stored by then.
+        """
 
 
 class SiteSpider(Spider):

@@ -18,6 +18,7 @@ from typing import Any
 
 from crawler.config.secrets import Secret
 from crawler.errors import SpiderError
+from crawler.store.damage import told
 
 Kept = dict[str, dict[str, Any]]
 """The arguments as stored, by name: {"value": …}, {"secret": name}, {"hash": …} or {"repr": …}."""
@@ -148,7 +149,7 @@ def _hash(salt: str, text: str) -> str:
 
 def refuse_other(spider: Any, stored: str, address: str) -> None:
     """Raise SpiderError where a spider was made with other arguments than its crawl."""
-    were: Kept = json.loads(stored)
+    were = _were(stored)
     given = given_to(spider)
     for name in {**were, **given}:
         default = _default(type(spider), name)
@@ -160,6 +161,15 @@ def refuse_other(spider: Any, stored: str, address: str) -> None:
                 f" {_other(name, was, now)}; give this one another --store, or start over with"
                 " --fresh"
             )
+
+
+def _were(stored: str) -> Kept:
+    """Return the arguments of a crawl as its store has them; StoreDamaged where it has none."""
+    with told(None, "the row 'arguments' of the table crawl"):
+        were: Kept = json.loads(stored)
+        if not all(isinstance(was, dict) for was in were.values()):
+            raise ValueError("no object of objects")
+    return were
 
 
 def _default(kind: type, name: str) -> Any:
@@ -206,7 +216,7 @@ def filled(kind: type, given: Mapping[str, Any], stored: str) -> dict[str, Any]:
     SpiderError for one that is kept as a hash alone and must be given again.
     """
     found: dict[str, Any] = {}
-    were: Kept = json.loads(stored)
+    were = _were(stored)
     for name, was in were.items():
         if name in given:
             continue

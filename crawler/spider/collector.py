@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from crawler.errors import FetchError, SpiderError
+from crawler.errors import FetchError, SpiderError, SpiderFailed, UsageError
 from crawler.items import InvalidItem, record_of
 from crawler.items.fields import is_named_tuple
+from crawler.items.refused import as_given, of_pydantic, without_values
 from crawler.spider import Spider
+from crawler.web.error_place import error_line, place_of
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.request import Request
@@ -47,6 +49,7 @@ class Invoker:
         Gives None when that was all, the traceback where it raises, or the rest to be awaited.
         """
         found: list[Any] = []  # items that go through the pipelines
+        results: Any = None
         try:
             callback = getattr(self._spider, name, None)
             if callback is None:
@@ -58,26 +61,39 @@ class Invoker:
                 return self._rest(visit, results, found)
             self._take(visit, results, found)
         except BaseException as error:
-            return _failed(visit, error)
+            failed = _failed(visit, error, results)
+            return self._rest(visit, None, found, failed) if found else failed
         return self._rest(visit, None, found) if found else None
 
-    async def _rest(self, visit: Visit, results: Any, found: list[Any]) -> str | None:
-        """Await what a method gave, and send its items through the pipelines, each in order."""
+    async def _rest(
+        self, visit: Visit, results: Any, found: list[Any], failed: str | None = None
+    ) -> str | None:
+        """Await what a method gave, and send its items through the pipelines, each in order.
+
+        Those that came before it `failed` too.
+        """
+        if results is not None:
+            failed = await self._within(visit, self._await(visit, results, found), results)
+        if found:
+            failed = await self._within(visit, self._through(visit, found)) or failed
+        return failed
+
+    async def _within(
+        self, visit: Visit, awaited: Coroutine[Any, Any, None], results: Any = None
+    ) -> str | None:
+        """Await user code for as long as it may take; return the traceback where it raises."""
         import asyncio  # a tenth of the start of `crawler reparse`, which seldom comes here
 
         try:
             async with asyncio.timeout(self._timeout):
-                await self._await(visit, results, found)
-            if found:
-                async with asyncio.timeout(self._timeout):
-                    await self._through(visit, found)
+                await awaited
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise  # the worker is cancelled; otherwise something of the spider's was
             return _failed(visit, error)
-        except Exception as error:
-            return _failed(visit, error)
+        except (Exception, SystemExit) as error:
+            return _failed(visit, error, results)
         return None
 
     async def _through(self, visit: Visit, found: list[Any]) -> None:
@@ -89,10 +105,12 @@ class Invoker:
                     item = pipeline(item)
                     if inspect.isawaitable(item):
                         item = await item
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     name = getattr(pipeline, "__name__", type(pipeline).__name__)
-                    reason = f"pipeline {name}: {type(error).__name__}: {error}"
-                    _refuse(visit, given, reason)
+                    reason = without_values(f"{type(error).__name__}: {error}", given)
+                    if line := error_line(traceback.format_exc()):
+                        reason += f" ({place_of(line)})"
+                    _refuse(visit, given, f"pipeline {name}: {reason}")
                     break
                 if item is None:
                     visit.refuse(Refusal.ITEM_DROPPED)
@@ -178,6 +196,45 @@ class Collector(Invoker):
         self._discovery.request(visit, request)
 
 
+async def start_requests(spider: Spider) -> AsyncIterator[Any]:
+    """Yield what `start` gives, asynchronous or not; SpiderFailed tells where it raised."""
+    try:
+        started: Any = spider.start()
+        if inspect.isawaitable(started):
+            started = await started
+        if started is None:
+            raise SpiderError("it gave None; is a `yield` or a `return` missing?")
+        if isinstance(started, AsyncIterable):
+            async for request in started:
+                yield request
+        else:
+            for request in started:
+                yield request
+    except UsageError as error:
+        raise SpiderError(f"{spider.name}.start(): {_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise SpiderFailed(f"{spider.name}.start() failed: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    text = "".join(traceback.format_exception(error))
+    return error_line(text) or str(error)
+
+
+async def close(spider: Spider, reason: str, timeout: float) -> str | None:
+    """Call `closed` of a spider, `async def` or not; return the traceback where it raises."""
+    import asyncio  # as above
+
+    try:
+        answer = spider.closed(reason)
+        if inspect.isawaitable(answer):
+            async with asyncio.timeout(timeout):
+                await answer
+    except (Exception, SystemExit):
+        return traceback.format_exc()
+    return None
+
+
 def _is_own(method: Any, general: Any) -> bool:
     return getattr(method, "__func__", None) is not general
 
@@ -187,25 +244,42 @@ def _store(visit: Visit, result: Any) -> None:
         visit.items.append(record_of(result))
     except InvalidItem as problem:
         _refuse(visit, result, str(problem))
+    except SpiderError:
+        if inspect.iscoroutine(result):
+            result.close()
+            raise SpiderError("a coroutine is no item: is an `await` missing?") from None
+        raise
 
 
 def _refuse(visit: Visit, item: Any, reason: str) -> None:
     """Count an item that cannot be stored, and keep it with the reason among the problems."""
-    visit.problems.append((type(item).__name__, reason[:2000], repr(item)[:2000]))
+    visit.problems.append((type(item).__name__, reason[:2000], as_given(item)))
     visit.refuse(Refusal.ITEM_REFUSED)
 
 
-def _failed(visit: Visit, error: BaseException) -> str:
-    """Return the traceback of what was raised; raise what is none of the spider's business."""
+def _failed(visit: Visit, error: BaseException, results: Any = None) -> str:
+    """Return the traceback of what was raised; raise what is none of the spider's business.
+
+    `results` is what the method gave: where a generator waits, the fault is what it yielded last.
+    """
     # By its name, as its module is asyncio's: something that the spider waited for was cancelled.
-    if not isinstance(error, Exception) and type(error).__name__ != "CancelledError":
+    # SystemExit is an error of the page that raised it: it would end the process under the store.
+    mine = isinstance(error, (Exception, SystemExit))
+    if not mine and type(error).__name__ != "CancelledError":
         raise error
     # A pydantic model that the callback could not even make is a row of `problems` too.
     if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
         name = str(getattr(error, "title", "item"))
-        visit.problems.append((name, str(error)[:2000], repr(error.errors())[:2000]))
+        reason, value = of_pydantic(error)
+        visit.problems.append((name, reason[:2000], value))
         visit.refuse(Refusal.ITEM_REFUSED)
-    return traceback.format_exc()
+    text = traceback.format_exc()
+    frame = getattr(results, "gi_frame", None) or getattr(results, "ag_frame", None)
+    if frame is None:
+        return text
+    at = f'  File "{frame.f_code.co_filename}", line {frame.f_lineno}, in {frame.f_code.co_name}\n'
+    head, line, rest = text.partition("(most recent call last):\n")
+    return f"{head}{line}{at}{rest}"
 
 
 def _is_item(results: Iterable[Any]) -> bool:

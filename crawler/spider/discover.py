@@ -186,16 +186,25 @@ class Discovery:
         """Make a Request a candidate, or count why not."""
         self.admit(visit, self.candidate(request, depth, rank))
 
-    def admit(self, visit: Visit, candidate: Candidate) -> None:
-        """Take a candidate that may be new, or count why it is not taken."""
+    def admit(self, visit: Visit, candidate: Candidate, *, asked: bool = False) -> None:
+        """Take a candidate that may be new, or count why it is not taken.
+
+        `asked`: a callback gave it, and did not just meet it as a link; then this is told, too.
+        """
         refusal = self._linker.refusal_of(candidate.url)
         if refusal is None and self._max_depth is not None and candidate.depth > self._max_depth:
             refusal = Refusal.TOO_DEEP
         if refusal is None and self._recent.add(candidate.url_hash):
             refusal = self._linker.offer(candidate.url)
         elif refusal is None and not candidate.force:
+            if asked:
+                visit.refuse_asked(Refusal.DUPLICATE_REQUEST, candidate.url)
             return
-        if refusal is not None:
+        if refusal is not None and asked:
+            outside = refusal is Refusal.OUT_OF_SCOPE
+            named = Refusal.REQUEST_OUT_OF_SCOPE if outside else refusal
+            visit.refuse_asked(named, candidate.url)
+        elif refusal is not None:
             visit.refuse(refusal)
         else:
             visit.candidates.append(candidate)
@@ -240,7 +249,7 @@ class Discovery:
         if settled is None:
             visit.refuse(Refusal.DROPPED)
         else:
-            self._add(visit, settled, visit.todo.depth + 1)
+            self.admit(visit, self.candidate(settled, visit.todo.depth + 1), asked=True)
 
 
 def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:

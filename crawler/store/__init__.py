@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crawler.store.contract import CookieRow as CookieRow
     from crawler.store.contract import CrawlState as CrawlState
     from crawler.store.contract import HostRow as HostRow
+    from crawler.store.contract import Problem as Problem
     from crawler.store.contract import Retention as Retention
     from crawler.store.contract import RobotsRow as RobotsRow
     from crawler.store.contract import Rows as Rows

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,7 @@ class Claim:
         self.path = store.with_name(store.name + ".lock")
         self.store = store
         self._file: IO[str] | None = None
+        self.left_at: float | None = None  # Unix time of the last promise of a holder that died
 
     def take(self) -> None:
         """Claim the store; StoreClaimed names the process that holds it."""
@@ -42,6 +44,8 @@ class Claim:
             if self._is_current(file):
                 break
             file.close()  # the former holder removed the file between our open and our lock
+        left = os.fstat(file.fileno())
+        self.left_at = left.st_mtime if left.st_size else None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -52,6 +56,14 @@ class Claim:
             return os.path.samestat(os.fstat(file.fileno()), self.path.stat())
         except OSError:
             return False
+
+    def promise(self, until: float) -> None:
+        """Note that this holder asks no host after `until` (Unix time) without saying so again.
+
+        The time of the file keeps it: it takes microseconds, and a kill leaves it as it is.
+        """
+        with suppress(OSError):  # a file that is gone is told of at the next commit
+            os.utime(self.path, (until, until))
 
     def release(self) -> None:
         """Release the claim; do nothing if there is none."""

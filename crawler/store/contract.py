@@ -41,6 +41,7 @@ class RobotsRow(NamedTuple):
     fetched_at: float
     status: int | None
     body: bytes | None
+    reason: str | None = None  # why it could not be had
 
 
 class CookieRow(NamedTuple):
@@ -91,6 +92,10 @@ class Batch:
         return marks
 
 
+Problem = tuple[str, str, str]
+"""An item that was refused: the name of its type, the reason without its value, and its value."""
+
+
 class Committed(NamedTuple):
     """What a commit made: the rows of `todo` that are new or put back, and hosts newly met.
 
@@ -101,6 +106,7 @@ class Committed(NamedTuple):
     hosts: dict[int, HostRow]
     new: int  # requests never seen before
     refusals: Mapping[Refusal, int] = {}  # of items that did not fit and the like: not of visits
+    rejected: Sequence[Problem] = ()  # the items that did not fit, beside the visits' own problems
     widened: Sequence[str] = ()  # as in `item.price from INTEGER to REAL`
     pages: int = 0  # how many more pages are stored than before
 
@@ -127,6 +133,7 @@ class CrawlState:
     scope: Sequence[str] = ()  # as the commit that seeded the crawl had it
     arguments: str | None = None  # of the spider, in JSON; None where none were ever kept
     again: int = 0  # requests of a recrawl that are pending
+    asked_until: float = 0.0  # Unix time until which a start may have come that is not stored
 
 
 class Store(Protocol):
@@ -179,6 +186,15 @@ class Store(Protocol):
     async def robots(self, host_id: int) -> RobotsRow | None:
         """Return a host's robots.txt, None if it was never fetched."""
 
+    def promise(self, until: float) -> None:
+        """Note at once, outside of commits, that no host is asked after `until` (Unix time).
+
+        Whoever finds this run killed knows by it how late its last start may have been.
+        """
+
+    def stop_waiting(self) -> None:
+        """End a wait for another program's lock, now and from now on, with StoreLocked."""
+
     async def check(self) -> None:
         """Raise StoreGone if what is written into is no longer what the address leads to.
 
@@ -200,9 +216,10 @@ def open_store(
     links: bool = True,
     versions: int = 1,
     revisit: RevisitSettings = _REVISIT,
+    lock_timeout: float = 60.0,
 ) -> Store:
     """Return the store behind an address; StoreRefused for one that is no path of a file."""
     from crawler.store.sqlite import SqliteStore
 
     keep = Retention(bodies=bodies, links=links, versions=versions, revisit=revisit)
-    return SqliteStore(file_of(address), durable=durable, keep=keep)
+    return SqliteStore(file_of(address), durable=durable, keep=keep, lock_timeout=lock_timeout)

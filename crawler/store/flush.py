@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
@@ -26,9 +27,9 @@ from crawler.store import (
     sitemap_entries,
     texts,
 )
+from crawler.store.item_marks import Left
 from crawler.store.item_sql import Steps
-from crawler.store.items import QUERY as _ITEM_TYPES
-from crawler.store.items import ItemReport, ItemTables
+from crawler.store.items import NO_PAGES, QUERY, ItemReport, ItemTables
 from crawler.store.rows import (
     BODY,
     FILE_COLUMNS,
@@ -68,7 +69,7 @@ class Flush:
     async def load(self, values: dict[str, Any]) -> None:
         """Take up where the file stands; `values` are the rows of `crawl`."""
         names = [name for (name,) in await self._all("SELECT name FROM sqlite_master")]
-        self._items.load(await self._all(_ITEM_TYPES), names)
+        self._items.load(await self._all(QUERY), names)
         self._again = bool(values.get("revisits"))
         self._seq = values.get("next_seq", 1)
         self._page_id = values.get("next_page_id", 1)
@@ -88,7 +89,7 @@ class Flush:
     async def forget(self) -> None:
         """Forget what was learned in a transaction that did not come to be."""
         self._ids.clear()
-        self._items.load(await self._all(_ITEM_TYPES))
+        self._items.load(await self._all(QUERY))
 
     async def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return list(await self._db.execute_fetchall(sql, values))
@@ -121,13 +122,14 @@ class Flush:
         await self._insert_todo(added)
         await self._insert_attempts(retried)
         await self._update_hosts(batch, added, tally)
-        await self._many("INSERT OR REPLACE INTO robots", RobotsRow._fields, batch.robots)
+        robots = [row._replace(reason=clean(row.reason)) for row in batch.robots]
+        await self._many("INSERT OR REPLACE INTO robots", RobotsRow._fields, robots)
         await sitemap_entries.write(self._db, self.run_id, batch)
         if batch.cookies:
             await cookies.write(self._db, batch.cookies)
         self._page_id += len(ended)
         await self._write_totals(batch, [*arrived, *batch.visits], tally)
-        told = tally.refusals(batch), tuple(tally.widened), tally.stored
+        told = tally.refusals(batch), tally.rejected, tuple(tally.widened), tally.stored
         return Committed(added, hosts, new, *told)
 
     async def _take_in(self, arrivals: Sequence[Arrival]) -> list[Visit]:
@@ -160,7 +162,8 @@ class Flush:
             await self._insert_pages(settled.rows)
             for sql, values in self._items.given_at(settled.failed):
                 await self._db.execute(sql, (to_json(values),))
-            tally.tell(await self._insert_items(now, settled.replaced))
+            left = Left(settled.replaced, settled.gone, iso(time.time()), self.run_id)
+            tally.tell(await self._insert_items(now, left))
             await revisits.note_first(self._db, settled.first_at)
             tally.add(visit for _, visit in settled.rows)
             tally.take(settled.left)
@@ -254,9 +257,9 @@ class Flush:
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
 
     async def _insert_items(
-        self, ended: list[tuple[int, Visit]], replaced: Sequence[int] = ()
+        self, ended: list[tuple[int, Visit]], left: Left = NO_PAGES
     ) -> ItemReport:
-        """Insert items in place of those that earlier visits to the pages `replaced` gave."""
+        """Insert items in place of those that earlier visits to the pages of `left` gave."""
         records: list[tuple[Record, tuple[Any, ...]]] = []
         problems = []
         for page_id, visit in ended:
@@ -264,11 +267,11 @@ class Flush:
                 origin = (page_id, visit.todo.url, self.run_id, iso(visit.at))
                 records += [(record, origin) for record in visit.items]
                 problems += [(*origin[:3], *map(clean, p)) for p in visit.problems]
-        told = await self._store_items(self._items.writes(records, replaced))
-        if replaced:
+        told = await self._store_items(self._items.writes(records, left))
+        if left.replaced:
             await self._db.execute(
                 "DELETE FROM problems WHERE page_id IN (SELECT value FROM json_each(?))",
-                (to_json(replaced),),
+                (to_json(left.replaced),),
             )
         await self._many(
             "INSERT INTO problems",
@@ -339,7 +342,7 @@ class Flush:
     async def _write_totals(self, batch: Batch, ended: list[Visit], tally: Tally) -> None:
         """Bring the counters in line with this very commit, those of the run, too."""
         run = Stats()
-        run.add(ended, 0, refusals=tally.refusals(batch))
+        run.add(ended, 0, refusals=tally.refusals(batch), rejected=tally.rejected)
         await self._many(
             "INSERT INTO counters",
             ("name", "value"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
 ORIGIN = ("page_id", "page_url", "run_id", "fetched_at")
+GONE_AT = "gone_at"
+"""When a later visit did not find the item any more; see `item_marks`."""
 
 Rows = list[tuple[Any, ...]]
 
@@ -58,8 +60,14 @@ def table(shape: TableShape, name: str, more: str = "") -> str:
     return (
         f'CREATE TABLE "{name}" (item_id INTEGER PRIMARY KEY AUTOINCREMENT, {own}'
         "page_id INTEGER NOT NULL REFERENCES pages (page_id), page_url TEXT NOT NULL,"
-        f" run_id INTEGER NOT NULL REFERENCES runs (run_id), fetched_at TIMESTAMP NOT NULL{more})"
+        " run_id INTEGER NOT NULL REFERENCES runs (run_id), fetched_at TIMESTAMP NOT NULL"
+        f"{_mark(shape)}{more})"
     )
+
+
+def _mark(shape: TableShape) -> str:
+    """Return the column of the mark, nothing where a field has that name."""
+    return "" if GONE_AT in shape.columns else f", {GONE_AT} TIMESTAMP"
 
 
 def lengthen(shape: TableShape, new: dict[str, str]) -> Iterator[str]:
@@ -90,14 +98,31 @@ def history(shape: TableShape) -> Iterator[str]:
     old = ", ".join(f'OLD."{column}"' for column in kept)
     into = f'INSERT INTO "{name}_history" ({names(kept)}, replaced_at)'
     was, now = (", ".join(f'{row}."{column}"' for column in columns) for row in ("OLD", "NEW"))
+    told = "".join(map(_told_of(name), columns))
     yield (
         f'CREATE TRIGGER "{name}_changed" AFTER UPDATE ON "{name}" WHEN ({was}) IS NOT ({now})'
-        f" BEGIN {into} VALUES ({old}, NEW.fetched_at); END"
+        f" BEGIN {into} VALUES ({old}, NEW.fetched_at);{told} END"
     )
     yield (
         f'CREATE TRIGGER "{name}_removed" AFTER DELETE ON "{name}"'
         f" BEGIN {into} VALUES ({old}, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')); END"
     )
+
+
+def _told_of(table: str) -> Callable[[str], str]:
+    """Return what writes the statement of a trigger that tells how a field has changed."""
+    item = "'" + table.replace("'", "''") + "'"
+
+    def told(column: str) -> str:
+        field = "'" + column.replace("'", "''") + "'"
+        return (
+            " INSERT INTO item_changes (item, item_id, field, before, after, at, page_id, page_url,"
+            f' run_id) SELECT {item}, NEW.item_id, {field}, OLD."{column}", NEW."{column}",'
+            " NEW.fetched_at, NEW.page_id, NEW.page_url, NEW.run_id"
+            f' WHERE OLD."{column}" IS NOT NEW."{column}";'
+        )
+
+    return told
 
 
 def forget(name: str) -> Iterator[str]:
@@ -106,13 +131,17 @@ def forget(name: str) -> Iterator[str]:
     yield f'DROP TRIGGER IF EXISTS "{name}_removed"'
 
 
-def insert(table: str, columns: Iterable[str], key: tuple[str, ...]) -> str:
-    """Return the INSERT of a JSON array of items; the key makes it an upsert."""
+def insert(table: str, columns: Iterable[str], key: tuple[str, ...], *, marks: bool = True) -> str:
+    """Return the INSERT of a JSON array of items; the key makes it an upsert.
+
+    `marks`: what comes again loses the mark that it was gone.
+    """
     every = (*columns, *ORIGIN)
     values = ", ".join(f"value ->> {number}" for number in range(len(every)))
     sql = f'INSERT INTO "{table}" ({names(every)}) SELECT {values} FROM json_each(?)'
     if key:
         changes = ", ".join(f'"{name}" = excluded."{name}"' for name in every if name not in key)
+        changes += f", {GONE_AT} = NULL" if marks else ""
         sql += f" WHERE true ON CONFLICT ({names(key)}) DO UPDATE SET {changes}"
     return sql
 

@@ -15,9 +15,12 @@ from typing import Any
 
 from crawler.errors import StoreRefused
 from crawler.items import MOST_COLUMNS, Record, Table
+from crawler.items.refused import as_object
 from crawler.store import item_sql
-from crawler.store.item_parts import FittedRows, ItemPart, KnownTable, fitted_to, in_order, named
-from crawler.store.item_sql import Rows, Statement, Steps, TableShape, each
+from crawler.store.damage import item_type
+from crawler.store.item_marks import Left, cleared
+from crawler.store.item_parts import ItemPart, KnownTable, fitted_to, in_order, named
+from crawler.store.item_sql import GONE_AT, Rows, Statement, Steps, TableShape, each
 from crawler.store.widening import (
     EXACT,
     TYPES,
@@ -33,6 +36,7 @@ from crawler.store.widening import (
 QUERY = "SELECT name, columns, key, history, names FROM item_types"
 
 Origin = tuple[Any, ...]
+NO_PAGES = Left()
 
 
 @dataclass(slots=True)
@@ -56,9 +60,7 @@ class ItemTables:
     ) -> None:
         """Take the rows of `QUERY`; `names` are those of all tables and views, when opened."""
         self._known = {
-            name: KnownTable(
-                json.loads(columns), tuple(json.loads(key)), bool(history), json.loads(given)
-            )
+            name: _known(bool(history), *item_type(name, columns, key, given))
             for name, columns, key, history, given in rows
         }
         if names is not None:
@@ -66,12 +68,12 @@ class ItemTables:
             self._taken = {name.lower() for name in names} - own
 
     def writes(
-        self, records: list[tuple[Record, Origin]], replaced: Iterable[int] = ()
+        self, records: list[tuple[Record, Origin]], left: Left = NO_PAGES
     ) -> Steps[ItemReport]:
         """Yield what stores the records in order, and return what there is to report.
 
-        `replaced` are ids of pages whose earlier items go: those with a key that comes again are
-        changed in place, so that their history tells what they were.
+        `left` names the pages whose earlier items go or are marked: those with a key that comes
+        again are changed in place, so that their history tells what they were.
         """
         groups: dict[int, tuple[Table, Rows, list[int]]] = {}
         for number, (record, origin) in enumerate(records):
@@ -89,11 +91,11 @@ class ItemTables:
             parts.append(part)
             yield from self._shape(part, parts, told)
         fitted = [fitted_to(part, self._known[part.table.name]) for part in parts]
-        ids = list(replaced)
-        if ids:
-            yield from self._cleared(ids, fitted)
+        if left or left.at is not None:
+            yield from cleared(left, self._known, fitted)
         for name, key, columns, rows in in_order(fitted, parts):
-            yield Statement(item_sql.insert(name, columns, key), rows)
+            marks = GONE_AT not in self._known[name].columns
+            yield Statement(item_sql.insert(name, columns, key, marks=marks), rows)
         return told
 
     def given_at(self, visits: list[tuple[int, str]]) -> Iterator[Statement]:
@@ -177,28 +179,11 @@ class ItemTables:
                 " give another: @item(table=...)"
             )
 
-    def _cleared(self, pages: list[int], fitted: Iterable[FittedRows]) -> Iterator[Statement]:
-        """Yield what removes the items of these pages that do not come again."""
-        coming: dict[str, list[FittedRows]] = {}
-        for part in fitted:
-            coming.setdefault(part.name, []).append(part)
-        chosen = ", ".join(map(str, pages))
-        for name, known in self._known.items():
-            sql = f'DELETE FROM "{name}" WHERE page_id IN ({chosen})'
-            parts = coming.get(name, [])
-            if not known.key or not parts:
-                yield Statement(sql)
-                continue
-            rows = [
-                tuple(row[part.columns.index(key)] for key in known.key)
-                for part in parts
-                for row in part.rows
-            ]
-            keys = ", ".join(f"value ->> {number}" for number in range(len(known.key)))
-            yield Statement(
-                f"{sql} AND ({item_sql.names(known.key)}) NOT IN (SELECT {keys} FROM json_each(?))",
-                rows,
-            )
+
+def _known(
+    history: bool, columns: dict[str, str], key: list[str], names: dict[str, str]
+) -> KnownTable:
+    return KnownTable(columns, tuple(key), history, names)
 
 
 def _shape_of(name: str, known: KnownTable) -> TableShape:
@@ -292,8 +277,12 @@ _TOO_WIDE = (
 
 def _misfits(part: ItemPart, reason: str) -> Rows:
     """Return the rows of `problems` for dicts that cannot be stored."""
-    page = len(part.table.columns)
-    return [(*row[page : page + 3], "dict", reason, repr(row[:page])[:2000]) for row in part.rows]
+    names = [part.names.get(column.name, column.name) for column in part.table.columns]
+    page = len(names)
+    return [
+        (*row[page : page + 3], "dict", reason, as_object(zip(names, row, strict=False)))
+        for row in part.rows
+    ]
 
 
 def _derived(name: str) -> set[str]:

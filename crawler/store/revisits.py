@@ -25,6 +25,7 @@ from crawler.web.visit import Visit
 
 _GONE, STORED = having("gone"), having("stored")
 _NEWS = ("changed", "touched", "gone", "redirected")  # of which the version before is kept
+_LEFT = ("gone", "redirected")  # after which a page gives no items any more
 _LARGE = 1 << 17  # bytes of bodies whose texts take over 3 ms to compare
 _TABLES = ("bodies", "link_lists", "texts", "simhashes", "files", "pages")
 _IDS = "(SELECT value FROM json_each(?))"
@@ -65,7 +66,8 @@ class RowPlan(NamedTuple):
 
     rows: list[tuple[int, Visit]]
     kept: list[tuple[int, Visit]]  # visits that leave the row of their page as it is
-    replaced: list[int]  # pages whose earlier items go
+    replaced: list[int]  # pages whose earlier items make room for those that they give now
+    gone: list[int]  # pages that are no longer there, whose items are marked
     left: list[KnownPage]  # the rows that make room
     first_at: dict[int, str]
     failed: list[tuple[int, str]]  # pages that failed once more, and when they had before
@@ -121,6 +123,7 @@ async def compare(
         rows=[*new, *((each.was.page_id, each.visit) for each in replaced)],
         kept=[(each.was.page_id, each.visit) for each in again if each.stays],
         replaced=[each.was.page_id for each in replaced if each.visit.stored],
+        gone=[each.was.page_id for each in again if each.kind in _LEFT],
         left=[each.was for each in replaced],
         first_at={e.was.page_id: e.was.first_at or e.was.fetched_at for e in replaced},
         failed=failed,

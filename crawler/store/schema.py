@@ -9,7 +9,7 @@ from pathlib import Path
 import aiosqlite
 
 from crawler.errors import StoreRefused
-from crawler.store import views
+from crawler.store import item_marks, views
 
 APPLICATION_ID = 0x43724B70  # "CrKp", in the file's header
 MIGRATIONS = sorted((Path(__file__).parent / "migrations").glob("[0-9]*.sql"))
@@ -42,6 +42,9 @@ async def migrate(db: aiosqlite.Connection, path: Path) -> None:
     rows = [tuple(row) for row in await db.execute_fetchall(views.ROWS)] if _counts(entries) else []
     if script := views.script(entries, rows):
         await db.executescript(script)
+    types = await db.execute_fetchall(item_marks.TYPES)
+    if script := item_marks.script(entries, [tuple(row) for row in types]):
+        await db.executescript(script)
 
 
 def migrate_now(db: sqlite3.Connection, path: Path) -> None:
@@ -52,6 +55,8 @@ def migrate_now(db: sqlite3.Connection, path: Path) -> None:
     entries = list(db.execute(views.ENTRIES))
     rows = list(db.execute(views.ROWS)) if _counts(entries) else []
     if script := views.script(entries, rows):
+        db.executescript(script)
+    if script := item_marks.script(entries, db.execute(item_marks.TYPES)):
         db.executescript(script)
 
 

@@ -8,13 +8,15 @@ call to the writer's thread over all its rows (docs/decisions/0003-flush.md has 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 import msgspec
@@ -29,7 +31,9 @@ from crawler.store import (
     Retention,
     RobotsRow,
     cookies,
+    damage,
     fingerprints,
+    lock,
 )
 from crawler.store.address import StoreFile, make_private
 from crawler.store.claim import Claim
@@ -46,6 +50,7 @@ from crawler.web.outcome import names
 from crawler.web.pattern_note import PatternNote
 from crawler.web.request import Todo
 
+T = TypeVar("T")
 _WAL_PAGES = 12_000  # 48 MB: what many flushes change is copied into the file once
 _CACHE = (16_000, 64_000)  # KB of the file in memory: at first, and with millions of URLs
 _AGAIN = "SELECT host_id FROM todo WHERE again > 0"
@@ -65,6 +70,7 @@ class SqliteStore:
         *,
         durable: str,
         keep: Retention,
+        lock_timeout: float = lock.TIMEOUT,
     ) -> None:
         self.path = Path(path)
         self.durable = durable
@@ -72,6 +78,7 @@ class SqliteStore:
         self._claim = Claim(self.path)
         self._file = StoreFile(self.path)
         self._log = WalFile(self.path)
+        self._lock_timeout, self._stops_waiting = lock_timeout, False
         self._cache = 0  # KB
         self._db: aiosqlite.Connection
         self._flush: Flush
@@ -87,7 +94,9 @@ class SqliteStore:
             with suppress(OSError):  # SQLite says it better
                 make_private(self.path)
             with self._named_errors():
-                self._db = await aiosqlite.connect(self.path, isolation_level=None, timeout=60)
+                self._db = await aiosqlite.connect(
+                    self.path, isolation_level=None, timeout=lock.MOMENT
+                )
                 state = await self._prepare()
             self._file.note()
             return state
@@ -97,7 +106,7 @@ class SqliteStore:
 
     async def _prepare(self) -> CrawlState:
         db = self._db
-        await migrate(db, self.path)
+        await self._unlocked(lambda: migrate(db, self.path))
         await db.execute_fetchall(
             f"PRAGMA synchronous = {'FULL' if self.durable == 'full' else 'NORMAL'}"
         )
@@ -105,6 +114,8 @@ class SqliteStore:
         await db.execute_fetchall("PRAGMA journal_size_limit = 67108864")
         await db.execute_fetchall("PRAGMA temp_store = MEMORY")
         values = dict(await self._all("SELECT key, value FROM crawl"))
+        for key in ("next_seq", "next_page_id", "pages"):
+            damage.whole(values, key, 1, self.path)
         self._flush = Flush(db, self._keep)
         await self._flush.load(values)
         await self._fit_cache()
@@ -113,16 +124,35 @@ class SqliteStore:
         )
         [(runs,)] = await self._all("SELECT count(*) FROM runs")
         [(again,)] = await self._all("SELECT count(*) FROM todo WHERE again > 0")
+        with damage.told(self.path, "the row 'scope' of the table crawl"):
+            scope = tuple(msgspec.json.decode(values.get("scope", "[]"), type=list[str]))
         return CrawlState(
             values.get("spider"),
             bool(values.get("seeded")),
             pending,
             values.get("pages", 0),
             runs,
-            tuple(msgspec.json.decode(values.get("scope", "[]"))),
+            scope,
             values.get("arguments"),
             again,
+            await self._asked_until(),
         )
+
+    async def _asked_until(self) -> float:
+        """Return until when a host may have been asked of which no commit tells.
+
+        A run that finished has committed all its starts. One that was interrupted may have cut
+        some off, up to its end; one that was killed has told of no end, but promised to start none
+        after a certain time. Without its word it may have died just now.
+        """
+        last = await self._all("SELECT state, ended_at FROM runs ORDER BY run_id DESC LIMIT 1")
+        if not last or last[0][0] == "finished":
+            return 0.0
+        [(state, ended)] = last
+        with suppress(TypeError, ValueError):  # a damaged time is none
+            if state in ("interrupted", "failed"):
+                return min(time.time(), datetime.fromisoformat(ended).timestamp())
+        return min(time.time(), self._claim.left_at or math.inf)
 
     async def close(self) -> None:
         """Close the file and give up the claim."""
@@ -144,7 +174,7 @@ class SqliteStore:
 
     async def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._named_errors():
-            return list(await self._db.execute_fetchall(sql, values))
+            return list(await self._unlocked(lambda: self._db.execute_fetchall(sql, values)))
 
     # ------------------------------------------------------------ runs
 
@@ -152,6 +182,8 @@ class SqliteStore:
         """Record that a run starts, close what a killed one left open, and return its id."""
         with self._named_errors():
             now = iso(time.time())
+            items = await self._flush.highest_items()
+            await self._begin()
             await self._db.execute(
                 "UPDATE runs SET state = 'killed', ended_at = ? WHERE state = 'running'", (now,)
             )
@@ -159,12 +191,12 @@ class SqliteStore:
             if arguments is not None:
                 sql = "INSERT OR REPLACE INTO crawl VALUES ('arguments', ?)"
                 await self._db.execute(sql, (arguments,))
-            items = await self._flush.highest_items()
             cursor = await self._db.execute(
                 "INSERT INTO runs (spider, started_at, state, pid, version, settings, items)"
                 " VALUES (?, ?, 'running', ?, ?, ?, ?)",
                 (spider, now, os.getpid(), __version__, settings, items),
             )
+            await self._db.execute("COMMIT")
             self._flush.run_id = cursor.lastrowid or 0
             return self._flush.run_id
 
@@ -173,8 +205,8 @@ class SqliteStore:
         self._file.check()
         with self._named_errors():
             if state == "failed":  # maybe of a lock, which was waited for already
-                await self._db.execute_fetchall("PRAGMA busy_timeout = 1000")
-            await self._db.execute("BEGIN IMMEDIATE")
+                self.stop_waiting()
+            await self._begin()
             await self._db.execute(
                 "UPDATE runs SET ended_at = ?, state = ?, reason = ?, seconds = ? WHERE run_id = ?",
                 (iso(time.time()), state, reason, seconds, self._flush.run_id),
@@ -188,7 +220,7 @@ class SqliteStore:
     async def commit(self, batch: Batch) -> Committed:
         """Store everything in `batch` in one transaction."""
         with self._named_errors():
-            await self._db.execute("BEGIN IMMEDIATE")
+            await self._begin()
             try:
                 committed = await self._flush.write(batch)
                 await self._db.execute("COMMIT")
@@ -201,6 +233,22 @@ class SqliteStore:
             await self._fit_cache()
         self._file.check()
         return committed
+
+    def stop_waiting(self) -> None:
+        """End a wait for another program's lock, now and from now on, with StoreLocked."""
+        self._stops_waiting = True
+
+    async def _begin(self) -> None:
+        """Begin a transaction that writes, once nobody else has one."""
+        await self._unlocked(lambda: self._db.execute("BEGIN IMMEDIATE"))
+
+    async def _unlocked(self, action: Callable[[], Awaitable[T]]) -> T:
+        wait = lock.Wait(self.path, self._lock_timeout, lambda: self._stops_waiting)
+        return await lock.awaited(action, wait)
+
+    def promise(self, until: float) -> None:
+        """Note at once, outside of commits, that no host is asked after `until` (Unix time)."""
+        self._claim.promise(until)
 
     async def check(self) -> None:
         """Raise StoreGone if the file that is open is no longer the one at this path."""
@@ -227,7 +275,7 @@ class SqliteStore:
             f"{HOSTS} WHERE pending > 0 AND host_id > ?{only} ORDER BY host_id LIMIT ?",
             (after, limit),
         )
-        return [HostRow(*row) for row in rows]
+        return [damage.host_row(row) for row in rows]
 
     async def queue(self, host_id: int, after: tuple[int, int], limit: int) -> list[Todo]:
         """Return up to `limit` rows of one host's todo behind the key `after`, in order."""

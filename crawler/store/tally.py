@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from crawler.store import Batch
+from crawler.store import Batch, Problem
 from crawler.store.items import ItemReport
 from crawler.store.revisits import KnownPage
 from crawler.web import outcome
@@ -30,6 +30,11 @@ class Tally:
     def stored(self) -> int:
         """How many more pages are stored than before."""
         return sum(self.pages.values())
+
+    @property
+    def rejected(self) -> list[Problem]:
+        """The items that the store itself refused."""
+        return [row[3:] for row in self.problems]
 
     def add(self, visits: Iterable[Visit]) -> None:
         """Count visits that became rows."""

@@ -71,3 +71,14 @@ CREATE VIEW link_counts AS
     LEFT JOIN link_lists USING (page_id)
     LEFT JOIN inbound ON inbound.url = pages.url
     WHERE pages.outcome IN ({stored});
+
+-- The files that belong to a page, and so to its items: what it had downloaded, and itself where it
+-- is a download, whose callback gave the items.
+CREATE VIEW page_files AS
+    SELECT pages.page_id, files.url, files.path, files.sha256, files.size, files.name,
+           files.content_type, files.page_id AS file_id, files.run_id
+    FROM files JOIN pages USING (page_id)
+    UNION ALL
+    SELECT download.parent_id, files.url, files.path, files.sha256, files.size, files.name,
+           files.content_type, files.page_id, files.run_id
+    FROM files JOIN pages AS download USING (page_id) WHERE download.parent_id IS NOT NULL;

@@ -12,6 +12,7 @@ from typing import Any
 from crawler.items import RESERVED
 from crawler.items.columns import Kind, exact_digits, json_of, wider
 from crawler.store.item_sql import (
+    GONE_AT,
     ORIGIN,
     Statement,
     Steps,
@@ -116,7 +117,9 @@ def rebuild(shape: TableShape, columns: dict[str, str], exact: dict[str, str]) -
     """
     after = shape._replace(columns=columns)
     yield Statement("PRAGMA legacy_alter_table = ON")  # or a view of the table stops the renaming
-    yield from _made_anew(shape, after, shape.name, table, ("item_id", *ORIGIN), exact)
+    marked = () if GONE_AT in shape.columns else (GONE_AT,)
+    kept: tuple[str, ...] = ("item_id", *ORIGIN, *marked)
+    yield from _made_anew(shape, after, shape.name, table, kept, exact)
     if shape.history:
         name = f"{shape.name}_history"
         kept = ("item_id", *ORIGIN, "replaced_at")

@@ -118,19 +118,7 @@ def spelled(encoding: str) -> str:
 
 def encoded(text: str, encoding: str) -> bytes:
     """Return text in an encoding; what it has not is written as `&#8364;`, as browsers do."""
-    if encoding == "utf-8":
-        return text.encode("utf-8", "replace")
-    try:
-        return to_bytes(text, encoding)
-    except UnicodeEncodeError:
-        return b"".join(_single(character, encoding) for character in text)
-
-
-def _single(character: str, encoding: str) -> bytes:
-    try:
-        return to_bytes(character, encoding)
-    except UnicodeEncodeError:
-        return b"&#%d;" % ord(character)
+    return to_bytes(text, encoding, lambda char: b"&#%d;" % ord(char))
 
 
 def urlencoded(pairs: Iterable[tuple[str, str]], encoding: str) -> str:

@@ -144,9 +144,16 @@ class ScrapedPage:
     def references(self) -> list[str]:
         """The `href` of every `a` and `area`, its query written in the encoding of the page."""
         hrefs, encoding = self.found.hrefs, self.encoding
+        if self._scan is not None and self._scan.base is not None and self._is_elsewhere():
+            hrefs = [href for href in hrefs if urls.parse(href) is not None]
         if encoding == "utf-8" or all(map(str.isascii, hrefs)):
             return hrefs
         return [encode_query(href, encoding) for href in hrefs]
+
+    def _is_elsewhere(self) -> bool:
+        """Whether `<base href>` is a URL of another kind, below which no relative link leads."""
+        base = urls.join(self.url, self.found.base or "")
+        return base is not None and not base.startswith(("http:", "https:", "data:", "javascript:"))
 
     @property
     def links(self) -> list[str]:

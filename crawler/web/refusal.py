@@ -15,6 +15,10 @@ class Refusal(StrEnum):
     """The reason for which a URL, an item, a message or a cookie was not taken."""
 
     OUT_OF_SCOPE = "out_of_scope"
+    REQUEST_OUT_OF_SCOPE = "request_out_of_scope"
+    DUPLICATE_REQUEST = "duplicate_request"
+    NOT_INCLUDED = "not_included"
+    EXCLUDED = "excluded"
     NO_RULE = "no_rule"
     DROPPED = "dropped"
     TOO_DEEP = "too_deep"
@@ -55,6 +59,10 @@ class Refusal(StrEnum):
 ABOUT: Mapping[Refusal, str] = MappingProxyType(
     {
         Refusal.OUT_OF_SCOPE: "a URL that does not belong to the crawl (`engine.scope`)",
+        Refusal.REQUEST_OUT_OF_SCOPE: "a request of a callback that does not belong to the crawl",
+        Refusal.DUPLICATE_REQUEST: "a request of a callback that was queued shortly before",
+        Refusal.NOT_INCLUDED: "a link in whose URL nothing of `links.include` is found",
+        Refusal.EXCLUDED: "a link in whose URL something of `links.exclude` is found",
         Refusal.NO_RULE: "a link that no rule takes, or one with `follow=False` does",
         Refusal.DROPPED: "a URL that a step of `links.canonicalize` drops",
         Refusal.TOO_DEEP: "a URL more than `engine.max_depth` links from a seed",

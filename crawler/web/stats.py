@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from crawler.web import outcome
+from crawler.web.error_place import error_line, last_line, place_of
+from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.visit import Visit
 
 _ERRORS = outcome.having("error")
+KINDS = 100  # of refused items that are told apart in one run
+OTHER = "of other kinds"
 
 
 @dataclass(slots=True)
@@ -27,7 +31,15 @@ class Stats:
     hidden: tuple[int, int] = (0, 0)  # pages with text that no reader sees, its characters
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[Refusal] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)  # items, by type and reason
     widened: list[str] = field(default_factory=list)
+    raised: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """What the spider's code raised, by place: the first such error in a line, and their number."""
+    parsed: set[str | None] = field(default_factory=set)  # callbacks that a page went through
+    failing: set[str | None] = field(default_factory=set)  # callbacks that a page failed in
+
+    reasons: dict[str, str] = field(default_factory=dict)  # of each outcome the first error
+    onward: bool = False  # whether a page led to another
 
     def add(
         self,
@@ -35,6 +47,7 @@ class Stats:
         new: int,
         *,
         refusals: Mapping[Refusal, int] = MappingProxyType({}),
+        rejected: Sequence[tuple[str, str, str]] = (),
         widened: Iterable[str] = (),
     ) -> None:
         """Count the visits of one commit, and the `refusals` that are of none of them."""
@@ -42,6 +55,7 @@ class Stats:
         self.widened += widened
         self.refused.update(refusals)
         self.items -= refusals.get(Refusal.ITEM_REFUSED, 0)  # they are among those of the visits
+        self._reject(rejected)
         for visit in visits:
             for reason, number in visit.refusals.items():
                 self.refused[reason] += number
@@ -50,9 +64,36 @@ class Stats:
                 continue
             self.outcomes[visit.outcome] += 1
             self.pages += visit.stored
-            self.errors += visit.outcome in _ERRORS
+            if visit.outcome is Outcome.OK:
+                self.parsed.add(visit.todo.callback)
+                self.onward = self.onward or bool(visit.candidates)
+            else:
+                self.errors += visit.outcome in _ERRORS
+                if visit.error:
+                    self._note_raised(visit)
+                    if visit.outcome not in self.reasons:
+                        self.reasons[visit.outcome] = last_line(visit.error)
             if visit.hidden and visit.stored:
                 self.hidden = (self.hidden[0] + 1, self.hidden[1] + visit.hidden)
             self.items += len(visit.items)
+            if visit.problems:
+                self._reject(visit.problems)
             if visit.response is not None:
                 self.bytes += visit.response.wire_size
+
+    def _reject(self, problems: Sequence[tuple[str, str, str]]) -> None:
+        for item, reason, _ in problems:
+            kind = f"{item}: {reason}"
+            known = kind in self.rejected or len(self.rejected) < KINDS
+            self.rejected[kind if known else OTHER] += 1
+
+    def _note_raised(self, visit: Visit) -> None:
+        """Note what the spider's code raised, also when it was told of a failure."""
+        line = error_line(visit.error)
+        if line is None or visit.outcome is Outcome.INTERNAL_ERROR:
+            return
+        place = place_of(line)
+        first, number = self.raised.get(place, (line, 0))
+        self.raised[place] = (first, number + 1)
+        if visit.outcome is Outcome.SPIDER_ERROR and visit.stored:
+            self.failing.add(visit.todo.callback)

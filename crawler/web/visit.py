@@ -49,6 +49,7 @@ class Visit:
     links: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     redirect_to: str | None = None
+    not_taken: tuple[Refusal, str] | None = None  # why, and the first URL a callback asked for
     canonical: str | None = None
     entries: list[SitemapEntry] = field(default_factory=list)  # what a sitemap lists
     ahead: AsyncIterator[Ahead] | None = None  # of a sitemap: see `Committer.put_ahead`
@@ -77,6 +78,12 @@ class Visit:
         """Count what is not taken of all that the request leads to."""
         if number:
             self.refusals[reason] = self.refusals.get(reason, 0) + number
+
+    def refuse_asked(self, reason: Refusal, url: str) -> None:
+        """Count a request of a callback that is not taken, and remember the first of them."""
+        self.refuse(reason)
+        if self.not_taken is None:
+            self.not_taken = (reason, url)
 
     def answer(self, response: Response) -> None:
         """Take what the wire gave; what its status means is the outcome as far as is known."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 
-from crawler.config.load import keys
+from crawler.config.layers import keys
 from crawler.web.outcome import MEANINGS
 from crawler.web.refusal import ABOUT
 

@@ -15,7 +15,7 @@ from cli_story import CRAWLER, ROOT, Desk, ServedSite
 
 from crawler import cli
 from crawler.cli import reference, settings
-from crawler.config import load as configuration
+from crawler.config import layers as configuration
 from crawler.version import __version__
 
 DOCS = ROOT / "docs"
@@ -54,7 +54,7 @@ def test_the_version_is_told_before_anything_slow_is_imported() -> None:
 
 
 def test_looking_at_a_store_imports_nothing_of_the_network(tmp_path: Path) -> None:
-    heavy = {"msgspec", "aiohttp", "asyncio", "rich", "lxml", "crawler.config.load"}
+    heavy = {"msgspec", "aiohttp", "asyncio", "rich", "lxml", "crawler.config.layers"}
     assert not heavy & loaded_by("status", str(tmp_path / "none.db"))
     assert not heavy & loaded_by("query", "SELECT 1", "--store", str(tmp_path / "none.db"))
 
@@ -126,13 +126,27 @@ def test_the_pages_that_the_readme_links_to_exist() -> None:
 # ---------------------------------------------------------------- around a crawl
 
 
-def test_list_shows_spiders_and_what_is_broken_without_running_any(desk: Desk) -> None:
-    (desk.folder / "spiders" / "half.py").write_text("class Half(Spider)\n    name = 'half'\n")
-    (desk.folder / "spiders" / "evil.py").write_text("raise SystemExit('ran')\n")
+def test_list_loads_the_files_and_says_which_do_not_load(desk: Desk) -> None:
+    folder = desk.folder / "spiders"
+    texts = {
+        "half": "class Half(Spider)\n    name = 'half'\n",
+        "ends": "raise SystemExit('ran')\n",
+        "needy": "import not_installed\n",
+        "nameless": "from crawler import Spider\nclass Pages(Spider):\n    pass\n",
+        "parts": "SELECTOR = 'h1'\n",  # which others import: no spider, and nothing wrong
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text)
     done = desk.run("list")
-    assert done.code == 0
-    assert [line.split()[0] for line in done.out.splitlines()] == ["books", "half", "quotes"]
-    assert "spiders/half.py:1" in done.out
+    for name in texts:
+        (folder / f"{name}.py").unlink()
+    assert done.code == 1
+    lines = {line.split()[0]: line for line in done.out.splitlines()}
+    assert list(lines) == ["books", "ends", "half", "nameless", "needy", "quotes"]
+    assert "spiders/half.py:1: SyntaxError" in lines["half"]
+    assert "SystemExit: ran" in lines["ends"]
+    assert "spiders/needy.py:1: ModuleNotFoundError" in lines["needy"]
+    assert "spiders/nameless.py:2: class Pages has no `name`" in lines["nameless"]
 
 
 def test_a_new_spider_runs_as_it_is(site: ServedSite, desk: Desk) -> None:

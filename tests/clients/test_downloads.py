@@ -11,7 +11,7 @@ from client_story import Naps, Served, on_site
 
 from crawler.clients import Retries, download
 from crawler.config.fetch import FetchSettings
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import BadFile, BodyTooLarge, FetchError, StoreRefused, UsageError
 from crawler.practice import PracticeSite
 from crawler.practice.files import large_bytes

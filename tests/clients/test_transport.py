@@ -11,7 +11,7 @@ import trustme
 
 from crawler.clients import ApiClient, Retries, WebSocket, download, fetch_all, upload
 from crawler.clients.scraper_api import ScraperApi
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.config.proxy import ProxySettings
 from crawler.config.tls import TlsSettings
 from crawler.errors import ApiUnreachable, FetchError

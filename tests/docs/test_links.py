@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crawler.config import load as configuration
+from crawler.config import layers as configuration
 from crawler.config.links import LinksSettings
 from crawler.config.politeness import PolitenessSettings
 from crawler.config.traps import TrapsSettings

@@ -9,7 +9,7 @@ from crawl_story import crawl, read, story
 
 from crawler import SiteSpider
 from crawler.cli.probe import look
-from crawler.config.load import load
+from crawler.config.layers import load
 from crawler.engine.engine import Engine
 from crawler.http.cookies import CookieJars
 from crawler.practice import PracticeSite
@@ -106,9 +106,9 @@ def test_a_crawl_and_fetch_make_the_same_of_a_robots_txt(status: int, tmp_path: 
 
 def test_what_the_jars_refuse_is_told_to_the_committer_once() -> None:
     jars = CookieJars()
-    jars._refuse(Refusal.COOKIE_EMPTY)
-    jars._refuse(Refusal.COOKIE_EMPTY)
+    jars.refuse(Refusal.COOKIE_EMPTY)
+    jars.refuse(Refusal.COOKIE_EMPTY)
     assert jars.take_refusals() == {Refusal.COOKIE_EMPTY: 2}
     assert not jars.take_refusals()
-    jars._refuse(Refusal.COOKIE_EMPTY)
+    jars.refuse(Refusal.COOKIE_EMPTY)
     assert jars.take_refusals() == {Refusal.COOKIE_EMPTY: 1}

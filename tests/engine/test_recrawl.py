@@ -4,8 +4,10 @@
 """
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from crawler import Download, Request, SiteSpider, Spider
 from crawler.engine.crawler import Crawler
 from crawler.store import requeue
 from crawler.store.rows import iso
+from crawler.store.schema import MIGRATIONS
 
 NOW = "2999-01-01T00:00:00.000Z"
 NARROW = {"flush_visits": 1, "flush_interval": 0.001}
@@ -249,16 +252,13 @@ def test_a_store_of_an_earlier_version_is_counted_anew(tmp_path: Path) -> None:
     async def tell(web: SmallWeb) -> None:
         wide_site(web, 2)
         await crawl(path, SiteSpider(web.url + "/"))
-        with requeue.claimed(path) as db:  # as recrawls had left it
+        with closing(sqlite3.connect(path)) as db, db:  # as recrawls had left it
             db.execute("UPDATE hosts SET pages = 17")
             db.execute("UPDATE crawl SET value = 17 WHERE key = 'pages'")
             db.execute("UPDATE counters SET value = 17 WHERE name = 'outcome.ok'")
             db.execute("DROP INDEX todo_again")
             db.execute("ALTER TABLE todo DROP COLUMN again")
-            db.execute("DROP TABLE patterns")
-            db.execute("DROP TABLE pattern_texts")
-            db.execute("ALTER TABLE texts DROP COLUMN hidden")
-            db.execute("PRAGMA user_version = 4")
+            db.executescript(MIGRATIONS[4].read_text(encoding="utf-8"))
         assert all_again(path) == 3
         store_truth.check(path)
 

@@ -26,7 +26,7 @@ from crawler.clients import (
     fetch_all,
     upload,
 )
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.engine.robots_gate import robots_of
 from crawler.errors import CrawlerError
 from crawler.http.address_guard import AddressGuard

@@ -7,7 +7,7 @@ import pytest
 from fault_server import FaultServer, page, says
 
 from crawler.clients.transport import Transport
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.config.proxy import ProxySettings
 from crawler.errors import ConfigError, FetchError
 from crawler.http.environment import Environment

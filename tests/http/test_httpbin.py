@@ -17,7 +17,7 @@ import pytest
 from crawler import Crawler, ScrapedPage, Spider
 from crawler.config.auth import AuthSettings, CredentialSettings
 from crawler.config.fetch import FetchSettings
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import FetchError
 from crawler.http.address_guard import AddressGuard
 from crawler.http.fetcher import Fetcher

@@ -20,7 +20,7 @@ from fault_server import FaultServer, Hit, page, says
 from crawler.cli import run as main
 from crawler.clients.transport import Transport
 from crawler.config.identity import IdentitySettings
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.engine.crawler import Crawler
 from crawler.errors import ConfigError
 from crawler.http import identity

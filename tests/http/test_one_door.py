@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 from crawler import Crawler, Request, Spider, Stream
 from crawler.cli.probe import look
 from crawler.clients import ApiClient, LinkHeader, Retries, WebSocket, fetch_all
-from crawler.config.load import Config, load
+from crawler.config.layers import Config, load
 from crawler.config.secrets import may_leave
 from crawler.engine.robots_gate import robots_of
 from crawler.errors import AddressRefused, FetchError

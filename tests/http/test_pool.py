@@ -11,7 +11,7 @@ from crawler.cli.status import story as told
 from crawler.clients import ApiClient
 from crawler.clients.transport import Transport
 from crawler.config.fetch import FetchSettings
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.engine.crawler import Crawler
 from crawler.http.pool import Connections, Pool
 from crawler.inspect.status import overview

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from crawler.config.fetch import FetchSettings
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.config.proxy import ProxySettings
 from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError

@@ -20,7 +20,7 @@ from fault_server import FaultServer, Wire, says
 
 from crawler.clients.transport import Transport
 from crawler.config.fetch import FetchSettings
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.errors import FetchError
 
 OK = b"HTTP/1.1 200 OK\r\n"

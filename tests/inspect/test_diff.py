@@ -106,6 +106,7 @@ def test_items_of_two_runs_are_told_as_far_as_their_type_keeps_it(twice: Path) -
         ("gone", "kept", "b", "name=b, price=1", None),
         ("added", "kept", "c", None, "name=c, price=2"),
         ("added", "plain", "c", None, "name=c, price=2"),
+        ("gone", "plain", "b", "name=b, price=1", None),
     }
     assert told(diff.runs(twice, 2, 3)) == {("stored", "loose", "2 items", None, stored)}
 

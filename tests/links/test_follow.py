@@ -162,7 +162,7 @@ REFRESHES = [
     ("<meta http-equiv=refresh content='0; url=/to'>", {}, {"/to"}),
     ("<META HTTP-EQUIV='Refresh' CONTENT='5;/to'>", {}, {"/to"}),
     (("", {"Refresh": "0; url=/to"}), {}, {"/to"}),
-    ("<noscript><meta http-equiv=refresh content='0;/to'></noscript>", {}, {"/to"}),
+    ("<noscript><meta http-equiv=refresh content='0;/to'></noscript>", {}, set()),
     ("<meta http-equiv=refresh content='300'>", {}, set()),
     ("<meta http-equiv=refresh content='61;/to'>", {}, set()),
     ("<meta http-equiv=refresh content='61;/to'>", {"refresh_delay": 100}, {"/to"}),

@@ -1,5 +1,6 @@
 """The fast pass gives what BeautifulSoup on lxml gives, over real pages and over hard markup."""
 
+import re
 import time
 import warnings
 from pathlib import Path
@@ -24,7 +25,8 @@ def by_soup(text: str) -> tuple[str | None, list[str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # these pages are both
         soup = BeautifulSoup(text, "lxml")
-    title = " ".join(soup.title.get_text().split()) if soup.title else None
+    title = " ".join(re.split("[\t\n\f\r ]+", soup.title.get_text())) if soup.title else None
+    title = title and title.strip(" ")
     return title, [tag["href"] for tag in soup.select("a[href], area[href]")]
 
 

@@ -10,7 +10,7 @@ import pytest
 from following_story import crawled, rows
 
 from crawler import Request, SiteSpider
-from crawler.cli.runner import story
+from crawler.cli.ending import story
 from crawler.inspect.search import index
 from crawler.inspect.status import overview
 from crawler.parse.css import sheet_of

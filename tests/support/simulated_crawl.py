@@ -13,7 +13,7 @@ import msgspec
 from model_store import ModelStore
 
 from crawler import Request, Response, ScrapedPage, SiteSpider
-from crawler.config.load import Config
+from crawler.config.layers import Config
 from crawler.config.traps import TrapsSettings
 from crawler.engine.committer import Committer
 from crawler.engine.engine import Engine

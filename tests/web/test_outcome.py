@@ -12,7 +12,7 @@ from crawl_story import crawl, crawler_of, outcomes, read, story
 from store_backends import sqlite_backend, visit
 
 from crawler import Crawler, Request, SiteSpider, Spider
-from crawler.cli import runner
+from crawler.cli import ending
 from crawler.inspect import health, run_report
 from crawler.inspect.query import Reader
 from crawler.inspect.status import overview
@@ -243,7 +243,7 @@ def test_an_item_type_of_an_older_store_keeps_the_name_of_a_view(name: str, tmp_
             f" VALUES ('{name}', '{{\"url\": \"TEXT\"}}', '[]', 0)"
         )
     opened(path)
-    assert read(path, f"SELECT * FROM {name}") == [(1, "mine", 1)]
+    assert read(path, f"SELECT item_id, url, run_id FROM {name}") == [(1, "mine", 1)]
     with Reader(path) as reader:  # and all that tells of errors goes on
         assert len(health.broken(reader, ["errors == 0"])) == 1
         assert PAGE in run_report.page(reader)
@@ -277,8 +277,8 @@ def test_the_documentation_has_the_same_table() -> None:
 
 def test_the_documentation_knows_every_outcome_and_no_other() -> None:
     glossary = (DOCS / "glossary.md").read_text(encoding="utf-8")
-    [line] = re.findall(r"^\| outcome \|.*$", glossary, re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", line)) == set(Outcome)
+    table = glossary.partition("\n## Outcomes\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(Outcome)
     schema = (DOCS / "schema.md").read_text(encoding="utf-8")
     assert [name for name in COLUMNS if f"`{name}`" not in schema] == []
     faults = (DOCS / "faults.md").read_text(encoding="utf-8")
@@ -315,7 +315,7 @@ async def test_a_wall_is_counted_named_not_followed_and_slows_its_host(site, pat
         ]
     assert "_cf_chl_opt" in sign
     assert read(store, "SELECT failures > 0 FROM hosts") == [1]
-    assert "1 walled: a bot check" in runner.story(summary)
+    assert "1 walled: a bot check" in ending.story(summary)
 
 
 @story()

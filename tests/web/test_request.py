@@ -16,7 +16,7 @@ import trustme
 from crawler import Crawler, Request, ScrapedPage, Spider
 from crawler.config.auth import AuthSettings, CredentialSettings
 from crawler.config.fetch import FetchSettings
-from crawler.config.load import Config, load
+from crawler.config.layers import Config, load
 from crawler.config.tls import TlsSettings
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import AddressGuard

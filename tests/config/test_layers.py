@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crawler.config.auth import AuthSettings, CredentialSettings
-from crawler.config.load import Config, load
+from crawler.config.layers import Config, load
 from crawler.http.credentials import Credentials
 
 FILE = """

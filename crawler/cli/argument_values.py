@@ -1,0 +1,92 @@
+"""The values of `-a name=value`: of the type that the spider declares or has as a default."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from crawler.errors import SpiderError
+
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+def typed(kind: type, name: str, text: str) -> Any:
+    """Return the value of an argument: bool, int, float or a list where the spider says so.
+
+    By the annotation of its `__init__` or attribute, else by the type of the attribute's default;
+    anything else stays the text. SpiderError for a text that is none of the type.
+    """
+    for wanted in _choices(_declared(kind, name)):
+        origin = typing.get_origin(wanted) or wanted
+        if origin in (list, tuple, set):
+            return origin(_list(name, text, typing.get_args(wanted)))
+        if origin in _READ:
+            return _one(name, text, origin)
+        if wanted is not type(None):
+            return text
+    return text
+
+
+def _declared(kind: type, name: str) -> Any:
+    parameter = inspect.signature(kind.__init__).parameters.get(name)  # type: ignore[misc]
+    if parameter is not None and parameter.annotation is not parameter.empty:
+        hints = _hints(kind.__init__)  # type: ignore[misc]
+        return hints.get(name, parameter.annotation)
+    if name in (hints := _hints(kind)):
+        return hints[name]
+    default = getattr(kind, name, None)
+    if parameter is not None and parameter.default is not parameter.empty:
+        default = parameter.default
+    return type(default)
+
+
+def _hints(thing: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(thing)
+    except Exception:  # a name that only a type checker knows: as if nothing were declared
+        return {}
+
+
+def _choices(wanted: Any) -> tuple[Any, ...]:
+    """Return the types that a value may have; `int | None` is an int where one is given."""
+    if typing.get_origin(wanted) is typing.ClassVar:
+        return _choices(typing.get_args(wanted)[0])
+    if typing.get_origin(wanted) in (typing.Union, types.UnionType):
+        return typing.get_args(wanted)
+    return (wanted,)
+
+
+def _bool(text: str) -> bool:
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise ValueError(text)
+    return text.lower() in _TRUE
+
+
+_READ: dict[Any, Callable[[str], Any]] = {bool: _bool, int: int, float: float, str: str}
+_LIKE = {bool: "true or false", int: "3", float: "1.5"}
+
+
+def _one(name: str, text: str, wanted: Any) -> Any:
+    try:
+        return _READ[wanted](text.strip() if wanted is not str else text)
+    except ValueError:
+        raise SpiderError(
+            f"-a {name}={text}: {name} is {wanted.__name__}; write it like {name}={_LIKE[wanted]}"
+        ) from None
+
+
+def _list(name: str, text: str, inner: tuple[Any, ...]) -> list[Any]:
+    """Return the parts of a JSON list, or of a text between commas."""
+    wanted = inner[0] if inner and inner[0] in _READ else str
+    if text.lstrip().startswith("["):
+        try:
+            parts = json.loads(text)
+        except ValueError as error:
+            raise SpiderError(f"-a {name}={text}: no list in JSON ({error})") from None
+    else:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+    return [_one(name, part, wanted) if isinstance(part, str) else part for part in parts]

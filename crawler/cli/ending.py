@@ -1,0 +1,184 @@
+"""What a run says at its end: how it went, what was left out and why, and what can be done next.
+
+Whatever was dropped, refused, cut or skipped has a line here, with the command that shows more.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+
+from crawler.engine import progress
+from crawler.engine.crawler import Summary
+from crawler.spider import Spider
+from crawler.web.outcome import Outcome
+
+_OF_ITEMS = ("item_refused", "item_dropped")
+_KINDS = 5  # of refused items that are named
+_PLACES = 5  # of code that raised, which are told
+
+_WAYS_ON = {
+    "request_out_of_scope": "callbacks asked for URLs out of scope: name their hosts in"
+    " allowed_domains, or set engine.scope (domain, any)",
+    "page_nofollow": "links of pages that ask not to be followed (meta robots):"
+    " links.robots_meta = false follows them",
+    "too_deep": "links deeper than engine.max_depth: a higher --depth goes on with them",
+    "endless": "URLs of patterns whose pages say nothing new: traps.endless_after = 0 fetches"
+    " them all; see: crawler traps {store}",
+    "host_full": "URLs of hosts that have given traps.max_pages_per_host pages",
+}
+"""What a refusal means to who expected these pages, and what changes it."""
+
+
+def story(summary: Summary) -> str:
+    """Return in a few lines how a run ended and what can be done next."""
+    store = shlex.quote(summary.store)
+    lines = [
+        f"{summary.reason}: {_pages(summary)}, {summary.items:,} items, {summary.errors:,} errors"
+        f" in {progress.clock(summary.seconds)} → {summary.store}"
+    ]
+    odd = {name: number for name, number in summary.outcomes.items() if name != Outcome.OK}
+    if odd:
+        told = ", ".join(f"{number:,} {name}" for name, number in sorted(odd.items()))
+        lines.append(f"besides ok: {told}")
+    lines += _of_code(summary)
+    if walled := summary.outcomes.get(Outcome.WALLED):
+        lines.append(_walled(walled, store))
+    lines += _of_robots(summary)
+    lines += _of_items(summary)
+    lines += _left_out(summary)
+    if summary.hidden_pages:
+        lines.append(
+            f"left out of texts, as no reader sees it: {summary.hidden_characters:,} characters on"
+            f" {summary.hidden_pages:,} pages (store.hidden_text)"
+        )
+    lines += _onward(summary)
+    return "\n".join(lines)
+
+
+def of_spider(spider: Spider, summary: Summary) -> Iterator[str]:
+    """Yield what a spider may have forgotten: its callbacks gave nothing at all."""
+    silent = summary.stayed and not summary.items and not summary.refused and not summary.raised
+    if silent and not spider.rules and getattr(type(spider), "parse", None) is not Spider.parse:
+        yield (
+            f"The callbacks of {spider.name!r} gave neither an item nor a request: is a `yield`"
+            " missing, or does a selector find nothing? Try it: crawler shell URL"
+        )
+
+
+def _onward(summary: Summary) -> Iterator[str]:
+    """Yield how it goes on, or why there was no page."""
+    store = shlex.quote(summary.store)
+    if summary.state == "interrupted":
+        yield f"{summary.queued:,} queued. {resume()}"
+    elif summary.queued:
+        yield f"{summary.queued:,} are still queued; a higher --max-pages goes on."
+    elif not summary.total_pages and not summary.outcomes:
+        yield (
+            f"There was nothing to fetch: the spider {summary.spider!r} gave no request; give it"
+            " start_urls, or a start() that yields Request(url)."
+        )
+    elif not summary.total_pages:
+        for name, reason in summary.reasons.items():
+            yield f"{name}: {reason}"
+        yield f"To try again: crawler retry --store {store}, then this command"
+        yield (
+            f"No page was stored; see: crawler query --store {store}"
+            ' "SELECT outcome, status, error, count(*) FROM pages GROUP BY 1, 2, 3"'
+        )
+
+
+def _of_code(summary: Summary) -> Iterator[str]:
+    """Yield where the spider's code raised, and what failed on every page."""
+    for line, number in list(summary.raised.items())[:_PLACES]:
+        times = f" ({number:,} times)" if number > 1 else ""
+        yield f"raised: {line}{times}"
+    if len(summary.raised) > _PLACES:
+        yield f"raised: at {len(summary.raised) - _PLACES:,} other places"
+    if summary.raised:
+        store = shlex.quote(summary.store)
+        yield f'tracebacks: crawler query --store {store} "SELECT url, error FROM errors"'
+    pages = [name for name in summary.failed_callbacks if name != "closed"]
+    if pages:
+        fix = f"mend it, then: crawler reparse {summary.spider} --store"
+        yield (
+            f"failed on every page: {', '.join(pages)}; {fix} {shlex.quote(summary.store)} --apply"
+        )
+
+
+def _of_robots(summary: Summary) -> Iterator[str]:
+    """Yield why a robots.txt could not be had: nothing of its host is fetched until then."""
+    number = summary.outcomes.get(Outcome.ROBOTS_UNREACHABLE)
+    if number:
+        reason = summary.reasons.get(Outcome.ROBOTS_UNREACHABLE, "it could not be had")
+        yield (
+            f"{number:,} robots_unreachable: {reason}; later: crawler retry --store"
+            f" {shlex.quote(summary.store)}, then this command (politeness.robots_override gives a"
+            " host rules of your own)"
+        )
+
+
+def _left_out(summary: Summary) -> Iterator[str]:
+    """Yield what was met and not taken, by reason, and what would take it."""
+    left = {name: n for name, n in summary.refused.items() if name not in _OF_ITEMS and n}
+    if not left:
+        return
+    store = shlex.quote(summary.store)
+    told = ", ".join(f"{number:,} {name}" for name, number in sorted(left.items()))
+    yield f"not taken: {told}; more: crawler status {store}"
+    for name, text in _WAYS_ON.items():
+        if left.get(name):
+            yield f"  {left[name]:,} {text.format(store=store)}"
+    if summary.stayed and left.get("out_of_scope"):
+        yield (
+            f"  {left['out_of_scope']:,} links, all that were met, lead out of scope:"
+            " --set engine.scope=domain or any follows more"
+        )
+
+
+def _walled(number: int, store: str) -> str:
+    """Return what can be done about walls."""
+    return (
+        f"{number:,} walled: a bot check, a login or a consent form in place of a page; see:"
+        f' crawler query --store {store} "SELECT error, count(*) FROM pages WHERE'
+        " outcome = 'walled' GROUP BY error\"\n"
+        "What may help: a longer politeness.delay, a politeness.contact, what visitors send"
+        " (fetch.headers, cookies, a login), or the site's leave; then `crawler retry`."
+        ' fetch.walls = "keep" takes walls for pages.'
+    )
+
+
+def _of_items(summary: Summary) -> Iterator[str]:
+    """Yield what became of items beside being stored as they came."""
+    refused = summary.refused.get("item_refused", 0)
+    if refused:
+        sql = '"SELECT item, reason, value, page_url FROM problems"'
+        store = shlex.quote(summary.store)
+        yield f"{refused:,} items refused; see: crawler query --store {store} {sql}"
+        kinds = list(summary.rejected.items())
+        yield from (f"  {number:,} {kind}" for kind, number in kinds[:_KINDS])
+        if len(kinds) > _KINDS:
+            yield f"  and {len(kinds) - _KINDS:,} more kinds"
+    dropped = summary.refused.get("item_dropped", 0)
+    if dropped:
+        yield f"{dropped:,} items dropped by pipelines"
+    if summary.widened:
+        yield f"columns widened to hold all values: {', '.join(summary.widened)}"
+
+
+def _pages(summary: Summary) -> str:
+    if summary.resumed:
+        return f"{summary.pages:,} pages ({summary.total_pages:,} with earlier runs)"
+    return f"{summary.pages:,} pages"
+
+
+def resume() -> str:
+    """Return the line that says how an interrupted crawl is gone on with."""
+    return f"Resume with: {command()}"
+
+
+def command(*, fresh: bool = False) -> str:
+    """Return the command line of this process, as it is typed to go on, or to start over."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--fresh"]
+    return shlex.join(["crawler", *arguments, *(["--fresh"] if fresh else [])])

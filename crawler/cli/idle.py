@@ -1,0 +1,86 @@
+"""What a run says that has nothing to do: why, and how it goes on all the same."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from crawler.cli.ending import command
+from crawler.engine.crawler import Summary
+from crawler.inspect import bounds
+from crawler.inspect.query import Reader
+from crawler.spider import Spider
+from crawler.web import outcome
+from crawler.web.error_place import last_line
+
+_REASONS = 3  # that are told
+
+
+def story(spider: Spider, summary: Summary) -> str:
+    """Return that a crawl is finished, what of it failed or was refused, and the way on."""
+    store = shlex.quote(summary.store)
+    lines = [
+        f"{summary.store}: this crawl is finished, with {summary.total_pages:,} pages;"
+        " nothing is left to do."
+    ]
+    with Reader(Path(summary.store)) as reader:
+        lines += _failed(reader, summary.store)
+        lines += _refused(reader, summary.store)
+        lines += _changed(reader, spider, summary.store)
+    return "\n".join(
+        [
+            *lines,
+            f"To visit its pages again: crawler recrawl {_named(spider)}--store {store} --all",
+            f"To start over: {command(fresh=True)} (the file is moved aside)",
+            f'To look at it: crawler query --store {store} "SELECT url, title FROM pages"',
+        ]
+    )
+
+
+def _named(spider: Spider) -> str:
+    """Return the spider as a command names it; a site needs none."""
+    return "" if spider.name == "site" else f"{spider.name} "
+
+
+def _failed(reader: Reader, store: str) -> Iterator[str]:
+    """Yield how many requests failed and why, and that they can be queued again."""
+    again = outcome.names("requeued")
+    counters = dict(reader.query("SELECT name, value FROM counters").rows)
+    failed = {
+        name: counters.get(f"outcome.{name}", 0) for name in sorted(outcome.having("requeued"))
+    }
+    number = sum(failed.values())
+    if not number:
+        return
+    told = ", ".join(f"{count:,} {name}" for name, count in failed.items() if count)
+    yield f"{number:,} requests failed: {told}"
+    sql = f"SELECT DISTINCT error FROM pages WHERE outcome IN ({again}) AND error <> '' LIMIT ?"
+    for (error,) in reader.query(sql, (_REASONS,)).rows:
+        yield f"  {last_line(error)}"
+    yield f"To try these again: crawler retry --store {shlex.quote(store)}, then this command"
+
+
+def _refused(reader: Reader, store: str) -> Iterator[str]:
+    """Yield what was met and not taken."""
+    sql = (
+        "SELECT substr(name, 9), value FROM counters WHERE name LIKE 'refused.%' AND value > 0"
+        " AND name NOT LIKE 'refused.item%' ORDER BY name"
+    )
+    told = ", ".join(f"{value:,} {name}" for name, value in reader.query(sql).rows)
+    if told:
+        yield (
+            f"Not taken: {told}. With a higher --depth, another --scope and the like the same"
+            f" command goes on with these; more: crawler status {shlex.quote(store)}"
+        )
+
+
+def _changed(reader: Reader, spider: Spider, store: str) -> Iterator[str]:
+    """Yield what to do where the spider is another by now."""
+    if bounds.code_changed(reader, spider):
+        store = shlex.quote(store)
+        yield (
+            "The spider's file changed since the last run. Its callbacks over the stored pages:"
+            f" crawler reparse {spider.name} --store {store} --apply; over the pages as they are"
+            " now: crawler recrawl (below)"
+        )

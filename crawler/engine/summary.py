@@ -1,0 +1,40 @@
+"""Summary: how a run ended, in figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a run ended. `total_pages` counts all runs of the crawl, `queued` what is left to do."""
+
+    spider: str
+    store: str
+    state: str
+    reason: str
+    pages: int
+    total_pages: int
+    items: int
+    errors: int
+    retries: int
+    queued: int
+    seconds: float
+    resumed: bool
+    outcomes: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    widened: list[str] = field(default_factory=list)
+    """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
+    rejected: dict[str, int] = field(default_factory=dict)
+    """Items that were refused, by kind, as in `Quote: quote.text takes text, got int`."""
+    hidden_pages: int = 0
+    hidden_characters: int = 0
+    raised: dict[str, int] = field(default_factory=dict)
+    """What the spider's code raised, as `file:line: error`, the first of each line of code, and how
+    often that line raised."""
+    failed_callbacks: list[str] = field(default_factory=list)
+    """Callbacks that failed on every page of this run, `closed` among them."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """What the first of each outcome said went wrong."""
+    stayed: bool = False
+    """Whether pages were stored, and none led to another."""

@@ -1,0 +1,101 @@
+"""The patterns of URLs of a store: how many pages, how much of them is new, how much is queued."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from crawler import urls
+from crawler.inspect.query import Reader, Rows
+from crawler.links.traps import pattern_of
+from crawler.web import outcome
+
+COLUMNS = ("pattern", "pages", "new", "queued", "state")
+_MOST = 1_000_000  # rows of pages and of the queue that are looked at
+_LONG, _TIMES = 200, 2  # a queue is long from here on, and at so many times its pages
+_SAMPLE, _SHARE = 20_000, 0.5  # URLs of the queue that are looked at; the share that is most of it
+
+
+def patterns(reader: Reader, limit: int) -> Rows:
+    """Return the patterns with the most URLs: pages, different contents, queue, closed or open."""
+    pages, queued = Counter[str](), Counter[str]()
+    contents: dict[str, set[str]] = {}
+    stored = outcome.names("stored")
+    sql = f"SELECT url, content_hash FROM pages WHERE outcome IN ({stored}) LIMIT {_MOST}"
+    for url, digest in reader.query(sql).rows:
+        pattern = pattern_of(url)
+        pages[pattern] += 1
+        contents.setdefault(pattern, set()).add(digest or url)
+    for (url,) in reader.query(f"SELECT url FROM todo LIMIT {_MOST}").rows:
+        queued[pattern_of(url)] += 1
+    closed = _closed(reader)
+    most = (pages + queued).most_common(limit)
+    rows = (
+        (
+            *(name, pages[name], len(contents.get(name, ())), queued[name]),
+            "closed: endless" if name in closed else "open",
+        )
+        for name, _ in most
+    )
+    return Rows(COLUMNS, rows)
+
+
+def _closed(reader: Reader) -> set[str]:
+    if not list(reader.query("SELECT 1 FROM sqlite_master WHERE name = 'endless'").rows):
+        return set()
+    return {pattern for (pattern,) in reader.query("SELECT pattern FROM endless").rows}
+
+
+def warnings(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Yield what is said of patterns whose queue grows faster than it is worked off."""
+    for pattern, pages, _, queued, state in rows:
+        if state == "open" and queued >= max(_LONG, _TIMES * pages):
+            yield f"{pattern}: {queued:,} queued, {pages:,} fetched; {_way(pattern)}"
+
+
+# ---------------------------------------------------------------- while it grows
+
+
+def growing(reader: Reader) -> str | None:
+    """Return what is said of the kind of URLs that makes up most of a queue; None for none.
+
+    From a sample of the queue. The kinds are, from the narrow to the wide: a pattern, a path with
+    any query, any path with such names in its query, any query.
+    """
+    sample = [url for (url,) in reader.query(f"SELECT url FROM todo LIMIT {_SAMPLE}").rows]
+    for kind in (pattern_of, _path_with_query, _names_of_query, _any_query):
+        counted = Counter(name for url in sample if (name := kind(url)))
+        name, number = next(iter(counted.most_common(1)), ("", 0))
+        if number >= max(_LONG, _SHARE * len(sample)):
+            share = 100 * number // len(sample)
+            return f"{share} % of the queue are like {name}: {_way(name)}"
+    return None
+
+
+def _path_with_query(url: str) -> str:
+    path, mark, _ = url.partition("?")
+    return f"{path}?*" if mark else ""
+
+
+def _names_of_query(url: str) -> str:
+    query = url.partition("?")[2]
+    names = {pair.partition("=")[0] for pair in re.split("[&;]", query)}
+    return f"{urls.host_of(url)}/*?{'&'.join(sorted(names))}" if query else ""
+
+
+def _any_query(url: str) -> str:
+    return f"{urls.host_of(url)}/*?*" if "?" in url else ""
+
+
+def _way(pattern: str) -> str:
+    """Return the option that ends a kind of URLs that grows faster than it is worked off."""
+    path, mark, query = pattern.partition("?")
+    if mark:
+        names = "|".join(name for name in query.split("&") if name.isidentifier())
+        regex = f"[?&;]({names})=" if names else "[?]"
+    else:
+        escaped = re.escape(urls.split(path)[1])
+        regex = escaped.replace(r"\*", "[^/?]+").replace("0", "[0-9]+")
+    return f"--exclude '{regex}' leaves them out, also those that are queued"

@@ -1,0 +1,68 @@
+"""The namespaces of XHTML: which elements of a document in XML are those of HTML.
+
+By https://www.w3.org/TR/xml-names/, as far as the tags need it: a prefix stands for what its
+nearest `xmlns:` says, an element without one is in the namespace of the nearest `xmlns`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from crawler.parse.references import decoded
+
+_XHTML = "http://www.w3.org/1999/xhtml"
+_KNOWN = {
+    _XHTML: "",
+    "http://www.w3.org/2000/svg": "svg",
+    "http://www.w3.org/1998/Math/MathML": "math",
+}
+_DECLARED = re.compile(
+    r"""(?:^|[\t\n\r ])xmlns(?::([^\s=]+))?[\t\n\r ]*=[\t\n\r ]*(?:"([^"]*)"|'([^']*)')"""
+)
+_DEEPEST = 4096  # elements within each other that are remembered
+
+
+class Namespaces:
+    """The open elements of a document in XML, with the namespaces that hold in them.
+
+    Where a document names no namespace at all it is taken for HTML: it was sent as that.
+    """
+
+    __slots__ = ("_bare", "open")
+
+    def __init__(self, text: str) -> None:
+        self.open: list[tuple[str, str, dict[str, str]]] = []
+        """Name, namespace ("" for HTML), and the namespaces by prefix inside of it."""
+        self._bare = {"": "" if _XHTML not in text else "other"}
+
+    @property
+    def inside(self) -> bool:
+        """Whether the innermost open element is foreign."""
+        return bool(self.open) and self.open[-1][1] != ""
+
+    def start(self, name: str, attributes: str, *, empty: bool) -> str:
+        """Take a start tag; return the namespace of its element, "" for HTML."""
+        known = self.open[-1][2] if self.open else self._bare
+        if "xmlns" in attributes:
+            known = dict(known)
+            for prefix, double, single in _DECLARED.findall(attributes):
+                known[prefix] = _KNOWN.get(decoded(double or single), "other")
+        prefix, _, _ = name.rpartition(":")
+        namespace = known.get(prefix, "other")
+        if not empty and len(self.open) < _DEEPEST:
+            self.open.append((name, namespace, known))
+        return namespace
+
+    def end(self, name: str) -> str:
+        """Take an end tag; return the namespace of the element that it ends."""
+        for at in range(len(self.open) - 1, max(-1, len(self.open) - 65), -1):
+            if self.open[at][0] == name:
+                namespace = self.open[at][1]
+                del self.open[at:]
+                return namespace
+        return "other"
+
+    @staticmethod
+    def local(name: str) -> str:
+        """Return a name without its prefix."""
+        return name.rpartition(":")[2]

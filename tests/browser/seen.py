@@ -1,0 +1,89 @@
+"""What Crawlkeep makes of a page or a form, in the words in which the browser's view is recorded.
+
+Where both may say the same in two ways one of them is chosen: links as canonical URLs, once each,
+without those that are no http(s) ones; texts with white space collapsed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from multidict import CIMultiDict, CIMultiDictProxy
+from record import HOST, headers_of
+
+from crawler import Request, urls
+from crawler.errors import UsageError
+from crawler.parse import document
+from crawler.parse.fast_pass import REFRESH
+from crawler.parse.meta_refresh import refresh_of
+from crawler.web.page import ScrapedPage
+from crawler.web.response import Response
+
+_MARK = re.compile("boundary=(.+)")
+
+
+def read(file: Path) -> ScrapedPage:
+    """Return a file as the page that a site would give."""
+    url = f"http://{HOST}/{file.parent.name}/{file.name}"
+    headers = CIMultiDictProxy(CIMultiDict(headers_of(file)))
+    return ScrapedPage(Response(url, 200, headers, file.read_bytes(), 0.0, 0.0), Request(url))
+
+
+def ours(file: Path) -> dict[str, Any]:
+    """Return what Crawlkeep sees of a page."""
+    page = read(file)
+    metas = page.found.robots
+    contents = [content for name, content in metas if name == REFRESH]
+    if "Refresh" in page.headers:
+        contents.insert(0, page.headers["Refresh"])
+    refreshes = [refresh_of(one, page.url, page.base_url, page.encoding) for one in contents]
+    full = document(page.html, page.url, encoding=page.encoding, xml=page.response.is_xml)
+    return {
+        "type": page.response.content_type,
+        "title": page.title or "",
+        "encoding": page.html and page.encoding,
+        "base": page.base_url,
+        "links": page.links,
+        "canonical": full.canonical,
+        "robots": [content for name, content in metas if name == "robots"],
+        "refresh": next(([r.delay, r.url] for r in refreshes if r is not None), None),
+        "text": words(page.text) if page.response.is_html else "",
+    }
+
+
+def theirs(seen: dict[str, Any], url: str) -> dict[str, Any]:
+    """Return what the browser sees of a page."""
+    links = dict.fromkeys(urls.parse(link) for link in seen["links"])
+    refresh = seen["refresh"]
+    target = urls.parse(refresh[1]) if refresh else None
+    return seen | {
+        "title": " ".join(re.split("[\t\n\f\r ]+", seen["title"].strip("\t\n\f\r "))),
+        "encoding": seen["encoding"].lower(),
+        "base": urls.parse(seen["base"]) or url,
+        "links": [link for link in links if link],
+        "canonical": urls.parse(seen["canonical"]) if seen["canonical"] else None,
+        "refresh": [int(refresh[0]), target] if target else None,
+        "text": words(seen["text"]) if seen["type"] in PAGES else "",
+    }
+
+
+PAGES = ("text/html", "application/xhtml+xml")
+
+
+def words(text: str) -> str:
+    """Return a text with its white space collapsed; no-break spaces are none."""
+    return " ".join(re.split("[\t\n\f\r ]+", text)).strip()
+
+
+def sent(file: Path) -> dict[str, str] | None:
+    """Return what Crawlkeep sends for a form, None if it sends nothing."""
+    page = read(file)
+    try:
+        form = page.form("#t" if page.css("#t") else "form")
+        request = form.fill(json.loads(form.element_data("fill") or "{}"))
+    except UsageError:
+        return None
+    return {"method": request.method, "url": request.url}

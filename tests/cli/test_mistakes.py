@@ -1,0 +1,301 @@
+"""What a new user gets wrong: each message names the thing, the place and the way out.
+
+No traceback, and an exit code that tells: 2 what cannot work, 1 what failed on every page.
+"""
+
+import sqlite3
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_story import Command, Desk, ServedSite
+
+FAST = "--set politeness.delay=0 --set fetch.retries=0"
+
+# A file of spiders/, by its name; BASE stands for the practice site.
+SPIDERS = {
+    "syntax": "from crawler import Spider\nclass A(Spider)\n    name = 'syntax'\n",
+    "unnamed": "from crawler import Spider\nclass Pages(Spider):\n    start_urls = ['BASE']\n",
+    "undefined": "from crawler import Spider\nclass A(Spider):\n    name = undefined_name\n",
+    "importing": "import not_installed_anywhere\n",
+    "ending": "import sys\nsys.exit(3)\n",
+    "fields": """
+        from crawler import Spider, item
+        @item
+        class Thing:
+            a: int = 0
+            b: str
+        class Fields(Spider):
+            name = "fields"
+        """,
+    "regex": """
+        from crawler import Rule, Spider
+        class Regex(Spider):
+            name = "regex"
+            rules = [Rule(allow="(")]
+        """,
+    "one_string": "from crawler import Spider\nclass A(Spider):\n"
+    "    name = 'one_string'\n    start_urls = 'BASE'\n",
+    "bad_url": "from crawler import Spider\nclass A(Spider):\n"
+    "    name = 'bad_url'\n    start_urls = ['BASE', '/page/2/']\n",
+    "no_urls": "from crawler import Spider\nclass A(Spider):\n    name = 'no_urls'\n",
+    "rule_callback": """
+        from crawler import Rule, Spider
+        class A(Spider):
+            name = "rule_callback"
+            rules = [Rule(callback="parse_item")]
+        """,
+    "typed": """
+        from crawler import Spider
+        class A(Spider):
+            name = "typed"
+            pages: int = 3
+            deep = False
+            start_urls = ["BASE"]
+        """,
+    "start_text": """
+        from crawler import Spider
+        class A(Spider):
+            name = "start_text"
+            def start(self):
+                yield "BASE"
+        """,
+    "start_nothing": """
+        from crawler import Request, Spider
+        class A(Spider):
+            name = "start_nothing"
+            def start(self):
+                [Request("BASE")]
+        """,
+    "start_raises": """
+        from crawler import Request, Spider
+        class A(Spider):
+            name = "start_raises"
+            def start(self):
+                yield Request("BASE")
+                raise ValueError("no database")
+        """,
+    "setting": """
+        from crawler import Spider
+        class A(Spider):
+            name = "setting"
+            start_urls = ["BASE"]
+            settings = {"politeness": {"dely": 1}}
+        """,
+}
+
+PARSE = {
+    "none_text": 'yield {"t": page.soup.find("h7").text}',
+    "css": 'page.css("div[")',
+    "scrapy": "response = page; response.extract_first()",
+    "callback_name": 'yield page.follow("/page/2/", callback="parse_page")',
+    "keyword": 'yield page.follow("/page/2/", calback=self.parse)',
+    "no_yield": 'page.follow("/page/2/"), {"title": page.title}',
+    "no_await": 'yield self.load()\n    async def load(self):\n        return {"a": 1}',
+    "elsewhere": 'yield page.follow("http://127.0.0.99/data.json")',
+    "relative": "from crawler import Request\n        yield Request('/page/2/')",
+    "no_item": "yield 7",
+    "leaves": "raise SystemExit(1)",
+}
+for _name, _body in PARSE.items():
+    SPIDERS[_name] = (
+        f"from crawler import Spider\nclass A(Spider):\n    name = '{_name}'\n"
+        f"    start_urls = ['BASE']\n    def parse(self, page):\n        {_body}\n"
+    )
+SPIDERS["pipeline"] = """
+    from crawler import Spider
+    def save(item):
+        raise OSError("no database")
+    class A(Spider):
+        name = "pipeline"
+        start_urls = ["BASE"]
+        pipelines = [save]
+        def parse(self, page):
+            yield {"a": 1}
+    """
+SPIDERS["closing"] = """
+    from crawler import Spider
+    class A(Spider):
+        name = "closing"
+        start_urls = ["BASE"]
+        async def closed(self, reason):
+            raise ValueError("file is gone")
+    """
+SPIDERS["types"] = """
+    from crawler import Spider, item
+    @item
+    class Price:
+        amount: float
+    class A(Spider):
+        name = "types"
+        start_urls = ["BASE"]
+        def parse(self, page):
+            yield Price("cheap")
+    """
+SPIDERS["on_error"] = """
+    from crawler import Spider
+    class A(Spider):
+        name = "on_error"
+        start_urls = ["BASEgone/"]
+        def on_error(self, request, outcome, status):
+            raise KeyError("id")
+    """
+
+# The command, its exit code, and what its message must name.
+MISTAKES = [
+    # commands and options
+    ("crawll http://x.example/", 2, ["'crawll'", "did you mean 'crawl'"]),
+    ("http://x.example/", 2, ["crawler crawl http://x.example/"]),
+    ("typed", 2, ["crawler run typed"]),
+    ("spiders/typed.py", 2, ["crawler run spiders/typed.py"]),
+    ("frobnicate", 2, ["'frobnicate'", "there are: crawl", "crawler --help"]),
+    ("crawl", 2, ["Missing argument 'URL...'", "crawl --help"]),
+    ("crawl http://x.example/ --max-page 3", 2, ["--max-page", "--max-pages"]),
+    ("crawl http://x.example/ --max-pages none", 2, ["--max-pages", "none", "integer"]),
+    ("crawl http://x.example/ --max-pages 0", 2, ["--max-pages", "0"]),
+    ("crawl http://x.example/ --scope site", 2, ["--scope", "site", "domain"]),
+    ("crawl http://x.example/ --include (", 2, ["links.include", "'('", "regular expression"]),
+    ("crawl http://x.example/ --exclude *", 2, ["links.exclude", "'*'", "regular expression"]),
+    # keys and values
+    ("crawl http://x.example/ --set politeness.dely=1", 2, ["did you mean `politeness.delay`"]),
+    ("crawl http://x.example/ --set delay=1", 2, ["--set delay=1", "section.key=value"]),
+    ("crawl http://x.example/ --set engine.workers=many", 2, ["engine.workers", "'many'", "int"]),
+    ("crawl http://x.example/ --set politeness.delay=-1", 2, ["politeness.delay", "-1"]),
+    ("crawl http://x.example/ --config none.toml", 2, ["none.toml", "--config"]),
+    ("crawl http://x.example/ --config bad.toml", 2, ["bad.toml", "not valid TOML", "line 1"]),
+    ("crawl http://x.example/ --config unknown.toml", 2, ["unknown.toml", "`politeness`"]),
+    ("run setting", 2, ["politeness.dely", "did you mean `politeness.delay`"]),
+    # URLs and ports
+    ("crawl ftp://x.example/", 2, ["ftp://x.example/", "only http and https"]),
+    ("crawl http://", 2, ["http://", "https://example.com/"]),
+    ("crawl intranet", 2, ["intranet", "http://intranet/"]),
+    ("crawl http://x.example:99999/", 2, ["http://x.example:99999/", "https://example.com/"]),
+    ("demo --port 99999", 2, ["--port", "99999"]),
+    (f"crawl http://127.0.0.1:1/ --store closed.db {FAST}", 3, ["robots.txt", "crawler retry"]),
+    (f"crawl BASEgone/ --store gone.db {FAST}", 3, ["not_found", "No page was stored"]),
+    # stores and folders
+    ("crawl http://x.example/ --store spiders", 2, ["spiders", "--store"]),
+    ("crawl http://x.example/ --store text.db", 2, ["text.db", "no SQLite file", "--store"]),
+    ("crawl http://x.example/ --store other.db", 2, ["other.db", "not a crawl's", "--store"]),
+    ("crawl http://x.example/ --store text.db/a.db", 2, ["text.db/a.db", "--store"]),
+    ("crawl http://x.example/ --store pages.db", 2, ["pages.db", "never met", "--fresh"]),
+    ("run typed --store data/{pagse}.db", 2, ["{pagse}", "{pages}"]),
+    ("status none", 2, ["none.db", "no such store", "--store"]),
+    ("download BASE -o text.db/", 2, ["-o text.db/", "it is a file"]),
+    ("download BASE BASE -o nowhere", 2, ["-o nowhere", "nowhere/ makes it"]),
+    # SQL
+    ("query SELEC --store pages.db", 2, ["SELEC"]),
+    ("query SELECT|*|FROM|page --store pages.db", 2, ["page", "pages"]),
+    ("query SELECT|ur|FROM|pages --store pages.db", 2, ["ur", "url"]),
+    ("query DROP|TABLE|pages --store pages.db", 2, ["only read", "SELECT"]),
+    ("query SELECT|1 --store pages.db -o x.docx", 2, ["x.docx", "--format"]),
+    ("retry --where outcom='timeout' --store pages.db", 2, ["outcom", "outcome"]),
+    ("search words --store pages.db", 2, ["text index", "crawler search --index"]),
+    ("export quots --store pages.db -o x.csv", 2, ["quots", "pages"]),
+    # extras
+    ("export pages --store pages.db -o x.warc.gz", 2, ["crawlkeep[warc]"]),
+    # spiders: names and files
+    ("run tpyed", 2, ["no spider 'tpyed'", "did you mean 'typed'"]),
+    ("run spiders/none.py", 2, ["spiders/none.py", "no such file"]),
+    ("run nowhere:A", 2, ["'nowhere'", "module:Class"]),
+    ("run spiders/typed.py:B", 2, ["'B'", "did you mean spiders/typed.py:A"]),
+    ("run syntax", 2, ["spiders/syntax.py:2", "SyntaxError"]),
+    ("run unnamed", 2, ["spiders/unnamed.py:2", "class Pages", "`name`"]),
+    ("run undefined", 2, ["spiders/undefined.py:3", "NameError", "undefined_name"]),
+    ("run importing", 2, ["spiders/importing.py:1", "not_installed_anywhere"]),
+    ("run ending", 2, ["spiders/ending.py", "SystemExit"]),
+    ("run fields", 2, ["spiders/fields.py:", "'b'"]),
+    ("run regex", 2, ["spiders/regex.py:5", "unterminated"]),
+    ("run one_string", 2, ["one_string", "start_urls", "['BASE']"]),
+    ("run bad_url", 2, ["/page/2/", "https://example.com/"]),
+    ("run no_urls", 3, ["no_urls", "start_urls"]),
+    ("run rule_callback", 2, ["rule_callback", "'parse_item'", "no method"]),
+    ("new 9lives", 2, ["9lives", "letters, digits"]),
+    # spiders: arguments
+    ("run typed -a pages", 2, ["-a pages", "name=value"]),
+    ("run typed -a page=2", 2, ["'page'", "did you mean 'pages'"]),
+    ("run typed -a pages=two", 2, ["pages=two", "int", "pages=3"]),
+    ("run typed -a deep=maybe", 2, ["deep=maybe", "true or false"]),
+    ("run typed -a parse=1", 2, ["'parse'", "another name"]),
+    # spiders: what they do
+    ("run start_text", 2, ["start_text.start()", "Request(url)"]),
+    ("run start_nothing", 2, ["start_nothing.start()", "None", "`yield`"]),
+    ("run start_raises", 1, ["spiders/start_raises.py:7", "ValueError: no database"]),
+    ("run none_text", 1, ["spiders/none_text.py:6", "'NoneType'", "failed on every page: parse"]),
+    ("run css", 1, ["spiders/css.py:6", "SelectorSyntaxError"]),
+    ("run scrapy", 1, ["spiders/scrapy.py:6", "extract_first"]),
+    ("run keyword", 1, ["spiders/keyword.py:6", "calback"]),
+    ("run callback_name", 1, ["callback 'parse_page'", "callback_name"]),
+    ("run no_yield", 0, ["'no_yield'", "`yield`", "missing"]),
+    ("run no_await", 1, ["spiders/no_await.py:6", "a coroutine is no item", "`await`"]),
+    ("run elsewhere", 0, ["1 request_out_of_scope", "allowed_domains", "127.0.0.99"]),
+    ("run relative", 1, ["spiders/relative.py:7", "/page/2/"]),
+    ("run no_item", 1, ["spiders/no_item.py:6", "int is no item", "a dict or a Request"]),
+    ("run leaves", 1, ["spiders/leaves.py:6", "SystemExit"]),
+    ("run pipeline", 0, ["pipeline save", "spiders/pipeline.py:4", "1 items refused"]),
+    ("run closing", 1, ["closed()", "spiders/closing.py:7", "file is gone"]),
+    ("run types", 0, ["amount", "cheap", "1 items refused"]),
+    ("run on_error", 3, ["spiders/on_error.py:7", "KeyError"]),
+]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[ServedSite]:
+    with ServedSite() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory, site: ServedSite) -> dict[str, Command]:
+    """What each command of the table said."""
+    desk = Desk(tmp_path_factory.mktemp("mistakes"))
+    for name, text in SPIDERS.items():
+        text = textwrap.dedent(text).replace("BASE", site.url)
+        (desk.folder / "spiders" / f"{name}.py").write_text(text)
+    (desk.folder / "bad.toml").write_text("[politeness\n")
+    (desk.folder / "unknown.toml").write_text("[politness]\ndelay = 1\n")
+    (desk.folder / "text.db").write_text("This is a text, not a database. " * 100)
+    (desk.folder / "warcio.py").write_text("raise ModuleNotFoundError(name='warcio')\n")
+    with sqlite3.connect(desk.folder / "other.db") as other:
+        other.execute("CREATE TABLE mine (x)")
+    other.close()
+    first = f"crawl BASE --store pages.db --max-pages 1 {FAST}"
+    typed = [first, *(command for command, _, _ in MISTAKES)]
+    done = desk.run_all([_words(command, site.url) for command in typed])
+    return dict(zip(typed, done, strict=True))
+
+
+def _words(command: str, base: str) -> list[str]:
+    words = [word.replace("|", " ").replace("BASE", base) for word in command.split()]
+    fast = [*FAST.split(), "--max-pages", "2"] if words[0] == "run" else []
+    return [*words, *fast]
+
+
+def test_there_are_sixty_mistakes_or_more() -> None:
+    assert len(MISTAKES) >= 60
+
+
+@pytest.mark.parametrize(("command", "code", "words"), MISTAKES)
+def test_a_mistake_is_told_with_the_thing_the_place_and_the_way_out(
+    said: dict[str, Command], site: ServedSite, command: str, code: int, words: list[str]
+) -> None:
+    done = said[command]
+    told = done.out + done.err
+    assert "Traceback" not in told, told
+    missing = [word for word in words if word.replace("BASE", site.url) not in told]
+    assert (done.code, missing) == (code, []), told
+    assert len(told.splitlines()) <= 12, told
+
+
+def test_an_old_python_is_told_which_one_it_takes(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    old = "import sys; sys.version_info = (3, 9, 1, 'final', 0); import crawler.__main__ as m"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{old}; m.main()"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "Python 3.11 or later" in done.stderr and "3.9" in done.stderr
+    assert "Traceback" not in done.stderr
