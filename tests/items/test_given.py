@@ -1,5 +1,6 @@
 """What a spider gives is stored as it was given, or refused and counted, by itself alone."""
 
+import contextlib
 import io
 import json
 import os
@@ -7,6 +8,7 @@ import sqlite3
 from dataclasses import make_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +60,8 @@ DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=6) | st.dec
 )
 TIMES = st.datetimes(timezones=st.just(UTC))
 PLAIN = st.none() | st.booleans() | INTEGERS | FLOATS | TEXTS
-NESTED = st.recursive(
-    PLAIN, lambda x: st.lists(x, max_size=3) | st.dictionaries(TEXTS, x, max_size=3), max_leaves=4
-)
+FLAT = PLAIN | st.lists(PLAIN, max_size=3) | st.dictionaries(TEXTS, PLAIN, max_size=3)
+NESTED = FLAT | st.lists(FLAT, max_size=3) | st.dictionaries(TEXTS, FLAT, max_size=3)
 TYPED: dict[Any, Any] = {
     **{str: TEXTS, int: INTEGERS, float: FLOATS, bool: st.booleans(), Decimal: DECIMALS},
     **{
@@ -88,7 +89,6 @@ def _read(kind: Any, value: Any) -> Any:
 
 @pytest.mark.parametrize("kind", TYPED, ids=lambda kind: getattr(kind, "__name__", str(kind)))
 def test_what_goes_in_comes_out_equal_or_is_refused(kind: Any, tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
     numbers = iter(range(1 << 30))
     size = 5 if kind in (list, dict) else 40
     wanted = max(2, VALUES // len(TYPED) // size)
@@ -109,16 +109,22 @@ def test_what_goes_in_comes_out_equal_or_is_refused(kind: Any, tmp_path: Path) -
             assert all(type(stored[n]) is type(values[n]) for n in stored)
         table = arrow(path, "thing").to_pylist()
         assert {row["n"]: _of_arrow(kind, row["x"], values) for row in table} == stored
-        with sqlite3.connect(path) as db:
-            frame = pandas.read_sql("SELECT * FROM thing", db)
-        db.close()
-        assert list(frame["n"]) == list(stored)
-        if kind in (str, float):
-            assert list(frame["x"]) == list(stored.values())
+        if find_spec("pandas"):
+            frame = _frame(path)
+            assert list(frame["n"]) == list(stored)
+            if kind in (str, float, int | str):
+                assert list(frame["x"]) == list(stored.values())
         for file in tmp_path.glob(f"{path.stem}.*"):
             file.unlink()
 
     holds()
+
+
+def _frame(path: Path) -> Any:
+    import pandas
+
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return pandas.read_sql("SELECT * FROM thing", db)
 
 
 def _of_arrow(kind: Any, value: Any, values: list[Any]) -> Any:
