@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test check fmt clean setup docs bench bench-scale bench-flat bench-start bench-sites profile conformance
+.PHONY: help crawl test kill-test values check fmt clean setup docs bench bench-scale bench-flat bench-start bench-sites profile conformance
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test setup fmt docs bench bench-scale bench-flat bench-start bench-sites profile conformance clean'
+	@echo 'also: kill-test values setup fmt docs bench bench-scale bench-flat bench-start bench-sites profile conformance clean'
 
 # ---------------------------------------------------------------- use
 
@@ -54,6 +54,11 @@ test: $(DEV)
 kill-test: $(DEV)
 	KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/store/test_kill.py tests/export/test_import_kill.py $(ARGS)
 	KILLS=$(or $(KILLS),200) $(BIN)/pytest -rP tests/store/test_kill_commands.py $(ARGS)
+	KILLS=$(or $(KILLS),50) $(BIN)/pytest tests/export/test_follow.py $(ARGS)
+
+# What goes into items comes out of SQL, JSON lines, Parquet and pandas: 200,000 values.
+values: $(DEV)
+	VALUES=200000 $(BIN)/pytest tests/items/test_given.py $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff check

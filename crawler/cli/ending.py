@@ -165,6 +165,8 @@ def _of_items(summary: Summary) -> Iterator[str]:
         yield f"{dropped:,} items dropped by pipelines"
     if summary.widened:
         yield f"columns widened to hold all values: {', '.join(summary.widened)}"
+    if summary.replaced:
+        yield f"{summary.replaced:,} texts of items had NUL or half a character, now U+FFFD"
 
 
 def _pages(summary: Summary) -> str:

@@ -232,6 +232,7 @@ class _Export:
         return write_warc
 
     def _markdown(self, damaged: list[str], where: str, *, article: bool) -> int:
+        from crawler.cli.signals import leave_interrupts
         from crawler.export.markdown import write_pages
 
         return write_pages(
@@ -241,6 +242,7 @@ class _Export:
             damaged.append,
             where=where,
             article=article,
+            begin=leave_interrupts,
             processes=min(_MOST_PROCESSES, os.cpu_count() or 1),
         )
 

@@ -49,3 +49,8 @@ class Interrupts:
     def _first(self) -> None:
         self._say("stopping: what is in flight may end; once more to stop at once")
         self._stop()
+
+
+def leave_interrupts() -> None:
+    """Let the process that started this one see to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -73,6 +73,8 @@ def story(one: Overview) -> str:
         lines += [f"  {number:,} {kind}" for kind, number in list(one.rejected.items())[:_KINDS]]
     if one.widened:
         lines.append(f"widened  {one.widened:,} times a column of items, to hold all values")
+    if one.replaced:
+        lines.append(f"replaced {one.replaced:,} texts of items had NUL or half a character")
     if one.refused:
         lines.append(f"not taken {_list(one.refused)}")
     if one.hidden:

@@ -316,6 +316,7 @@ class Crawler:
             refused={str(name): number for name, number in stats.refused.items()},
             widened=list(stats.widened),
             rejected=dict(stats.rejected.most_common()),
+            replaced=stats.replaced,
             hidden_pages=stats.hidden[0],
             hidden_characters=stats.hidden[1],
             raised=dict(stats.raised.values()),

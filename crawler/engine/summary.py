@@ -27,6 +27,8 @@ class Summary:
     """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
     rejected: dict[str, int] = field(default_factory=dict)
     """Items that were refused, by kind, as in `Quote: quote.text takes text, got int`."""
+    replaced: int = 0
+    """Texts of items in which NUL or a lone surrogate became U+FFFD, as no database takes them."""
     hidden_pages: int = 0
     hidden_characters: int = 0
     raised: dict[str, int] = field(default_factory=dict)

@@ -67,8 +67,10 @@ class _Look:
             self._size(Decimal(decimal_text(value)))
 
     def _size(self, number: Decimal) -> None:
-        _, digits, exponent = number.normalize().as_tuple()
+        _, digits, exponent = number.as_tuple()
         assert isinstance(exponent, int)
+        while len(digits) > 1 and digits[-1] == 0:  # `normalize` would round to 28 digits
+            digits, exponent = digits[:-1], exponent + 1
         self._whole = max(self._whole, len(digits) + exponent)
         self._scale = max(self._scale, -exponent)
 

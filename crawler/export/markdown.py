@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import re
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -66,15 +65,17 @@ def write_pages(
     where: str = "",
     article: bool = False,
     processes: int = 1,
+    begin: Callable[[], None] | None = None,
 ) -> int:
     """Write every stored HTML page as `folder/host/path.md` with front matter; return their number.
 
-    `where` chooses pages, `article` writes their main content alone. A page that is damaged in the
-    store is left out; `damaged` hears its URL. StoreFull when the disk is full: the file that was
-    being written is not there, those before it are whole.
+    `where` chooses pages, `article` writes their main content alone. Many pages take so many
+    `processes`, and each of these calls `begin` first. A page that is damaged in the store is left
+    out; `damaged` hears its URL. StoreFull when the disk is full: the file that was being written
+    is not there, those before it are whole.
     """
     number = 0
-    for page, text in _written(_stored(reader, where), article=article, processes=processes):
+    for page, text in _written(_stored(reader, where), article, processes, begin):
         if text is None:
             damaged(str(page.url))
             continue
@@ -100,7 +101,7 @@ def _stored(reader: Reader, where: str) -> Iterator[_Page]:
 
 
 def _written(
-    pages: Iterator[_Page], *, article: bool, processes: int
+    pages: Iterator[_Page], article: bool, processes: int, begin: Callable[[], None] | None
 ) -> Iterator[tuple[_Page, str | None]]:
     """Yield pages in order with their Markdown, None for a damaged body.
 
@@ -114,7 +115,7 @@ def _written(
             yield from zip(chunk, _texts(chunk, article), strict=True)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_leave_interrupts) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=begin) as pool:
         under_way: deque[tuple[list[_Page], Future[list[str | None]]]] = deque()
         try:
             for chunk in chunks:
@@ -126,11 +127,6 @@ def _written(
                 yield from zip(done, future.result(), strict=True)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _leave_interrupts() -> None:
-    """Let the process that started this one see to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _texts(pages: list[_Page], article: bool) -> list[str | None]:

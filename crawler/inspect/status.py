@@ -58,6 +58,7 @@ class Overview:
     problems: int
     rejected: dict[str, int]
     widened: int
+    replaced: int
     busiest: dict[str, int]
     resting: dict[str, int]
     """Hosts with a queue that are left alone, and for how many seconds, the longest first."""
@@ -113,6 +114,7 @@ def _overview(reader: Reader) -> Overview:
         problems=next(iter(reader.query("SELECT count(*) FROM problems").rows))[0],
         rejected=_rejected(reader),
         widened=counters.get("items.widened", 0),
+        replaced=counters.get("items.replaced", 0),
         busiest=dict(
             reader.query(
                 "SELECT name, pending FROM hosts WHERE pending > 0 ORDER BY pending DESC LIMIT ?",

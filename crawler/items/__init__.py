@@ -62,10 +62,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One item, ready to be stored: SQL values in the order of the table's columns."""
+    """One item, ready to be stored: SQL values in the order of the table's columns.
+
+    `replaced` texts had characters that no database takes (NUL, lone surrogates), now U+FFFD.
+    """
 
     table: Table
     values: tuple[Any, ...]
+    replaced: int = 0
 
 
 @overload
@@ -135,7 +139,24 @@ def record_of(thing: Any) -> Record:
     if isinstance(thing, Mapping):
         return _record_of_mapping(thing)
     table, fields = _codec(type(thing))  # type: ignore[arg-type]  # a type is hashable
-    return Record(table, tuple([_stored(table, thing, *field) for field in fields]))
+    values = tuple([_stored(table, thing, *field) for field in fields])
+    if not any(type(value) is str and _LOST in value for value in values):
+        return Record(table, values)
+    given = [getattr(thing, name) for name, _, _ in fields]
+    return Record(table, values, _replaced(values, given))
+
+
+_LOST = "\ufffd"
+_UNSTORABLE = re.compile(r"\\x00|\\ud[89a-f][0-9a-f]{2}")
+
+
+def _replaced(values: Iterable[Any], given: Iterable[Any]) -> int:
+    """Count values in which a character was replaced: not those that had U+FFFD before."""
+    pairs = zip(values, given, strict=True)
+    return sum(
+        isinstance(now, str) and _LOST in now and _UNSTORABLE.search(repr(was)) is not None
+        for now, was in pairs
+    )
 
 
 _Field = tuple[str, Column, Encode]
@@ -220,7 +241,9 @@ def _record_of_mapping(thing: Mapping[str, Any]) -> Record:
         except UnfitValue as problem:
             raise InvalidItem(f"item.{name} {problem}") from None
         kinds.append((name, kind))
-    return Record(_loose(tuple(kinds)), tuple(values))
+    lost = any(type(value) is str and _LOST in value for value in values)
+    replaced = _replaced(values, [value for _, value in pairs]) if lost else 0
+    return Record(_loose(tuple(kinds)), tuple(values), replaced)
 
 
 _key = lru_cache(maxsize=4096)(clean)

@@ -212,11 +212,11 @@ def json_of(stored: Any, kind: Kind) -> str:
 
 
 def exact_digits(number: int | float | str) -> str | None:
-    """Return the digits of a number where the nearest double has not all of them."""
+    """Return the digits of a number where the nearest double, as it is written, has not all."""
     if isinstance(number, float):
         return None
     if isinstance(number, int):
-        return None if float(number) == number else str(number)
+        return None if Decimal(repr(float(number))) == number else str(number)
     return None if Decimal(repr(float(number))) == Decimal(number) else number
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import json
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,6 +31,10 @@ from uuid import UUID
 import msgspec
 
 Encode = Callable[[Any], Any]
+
+
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*+)\\u0000")  # as JSON writes it; \\u0000 is six characters
+_UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
 
 
 class UnfitValue(ValueError):
@@ -53,7 +58,7 @@ def text(value: Any) -> str:
         raise UnfitValue(f"takes text, got {shown(value)}")
     if value.isascii() and "\0" not in value:
         return str(value)
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    return _UNSTORABLE.sub("\ufffd", value)
 
 
 def integer(value: Any) -> int | str:
@@ -248,14 +253,15 @@ def as_json(value: Any) -> bytes:
     except (UnicodeEncodeError, TypeError, OverflowError, ValueError):
         try:
             built = msgspec.to_builtins(value, enc_hook=_jsonable, order="deterministic")
-            data = json.dumps(built, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+            written = json.dumps(built, ensure_ascii=False, allow_nan=False)
+            data = _UNSTORABLE.sub("\ufffd", written).encode()
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise UnfitValue(f"cannot be written as JSON: {error}") from None
     except RecursionError:
         raise UnfitValue("cannot be written as JSON: nested too deep") from None
     if b"null" in data and _has_nan(value):  # for which msgspec writes null
         raise UnfitValue("cannot be written as JSON: it holds a number that is not finite")
-    return data.replace(rb"\u0000", rb"\ufffd") if rb"\u0000" in data else data
+    return _NUL.sub("\\1\ufffd".encode(), data) if rb"\u0000" in data else data
 
 
 def _has_nan(value: Any) -> bool:

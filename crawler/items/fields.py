@@ -24,6 +24,10 @@ def is_complete(cls: type) -> bool:
     return "__dataclass_fields__" in vars(cls) or "__attrs_attrs__" in vars(cls)
 
 
+class NoItem(SpiderError):
+    """What a spider gave is none of the kinds of items: a text, a number, a list."""
+
+
 def is_named_tuple(cls: type) -> bool:
     """Return whether a class is a tuple with names."""
     return issubclass(cls, tuple) and hasattr(cls, "_fields")
@@ -53,7 +57,7 @@ def _names(cls: Any) -> list[str]:
         return list(cls.__struct_fields__)
     if is_named_tuple(cls):
         return list(cls._fields)
-    raise SpiderError(
+    raise NoItem(
         f"{cls.__name__} is no item: yield an @item class, a dataclass, a pydantic model, an attrs"
         " or msgspec class, a named tuple, a dict or a Request"
     )

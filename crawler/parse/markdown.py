@@ -28,15 +28,19 @@ def markdown_of(html: str, url: str = "", *, main: bool = False, hidden: bool = 
         return ""
     base = next((one.get("href") for one in root.iter("base") if one.get("href")), "")
     against = urls.join(url, base) if url and base else base or url
-    text = MarkdownWriter(against or url).page(article_of(root) if main else root)
+    writer = MarkdownWriter(against or url)
+    text = writer.page(article_of(root) if main else root)
+    if writer.deep and not main:  # libxml2 lets go of what lies deeper than 2048
+        text = MarkdownWriter(against or url).page(_tree(html, deep=True))
     return text if hidden else visible(text)[0]
 
 
-def _tree(html: str) -> Any:
-    """Return the root of a page, None where there is nothing in it."""
+def _tree(html: str, *, deep: bool = False) -> Any:
+    """Return the root of a page, None where there is nothing in it; `deep` has no limit."""
     from lxml import etree
 
-    parser = etree.HTMLParser(recover=True, encoding="utf-8", huge_tree=True)
+    target = {"target": etree.TreeBuilder()} if deep else {}
+    parser = etree.HTMLParser(recover=True, encoding="utf-8", huge_tree=True, **target)  # type: ignore[arg-type]
     try:
         return etree.fromstring(html.encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError:  # nothing but a comment

@@ -86,3 +86,10 @@ def _escaped(text: str) -> str:
 
 def _span(text: str | None) -> int:
     return max(1, min(_MOST_SPAN, int(text))) if text and text.isdecimal() and len(text) < 9 else 1
+
+
+def is_layout(element: Any, rows: list[Any]) -> bool:
+    """Return whether a table only places things: it holds tables, or is a single cell."""
+    if element.get("role") in ("presentation", "none") or element.find(".//table") is not None:
+        return True
+    return sum(len(row.cells) for row in rows) <= 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from crawler import urls
 from crawler.parse.markdown_list import is_list, item
-from crawler.parse.markdown_table import rows_of, table_lines
+from crawler.parse.markdown_table import is_layout, rows_of, table_lines
 
 _DEEPEST = 200  # elements within each other; what lies deeper is text
 _SPACE = re.compile(r"[ \t\n\r\f]+")
@@ -51,6 +51,8 @@ class MarkdownWriter:
         self._base = base
         self._absolute: dict[str, str] = {}
         self._depth = 0
+        self.deep = False
+        """Whether elements lay within each other deeper than is looked at."""
 
     def page(self, root: Any) -> str:
         """Return the whole of a tree."""
@@ -77,6 +79,7 @@ class MarkdownWriter:
         if not isinstance(name, str) or name in SKIPPED:
             return
         if self._depth > _DEEPEST:
+            self.deep = True
             texts.append(f" {_plain(''.join(child.itertext()))} ")
         elif name in BLOCKS or self._holds_blocks(child):
             _end(texts, found)
@@ -87,9 +90,7 @@ class MarkdownWriter:
 
     def _holds_blocks(self, element: Any) -> bool:
         """Return whether an inline element has blocks in it, as <span><div> has."""
-        return len(element) > 0 and any(
-            child.tag in BLOCKS or self._holds_blocks(child) for child in element
-        )
+        return len(element) > 0 and any(one.tag in BLOCKS for one in element.iterdescendants())
 
     def _heading(self, element: Any) -> list[str]:
         text = _one_line(self.text(element)).strip("#").strip()
@@ -172,10 +173,15 @@ class MarkdownWriter:
                 found[-1] += "\n" + item(":   ", content)
         return found
 
+    def _term_alone(self, element: Any) -> list[str]:
+        """Return what is in a term of no list; those of a list are taken there, one by one."""
+        within = next(element.iterancestors("dl"), None) is not None
+        return [] if within else self.blocks(element)
+
     def _table(self, element: Any) -> list[str]:
         found = [block for caption in element.findall("caption") for block in self.blocks(caption)]
         rows = rows_of(element)
-        if _is_layout(element, rows):
+        if is_layout(element, rows):
             cells = (cell for row in rows for cell in row.cells)
             return found + [block for cell in cells for block in self.blocks(cell)]
         lines = table_lines(rows, self._cell)
@@ -197,6 +203,7 @@ class MarkdownWriter:
             name = child.tag
             if isinstance(name, str) and name not in SKIPPED:
                 if self._depth > _DEEPEST:
+                    self.deep = True
                     texts.append(_plain("".join(child.itertext())))
                 else:
                     texts.append(f" {self.text(child)} " if name in BLOCKS else self._inline(child))
@@ -287,7 +294,9 @@ _BLOCK: dict[str, Callable[[MarkdownWriter, Any], list[str]]] = {
     **dict.fromkeys(_LISTS, MarkdownWriter._list),
     "a": MarkdownWriter._link_of_blocks,
     "blockquote": MarkdownWriter._quote,
+    "dd": MarkdownWriter._term_alone,
     "dl": MarkdownWriter._terms,
+    "dt": MarkdownWriter._term_alone,
     "hr": MarkdownWriter._rule,
     "pre": MarkdownWriter._code,
     "table": MarkdownWriter._table,
@@ -360,13 +369,6 @@ def _cell_lines(block: str) -> Iterator[str]:
             yield f"{ticks}{line}{ticks}" if line.strip() else ""
     else:
         yield from lines
-
-
-def _is_layout(element: Any, rows: list[Any]) -> bool:
-    """Return whether a table only places things: it holds tables, or is a single cell."""
-    if element.get("role") in ("presentation", "none") or element.find(".//table") is not None:
-        return True
-    return sum(len(row.cells) for row in rows) <= 1
 
 
 def _language(element: Any) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.errors import FetchError, SpiderError, SpiderFailed, UsageError
 from crawler.items import InvalidItem, record_of
-from crawler.items.fields import is_named_tuple
+from crawler.items.fields import NoItem, is_named_tuple
 from crawler.items.refused import as_given, of_pydantic, without_values
 from crawler.spider import Spider
 from crawler.web.error_place import error_line, place_of
@@ -244,11 +244,13 @@ def _store(visit: Visit, result: Any) -> None:
         visit.items.append(record_of(result))
     except InvalidItem as problem:
         _refuse(visit, result, str(problem))
-    except SpiderError:
+    except SpiderError as problem:
         if inspect.iscoroutine(result):
             result.close()
             raise SpiderError("a coroutine is no item: is an `await` missing?") from None
-        raise
+        if not isinstance(problem, NoItem):
+            raise
+        _refuse(visit, result, str(problem))
 
 
 def _refuse(visit: Visit, item: Any, reason: str) -> None:

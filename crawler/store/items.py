@@ -24,6 +24,7 @@ from crawler.store.item_sql import GONE_AT, Rows, Statement, Steps, TableShape, 
 from crawler.store.widening import (
     EXACT,
     TYPES,
+    any_beyond,
     any_long,
     companion,
     digits,
@@ -46,6 +47,8 @@ class ItemReport:
     problems: Rows = field(default_factory=list)
     widened: list[str] = field(default_factory=list)
     """As in `item.price from INTEGER to REAL`."""
+    replaced: int = 0
+    """Texts of items with characters that no database takes."""
 
 
 class ItemTables:
@@ -81,7 +84,7 @@ class ItemTables:
             _, rows, places = groups.setdefault(id(table), (table, [], []))
             rows.append((*record.values, *origin))
             places.append(number)
-        told = ItemReport()
+        told = ItemReport(replaced=sum([record.replaced for record, _ in records]))
         parts: list[ItemPart] = []
         for table, rows, places in groups.values():
             part = self._respelt(table, rows)._replace(places=places)
@@ -227,7 +230,7 @@ def _widened(
         told.widened.append(f"{name}.{column} from {was} to {to}")
         if (was, to) == ("INTEGER", "DECIMAL"):
             shape = _shape_of(name, known)
-            if (yield from any_long(shape, column)):
+            if (yield from any_beyond(shape, column)):
                 known = yield from _with_column_of_digits(name, column, known)
                 yield from keep_digits(_shape_of(name, known), column, known.exact()[column])
     exact = known.exact()

@@ -25,6 +25,7 @@ class Tally:
         self.pages: Counter[int] = Counter()  # stored ones, by host
         self.problems: list[tuple[Any, ...]] = []
         self.widened: list[str] = []
+        self.replaced = 0
 
     @property
     def stored(self) -> int:
@@ -54,6 +55,7 @@ class Tally:
         """Add what storing items reported."""
         self.problems += told.problems
         self.widened += told.widened
+        self.replaced += told.replaced
 
     def refusals(self, batch: Batch) -> Counter[Refusal]:
         """Return what was refused beside what the visits say: cookies, and items by the store."""
@@ -68,5 +70,6 @@ class Tally:
         counts.update({f"refused.{name}": number for name, number in run.refused.items()})
         counts.update(f"retry.{v.outcome}" for v in batch.visits if v.retry_at is not None)
         counts["items.widened"] += len(self.widened)
+        counts["items.replaced"] += self.replaced
         counts["hidden.pages"], counts["hidden.characters"] = run.hidden
         return [(name, number) for name, number in counts.items() if number]

@@ -52,7 +52,7 @@ def wider_type(was: str, now: str, *, key: bool = False) -> str:
 
 def is_long(column: Iterable[Any]) -> bool:
     """Return whether there is an int among the values of which a double has not all digits."""
-    return any(isinstance(value, int) and exact_digits(value) is not None for value in column)
+    return any(isinstance(value, int) and float(value) != value for value in column)
 
 
 def fit(kind: Kind, now: str) -> Callable[[Any], Any] | None:
@@ -90,11 +90,24 @@ def any_long(shape: TableShape, column: str) -> Steps[bool]:
     return bool(found)
 
 
+def any_beyond(shape: TableShape, column: str) -> Steps[bool]:
+    """Ask whether a column of integers holds one whose double may be written otherwise."""
+    found = yield Statement(f'SELECT 1 FROM "{shape.name}" WHERE {_beyond(column)} LIMIT 1')
+    return bool(found)
+
+
+def _beyond(column: str) -> str:
+    return f'"{column}" NOT BETWEEN -{1 << 53} AND {1 << 53}'
+
+
 def keep_digits(shape: TableShape, column: str, exact: str) -> Steps[None]:
-    """Yield what keeps the digits of the integers in a column that becomes one of decimals."""
+    """Yield what keeps the digits of the integers in a column that becomes one of decimals.
+
+    Of all beyond 2**53: some are doubles, but the shortest text of that double is another integer.
+    """
     for name in (shape.name, *([f"{shape.name}_history"] if shape.history else [])):
         yield Statement(
-            f'UPDATE "{name}" SET "{exact}" = CAST("{column}" AS TEXT) WHERE {_long(column)}'
+            f'UPDATE "{name}" SET "{exact}" = CAST("{column}" AS TEXT) WHERE {_beyond(column)}'
         )
 
 

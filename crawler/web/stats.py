@@ -33,6 +33,7 @@ class Stats:
     refused: Counter[Refusal] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)  # items, by type and reason
     widened: list[str] = field(default_factory=list)
+    replaced: int = 0  # texts of items with characters that no database takes
     raised: dict[str, tuple[str, int]] = field(default_factory=dict)
     """What the spider's code raised, by place: the first such error in a line, and their number."""
     parsed: set[str | None] = field(default_factory=set)  # callbacks that a page went through
@@ -78,6 +79,7 @@ class Stats:
             self.items += len(visit.items)
             if visit.problems:
                 self._reject(visit.problems)
+            self.replaced += sum([record.replaced for record in visit.items])
             if visit.response is not None:
                 self.bytes += visit.response.wire_size
 

@@ -231,7 +231,7 @@ MISTAKES = [
     ("run no_await", 1, ["spiders/no_await.py:6", "a coroutine is no item", "`await`"]),
     ("run elsewhere", 0, ["1 request_out_of_scope", "allowed_domains", "127.0.0.99"]),
     ("run relative", 1, ["spiders/relative.py:7", "/page/2/"]),
-    ("run no_item", 1, ["spiders/no_item.py:6", "int is no item", "a dict or a Request"]),
+    ("run no_item", 0, ["1 items refused", "int is no item", "a dict or a Request"]),
     ("run leaves", 1, ["spiders/leaves.py:6", "SystemExit"]),
     ("run pipeline", 0, ["pipeline save", "spiders/pipeline.py:4", "1 items refused"]),
     ("run closing", 1, ["closed()", "spiders/closing.py:7", "file is gone"]),

@@ -189,3 +189,27 @@ def test_what_is_in_the_way_is_told_in_one_line(
     assert command([*words, "--store", str(store)]) == 2
     assert "cannot be written" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_many_pages_are_written_by_several_processes_as_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "many.db"
+
+    async def tell(web: SmallWeb) -> None:
+        links = [f"/p{number}" for number in range(90)]
+        web.add("/", page("home", *links))
+        for link in links:
+            web.add(link, page(link, "/"))
+        spider = SiteSpider()
+        spider.start_urls = [web.url + "/"]
+        await crawl(path, spider)
+
+    on_web(tell)
+    found = []
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+        with Reader(path) as reader:
+            assert (
+                write_pages(reader, folder, where=" WHERE status = 200", processes=processes) == 91
+            )
+        found.append({f.relative_to(folder): f.read_text() for f in folder.rglob("*.md")})
+    assert found[0] == found[1] and len(found[0]) == 91

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from item_story import lines, select, store
+from item_story import arrow, lines, select, store
 
 from crawler import item
 from crawler.store.schema import MIGRATIONS
@@ -265,3 +265,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one commit", "a commit each"])
+def test_an_integer_whose_double_is_written_otherwise_keeps_its_digits(
+    tmp_path: Path, together: bool
+) -> None:
+    path, number = tmp_path / "a.db", 823_701_042_320_266_240  # its double: 8.237010423202662e+17
+    things = [{"x": number}, {"x": 1 << 70}, {"x": -number}]
+    store(path, *([things] if together else [[thing] for thing in things]))
+    exact = select(path, "SELECT x_exact FROM item")
+    assert [int(digits) for (digits,) in exact] == [thing["x"] for thing in things]
+    assert [int(value) for value in arrow(path, "item")["x"].to_pylist()] == [
+        thing["x"] for thing in things
+    ]
