@@ -27,7 +27,7 @@ def changes(
     store: options.Seen = None,
     json: options.Json = False,
 ) -> None:
-    """List what later visits found new, changed or gone, of pages and of items.
+    """List what later visits found otherwise, of pages and of items.
 
     Example: crawler changes --since 2d --store quotes
     """

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.query import Reader
-from crawler.store.damage import whole
 from crawler.web import outcome
 
 _COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest id is told
@@ -203,3 +203,14 @@ def _below(prefix: str, counters: dict[str, Any]) -> dict[str, int]:
 def _parts(path: Path) -> list[Path]:
     parts = [path, path.with_name(path.name + "-wal")]
     return [part for part in parts if part.exists()]
+
+
+def whole(
+    values: Mapping[str, Any], key: str, default: int, path: Path, *, table: str = "crawl"
+) -> int:
+    """Return a whole number of a table of values; what tells of damage is slow to import."""
+    if isinstance(value := values.get(key, default), int):
+        return value
+    from crawler.store import damage
+
+    return damage.whole(values, key, default, path, table=table)

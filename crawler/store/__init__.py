@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from crawler.store.contract import Store as Store
     from crawler.store.contract import open_store as open_store
 
+_NAMES = frozenset(
+    "Arrival Batch Committed CookieRow CrawlState HostRow Problem Retention RobotsRow Rows Store"
+    " open_store".split()
+)
+
 
 def __getattr__(name: str) -> object:
     """Import a name of the contract when it is first asked for (PEP 562)."""
     from importlib import import_module
 
-    try:
-        value = getattr(import_module("crawler.store.contract"), name)
-    except AttributeError:
-        raise AttributeError(f"module 'crawler.store' has no attribute {name!r}") from None
+    if name not in _NAMES:  # a module of this folder, maybe: the import system goes on
+        raise AttributeError(f"module 'crawler.store' has no attribute {name!r}")
+    value = getattr(import_module("crawler.store.contract"), name)
     globals()[name] = value
     return value

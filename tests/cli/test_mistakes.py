@@ -235,7 +235,7 @@ MISTAKES = [
     ("run leaves", 1, ["spiders/leaves.py:6", "SystemExit"]),
     ("run pipeline", 0, ["pipeline save", "spiders/pipeline.py:4", "1 items refused"]),
     ("run closing", 1, ["closed()", "spiders/closing.py:7", "file is gone"]),
-    ("run types", 0, ["amount", "cheap", "1 items refused"]),
+    ("run types", 0, ["amount", "real, got str", "1 items refused"]),
     ("run on_error", 3, ["spiders/on_error.py:7", "KeyError"]),
 ]
 

@@ -88,7 +88,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
 FITS_NOT = "Ware: ware.price takes real, got str"
 KINDS = {
     FITS_NOT: 4,
-    "Ware: pipeline positive: ValueError: … is negative (tests/items/test_refused.py:52)": 2,
+    "Ware: pipeline positive: ValueError: … is negative": 2,
     "Model: number: Input should be a valid integer, unable to parse string as an integer": 2,
 }
 
