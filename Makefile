@@ -45,9 +45,10 @@ endif
 
 setup: $(DEV)
 
-# One process a core; the tests of a file stay together.
+# One process a core; the tests of a file stay together. What fails beside others is tried alone.
 test: $(DEV)
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS) || \
+		$(BIN)/pytest --last-failed --last-failed-no-failures none $(ARGS)
 
 # The tests that kill a crawl and an import, with a hundred kills, and every command that writes,
 # with 200; `make kill-test KILLS=20` is the quick form, as in CI.
