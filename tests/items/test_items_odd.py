@@ -42,7 +42,7 @@ Inner = make_dataclass("Inner", [("a", int), ("b", str | None, field(default=Non
         (Right, Right.READ | Right.WRITE, "integer", 3),
         (collections.deque, collections.deque([1]), "json", "[1]"),
         (collections.OrderedDict, collections.OrderedDict(a=1), "json", '{"a":1}'),
-        (list[Inner], [Inner(1, "\ud800")], "json", '[{"a": 1, "b": "?"}]'),
+        (list[Inner], [Inner(1, "\ud800")], "json", '[{"a": 1, "b": "\ufffd"}]'),
         (Any, 1 << 70, "json", str(1 << 70)),
     ],
 )
