@@ -109,6 +109,7 @@ def test_a_damaged_store_is_refused_by_name(tmp_path):
 OPEN_AS_NOBODY = """
 import asyncio, encodings.ascii, encodings.idna, os, sys
 from crawler.errors import StoreRefused
+from crawler.store import open_store
 store = open_store(sys.argv[1])  # imports what a nobody may not read
 if os.getuid() == 0:
     os.setuid(65534)
