@@ -43,7 +43,7 @@ STAGES = {
         ("crawler.frontier", "Frontier.add", "frontier"),
         ("crawler.frontier", "Frontier.committed", "frontier"),
         ("crawler.engine.committer", "Committer.flush", "commit"),
-        ("crawler.spider.collector", "Collector.follow", "links"),
+        ("crawler.spider.discover", "Discovery.follow", "links"),
         ("crawler.spider.collector", "Collector.parse", "spider"),
         ("crawler.engine.engine", "Engine.crawl_one", "engine"),
     ),

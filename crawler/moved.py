@@ -6,7 +6,7 @@ Nothing of Crawlkeep imports by these names. The next minor version drops them.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `import crawler` costs nothing
     from importlib.machinery import ModuleSpec
@@ -125,6 +125,19 @@ class Moved:
         home = f"crawler.{HOMES[old.partition('.')[2]]}"
         warnings.warn(f"{old} is {home} now", DeprecationWarning, stacklevel=2)
         sys.modules[old] = import_module(home)
+        if old == "crawler.crawl":  # the import system puts it where the function was
+            sys.modules[old].__class__ = _callable()
+
+
+def _callable() -> type[ModuleType]:
+    """Return the class of a module that can be called as its function `crawl`."""
+    from types import ModuleType
+
+    class CrawlModule(ModuleType):
+        def __call__(self, *arguments: Any, **options: Any) -> Any:
+            return self.crawl(*arguments, **options)
+
+    return CrawlModule
 
 
 def install() -> None:

@@ -3,9 +3,12 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from site_thread import site_on_a_thread
 
+import crawler
 from crawler.moved import HOMES
 
 
@@ -15,6 +18,15 @@ def test_a_module_imports_by_its_old_name(old: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"crawler.{old} is crawler.{HOMES[old]} now"):
         module = importlib.import_module(f"crawler.{old}")
     assert module is importlib.import_module(f"crawler.{HOMES[old]}")
+
+
+def test_the_function_crawl_can_be_called_where_a_module_had_its_name(tmp_path: Path) -> None:
+    sys.modules.pop("crawler.crawl", None)
+    with pytest.warns(DeprecationWarning):
+        importlib.import_module("crawler.crawl")
+    with site_on_a_thread(robots=False) as site:
+        site.add_page("/", "<title>one</title>")
+        assert crawler.crawl(site.at("/"), store=tmp_path / "a.db").pages == 1
 
 
 def test_nothing_of_ours_uses_an_old_name() -> None:

@@ -88,7 +88,8 @@ def test_every_command_refuses_it_and_makes_no_file(
         told = capsys.readouterr()
         assert words in told.err and told.err.startswith("crawler: "), told
         assert told.err.count("\n") == 1 and told.out == ""
-    assert [path for path in sorted(desk.rglob("*")) if path.suffix != ".pyc"] == before
+    compiled = {*desk.rglob("__pycache__"), *desk.rglob("*.pyc")}
+    assert [path for path in sorted(desk.rglob("*")) if path not in compiled] == before
 
 
 def test_stores_that_are_arguments_are_refused_too(

@@ -22,6 +22,7 @@ class ModelStore:
         self.next_at: dict[int, float] = {}
         self.seeded = False
         self.seq = 0
+        self.promised = 0.0
 
     @property
     def pending(self) -> int:
@@ -55,6 +56,9 @@ class ModelStore:
         self.next_at.update((row.host_id, row.next_at) for row in batch.hosts)
         self.seeded = self.seeded or batch.seeded
         return Committed(added, met, new)
+
+    def promise(self, until: float) -> None:
+        self.promised = until
 
     def _next(self) -> int:
         self.seq += 1
