@@ -8,7 +8,9 @@ doubt stays an error (two different lengths, one that is no number), and so does
 
 from __future__ import annotations
 
+import asyncio
 import re
+import select
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -34,11 +36,12 @@ Note = Callable[[Refusal], object]
 class Mended(NamedTuple):
     """An answer as the parser reads it: nothing while its head is not all there.
 
-    `has_more`: bytes stood behind it. `left_out` says why for each line that is not in it.
+    `is_last`: its connection is not to be used again, as bytes stood behind it, or as it gives a
+    length beside chunks. `left_out` says why for each line that is not in it.
     """
 
     data: bytes = b""
-    has_more: bool = False
+    is_last: bool = False
     left_out: tuple[Refusal, ...] = ()
 
 
@@ -72,7 +75,8 @@ def mend(data: bytes, *, has_body: bool) -> Mended | None:
     kept = body if length is None else body[:length]
     if len(body) > len(kept):
         left_out.append(Refusal.BODY_UNEXPECTED)
-    return Mended(b"".join([*done, kept]), len(body) > len(kept), tuple(left_out))
+    is_last = len(body) > len(kept) or Refusal.LENGTH_BESIDE_CHUNKS in left_out
+    return Mended(b"".join([*done, kept]), is_last, tuple(left_out))
 
 
 def _may_begin(head: bytes) -> bool:
@@ -112,7 +116,8 @@ def _fields(lines: list[bytes], left_out: list[Refusal]) -> list[bytes] | None:
             continue
         is_chunked |= lower == b"transfer-encoding"
         kept.append(name + b":" + value)
-    if is_chunked:  # it overrides a length (RFC 9112 6.3)
+    if is_chunked:  # it overrides a length; whoever sent both may mean an attack (RFC 9112 6.3)
+        left_out.extend([Refusal.LENGTH_BESIDE_CHUNKS] if lengths else [])
         return kept
     if len(lengths) > 1:
         return None
@@ -149,7 +154,8 @@ class _Parser:
             return self._mend(data, error)
         if found[0] and found[0][-1][0].code not in _INTERIM:
             self._protocol.aside(self._strict)
-        elif len(self._head) < _LONGEST:
+            return self._protocol.first_of(found)
+        if len(self._head) < _LONGEST:
             self._head += data
         return found
 
@@ -165,10 +171,10 @@ class _Parser:
         found = parser.feed_data(mended.data)
         for reason in mended.left_out:
             self._protocol.note(reason)
-        if mended.has_more:
+        if mended.is_last:
             self._protocol.force_close()
         self._protocol.aside(parser)
-        return found
+        return self._protocol.first_of(found)
 
     def feed_eof(self) -> Any:
         """End the answer with its connection; one that was refused stays refused."""
@@ -179,7 +185,11 @@ class _Parser:
 
 
 class Protocol(ResponseHandler):
-    """A connection whose answers are read leniently."""
+    """A connection whose answers are read leniently, and only where one was asked for.
+
+    Bytes that come behind an answer would be the answer to the next request, whatever it asks:
+    the connection is closed at once, and is used again only where nothing waits to be read.
+    """
 
     def __init__(self, loop: Any, note: Note) -> None:
         super().__init__(loop)
@@ -191,6 +201,7 @@ class Protocol(ResponseHandler):
         strict = self._parser
         if strict is None or self._tail or self._upgraded:
             return
+        self._payload = None  # that of the answer before
         has_body = not options.get("skip_payload", False)
         again = partial(self._new, options)
         lenient: Any = _Parser(strict, again, self, has_body)
@@ -203,6 +214,52 @@ class Protocol(ResponseHandler):
             set_exception(body, ClientPayloadError(f"{type(exc).__name__}: {exc}"), exc)
         super().set_exception(exc, exc_cause)
 
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the answer that is awaited; any others end the connection."""
+        if data and self._is_over():
+            self.note(Refusal.BODY_UNEXPECTED)
+            self.force_close()
+            if self.transport is not None:
+                self.transport.close()
+            return
+        super().data_received(data)
+
+    def is_connected(self) -> bool:
+        """Return whether the connection is open and, between two answers, nothing was sent on it.
+
+        As Chromium's `IsConnectedAndIdle`: what waits to be read, an end included, rules it out.
+        """
+        if not super().is_connected():
+            return False
+        return not self._is_over() or not (self._has_begun_another() or _waits(self.transport))
+
+    def first_of(self, found: Any) -> Any:
+        """Return what the parser found without the answers behind the first, which none awaits."""
+        messages = found[0]
+        ends = [n for n, (head, _) in enumerate(messages) if head.code not in _INTERIM]
+        if len(messages) > ends[0] + 1:
+            self.note(Refusal.BODY_UNEXPECTED)
+            self.force_close()
+            return messages[: ends[0] + 1], found[1], found[2]
+        return found
+
+    def _is_over(self) -> bool:
+        """Return whether the answer is there to its end, and no other was asked for."""
+        body = self._payload
+        if body is None or self._upgraded or self._payload_parser is not None:
+            return False
+        return body.is_eof() and not isinstance(self._parser, _Parser)
+
+    def _has_begun_another(self) -> bool:
+        """Return whether the parser stands within the head of an answer nobody asked for."""
+        try:
+            begun = self._parser is not None and self._parser.feed_eof() is not None
+        except Exception:  # whatever it says of half a head: there is one
+            begun = True
+        if begun:
+            self.note(Refusal.BODY_UNEXPECTED)
+        return begun
+
     def _new(self, options: dict[str, Any]) -> Any:
         super().set_response_params(**options)
         return self._parser
@@ -210,6 +267,18 @@ class Protocol(ResponseHandler):
     def aside(self, parser: Any) -> None:
         """Take the parser itself: the head is through."""
         self._parser = parser
+
+
+def _waits(transport: asyncio.Transport | None) -> bool:
+    """Return whether bytes, or the end, wait to be read; a socket that is gone counts as one."""
+    socket = transport.get_extra_info("socket") if transport is not None else None
+    if socket is None or socket.fileno() < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([socket.fileno()], (), (), 0)[0])
+    poll = select.poll()  # unlike `select`, it takes any number
+    poll.register(socket.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def make_lenient(connector: BaseConnector, note: Note) -> None:

@@ -43,6 +43,7 @@ class Refusal(StrEnum):
     MESSAGE_REPEATED = "message_repeated"
     STREAM_LOST_WITHOUT_CURSOR = "stream_lost_without_cursor"
     HEADER_UNREADABLE = "header_unreadable"
+    LENGTH_BESIDE_CHUNKS = "length_beside_chunks"
     BODY_UNEXPECTED = "body_unexpected"
     COOKIE_CONTROL_CHARACTER = "cookie_control_character"
     COOKIE_EMPTY = "cookie_empty"
@@ -87,7 +88,8 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.MESSAGE_REPEATED: "a message of a stream that came again after an opening",
         Refusal.STREAM_LOST_WITHOUT_CURSOR: "what a stream without a cursor said while it was lost",
         Refusal.HEADER_UNREADABLE: "a line of a head that is no header, left out as browsers do",
-        Refusal.BODY_UNEXPECTED: "a body where none may be (HEAD, 204, 304), left unread",
+        Refusal.LENGTH_BESIDE_CHUNKS: "a Content-Length beside chunks, which alone count",
+        Refusal.BODY_UNEXPECTED: "bytes where no body may be, or behind one, left unread",
         Refusal.COOKIE_CONTROL_CHARACTER: "a cookie with a control character",
         Refusal.COOKIE_EMPTY: "a cookie without a name and a value",
         Refusal.COOKIE_TOO_LONG: "a cookie of over 4,096 bytes of name and value",

@@ -9,6 +9,7 @@ aiohttp alone refuses: a test holds that as well, so that a parser that learns t
 
 import asyncio
 import gzip
+import os
 import zlib
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ import aiohttp
 import brotli
 import pytest
 from backports import zstd
-from fault_server import FaultServer, Wire, says
+from fault_server import FaultServer, Script, Wire, says
 
 from crawler.clients.transport import Transport
 from crawler.config.fetch import FetchSettings
@@ -300,7 +301,12 @@ def test_what_is_left_out_is_counted() -> None:
         async with FaultServer() as server, Transport() as caller:
             await caller.fetch("GET", server.at("/a", head(b"bad", b"X A: 1")))
             await caller.fetch("GET", server.at("/b", OK + FIVE + HELLO + b"more"))
-            assert caller.jars.refused == {"header_unreadable": 2, "body_unexpected": 1}
+            await caller.fetch("GET", server.at("/c", ROWS[7].data))
+            assert caller.jars.refused == {
+                "header_unreadable": 2,
+                "body_unexpected": 1,
+                "length_beside_chunks": 1,
+            }
 
     asyncio.run(story())
 
@@ -312,6 +318,61 @@ def test_a_connection_with_bytes_left_over_is_not_used_again() -> None:
             for _ in range(3):
                 assert (await caller.fetch("GET", url)).body == b"hello"
             assert server.connections == 3
+
+    asyncio.run(story())
+
+
+G = OK + FIVE + HELLO
+EVIL = OK + FIVE + b"\r\nfalse"
+
+
+async def late(wire: Wire) -> None:
+    """Answer, and some time later once more, which nobody asked for."""
+    await wire.send(G)
+    wire.keep = True
+    asyncio.get_running_loop().call_later(0.01, wire.writer.write, EVIL)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        says(G + EVIL, keep=True),
+        says(G + EVIL[:30], keep=True),
+        says(G + b"\r\nH", keep=True),
+        says(CHUNKED + chunks(b"hello") + END + EVIL[:30], keep=True),
+        late,
+    ],
+    ids=["whole", "half", "a letter", "behind chunks", "late"],
+)
+def test_what_nobody_asked_for_is_never_the_next_answer_and_is_counted(script: Script) -> None:
+    async def story() -> None:
+        async with FaultServer() as server, Transport() as caller:
+            url = server.at("/a", script)
+            for _ in range(3):
+                assert (await caller.fetch("GET", url)).body == b"hello"
+                await asyncio.sleep(0.03 if script is late else 0)
+            assert server.connections == 3
+            assert caller.jars.refused["body_unexpected"] >= 2  # the last is met by nobody
+
+    asyncio.run(story())
+
+
+def test_a_connection_is_left_where_bytes_wait_that_the_loop_has_not_read() -> None:
+    async def story() -> None:
+        async with FaultServer() as server, Transport() as caller:
+            url = server.at("/a", says(G, keep=True))
+            wires: list[Wire] = []
+
+            async def noted(wire: Wire) -> None:
+                wires.append(wire)
+                await says(G, keep=True)(wire)
+
+            url = server.at("/a", noted)
+            await caller.fetch("GET", url)
+            # Past the loop: what the kernel has, and no callback has seen, when the next one begins.
+            os.write(wires[0].writer.get_extra_info("socket").fileno(), EVIL)
+            assert (await caller.fetch("GET", url)).body == b"hello"
+            assert server.connections == 2
 
     asyncio.run(story())
 
