@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crawler.config.layers import Config
     from crawler.config.secrets import Secret
     from crawler.engine.crawler import Crawler, Summary, crawl
-    from crawler.errors import CrawlerError
+    from crawler.errors import CrawlerError, StopCrawl
     from crawler.items import item
     from crawler.links.rule import Rule
     from crawler.spider import SitemapSpider, SiteSpider, Spider
@@ -38,6 +38,7 @@ _HOMES = {
     "SiteSpider": "spider",
     "SitemapSpider": "spider",
     "Spider": "spider",
+    "StopCrawl": "errors",
     "StoredFile": "web.download_stream",
     "Stream": "web.download_stream",
     "Summary": "engine.summary",
@@ -59,6 +60,7 @@ __all__ = [
     "SiteSpider",
     "SitemapSpider",
     "Spider",
+    "StopCrawl",
     "StoredFile",
     "Stream",
     "Summary",

@@ -6,7 +6,8 @@ CrawlerError
 │   ├── SpiderError       no such spider, or its file does not load
 │   ├── BadUrl            a text that is no http(s) URL
 │   └── QueryError        SQL that cannot run
-├── SpiderFailed          a spider's `start` raised: exit code 1
+├── SpiderFailed          a spider's `start` or `opened` raised: exit code 1
+├── StopCrawl             raised by a spider: the crawl ends, for this reason
 ├── StoreError            the durable state: stops the crawl, loudly
 │   ├── StoreRefused      not a store, of a newer version, or not writable
 │   ├── StoreClaimed      another process is crawling into it, another download writing it
@@ -76,6 +77,21 @@ class QueryError(UsageError):
 
 class SpiderFailed(CrawlerError):
     """A spider's own code raised outside of a page."""
+
+
+class StopCrawl(CrawlerError):
+    """Raise it in a callback or a pipeline to end the run: `raise StopCrawl("quota reached")`.
+
+    Nothing more is started, what is in flight ends, and all is committed; the next run goes on.
+    """
+
+    def __init__(self, reason: str = "stopped by the spider") -> None:
+        super().__init__(reason)
+
+    @property
+    def reason(self) -> str:
+        """What the summary and the table `runs` say of the end."""
+        return str(self)
 
 
 class StoreError(CrawlerError):

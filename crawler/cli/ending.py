@@ -31,6 +31,15 @@ _WAYS_ON = {
 """What a refusal means to who expected these pages, and what changes it."""
 
 
+_LIMITS = {
+    "max_items": "a higher engine.max_items goes on",
+    "max_time": "the same command goes on for as long again",
+    "max_errors": "the same command goes on, to as many more",
+    "max_bytes": "the same command goes on, to as many more",
+}
+"""How a run that ended by a limit is gone on with."""
+
+
 def story(summary: Summary) -> str:
     """Return in a few lines how a run ended and what can be done next."""
     store = shlex.quote(summary.store)
@@ -72,6 +81,9 @@ def _onward(summary: Summary) -> Iterator[str]:
     store = shlex.quote(summary.store)
     if summary.state == "interrupted":
         yield f"{summary.queued:,} queued. {resume()}"
+    elif summary.state == "stopped":
+        way = _LIMITS.get(summary.reason, "the same command goes on")
+        yield f"{summary.queued:,} are still queued; {way}: {command()}"
     elif summary.queued:
         yield f"{summary.queued:,} are still queued; a higher --max-pages goes on."
     elif not summary.total_pages and not summary.outcomes:

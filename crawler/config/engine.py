@@ -17,6 +17,16 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     max_pages: Positive | None = None
     """Stop when this many pages are stored, counted over all runs of the crawl; unset: no limit.
     What a recrawl visits again is counted by itself, from 0 in each run."""
+    max_items: Positive | None = None
+    """Stop when this many items are stored, counted over all runs; unset: no limit. The page that
+    reaches it is stored whole, and none after it."""
+    max_time: SomeSeconds | None = None
+    """Stop a run after so many seconds; what is in flight gets `engine.grace`. Unset: no limit."""
+    max_errors: Positive | None = None
+    """Stop a run at this many errors; unset: no limit."""
+    max_bytes: Positive | None = None
+    """Stop a run when the bodies of its answers took this many bytes on the wire; unset: no limit.
+    The answer that reaches it is stored, and none after it."""
     max_depth: Count | None = None
     """Follow links at most this many steps from a seed; unset: no limit."""
     scope: Literal["host", "domain", "prefix", "any"] = "host"

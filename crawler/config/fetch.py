@@ -26,6 +26,11 @@ class FetchSettings(Section, frozen=True, kw_only=True):
     """Tries after the first for time-outs, resets, 429 and 5xx."""
     retry_delay: Seconds = 1.0
     """Seconds before the first retry; doubles with each, with jitter."""
+    retry_status: tuple[int, ...] | None = None
+    """Statuses that are tried again, such as 403 or 202; unset: 408, 429 and 5xx, but for those
+    that trying again does not mend (501, 505, 511)."""
+    accept_status: tuple[int, ...] = ()
+    """Statuses beside 2xx whose answers are pages that go to the callback, such as 404."""
     allow_private: bool = False
     """Connect to private, loopback and link-local addresses that no seed names."""
     verify_tls: bool = True

@@ -14,6 +14,8 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     """normal survives a killed process, full also a power cut (one fsync per flush)."""
     bodies: bool = True
     """Keep the body of every page (zstd)."""
+    error_bodies: bool = False
+    """Keep the body of an answer that is an error (404, 500 …), too."""
     links: bool = True
     """Keep the links of every page."""
     text: bool = False

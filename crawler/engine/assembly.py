@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ from crawler.clients.strategies import Strategies
 from crawler.config.layers import Config
 from crawler.engine.committer import Committer, Listener
 from crawler.engine.engine import Engine
+from crawler.engine.limits import RunLimits
 from crawler.engine.robots_gate import RobotsGate, overrides_of
 from crawler.engine.seeding import seed
 from crawler.engine.sitemap_reader import SitemapReader
+from crawler.engine.spider_calls import adding
+from crawler.errors import StopCrawl
 from crawler.frontier import Frontier
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
@@ -32,6 +35,7 @@ from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
 from crawler.store import Committed, CrawlState, Store
 from crawler.urls.scope import Scope
+from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
 _CONTENTS = 100_000  # contents of earlier runs that are remembered
@@ -54,6 +58,7 @@ class Crawl:
     cookies: CookieJars
     listener: Listener
     taking: asyncio.Event
+    stats: Stats = field(default_factory=Stats)
 
 
 @asynccontextmanager
@@ -97,8 +102,10 @@ async def assembled(
             duplicates=await _duplicates(crawl, linker.traps),
             strategies=strategies,
             sitemaps=sitemaps,
+            limits=RunLimits(config.engine, items=crawl.state.items),
             keep_pages=keep_pages,
         )
+        crawl.spider.crawl.let_add(adding(discovery, committer, linker))
         yield engine, _seeding(crawl, discovery, committer, guard, linker)
 
 
@@ -107,14 +114,18 @@ async def _seeding(
 ) -> None:
     """Seed, unless an earlier run did."""
     if not crawl.state.seeded:
-        await seed(
-            crawl.spider,
-            discovery,
-            committer,
-            guard=guard,
-            linker=linker,
-            known=crawl.seeds,
-        )
+        try:
+            await seed(
+                crawl.spider,
+                discovery,
+                committer,
+                guard=guard,
+                linker=linker,
+                known=crawl.seeds,
+            )
+        except StopCrawl as end:  # what it gave so far is queued; the next run begins it anew
+            crawl.frontier.stop(end.reason)
+            return
     crawl.frontier.seeding = False
     crawl.frontier.check()
 
@@ -145,6 +156,7 @@ def _discovery(crawl: Crawl, linker: Linker) -> Discovery:
         max_depth=config.engine.max_depth,
         following=LinkFollower(linker, crawl.spider.rules, config.links, agent=agent),
         max_hops=config.fetch.max_redirects,
+        retries=config.fetch.retries,
     )
 
 
@@ -162,6 +174,8 @@ def _committer(crawl: Crawl, fetcher: Fetcher, strategies: Strategies) -> Commit
         listeners=(crawl.listener, after_commit),
         taking=crawl.taking,
         pool=lambda: fetcher.pool,
+        counts=crawl.stats.taken,
+        state=crawl.spider.crawl.changed_state,
         asked_until=crawl.state.asked_until,
     )
 

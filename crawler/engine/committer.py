@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +50,8 @@ class Committer:
         taking: asyncio.Event | None = None,
         pool: Callable[[], Pool] = Pool,
         asked_until: float = 0.0,
+        counts: Callable[[], Mapping[str, int]] = dict,
+        state: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`jars` are committed as they change; `listeners` hear of every commit, in order.
 
@@ -59,6 +61,7 @@ class Committer:
         """
         self._store, self._frontier, self._jars = store, frontier, jars
         self._asked_until, self._urgent = asked_until, False
+        self._counts, self._state = counts, state
         self._promised = 0.0  # time of the loop's clock until which hosts are asked
         self._resting: set[int] = set()  # hosts whose rest is to be committed without a visit
         self._interval, self._size = interval, size
@@ -185,6 +188,7 @@ class Committer:
         if self._jars is not None:
             batch.refusals = self._jars.take_refusals()
         batch.hosts = self._touched(batch)
+        batch.counts, batch.state = self._counts(), self._state()
         if not batch and not batch.refusals:
             return
         if self._jars is not None:

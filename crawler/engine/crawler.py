@@ -18,6 +18,7 @@ from crawler.config.layers import Config
 from crawler.engine.assembly import Crawl, assembled
 from crawler.engine.committer import Listener
 from crawler.engine.engine import Engine
+from crawler.engine.spider_calls import closed, hand_over, opened
 from crawler.engine.summary import Summary as Summary
 from crawler.engine.workers import run_workers
 from crawler.errors import SpiderError, StoreError, StoreLocked
@@ -32,16 +33,17 @@ from crawler.politeness.throttle import Pace
 from crawler.spider import SiteSpider, Spider, check, seeds_of
 from crawler.spider.arguments import kept, refuse_other
 from crawler.spider.code import code_of
-from crawler.spider.collector import close
 from crawler.store import Committed, CrawlState, Store, open_store
 from crawler.store.address import file_of
 from crawler.urls.scope import registrable_domain
-from crawler.web.error_place import error_line
 from crawler.web.page import ScrapedPage
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
 log = logging.getLogger("crawler")
+
+_STATES = {"finished": "finished", "max_pages": "finished", "interrupted": "interrupted"}
+"""The state of a run by the reason for its end; any other is "stopped": a limit, or the spider."""
 
 _BACKLOG = 1000  # pages that `pages` keeps for a slow listener
 
@@ -103,6 +105,7 @@ class Crawler:
             versions=settings.versions,
             revisit=self.config.revisit,
             lock_timeout=settings.lock_timeout,
+            error_bodies=settings.error_bodies,
         )
         self.state = await self._store.open()
         try:
@@ -176,12 +179,13 @@ class Crawler:
     async def _crawl(self, *, keep_pages: bool) -> Summary:
         self._started = time.monotonic()
         new = None if self._is_begun and self.state.arguments else kept(self.spider)
+        hand_over(self.spider, self.config, self.stats, self.state.state, self.stop)
         await self._store.begin_run(self.spider.name, self._settings_json(), new)
         reason, state = "failed", "failed"
         try:
             await self._run(keep_pages=keep_pages)
             reason = self.frontier.stopped or "interrupted"
-            state = "finished" if reason in ("finished", "max_pages") else "interrupted"
+            state = _STATES.get(reason, "stopped")
         except asyncio.CancelledError:
             reason, state = "interrupted", "interrupted"
             raise
@@ -194,16 +198,8 @@ class Crawler:
             try:
                 await self._end_run(state, reason)
             finally:
-                await self._close_spider(reason)
+                await closed(self.spider, reason, self.stats, self.config, self._store)
         return self.summary(state, reason)
-
-    async def _close_spider(self, reason: str) -> None:
-        """Let the spider hear of the end; what it raises then is told, as the crawl is stored."""
-        error = await close(self.spider, reason, self.config.engine.callback_timeout)
-        if error is not None:
-            line = error_line(error) or error
-            self.stats.raised[f"{self.spider.name}.closed()"] = (line, 1)
-            log.error("%s.closed() failed: %s", self.spider.name, line)
 
     async def _end_run(self, state: str, reason: str) -> None:
         """Record the end; where the run failed, so may this, and must not hide why."""
@@ -262,14 +258,23 @@ class Crawler:
             self.cookies,
             self._hear,
             self._taking,
+            self.stats,
         )
         self.frontier.seeding = not self.state.seeded
         settings = self.config.engine
         async with assembled(crawl, keep_pages=keep_pages) as (engine, seeding):
             self._engine = engine
             try:
-                await run_workers(engine, seeding, workers=settings.workers, grace=settings.grace)
+                if await opened(self.spider, self.frontier):
+                    await run_workers(
+                        engine,
+                        seeding,
+                        workers=settings.workers,
+                        grace=settings.grace,
+                        longest=settings.max_time,
+                    )
             finally:
+                seeding.close()  # it may not even have begun
                 self._engine = None
 
     def _hear(self, visits: list[Visit], committed: Committed) -> None:
@@ -319,6 +324,7 @@ class Crawler:
             replaced=stats.replaced,
             hidden_pages=stats.hidden[0],
             hidden_characters=stats.hidden[1],
+            counts=dict(stats.counts),
             raised=dict(stats.raised.values()),
             failed_callbacks=self._failed_callbacks(),
             reasons={str(name): reason for name, reason in stats.reasons.items()},

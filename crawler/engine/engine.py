@@ -15,7 +15,9 @@ import traceback
 
 from crawler.clients.strategies import Strategies
 from crawler.config.layers import Config
+from crawler.engine import asked_retry
 from crawler.engine.committer import Committer
+from crawler.engine.limits import RunLimits
 from crawler.engine.pacing import Pacing
 from crawler.engine.robots_gate import RobotsGate, Verdict, reason_of
 from crawler.engine.sitemap_reader import LARGEST, SITEMAP, SitemapReader
@@ -28,6 +30,7 @@ from crawler.http.resolver import address_of
 from crawler.links.duplicates import Duplicates
 from crawler.links.rule import bound
 from crawler.parsers import Parser
+from crawler.politeness import retry
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
 from crawler.web import redirects
@@ -68,9 +71,13 @@ class Engine:
         strategies: Strategies,
         duplicates: Duplicates,
         sitemaps: SitemapReader,
+        limits: RunLimits | None = None,
         keep_pages: bool = False,
     ) -> None:
         """`keep_pages`: leave each page with its visit, for those who wait for pages."""
+        self._limits = limits or None
+        self._accepted = frozenset(config.fetch.accept_status)
+        self._retried = frozenset(config.fetch.retry_status or ())
         self._exclude = bound("exclude", config.links.exclude)
         self._config, self._order = config, config.engine.order
         self._duplicates, self._traps, self._sitemaps = duplicates, duplicates.traps, sitemaps
@@ -125,8 +132,21 @@ class Engine:
         except Exception:  # what was found so far stays: it is remembered as queued
             visit.fail(Outcome.INTERNAL_ERROR, traceback.format_exc())
         await self._heed(host, visit, turn)
+        return visit if await self._hand_over(visit) else None
+
+    async def _hand_over(self, visit: Visit) -> bool:
+        """Hand a visit over to be stored; False where a limit was reached before it."""
+        if visit.asked is not None:
+            asked_retry.heed(visit, self._config.fetch.retries)
+        limits = self._limits
+        if limits is not None and not limits.take(visit):
+            return False
         await self.committer.put(visit)
-        return visit
+        if visit.stop is not None:
+            self.frontier.stop(visit.stop)
+        elif limits is not None and limits.reached is not None:
+            self.frontier.stop(limits.reached)
+        return True
 
     async def visit(self, visit: Visit, host: HostQueue) -> Visit | None:
         """Put everything that one request leads to into its visit.
@@ -148,7 +168,10 @@ class Engine:
         else:
             response = await self._fetch(request)
             visit.answer(response)
-        await self._read(visit, request, response)
+            if response.status >= 300 or self._retried:
+                self._accept(visit, request, response.status)
+        if visit.retry_at is None:
+            await self._read(visit, request, response)
         return visit
 
     # ------------------------------------------------------------ before it is sent
@@ -200,12 +223,19 @@ class Engine:
             return await self._fetcher.fetch(request, keep=keep)
         return await self._strategies.fetch(request)
 
+    def _accept(self, visit: Visit, request: Request, status: int) -> None:
+        """Take an answer for a page, or try again, where that was asked for by its status."""
+        if status in self._retried:
+            visit.retry_at = self._pacing.next_try(visit)
+        elif status != 304 and (status in request.accept_status or status in self._accepted):
+            visit.outcome = Outcome.OK
+
     async def _read(self, visit: Visit, request: Request, response: Response) -> None:
         """Put what an answer leads to into its visit."""
         outcome, walls = visit.outcome, self._walls
         page = ScrapedPage(response, request)
         if outcome is Outcome.OK:
-            if walls is not None and walls.bars(visit, page):
+            if walls is not None and response.status < 300 and walls.bars(visit, page):
                 return
             if request.kind == SITEMAP:
                 visit.ahead = self._sitemaps.read(visit, request, response)
@@ -279,8 +309,11 @@ class Engine:
         outcome, response = visit.outcome, visit.response
         if outcome is Outcome.OK:
             host.answered()
-            if response is not None:
+            if response is not None and response.status < 300:
                 host.recover(response.elapsed, self._pacing.limits)
+            elif response is not None:  # a page all the same for its spider: not for its host
+                slows = retry.slows(response.outcome, response.status)
+                self._pacing.slow(host, response, turn, slows=slows)
             return
         if outcome in _UNSENT:
             host.give_back()
@@ -291,9 +324,10 @@ class Engine:
 
     async def _give_up(self, visit: Visit) -> None:
         """Report to the spider a request that ended without a page."""
-        if not self._collector.hears_errors:  # there may be a whole queue of a host given up
-            return
         todo = visit.todo
+        named = todo.extra is not None and '"errback"' in todo.extra
+        if not (self._collector.hears_errors or named):  # a whole queue of a host given up, maybe
+            return
         request = _readable(todo, priority_of(todo.rank, todo.depth, self._order))
         if request is not None:
             await self._collector.give_up(visit, request)

@@ -63,6 +63,7 @@ class Pacing:
             retries=self._fetch.retries,
             first=self._fetch.retry_delay,
             jitter=random.random(),
+            statuses=self._fetch.retry_status,
         )
         return None if seconds is None else self._frontier.wall() + seconds
 
@@ -73,8 +74,12 @@ class Pacing:
         that are under way together slow it down once, not a hundred times.
         """
         self._doubt(host, visit)
-        response = visit.response
-        if not retry.slows(visit.outcome, visit.status):
+        slows = retry.slows(visit.outcome, visit.status)
+        self.slow(host, visit.response, turn, slows=slows)
+
+    def slow(self, host: HostQueue, response: Response | None, turn: float, *, slows: bool) -> None:
+        """Slow the host down where this was trouble for it, and up where it was not."""
+        if not slows:
             if response is not None and response.status < 300:  # a fast error proves nothing
                 host.recover(response.elapsed, self.limits)
             return

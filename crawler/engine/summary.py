@@ -31,6 +31,8 @@ class Summary:
     """Texts of items in which NUL or a lone surrogate became U+FFFD, as no database takes them."""
     hidden_pages: int = 0
     hidden_characters: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    """What the spider counted with `self.stats.count`, in this run."""
     raised: dict[str, int] = field(default_factory=dict)
     """What the spider's code raised, as `file:line: error`, the first of each line of code, and how
     often that line raised."""

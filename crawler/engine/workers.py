@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from crawler.engine.engine import Engine
+from crawler.engine.limits import ENDS
 from crawler.frontier import Frontier
 
 
@@ -16,10 +17,12 @@ async def run_workers(
     *,
     workers: int,
     grace: float,
+    longest: float | None = None,
 ) -> None:
     """Run the seeding, the workers and the committer to the end.
 
-    When the frontier is stopped from outside, requests in flight get `grace` seconds.
+    When the frontier is stopped from outside, requests in flight get `grace` seconds; after
+    `longest` seconds it is stopped here, by `max_time`.
     A StoreError ends everything and is raised as it is.
     """
     frontier, committer = engine.frontier, engine.committer
@@ -30,7 +33,7 @@ async def run_workers(
             watch = group.create_task(committer.watch())
             parsing = group.create_task(engine.parser.run())
             tasks = [group.create_task(engine.work()) for _ in range(workers)]
-            reaper = group.create_task(_reap(frontier, tasks, grace))
+            reaper = group.create_task(_reap(frontier, tasks, grace, longest))
             await asyncio.wait(tasks)
             reaper.cancel()
             watch.cancel()
@@ -41,12 +44,19 @@ async def run_workers(
         raise _first(problems) from problems
 
 
-async def _reap(frontier: Frontier, tasks: list[asyncio.Task[None]], grace: float) -> None:
+async def _reap(
+    frontier: Frontier, tasks: list[asyncio.Task[None]], grace: float, longest: float | None
+) -> None:
     """Cancel workers that are still busy `grace` seconds after the frontier was stopped."""
-    await frontier.stopping.wait()
+    try:
+        async with asyncio.timeout(longest):
+            await frontier.stopping.wait()
+    except TimeoutError:
+        frontier.stop("max_time")
     if frontier.stopped in ("finished", "max_pages"):
         return
-    await asyncio.sleep(grace)
+    if frontier.stopped not in ENDS:  # after which nothing more is taken
+        await asyncio.sleep(grace)
     for task in tasks:
         task.cancel()
 

@@ -29,11 +29,13 @@ from crawler.parse.charset import decode
 from crawler.parse.markdown import markdown_of
 from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.rows import unpack
+from crawler.web.outcome import names
 from crawler.web.request import url_hash
 
 _HTML = (
     "FROM pages JOIN bodies USING (page_id)"
     " WHERE content_type IN ('text/html', 'application/xhtml+xml')"
+    f" AND outcome IN ({names('stored')})"
 )
 _PAGES = f"SELECT url, title, fetched_at, headers, host_id, url_hash, body {_HTML}"
 _COPIES = f"SELECT host_id, url_hash {_HTML} GROUP BY host_id, url_hash HAVING count(*) > 1"

@@ -20,6 +20,7 @@ from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.requeue import claimed
 from crawler.store.rows import unpack
 from crawler.store.texts import INDEX, INSERT, Row, index_rows
+from crawler.web.outcome import names
 
 _BATCH = 200
 _WORTH = 1_000  # pages for which it is worth while to start processes
@@ -153,7 +154,7 @@ def index(
 _UNREAD = (
     "FROM pages JOIN bodies USING (page_id)"
     " WHERE content_type IN ('text/html', 'application/xhtml+xml')"
-    " AND page_id NOT IN (SELECT page_id FROM texts)"
+    f" AND outcome IN ({names('stored')}) AND page_id NOT IN (SELECT page_id FROM texts)"
 )
 
 

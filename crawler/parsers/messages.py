@@ -14,6 +14,7 @@ from msgspec import Struct
 from crawler.items import Table
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
+from crawler.web.visit import AskedRetry
 
 LENGTH = struct.Struct(">I")
 
@@ -63,6 +64,9 @@ class ParseAnswer(Struct, frozen=True, array_like=True):
     candidates: list[Candidate]
     refusals: dict[Refusal, int]
     error: str | None
+    asked: AskedRetry | None = None
+    stop: str | None = None
+    counts: dict[str, int] = {}
 
 
 class WorkerStarted(Struct, frozen=True, array_like=True):

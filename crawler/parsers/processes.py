@@ -133,6 +133,9 @@ class Processes:
             self._discovery.admit(visit, candidate, asked=True)
         for reason, number in answer.refusals.items():
             visit.refuse(reason, number)
+        visit.asked, visit.stop = answer.asked, answer.stop
+        for name, number in answer.counts.items():
+            self._spider.stats.count(name, number)
         if answer.error is not None:
             visit.outcome, visit.error = Outcome.SPIDER_ERROR, answer.error
 

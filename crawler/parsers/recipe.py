@@ -15,6 +15,7 @@ from crawler.config.engine import EngineSettings
 from crawler.errors import SpiderError
 from crawler.parsers.messages import Recipe
 from crawler.spider import Spider
+from crawler.spider.running import NoState
 
 _MAIN = "__crawl_main__"  # a script's spider, imported without running its `if __name__ == …`
 
@@ -58,6 +59,7 @@ def spider_of(recipe: Recipe) -> Spider:
     for name, value in recipe.attributes.items():
         setattr(spider, name, value)
     spider.cookies = _NoJars()  # type: ignore[assignment]
+    spider.crawl.state = NoState()
     return spider
 
 

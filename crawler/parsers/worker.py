@@ -104,6 +104,9 @@ async def answer(task: ParseTask, collector: Collector) -> ParseAnswer:
         candidates=visit.candidates,
         refusals=visit.refusals,
         error=None if visit.error is None else _clean(visit.error),
+        asked=visit.asked,
+        stop=visit.stop,
+        counts=collector.spider.stats.taken(),
     )
 
 

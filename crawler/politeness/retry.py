@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from crawler.web.outcome import MEANINGS, Outcome
+from collections.abc import Collection
+
+from crawler.web.outcome import MEANINGS, Outcome, outcome_of
 
 _LASTING = frozenset({501, 505, 511})  # server errors that trying again does not mend
 
@@ -46,13 +48,19 @@ def wait(
     retries: int,
     first: float,
     jitter: float,
+    statuses: Collection[int] | None = None,
 ) -> float | None:
     """Return the seconds until the next try, None if this was the last one.
 
     Doubles from `first` with each try, up to `LONGEST`, half of it spread by `jitter` (0 to 1) so
     that failures together do not come back together; `asked` (Retry-After, seconds) wins.
+    `statuses` are those that are tried again; None: those of which the outcome says so.
     """
-    if not MEANINGS[outcome].retried or attempts >= retries or status in _LASTING:
+    if statuses is not None and status is not None and outcome is outcome_of(status):
+        again = status in statuses
+    else:
+        again = MEANINGS[outcome].retried and status not in _LASTING
+    if not again or attempts >= retries:
         return None
     if asked is not None:
         return asked

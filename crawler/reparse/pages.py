@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from crawler.errors import QueryError
 from crawler.inspect.query import Reader
 from crawler.store.rows import to_json
+from crawler.web.outcome import names
 
 CHUNK, CHUNK_BYTES = 100, 1_000_000
 """A chunk ends with so many pages or bytes of bodies; the processes hold one each."""
@@ -51,7 +52,8 @@ def choose(reader: Reader, where: str = "") -> ChosenPages:
     """Return the stored pages that fulfil `where`, SQL over `pages`; QueryError if none does."""
     rows = reader.query(
         "SELECT page_id, coalesce(size, 0) FROM pages"
-        f" WHERE page_id IN (SELECT page_id FROM bodies) AND ({where or 'true'}) ORDER BY page_id"
+        f" WHERE page_id IN (SELECT page_id FROM bodies) AND outcome IN ({names('stored')})"
+        f" AND ({where or 'true'}) ORDER BY page_id"
     ).rows
     chosen = _cut(rows)
     if not chosen.pages:

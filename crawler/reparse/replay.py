@@ -78,7 +78,7 @@ class Replay(Invoker):
         except DAMAGED as error:
             return Parsed(origin, [], [], damage=f"the stored page is damaged: {error}")
         self._requests = 0
-        error_ = self.begin(visit, stored.callback or "parse", page)
+        error_ = self.begin(visit, stored.callback or "parse", page, **page.request.args)
         if error_ is not None and not isinstance(error_, str):
             error_ = self._runner().run(error_)
         return Parsed(origin, visit.items, visit.problems, self._requests, error_)

@@ -12,12 +12,17 @@ from crawler.errors import SpiderError, UsageError
 from crawler.items import table_of
 from crawler.links.rule import Rule
 from crawler.spider.arguments import refuse_unknown
+from crawler.web.callback import HasCallbacks
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
 
 if TYPE_CHECKING:
+    import logging
+
     from crawler.http.cookies import CookieJars
+    from crawler.spider.running import RunningCrawl
+    from crawler.web.stats import Stats
 
 Results = Any
 """What a callback may give: None, an item, a Request, or an iterable (also async) of these."""
@@ -26,7 +31,7 @@ Pipeline = Callable[[Any], Any]
 """A function item → item or None, or a coroutine function of the same kind."""
 
 
-class Spider:
+class Spider(HasCallbacks):
     """Subclass it, name it, give it `start_urls` and `parse`.
 
     Callbacks are `def`, `async def`, generators or async generators; they yield items and Requests.
@@ -57,6 +62,8 @@ class Spider:
     pipelines: Sequence[Pipeline] = ()
     expect: Sequence[str] = ()
 
+    _running: RunningCrawl | None = None
+
     made_with: tuple[tuple[Any, ...], dict[str, Any]]
     """The arguments it was made with; parse processes make it again from them."""
 
@@ -73,7 +80,44 @@ class Spider:
             if not name.isidentifier() or name.startswith("_") or callable(taken):
                 raise SpiderError(f"-a {name}={value}: {name!r} cannot be set; choose another name")
             refuse_unknown(type(self), Spider, name)
+            if taken in _OF_CRAWL:
+                raise SpiderError(
+                    f"-a {name}={value}: {name!r} is the crawl's own; choose another name, or"
+                    f" declare it in the class"
+                )
             setattr(self, name, value)
+
+    @property
+    def crawl(self) -> RunningCrawl:
+        """What the spider has of its crawl: `settings`, `stats`, `stop(reason)`, `add(request)`."""
+        if self._running is None:
+            from crawler.spider.running import RunningCrawl  # imports the configuration
+
+            self._running = RunningCrawl()
+        return self._running
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """A dict of JSON values, committed with the pages; the next run begins with it."""
+        return self.crawl.state
+
+    @property
+    def stats(self) -> Stats:
+        """The counters of the run; `self.stats.count("x")` adds to one of your own."""
+        return self.crawl.stats
+
+    @property
+    def logger(self) -> logging.Logger:
+        """A logger of the spider's name, shown like the crawl's own lines."""
+        import logging
+
+        return logging.getLogger(f"crawler.spider.{self.name}")
+
+    def opened(self) -> Any:
+        """Begin a run, also a resumed one, before the first request; also `async def`.
+
+        What it raises ends the run.
+        """
 
     def start(self) -> Iterable[Request] | AsyncIterator[Request]:
         """Return the first requests; by default one for each of `start_urls`."""
@@ -83,18 +127,26 @@ class Spider:
         """Return the items and requests of a page; by default nothing beyond the rules."""
         return None
 
-    def on_error(self, request: Request, outcome: Outcome, status: int | None) -> Results:
+    def on_error(
+        self, request: Request, outcome: Outcome, status: int | None, page: ScrapedPage | None
+    ) -> Results:
         """Return items or requests for a request that ended without a page, whatever its outcome.
 
+        Also for one whose callback raised. `page` is the answer that came all the same, a 404,
+        say; None without one. A fifth parameter, `error`, gets the text of what went wrong.
         Not of redirects, sitemaps and 304, which are no end; docs/faults.md has the table.
         """
         return None
 
     def closed(self, reason: str) -> Any:
-        """Hear why the run ended: finished, max_pages, interrupted or failed; also `async def`.
+        """Hear why the run ended: finished, a limit such as max_pages, interrupted, failed, or the
+        reason of StopCrawl; also `async def`.
 
         What it raises is told in the summary; all that was found is stored by then.
         """
+
+
+_OF_CRAWL = (Spider.crawl, Spider.state, Spider.stats, Spider.logger)
 
 
 class SiteSpider(Spider):

@@ -12,11 +12,12 @@ import traceback
 from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from crawler.errors import FetchError, SpiderError, SpiderFailed, UsageError
+from crawler.errors import FetchError, SpiderError, SpiderFailed, StopCrawl, UsageError
 from crawler.items import InvalidItem, record_of
 from crawler.items.fields import NoItem, is_named_tuple
 from crawler.items.refused import as_given, of_pydantic, without_values
 from crawler.spider import Spider
+from crawler.spider.signatures import Signatures
 from crawler.web.error_place import error_line, place_of
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
@@ -36,14 +37,17 @@ class Invoker:
 
     def __init__(self, spider: Spider, timeout: float) -> None:
         """`timeout` is in seconds, for what has to be awaited."""
-        self._spider, self._timeout = spider, timeout
+        self.spider, self._timeout = spider, timeout
         self._pipelines = list(spider.pipelines)
+        self._signatures = Signatures(spider)
 
     def on_request(self, visit: Visit, request: Request) -> None:
         """Take a Request that a method gave."""
         raise NotImplementedError
 
-    def begin(self, visit: Visit, name: str, *arguments: object) -> Rest | str | None:
+    def begin(
+        self, visit: Visit, name: str, *arguments: object, **named: object
+    ) -> Rest | str | None:
         """Call a method and take what it gives at once.
 
         Gives None when that was all, the traceback where it raises, or the rest to be awaited.
@@ -51,10 +55,10 @@ class Invoker:
         found: list[Any] = []  # items that go through the pipelines
         results: Any = None
         try:
-            callback = getattr(self._spider, name, None)
+            callback = getattr(self.spider, name, None)
             if callback is None:
-                raise SpiderError(f"{self._spider.name} has no callback {name!r}")
-            results = callback(*arguments)
+                raise SpiderError(f"{self.spider.name} has no callback {name!r}")
+            results = callback(*arguments, **named)
             if results is None:
                 return None
             if inspect.isawaitable(results) or isinstance(results, AsyncIterable):
@@ -105,6 +109,10 @@ class Invoker:
                     item = pipeline(item)
                     if inspect.isawaitable(item):
                         item = await item
+                except StopCrawl as end:
+                    visit.stop = visit.stop or end.reason
+                    visit.refuse(Refusal.ITEM_DROPPED)
+                    break
                 except (Exception, SystemExit) as error:
                     name = getattr(pipeline, "__name__", type(pipeline).__name__)
                     reason = without_values(f"{type(error).__name__}: {error}", given)
@@ -136,6 +144,8 @@ class Invoker:
         if result is None:
             return
         if isinstance(result, Request):
+            if result.callback is not None or result.errback is not None or result.args:
+                self._signatures.check(result)
             self.on_request(visit, result)
         elif self._pipelines:
             found.append(result)
@@ -157,7 +167,7 @@ class Collector(Invoker):
     async def parse(self, visit: Visit, page: ScrapedPage, request: Request) -> None:
         """Call the request's callback and collect what it gives; an error is an outcome."""
         name = request.callback_name or "parse"
-        error = await self._call(visit, name, page)
+        error = await self._call(visit, name, page, **request.args)
         if error is not None:
             visit.fail(Outcome.SPIDER_ERROR, error)
 
@@ -172,7 +182,7 @@ class Collector(Invoker):
         import asyncio  # as above
 
         try:
-            answer = getattr(self._spider, name)(*arguments)
+            answer = getattr(self.spider, name)(*arguments)
             if inspect.isawaitable(answer):
                 async with asyncio.timeout(self._timeout):
                     answer = await answer
@@ -181,14 +191,25 @@ class Collector(Invoker):
         return answer
 
     async def give_up(self, visit: Visit, request: Request) -> None:
-        """Report to the spider a request that ended without a page."""
-        error = await self._call(visit, "on_error", request, visit.outcome, visit.status)
+        """Report to the spider a request that ended without a page, or whose callback raised.
+
+        To `on_error`, or to what the request names instead: with as much of the request, the
+        outcome, the status, the answer as a page (None without one) and the error as it takes.
+        """
+        from crawler.web.page import ScrapedPage
+
+        name = str(request.errback or "on_error")
+        page = None if visit.response is None else ScrapedPage(visit.response, request)
+        told = (request, visit.outcome, visit.status, page, visit.error)
+        error = await self._call(visit, name, *told[: self._signatures.places(name)])
         if error is not None:
             visit.error = f"{visit.error or ''}\n{error}".strip()
 
-    async def _call(self, visit: Visit, name: str, *arguments: object) -> str | None:
+    async def _call(
+        self, visit: Visit, name: str, *arguments: object, **named: object
+    ) -> str | None:
         """Call a method of the spider; return the traceback if it raises."""
-        rest = self.begin(visit, name, *arguments)
+        rest = self.begin(visit, name, *arguments, **named)
         return rest if rest is None or isinstance(rest, str) else await rest
 
     def on_request(self, visit: Visit, request: Request) -> None:
@@ -210,6 +231,8 @@ async def start_requests(spider: Spider) -> AsyncIterator[Any]:
         else:
             for request in started:
                 yield request
+    except StopCrawl:
+        raise
     except UsageError as error:
         raise SpiderError(f"{spider.name}.start(): {_line(error)}") from error
     except (Exception, SystemExit) as error:
@@ -219,6 +242,18 @@ async def start_requests(spider: Spider) -> AsyncIterator[Any]:
 def _line(error: BaseException) -> str:
     text = "".join(traceback.format_exception(error))
     return error_line(text) or str(error)
+
+
+async def open_spider(spider: Spider) -> None:
+    """Call `opened` of a spider, `async def` or not; SpiderFailed tells where it raised."""
+    try:
+        answer = spider.opened()
+        if inspect.isawaitable(answer):
+            await answer
+    except StopCrawl:
+        raise
+    except (Exception, SystemExit) as error:
+        raise SpiderFailed(f"{spider.name}.opened() failed: {_line(error)}") from error
 
 
 async def close(spider: Spider, reason: str, timeout: float) -> str | None:
@@ -259,13 +294,17 @@ def _refuse(visit: Visit, item: Any, reason: str) -> None:
     visit.refuse(Refusal.ITEM_REFUSED)
 
 
-def _failed(visit: Visit, error: BaseException, results: Any = None) -> str:
+def _failed(visit: Visit, error: BaseException, results: Any = None) -> str | None:
     """Return the traceback of what was raised; raise what is none of the spider's business.
 
+    None for StopCrawl, which is no failure: the visit says that the crawl is to end.
     `results` is what the method gave: where a generator waits, the fault is what it yielded last.
     """
     # By its name, as its module is asyncio's: something that the spider waited for was cancelled.
     # SystemExit is an error of the page that raised it: it would end the process under the store.
+    if isinstance(error, StopCrawl):
+        visit.stop = visit.stop or error.reason
+        return None
     mine = isinstance(error, (Exception, SystemExit))
     if not mine and type(error).__name__ != "CancelledError":
         raise error

@@ -22,7 +22,7 @@ from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Request, rank_of
-from crawler.web.visit import Visit
+from crawler.web.visit import AskedRetry, Visit
 
 T = TypeVar("T")
 
@@ -61,8 +61,13 @@ class Discovery:
         max_depth: int | None = None,
         following: LinkFollower | None = None,
         max_hops: int = 10,
+        retries: int = 3,
     ) -> None:
-        """`order` is that of a host's requests, `max_hops` the redirects in a row that may be."""
+        """`order` is that of a host's requests, `max_hops` the redirects in a row that may be.
+
+        `retries` bounds the tries that a spider asks for of one request.
+        """
+        self._retries = retries
         self._linker = linker
         self.following = following or LinkFollower(linker, linker.rules, LinksSettings())
         self._order, self._max_depth, self._max_hops = order, max_depth, max_hops
@@ -220,6 +225,7 @@ class Discovery:
             request.callback_name,
             request.extra(),
             request.dont_filter,
+            request.not_before or 0.0,  # type: ignore[arg-type]  # a datetime became one
         )
 
     def prepared(self, request: Request) -> Request | None:
@@ -245,11 +251,25 @@ class Discovery:
 
     def request(self, visit: Visit, request: Request) -> None:
         """Make a Request that a callback gave a candidate, or count why not."""
+        if request.retry_reason is not None and self._asked_again(visit, request):
+            return
         settled = self.prepared(request)
         if settled is None:
             visit.refuse(Refusal.DROPPED)
         else:
             self.admit(visit, self.candidate(settled, visit.todo.depth + 1), asked=True)
+
+    def _asked_again(self, visit: Visit, request: Request) -> bool:
+        """Note another try that is asked for of this very request, or refuse one beyond all."""
+        at, reason = request.not_before or 0.0, request.retry_reason or ""
+        most, todo = request.most_tries, visit.todo
+        if visit.asked is None and (request.url, request.identity) == (todo.url, todo.url_hash):
+            visit.asked = AskedRetry(at, reason, request.tries, most, request.extra())  # type: ignore[arg-type]
+            return True
+        if request.tries > (self._retries if most is None else most):
+            visit.refuse_asked(Refusal.RETRIES_SPENT, request.url)
+            return True
+        return False
 
 
 def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -76,17 +76,21 @@ class Batch:
     refusals: Mapping[Refusal, int] = field(default_factory=dict)  # beside those of the visits
     entries: list[SitemapEntry] = field(default_factory=list)
     cookies: Sequence[CookieRow] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)  # what the spider counted
+    state: str | None = None  # of the spider, in JSON, where it changed
     pool: dict[str, Any] = field(default_factory=dict)  # what the connections do, for `status`
     seeded: bool = False
     scope: Sequence[str] = ()  # with `seeded`: seeds beyond `start_urls` that widen the scope
 
     def __bool__(self) -> bool:
         some = self.visits or self.arrivals or self.seeds or self.hosts or self.robots
-        return bool(some or self.entries or self.seeded)
+        return bool(some or self.entries or self.seeded or self.counts or self.state)
 
     def marks(self) -> list[tuple[str, Any]]:
         """Return what it changes in the table `crawl`, as keys and values."""
         marks: list[tuple[str, Any]] = [("pool", json.dumps(self.pool))] if self.pool else []
+        if self.state is not None:
+            marks.append(("state", self.state))
         if self.seeded:
             marks += [("seeded", 1), ("scope", json.dumps(list(self.scope)))]
         return marks
@@ -119,6 +123,7 @@ class Retention:
     links: bool = True
     versions: int = 1
     revisit: RevisitSettings = _REVISIT
+    error_bodies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,8 @@ class CrawlState:
     scope: Sequence[str] = ()  # as the commit that seeded the crawl had it
     arguments: str | None = None  # of the spider, in JSON; None where none were ever kept
     again: int = 0  # requests of a recrawl that are pending
+    state: str | None = None  # of the spider, in JSON
+    items: int = 0  # stored by earlier runs
     asked_until: float = 0.0  # Unix time until which a start may have come that is not stored
 
 
@@ -217,9 +224,10 @@ def open_store(
     versions: int = 1,
     revisit: RevisitSettings = _REVISIT,
     lock_timeout: float = 60.0,
+    error_bodies: bool = False,
 ) -> Store:
     """Return the store behind an address; StoreRefused for one that is no path of a file."""
     from crawler.store.sqlite import SqliteStore
 
-    keep = Retention(bodies=bodies, links=links, versions=versions, revisit=revisit)
+    keep = Retention(bodies, links, versions, revisit, error_bodies)
     return SqliteStore(file_of(address), durable=durable, keep=keep, lock_timeout=lock_timeout)

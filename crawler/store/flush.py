@@ -112,7 +112,9 @@ class Flush:
         tally = Tally()
         found = await self._insert_visits(list(enumerate(ended, start=self._page_id)), tally)
         added: list[Todo] = []
-        candidates = _with_parents(batch.seeds, found)
+        # Links on a page of which another try is asked for are met once: the next try adds none.
+        again = [(visit.todo.parent_id, visit) for visit in retried if visit.candidates]
+        candidates = _with_parents(batch.seeds, [*found, *again])
         while part := list(islice(candidates, _SLICE)):
             hosts |= await self._name_hosts(dict.fromkeys(c.host for c, _, _ in part))
             added += await self._add_new(part)
@@ -214,8 +216,8 @@ class Flush:
     def _todo(self, candidate: Candidate, host_id: int, parent_id: int | None) -> Todo:
         seq = self._seq
         self._seq += 1
-        _, url_hash, url, depth, rank, callback, extra, _ = candidate
-        return Todo(host_id, rank, seq, url_hash, url, depth, 0, 0.0, parent_id, callback, extra)
+        _, url_hash, url, depth, rank, callback, extra, _, at = candidate
+        return Todo(host_id, rank, seq, url_hash, url, depth, 0, at, parent_id, callback, extra)
 
     def _put_back(self, retried: Iterable[Visit]) -> list[Todo]:
         """Make the rows of requests to be tried again: later, and behind what is queued."""
@@ -249,7 +251,7 @@ class Flush:
         if self._keep.links:
             lists = [(page_id, to_json(visit.links)) for page_id, visit in ended if visit.links]
             await self._many("INSERT INTO link_lists", ("page_id", "targets"), lists)
-        if self._keep.bodies:
+        if self._keep.bodies or self._keep.error_bodies:
             await self._insert_bodies(ended)
         await texts.insert(self._db, ended)
         await fingerprints.insert(self._db, ended)
@@ -296,7 +298,8 @@ class Flush:
         size = sum(len(visit.response.body) for _, visit in ended if visit.response is not None)
         # Compressing lets go of the GIL; megabytes of it would hold up the event loop.
         large = size >= _LARGE
-        blob, spans = await asyncio.to_thread(_packed, ended) if large else _packed(ended)
+        packed = (ended, self._keep)
+        blob, spans = await asyncio.to_thread(_packed, *packed) if large else _packed(*packed)
         if spans:
             await self._db.execute(BODY, (blob, to_json(spans)))
 
@@ -365,12 +368,13 @@ class Flush:
             await self._db.execute(sql, (run.pages, run.errors, self.run_id))
 
 
+_Packed = tuple[bytes, list[tuple[int, int, int]]]
 _Found = tuple[Candidate, int | None, int]
 """A candidate, the page that it was found on, and what it is to its page (`todo.again`)."""
 
 
 def _with_parents(
-    seeds: Iterable[Candidate], rows: Iterable[tuple[int, Visit]]
+    seeds: Iterable[Candidate], rows: Iterable[tuple[int | None, Visit]]
 ) -> Iterator[_Found]:
     """Return every candidate with the id of the page that it was found on.
 
@@ -384,11 +388,11 @@ def _with_parents(
             yield candidate, page_id, again
 
 
-def _packed(ended: list[tuple[int, Visit]]) -> tuple[bytes, list[tuple[int, int, int]]]:
+def _packed(ended: list[tuple[int, Visit]], keep: Retention) -> _Packed:
     """Return all stored forms of bodies as one blob, and (page_id, begin, length) of each in it."""
     packed, spans, start = [], [], 1
     for page_id, visit in ended:
-        body = body_of(visit)
+        body = body_of(visit) if (keep.bodies if visit.stored else keep.error_bodies) else None
         if body:
             packed.append(body)
             spans.append((page_id, start, len(body)))

@@ -224,7 +224,7 @@ def add_found(db: ClaimedStore, found: Sequence[tuple[Candidate, int | None]]) -
         key = (hosts[candidate.host], candidate.url_hash)
         if not db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount:
             continue
-        _, digest, url, depth, rank, callback, extra, _ = candidate
+        _, digest, url, depth, rank, callback, extra, *_ = candidate
         db.execute(
             "INSERT INTO todo (host_id, rank, seq, url_hash, url, depth, parent_id, callback,"
             " extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

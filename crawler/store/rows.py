@@ -13,6 +13,7 @@ import xxhash
 import zstandard
 
 from crawler.parse.mime import is_text
+from crawler.web import outcome
 from crawler.web.body import shown
 from crawler.web.visit import Visit
 
@@ -26,6 +27,8 @@ PAGE_COLUMNS = (
 FILE_COLUMNS = (
     *("page_id", "url", "path", "sha256", "size", "name", "content_type", "run_id", "fetched_at"),
 )
+
+_WITH_BODY = outcome.having("stored") | outcome.having("error")
 
 BODY = (
     "INSERT INTO bodies SELECT value ->> 0, substr(?1, value ->> 1, value ->> 2) FROM json_each(?2)"
@@ -111,8 +114,8 @@ def content_hash_of(visit: Visit) -> str | None:
 
 
 def body_of(visit: Visit) -> bytes | None:
-    """Return the stored form of a visit's body; only a stored page has one."""
-    if visit.response is None or not visit.stored or not visit.response.body:
+    """Return the stored form of a visit's body; only a page and an error have one."""
+    if visit.response is None or not visit.response.body or visit.outcome not in _WITH_BODY:
         return None
     return _zstd.compress(visit.response.body)
 

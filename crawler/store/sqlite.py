@@ -126,6 +126,9 @@ class SqliteStore:
         [(again,)] = await self._all("SELECT count(*) FROM todo WHERE again > 0")
         with damage.told(self.path, "the row 'scope' of the table crawl"):
             scope = tuple(msgspec.json.decode(values.get("scope", "[]"), type=list[str]))
+        [(items,)] = await self._all(
+            "SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'items.stored'"
+        )
         return CrawlState(
             values.get("spider"),
             bool(values.get("seeded")),
@@ -135,6 +138,8 @@ class SqliteStore:
             scope,
             values.get("arguments"),
             again,
+            values.get("state"),
+            items,
             await self._asked_until(),
         )
 
@@ -150,7 +155,7 @@ class SqliteStore:
             return 0.0
         [(state, ended)] = last
         with suppress(TypeError, ValueError):  # a damaged time is none
-            if state in ("interrupted", "failed"):
+            if state in ("interrupted", "stopped", "failed"):
                 return min(time.time(), datetime.fromisoformat(ended).timestamp())
         return min(time.time(), self._claim.left_at or math.inf)
 

@@ -69,6 +69,8 @@ class Tally:
         counts = Counter({f"outcome.{name}": number for name, number in self.outcomes.items()})
         counts.update({f"refused.{name}": number for name, number in run.refused.items()})
         counts.update(f"retry.{v.outcome}" for v in batch.visits if v.retry_at is not None)
+        counts.update({f"spider.{name}": number for name, number in batch.counts.items()})
+        counts["items.stored"] += run.items
         counts["items.widened"] += len(self.widened)
         counts["items.replaced"] += self.replaced
         counts["hidden.pages"], counts["hidden.characters"] = run.hidden

@@ -53,6 +53,7 @@ class Outcome(StrEnum):
     SPIDER_ERROR = "spider_error"
     PARSE_TIMEOUT = "parse_timeout"
     PARSE_CRASHED = "parse_crashed"
+    RETRY_ASKED = "retry_asked"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -73,7 +74,8 @@ class OutcomeMeaning:
     recrawled: bool = True
     """Visited again by `crawler recrawl`."""
     told: bool = False
-    """`on_error` hears of it: no page came of the request, and nothing took its place."""
+    """`on_error` hears of it: no page came of the request, and nothing took its place, or what
+    reads the page failed."""
     broken: bool = False
     """A link that leads here is a broken link."""
     gone: bool = False
@@ -98,7 +100,7 @@ def _error(about: str, *, weight: float | None = None, **more: bool) -> OutcomeM
     )
 
 
-_KEPT = {"stored": True, "told": False}  # an error of what reads the page: the page itself is there
+_KEPT = {"stored": True}  # an error of what reads the page: the page itself is there
 
 MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
     {
@@ -157,6 +159,9 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
         Outcome.SPIDER_ERROR: _error("a callback raised; the page is kept", **_KEPT),
         Outcome.PARSE_TIMEOUT: _error("parsing took too long; the page is kept", **_KEPT),
         Outcome.PARSE_CRASHED: _error("its parse process died; the page is kept", **_KEPT),
+        Outcome.RETRY_ASKED: _fine(
+            "the spider asked for another try; only in `attempts`", recrawled=False
+        ),
         Outcome.INTERNAL_ERROR: _error("a bug of Crawlkeep, or a damaged row", sent=False),
     }
 )

@@ -17,6 +17,7 @@ class Refusal(StrEnum):
     OUT_OF_SCOPE = "out_of_scope"
     REQUEST_OUT_OF_SCOPE = "request_out_of_scope"
     DUPLICATE_REQUEST = "duplicate_request"
+    RETRIES_SPENT = "retries_spent"
     NOT_INCLUDED = "not_included"
     EXCLUDED = "excluded"
     NO_RULE = "no_rule"
@@ -62,6 +63,7 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.OUT_OF_SCOPE: "a URL that does not belong to the crawl (`engine.scope`)",
         Refusal.REQUEST_OUT_OF_SCOPE: "a request of a callback that does not belong to the crawl",
         Refusal.DUPLICATE_REQUEST: "a request of a callback that was queued shortly before",
+        Refusal.RETRIES_SPENT: "another try that a spider asked for, beyond `fetch.retries`",
         Refusal.NOT_INCLUDED: "a link in whose URL nothing of `links.include` is found",
         Refusal.EXCLUDED: "a link in whose URL something of `links.exclude` is found",
         Refusal.NO_RULE: "a link that no rule takes, or one with `follow=False` does",

@@ -7,7 +7,9 @@ hundreds of links of which few are new, so a Request is made only when its turn 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any, NamedTuple, Self
 
@@ -17,16 +19,18 @@ from msgspec.structs import force_setattr, replace
 
 from crawler import urls
 from crawler.config.secrets import Secret
-from crawler.errors import BadUrl
+from crawler.errors import BadUrl, UsageError
 from crawler.urls.userinfo import userinfo
 from crawler.web import body as bodies
-
-Callback = Callable[..., Any] | str | None
+from crawler.web.callback import Callback as Callback
+from crawler.web.callback import name_of
+from crawler.web.carried import carried, restored
 
 # What a Request may carry beside its URL, stored as one JSON object in `todo.extra`.
 _EXTRA = (
     *("method", "headers", "json", "cookies", "meta", "session", "hops", "first_url"),
     *("kind", "via", "options", "files", "timeout", "proxy"),
+    *("errback", "args", "accept_status", "not_before", "tries", "most_tries"),
 )
 Text = str | Secret
 Data = str | bytes | PurePath | Mapping[str, Any] | Iterable[tuple[str, Text]]
@@ -52,9 +56,14 @@ class Request(Struct, frozen=True):
     """A canonical http(s) URL to visit.
 
     `url` is canonicalized on construction (`urls.parse`); BadUrl where it is none.
-    `callback` is a method of the spider, or its name; None means `parse`.
+    `callback` is a method of the spider, or its name; None means `parse`. `args` are keyword
+    arguments that it gets beside the page. `errback` hears in place of `on_error` of a request that
+    ended without a page. SpiderError for what is no method of the spider.
     Higher `priority` comes first within a host; equal ones in order of discovery.
-    `meta` must be JSON: it is stored with the request and survives a restart.
+    `meta` and `args` are stored with the request and survive a restart: JSON values, and tuples,
+    sets, bytes, dates and times, decimals; UsageError for anything else.
+    `accept_status` are statuses, like 404, whose answers are pages all the same. `not_before`
+    (Unix time, or a datetime with its zone) is when it starts at the earliest.
     `params` are added to the URL's query. `data` is text, bytes, form fields (a mapping or pairs)
     or the Path of a file, which is streamed; `files` (field → path) makes the form multipart.
     `timeout` is the total in seconds, or a mapping with `total`, `connect`, `read`, `pool`.
@@ -85,6 +94,13 @@ class Request(Struct, frozen=True):
     files: Mapping[str, str | PurePath] | None = None
     timeout: float | Mapping[str, float] | None = None
     proxy: str | None = None
+    errback: Callback = None
+    args: Mapping[str, Any] = {}
+    accept_status: Collection[int] = ()
+    not_before: float | datetime | None = None
+    tries: int = 0
+    most_tries: int | None = None
+    retry_reason: str | None = None
 
     def __post_init__(self) -> None:
         url = urls.parse(self.url)
@@ -103,8 +119,17 @@ class Request(Struct, frozen=True):
             force_setattr(self, "url", url)
         if self.method != "GET":
             force_setattr(self, "method", self.method.upper())
-        if callable(self.callback):
-            force_setattr(self, "callback", self.callback.__name__)
+        if self.callback is not None:
+            force_setattr(self, "callback", name_of(self.callback))
+        if self.errback is not None:
+            force_setattr(self, "errback", name_of(self.errback, "errback"))
+        if self.meta or self.args:
+            carried("meta", self.meta)
+            carried("args", self.args)
+        if self.accept_status:
+            force_setattr(self, "accept_status", _statuses(self.accept_status))
+        if isinstance(self.not_before, datetime):
+            force_setattr(self, "not_before", _unix(self.not_before))
         if not -_HIGHEST <= self.priority <= _HIGHEST:
             raise ValueError(f"priority {self.priority} is beyond ±{_HIGHEST:,}")
         if self.data is not None and not isinstance(self.data, bodies.KEPT):
@@ -116,6 +141,26 @@ class Request(Struct, frozen=True):
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
+
+    def retry(
+        self, *, delay: float | timedelta = 0.0, reason: str = "", times: int | None = None
+    ) -> Self:
+        """Return this request to be yielded, for another try in `delay` seconds at the earliest.
+
+        A callback gives it for the page that it got, `on_error` for the request that it hears of:
+        then that answer was one try of several, is noted in `attempts` with `reason`, and no page
+        is made of it, unless the callback gave items. Of one request `times` such tries are made,
+        by default `fetch.retries`; what is beyond is counted as `retries_spent`.
+        """
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+        return replace(
+            self,
+            dont_filter=True,
+            not_before=time.time() + max(0.0, seconds),
+            tries=self.tries + 1,
+            most_tries=times if times is not None else self.most_tries,
+            retry_reason=reason,
+        )
 
     @property
     def plain(self) -> bool:
@@ -166,6 +211,9 @@ class Request(Struct, frozen=True):
         fields = {name: value for name, value in fields.items() if value and value != "GET"}
         if self.json is not None:
             fields["json"] = self.json
+        for name in ("meta", "args"):
+            if name in fields:
+                fields[name] = carried(name, fields[name])
         if self.files is not None:
             fields["files"] = {name: str(path) for name, path in self.files.items()}
         if self.data is not None:
@@ -184,6 +232,7 @@ class Candidate(NamedTuple):
     callback: str | None = None
     extra: str | None = None
     force: bool = False
+    not_before: float = 0.0
 
 
 FIRST, REVISIT, RENEWAL = 0, 1, 2
@@ -221,7 +270,23 @@ def from_todo(todo: Todo, priority: int) -> Request:
     fields = bodies.revived(json.loads(todo.extra)) if todo.extra else {}
     if "origin" in fields:  # as an older version has stored it
         fields["first_url"] = fields.pop("origin")
+    for name in ("meta", "args"):
+        if name in fields:
+            fields[name] = restored(fields[name])
     return Request(todo.url, depth=todo.depth, priority=priority, callback=todo.callback, **fields)
+
+
+def _statuses(given: Any) -> tuple[int, ...]:
+    found = (given,) if isinstance(given, int) else tuple(given)
+    if not all(isinstance(status, int) and 100 <= status <= 599 for status in found):
+        raise UsageError(f"accept_status: {given!r:.80} are no HTTP statuses; give some like [404]")
+    return found
+
+
+def _unix(moment: datetime) -> float:
+    if moment.tzinfo is None:
+        raise UsageError(f"not_before: {moment} has no zone; give one like datetime.now(UTC)")
+    return moment.timestamp()
 
 
 _DEEPEST = 1 << 20  # of the depths that a rank tells apart

@@ -41,6 +41,18 @@ class Stats:
 
     reasons: dict[str, str] = field(default_factory=dict)  # of each outcome the first error
     onward: bool = False  # whether a page led to another
+    counts: Counter[str] = field(default_factory=Counter)  # what the spider counts
+    _untold: Counter[str] = field(default_factory=Counter)
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Count something of the spider's own: `spider.<name>` in the table `counters`."""
+        self.counts[name] += number
+        self._untold[name] += number
+
+    def taken(self) -> dict[str, int]:
+        """Return what was counted since this was asked last."""
+        untold, self._untold = self._untold, Counter()
+        return dict(untold)
 
     def add(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from crawler.items import Record
 from crawler.web import outcome
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 
 Ahead = tuple[list[Candidate], list[SitemapEntry]]
 """A part of a sitemap that is too large for one visit."""
+
+
+class AskedRetry(NamedTuple):
+    """Another try that the spider asked for: when (Unix time), why, and how often there may be."""
+
+    at: float
+    reason: str
+    tries: int
+    most: int | None
+    extra: str | None
+
 
 _STORED = outcome.having("stored")
 
@@ -57,6 +68,8 @@ class Visit:
     items: list[Record] = field(default_factory=list)
     problems: list[tuple[str, str, str]] = field(default_factory=list)
     file: StoredFile | None = None  # what a Download stored
+    asked: AskedRetry | None = None  # for this very request
+    stop: str | None = None  # why the spider ends the crawl (StopCrawl)
     # The judge over duplicates and endless spaces:
     duplicate_of: str | None = None
     simhash: int | None = None  # of a text that is new, where near ones are looked for

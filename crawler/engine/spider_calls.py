@@ -1,0 +1,74 @@
+"""What a run does with its spider beside its pages: opens it, hands it the crawl, closes it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from crawler.config.layers import Config
+from crawler.engine.committer import Committer
+from crawler.errors import StopCrawl, UsageError
+from crawler.frontier import Frontier
+from crawler.links.linker import Linker
+from crawler.spider import Spider
+from crawler.spider.collector import close, open_spider
+from crawler.spider.discover import Discovery
+from crawler.spider.running import RunningCrawl
+from crawler.store import Batch, Store
+from crawler.web.error_place import error_line
+from crawler.web.request import Request
+from crawler.web.stats import Stats
+
+log = logging.getLogger("crawler")
+
+
+def hand_over(
+    spider: Spider, config: Config, stats: Stats, state: str | None, stop: Callable[[str], None]
+) -> RunningCrawl:
+    """Hand a spider its crawl, for one run; it can `add` to it once there is a queue."""
+    running = spider._running = RunningCrawl(config, stats, state=state, stop=stop)
+    return running
+
+
+def adding(discovery: Discovery, committer: Committer, linker: Linker) -> Callable[[Request], None]:
+    """Return what queues a request that no page has led to; UsageError for one that is refused."""
+
+    def add(request: Request) -> None:
+        settled = discovery.prepared(request)
+        refusal = linker.refusal_of(settled.url) if settled is not None else "dropped"
+        if settled is None or refusal is not None:
+            raise UsageError(
+                f"{request.url} is not taken: {refusal}; see allowed_domains, engine.scope and"
+                " [traps]"
+            )
+        committer.put_seed(discovery.candidate(settled, 0))
+
+    return add
+
+
+async def opened(spider: Spider, frontier: Frontier) -> bool:
+    """Let the spider open what it needs; False where it ends the crawl by StopCrawl."""
+    try:
+        await open_spider(spider)
+    except StopCrawl as end:
+        frontier.stop(end.reason)
+        return False
+    return True
+
+
+async def closed(spider: Spider, reason: str, stats: Stats, config: Config, store: Store) -> None:
+    """Let the spider hear of the end; what it raises then is told, as the crawl is stored.
+
+    What it changes in its state or counts then is stored as well.
+    """
+    error = await close(spider, reason, config.engine.callback_timeout)
+    if error is not None:
+        line = error_line(error) or error
+        stats.raised[f"{spider.name}.closed()"] = (line, 1)
+        log.error("%s.closed() failed: %s", spider.name, line)
+    batch = Batch(counts=stats.taken(), state=spider.crawl.changed_state())
+    if batch:
+        with contextlib.suppress(asyncio.CancelledError):
+            await store.commit(batch)
