@@ -145,7 +145,7 @@ def test_odd_values_bad_items_and_exceptions_end_as_they_do_without_processes(tm
     outcomes = rows(store, "SELECT outcome, error FROM pages ORDER BY page_id")
     assert [outcome for outcome, _ in outcomes] == ["spider_error", "spider_error"]
     assert "ValueError: after /left" in outcomes[0][1]
-    assert "cannot be stored" in outcomes[1][1]
+    assert "cannot be kept" in outcomes[1][1]
     assert rows(store, "SELECT \"from\" LIKE '%/start', priority FROM item") == [(1, 3)]
     refused = rows(store, "SELECT value FROM counters WHERE name = 'refused.request_out_of_scope'")
     assert refused == [(1,)]
