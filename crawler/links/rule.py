@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from crawler.errors import ConfigError
-from crawler.web.request import Callback
+from crawler.web.callback import Callback, name_of
 
 Patterns = str | Iterable[str]
 
@@ -16,13 +16,34 @@ def _each(patterns: Patterns) -> list[str]:
     return [patterns] if isinstance(patterns, str) else list(patterns)
 
 
-def compiled(patterns: Patterns) -> re.Pattern[str] | None:
-    """Return one pattern that matches where one of several does, None for none."""
-    texts = _each(patterns)
-    return re.compile("|".join(f"(?:{text})" for text in texts)) if texts else None
+class AnyPattern:
+    """Several regular expressions that cannot be one: each has its own flags, groups and names."""
+
+    def __init__(self, patterns: Iterable[re.Pattern[str]]) -> None:
+        self._patterns = tuple(patterns)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Return the match of the first one that is found in a text, None if none is."""
+        for pattern in self._patterns:
+            if found := pattern.search(text):
+                return found
+        return None
 
 
-def bound(key: str, patterns: Patterns) -> re.Pattern[str] | None:
+Searched = re.Pattern[str] | AnyPattern
+
+
+def compiled(patterns: Patterns) -> Searched | None:
+    """Return what is found where one of several patterns is, None for none."""
+    each = [re.compile(text) for text in _each(patterns)]
+    if len(each) < 2:
+        return each[0] if each else None
+    if any(pattern.groups or pattern.flags != re.UNICODE for pattern in each):
+        return AnyPattern(each)
+    return re.compile("|".join(f"(?:{pattern.pattern})" for pattern in each))
+
+
+def bound(key: str, patterns: Patterns) -> Searched | None:
     """Return the pattern of a key of [links]; ConfigError for what is no regular expression."""
     for text in _each(patterns):
         try:
@@ -58,17 +79,16 @@ class Rule:
     """The callback as the store keeps it."""
     takes_all: bool = field(init=False, repr=False, compare=False)
     """Whether it decides about every URL."""
-    _allow: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
-    _deny: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
-    _text: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _allow: Searched | None = field(init=False, repr=False, compare=False)
+    _deny: Searched | None = field(init=False, repr=False, compare=False)
+    _text: Searched | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_allow", compiled(self.allow))
         object.__setattr__(self, "_deny", compiled(self.deny))
         object.__setattr__(self, "_text", compiled(self.restrict_text))
         object.__setattr__(self, "takes_all", self._allow is None and self._deny is None)
-        name = self.callback.__name__ if callable(self.callback) else self.callback
-        object.__setattr__(self, "callback_name", name)
+        object.__setattr__(self, "callback_name", name_of(self.callback))
         object.__setattr__(self, "tags", tuple(name.lower() for name in _each(self.tags or ())))
         object.__setattr__(self, "attrs", tuple(name.lower() for name in _each(self.attrs or ())))
 

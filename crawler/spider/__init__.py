@@ -205,10 +205,15 @@ def check(spider: Spider) -> None:
     if isinstance(spider.expect, str):
         raise SpiderError(f"{spider.name}: `expect` is one string; write a list")
     for rule in spider.rules:
-        if isinstance(rule.callback, str) and not callable(getattr(spider, rule.callback, None)):
+        name = rule.callback_name
+        if name is not None and not callable(getattr(spider, name, None)):
             raise SpiderError(
-                f"{spider.name}: a rule names the callback {rule.callback!r}, which is no method"
+                f"{spider.name}: a rule names the callback {name!r}, which is no method"
             )
+    if type(spider).__module__.partition(".")[0] != "crawler":
+        from crawler.spider import mistakes  # reads the source of what users write
+
+        mistakes.look(spider)
 
 
 def requests_of(spider: Spider) -> Iterator[Request]:

@@ -45,7 +45,7 @@ def refuse_unknown(kind: type, base: type, name: str) -> None:
         return
     own = [part for part in kind.__mro__ if not issubclass(base, part)]
     declared = {n for part in own for n in (*inspect.get_annotations(part), *vars(part))}
-    read = {name for part in own for name in _read_by(part)}
+    read = {name for part in own for name in read_by(part)}
     if name in declared | read or not read.isdisjoint(("__dict__", "vars")):
         return
     usable = [n for n in dir(kind) if not n.startswith("_") and not callable(getattr(kind, n))]
@@ -58,7 +58,7 @@ def refuse_unknown(kind: type, base: type, name: str) -> None:
     )
 
 
-def _read_by(part: type) -> Iterator[str]:
+def read_by(part: type) -> Iterator[str]:
     """Yield the names, and the texts, in the code of a class."""
     for value in vars(part).values():
         for found in (value, *(getattr(value, name, None) for name in ("fget", "__func__"))):

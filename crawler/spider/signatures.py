@@ -54,7 +54,7 @@ class Signatures:
         if name not in self._known:
             method: Any = getattr(self._spider, name, None)
             if not callable(method):
-                raise SpiderError(unknown(self._spider, name, field))
+                raise SpiderError(unknown(type(self._spider), name, field))
             try:
                 self._known[name] = inspect.signature(method)
             except (TypeError, ValueError):
@@ -62,14 +62,13 @@ class Signatures:
         return self._known[name]
 
 
-def unknown(spider: Spider, name: str, field: str) -> str:
+def unknown(kind: type[Spider], name: str, field: str) -> str:
     """Return what is said of a name that is no method of the spider."""
-    kind = type(spider)
     own = [part for part in kind.__mro__ if part.__module__ != "crawler.spider"]
     methods = {name for part in own for name, value in vars(part).items() if callable(value)}
     near = difflib.get_close_matches(name, sorted(methods), n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]!r}?" if near else "; it must be a method of the spider"
-    return f"{spider.name} has no {field} {name!r}{hint}"
+    return f"{kind.name} has no {field} {name!r}{hint}"
 
 
 def _shown(taken: inspect.Signature) -> str:

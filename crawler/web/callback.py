@@ -79,9 +79,14 @@ def _of_method(method: Any, field: str) -> str:
     return _public(name, field)
 
 
+def private(name: str) -> bool:
+    """Return whether a name is private to its class, as written or as Python stores it."""
+    stored = name.startswith("_") and "__" in name[1:]  # self.__name is _Class__name
+    return (name.startswith("__") or stored) and not name.endswith("__")
+
+
 def _public(name: str, field: str) -> str:
-    mangled = name.startswith("_") and "__" in name[1:]  # as Python writes self.__name
-    if (name.startswith("__") or mangled) and not name.endswith("__"):
+    if private(name):
         shown = f"__{name.rpartition('__')[2]}"
         raise SpiderError(
             f"{field}: {shown} is private to its class, so that it cannot be found by its name;"

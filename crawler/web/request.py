@@ -19,7 +19,7 @@ from msgspec.structs import force_setattr, replace
 
 from crawler import urls
 from crawler.config.secrets import Secret
-from crawler.errors import BadUrl, UsageError
+from crawler.errors import BadUrl, SpiderError, UsageError
 from crawler.urls.userinfo import userinfo
 from crawler.web import body as bodies
 from crawler.web.callback import Callback as Callback
@@ -118,6 +118,11 @@ class Request(Struct, frozen=True):
         if url is not self.url:
             force_setattr(self, "url", url)
         if self.method != "GET":
+            if not isinstance(self.method, str):
+                raise SpiderError(
+                    f"Request(url, {self.method!r:.60}): the second is the method, like POST; write"
+                    " callback=… by its name"
+                )
             force_setattr(self, "method", self.method.upper())
         if self.callback is not None:
             force_setattr(self, "callback", name_of(self.callback))

@@ -1,0 +1,220 @@
+"""Mistakes in a spider's class that show before anything is fetched: callbacks and names.
+
+What a request is given as callback is looked at in the source, because a request is made only when
+its page is there, hours later maybe. What cannot be known so is left to the request itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crawler.errors import SpiderError
+from crawler.spider.arguments import read_by
+from crawler.spider.leftovers import leftover
+from crawler.web.callback import HasCallbacks, private
+
+if TYPE_CHECKING:
+    from crawler.spider import Spider
+
+_MAKERS = {"Request": None, "Download": None, "Rule": None, "follow": 1, "follow_all": 1}
+"""What takes a callback, and the place of it among the positional arguments."""
+
+_KEPT = "a request is kept by the name of its callback: make it a method of the spider"
+_HOOKS = ("parse", "start", "start_urls", "on_error", "opened", "closed")
+
+
+def look(spider: Spider) -> None:
+    """Raise SpiderError for the first mistake that the class of a spider shows."""
+    kind = type(spider)
+    own = [part for part in kind.__mro__ if part.__module__.partition(".")[0] != "crawler"]
+    own = [part for part in own if part is not object and issubclass(part, HasCallbacks)]
+    used = {name for part in own for name in read_by(part)}
+    for part in own:
+        for name in vars(part):
+            told = leftover(name, vars(part)[name], used=name in used)
+            if told is not None:
+                raise SpiderError(f"{_where(part, name)}{kind.name}: {told}")
+    for pipeline in spider.pipelines:
+        if hasattr(pipeline, "process_item"):
+            named = getattr(pipeline, "__name__", type(pipeline).__name__)
+            raise SpiderError(
+                f"{kind.name}: the pipeline {named} has `process_item`; a pipeline here is a"
+                " function item → item, or None to drop it"
+            )
+    _look_for_misspelt(kind, own, used)
+    for part in own:
+        for found in _Source.of(part):
+            found.look(kind)
+
+
+def _look_for_misspelt(kind: type[Spider], own: list[type], used: set[str]) -> None:
+    """Raise for a name that nothing uses and that is nearly one of ours, where ours is missing."""
+    names = {name: part for part in own for name in vars(part) if not name.startswith("_")}
+    for hook in _HOOKS:
+        if hook in names:
+            continue
+        for name in difflib.get_close_matches(hook, sorted(names), n=3, cutoff=0.75):
+            is_method = callable(vars(names[name])[name])
+            if name in used or is_method == (hook == "start_urls") or name in dir(_plain(kind)):
+                continue
+            raise SpiderError(
+                f"{_where(names[name], name)}{kind.name}: nothing uses {name!r}; did you mean"
+                f" {hook!r}?"
+            )
+
+
+def _plain(kind: type[Spider]) -> type:
+    """Return the first class of ours that a spider derives from."""
+    return next(part for part in kind.__mro__ if part.__module__.partition(".")[0] == "crawler")
+
+
+def _where(part: type, name: str) -> str:
+    """Return the file and line of a method, as the beginning of a message."""
+    function = inspect.unwrap(getattr(vars(part)[name], "__func__", vars(part)[name]))
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        return f"{_shown(code.co_filename)}:{code.co_firstlineno}: "
+    file = getattr(sys.modules.get(part.__module__), "__file__", None)
+    return f"{_shown(file)}: " if file else ""
+
+
+def _shown(file: str) -> str:
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The source of one class: its file, its first line, its tree, and the names around it."""
+
+    file: str
+    line: int
+    tree: ast.ClassDef
+    names: dict[str, Any]
+
+    @classmethod
+    def of(cls, part: type) -> Iterator[_Source]:
+        """Yield the source of a class, if there is one: a class may be made otherwise."""
+        try:
+            lines, first = inspect.getsourcelines(part)
+            [tree] = ast.parse(textwrap.dedent("".join(lines))).body
+        except (OSError, TypeError, ValueError, SyntaxError):
+            return
+        if isinstance(tree, ast.ClassDef):
+            module = sys.modules.get(part.__module__)
+            file = _shown(inspect.getsourcefile(part) or "")
+            yield cls(file, first, tree, vars(module) if module is not None else {})
+
+    def look(self, kind: type[Spider]) -> None:
+        """Raise for the first callback in it that no request can have."""
+        for node in self.tree.body:
+            inner = {
+                n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef) and n is not node
+            }
+            me = None
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.args.args:
+                me = node.args.args[0].arg
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call):
+                    for field, value, named in _callbacks_of(call):
+                        why = self._why(kind, value, field, me, inner)
+                        why = why or _unfit(kind, value, me, named)
+                        if why is not None:
+                            line = self.line + value.lineno - 1
+                            raise SpiderError(f"{self.file}:{line}: {kind.name}: {why}")
+
+    def _why(
+        self, kind: type[Spider], value: ast.expr, field: str, me: str | None, inner: set[str]
+    ) -> str | None:
+        """Return why a value can be no callback, None if it may be one."""
+        if isinstance(value, ast.Lambda):
+            return f"{field}: a lambda; {_KEPT}"
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            return _missing(kind, value.value, field)
+        if isinstance(value, ast.Call):
+            called = ast.unparse(value.func)
+            if called.rpartition(".")[2] == "partial":
+                return f"{field}: a partial; write {field}=self.method, args={{…}}"
+            if me is not None and called.startswith(f"{me}.") and called.count(".") == 1:
+                return f"{field}: {called} is called here; write {field}={called} without ()"
+            return None
+        if isinstance(value, ast.Name):
+            known = self.names.get(value.id)
+            if value.id in inner or (inspect.isfunction(known) and not hasattr(kind, value.id)):
+                return f"{field}: {value.id} is a function outside of the spider; {_KEPT}"
+            return None
+        if isinstance(value, ast.Attribute):
+            return self._attribute(kind, value, field, me)
+        return None
+
+    def _attribute(
+        self, kind: type[Spider], value: ast.Attribute, field: str, me: str | None
+    ) -> str | None:
+        owner, name = value.value, value.attr
+        if isinstance(owner, ast.Name) and owner.id == me:
+            if private(name):
+                return f"{field}: {name} is private to its class; call it _{name.lstrip('_')}"
+            assigned = {
+                n.attr
+                for n in ast.walk(self.tree)
+                if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+            }
+            return None if name in assigned else _missing(kind, name, field)
+        made = isinstance(owner, ast.Call) and ast.unparse(owner.func) != "super"
+        known = self.names.get(owner.id) if isinstance(owner, ast.Name) else None
+        foreign = known is not None and not inspect.isclass(known) and not inspect.ismodule(known)
+        foreign = foreign or (inspect.isclass(known) and not issubclass(known, HasCallbacks))
+        if made or (foreign and not isinstance(known, HasCallbacks)):
+            return (
+                f"{field}: {ast.unparse(value)} is a method of another object, not of the spider:"
+                " give the spider a method that calls it"
+            )
+        return None
+
+
+def _callbacks_of(call: ast.Call) -> Iterator[tuple[str, ast.expr, list[str] | None]]:
+    """Yield the callbacks that a call gives, and the names of the arguments they are to get."""
+    maker = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    if maker not in _MAKERS and not {"callback", "errback"} & named.keys():
+        return
+    args = named.get("args")
+    keys = None
+    if isinstance(args, ast.Dict) and all(isinstance(key, ast.Constant) for key in args.keys):
+        keys = [str(key.value) for key in args.keys if isinstance(key, ast.Constant)]
+    for field in ("callback", "errback"):
+        if field in named:
+            yield field, named[field], keys if field == "callback" else None
+    place = _MAKERS.get(maker)
+    if place is not None and len(call.args) > place:
+        yield "callback", call.args[place], keys
+
+
+def _missing(kind: type[Spider], name: str, field: str) -> str | None:
+    from crawler.spider.signatures import unknown
+
+    return None if callable(getattr(kind, name, None)) else unknown(kind, name, field)
+
+
+def _unfit(
+    kind: type[Spider], value: ast.expr, me: str | None, named: list[str] | None
+) -> str | None:
+    """Return why a method cannot be called with the arguments of a request, None if it can."""
+    if named is None or not isinstance(value, ast.Attribute) or ast.unparse(value.value) != me:
+        return None
+    try:
+        taken = inspect.signature(getattr(kind, value.attr))
+        taken.bind(None, None, **dict.fromkeys(named))
+    except ValueError:
+        return None
+    except TypeError as error:
+        return f"args of a request for {value.attr}(): {error}"
+    return None
