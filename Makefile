@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values check fmt clean setup docs bench bench-scale bench-flat bench-start bench-sites profile conformance
+.PHONY: help crawl test kill-test values check fmt clean setup docs docs-site bench bench-scale bench-flat bench-start bench-sites profile conformance
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values setup fmt docs bench bench-scale bench-flat bench-start bench-sites profile conformance clean'
+	@echo 'also: kill-test values setup fmt docs docs-site bench bench-scale bench-flat bench-start bench-sites profile conformance clean'
 
 # ---------------------------------------------------------------- use
 
@@ -79,6 +79,15 @@ docs: $(DEV)
 	$(BIN)/python docs/make/rooms.py > .made && mv .made docs/rooms.svg
 	$(BIN)/python docs/make/passes.py --write
 	$(BIN)/python docs/make/glossary.py --write
+	$(BIN)/python docs/make/api.py --write
+
+# The documentation as a site, in site/: warnings are errors, and our own crawler checks its links.
+docs-site: $(DEV)
+	@$(BIN)/python -c 'import zensical, mkdocstrings' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(BIN)/python docs/make/api.py
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/make/check_site.py site
 
 conformance: $(DEV)
 ifeq ($(CONFORMANCE),)
