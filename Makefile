@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values check fmt clean setup docs docs-site bench bench-scale bench-flat bench-start bench-sites profile conformance
+.PHONY: help crawl test kill-test values check fmt clean setup docs docs-site bench bench-scale bench-flat bench-start bench-sites profile conformance oracle
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values setup fmt docs docs-site bench bench-scale bench-flat bench-start bench-sites profile conformance clean'
+	@echo 'also: kill-test values setup fmt docs docs-site bench bench-scale bench-flat bench-start bench-sites profile conformance oracle clean'
 
 # ---------------------------------------------------------------- use
 
@@ -95,6 +95,10 @@ ifeq ($(CONFORMANCE),)
 else
 	$(BIN)/python $(CONFORMANCE) --show 5 $(ARGS)
 endif
+
+# What Chromium makes of the pages and forms in tests/browser: `make oracle ARGS=form-`, or all.
+oracle: $(DEV)
+	$(BIN)/python tests/browser/record.py $(ARGS)
 
 clean:
 	rm -rf .venv .made .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work build dist

@@ -391,10 +391,10 @@ def _body(request: Request, headers: dict[str, str]) -> Any:
 
 def _multipart(request: Request) -> aiohttp.MultipartWriter:
     fields = [Part(name, revealed(value)) for name, value in bodies.pairs(request.data)]
-    files = (request.files or {}).items()
-    return multipart.body_of([*fields, *(_file_part(field, path) for field, path in files)])
+    files = [_file_part(field, path) for field, path in (request.files or {}).items()]
+    return multipart.body_of([*fields, *files])
 
 
 def _file_part(field: str, path: str | PurePath) -> Part:
-    name = PurePath(path).name
-    return Part(field, bodies.opened(path), name, mimetypes.guess_type(name)[0])
+    name = PurePath(path).name  # "" of a field that nobody filled
+    return Part(field, bodies.opened(path) if name else b"", name, mimetypes.guess_type(name)[0])

@@ -152,7 +152,10 @@ class Apart:
 
 
 class Span(NamedTuple):
-    """Where one tag stands in a text; `after` is where the content of an element of `RAW` ends."""
+    """Where one tag stands in a text.
+
+    `after` is where the content of an element of `RAW` ends; `foreign` is as in `Tag`.
+    """
 
     start: int
     end: int
@@ -160,6 +163,7 @@ class Span(NamedTuple):
     ends: bool
     attributes: str
     after: int
+    foreign: str = ""
 
 
 def spans(text: str) -> Iterator[Span]:
@@ -186,15 +190,15 @@ def spans(text: str) -> Iterator[Span]:
         name, ends, end = name.lower(), bool(match[1]), at
         empty, is_foreign = False, ""
         if ends and inward:
-            foreign.end(name)
+            is_foreign = foreign.end(name)
         elif not ends and (inward or name in NAMESPACES):
             empty = attributes[-1:] == "/" and _is_empty(attributes)
             is_foreign = foreign.start(name, attributes, empty=empty)
         if not (ends or is_foreign):
             at = _after(text, at, name)
-        yield Span(start, end, name, ends, attributes, at)
+        yield Span(start, end, name, ends, attributes, at, is_foreign)
         if empty and is_foreign:
-            yield Span(end, end, name, True, "", end)
+            yield Span(end, end, name, True, "", end, is_foreign)
 
 
 def _after(text: str, at: int, name: str) -> int:

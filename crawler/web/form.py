@@ -6,11 +6,11 @@ the Request. Values that `fill` is given may be Secrets, of which only the names
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from lxml import etree
 from lxml.html import HtmlElement
 
 from crawler import urls
@@ -18,6 +18,7 @@ from crawler.config.secrets import Secret
 from crawler.errors import UsageError
 from crawler.parse.encodings import encode_query
 from crawler.web import form_values
+from crawler.web.form_tree import FormTree
 from crawler.web.request import Request
 
 _BUTTONS = ("submit", "image")
@@ -25,7 +26,9 @@ _SILENT = ("button", "reset", *_BUTTONS)
 _MULTIPART, _PLAIN = "multipart/form-data", "text/plain"
 _FORM = "application/x-www-form-urlencoded"
 _TEXTS = ("text", "search", "tel", "url", "email", "hidden", "password", "textarea")
-_APART = ("template", "datalist")  # what is in them belongs to no form
+
+
+_SIZE = re.compile(r"[\t\n\f\r ]*\+?([0-9]{1,9})")  # as integers are read: "5x" is 5
 
 
 class Field(NamedTuple):
@@ -43,17 +46,19 @@ class Form:
     def __init__(
         self,
         element: HtmlElement,
+        tree: FormTree,
         base_url: str,
         *,
         url: str | None = None,
         encoding: str = "utf-8",
     ) -> None:
-        """Take the element, the URL that its action is relative to, the page's own and encoding."""
+        """Take the element, its tree, what its action is relative to, the page's URL, encoding."""
         self._base, self._url = base_url, url or base_url
         self._page_encoding = encoding
         self._encoding = form_values.picked(element.get("accept-charset"), encoding)
         self._element = element
-        self._fields = list(_controls(element, self._encoding))
+        self._controls = list(tree.controls(element))
+        self._fields = list(_fields(self._controls, self._encoding))
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -134,13 +139,13 @@ class Form:
                 raise UsageError("a GET form writes its fields into the URL; no place for a Secret")
             pairs += [(name, PurePath(path).name) for name, path in files.items()]
             query = form_values.urlencoded(pairs, self._encoding)
-            bare = url.partition("?")[0]
-            return Request(f"{bare}?{query}" if query else bare, **options)
+            return Request(f"{url.partition('?')[0]}?{query}", **options)
         kind = self._said("enctype", pressed).lower()
         kind = _MULTIPART if files else kind if kind in (_MULTIPART, _PLAIN) else _FORM
         if kind == _MULTIPART:
+            empty = [name for name, value in pairs if value == "" and self._is_file(name)]
             pairs = [(name, value) for name, value in pairs if not self._is_file(name)]
-            options["files"] = files
+            options["files"] = {**files, **dict.fromkeys(empty, "")}
         texts = (text for pair in pairs for text in pair if isinstance(text, str))
         if kind != _PLAIN and (self._encoding == "utf-8" or all(map(str.isascii, texts))):
             return Request(url, method="POST", data=pairs, **options)
@@ -149,7 +154,6 @@ class Form:
                 f"the form is sent as {kind} in {self._encoding}, where a Secret or a file beside"
                 " text that is not ASCII has no place; write the request yourself"
             )
-        options.pop("files", None)
         return self._written(url, pairs, kind, options)
 
     def _written(
@@ -161,7 +165,7 @@ class Form:
         elif kind == _FORM:
             body = form_values.urlencoded(pairs, self._encoding).encode()
         else:
-            mark, body = form_values.multipart(pairs, self._encoding)
+            mark, body = form_values.multipart(pairs, self._encoding, options.pop("files", {}))
             kind = f"{kind}; boundary={mark}"
         options["headers"] = {"Content-Type": kind} | dict(options.get("headers") or {})
         return Request(url, method="POST", data=body, **options)
@@ -189,7 +193,7 @@ class Form:
 
     def _button(self, wanted: str | None) -> HtmlElement | None:
         """Return the button that is pressed: the wanted one, or the first (as Enter does)."""
-        buttons = [button for button in _owned(self._element) if _is_submit(button)]
+        buttons = [button for button in self._controls if _is_submit(button)]
         if wanted is None:
             return buttons[0] if buttons else None
         for button in buttons:
@@ -199,45 +203,40 @@ class Form:
 
 
 def find(
-    root: HtmlElement, css: str, base_url: str, *, url: str | None = None, encoding: str = "utf-8"
+    html: str,
+    css: str,
+    base_url: str,
+    *,
+    url: str | None = None,
+    encoding: str = "utf-8",
+    xml: bool = False,
 ) -> Form:
-    """Return the form that a CSS selector finds, or the one around what it finds."""
-    for element in root.cssselect(css):
-        nearest = element if element.tag == "form" else next(element.iterancestors("form"), None)
+    """Return the form that a CSS selector finds on a page, or the one around what it finds.
+
+    Where it finds a control, it is the form of that; `xml` says that the page is XHTML.
+    """
+    tree = FormTree(html, xml=xml)
+    for element in tree.root.cssselect(css):
+        nearest = element if element.tag == "form" else tree.owner(element)
         if nearest is not None:
-            return Form(nearest, base_url, url=url, encoding=encoding)
+            return Form(nearest, tree, base_url, url=url, encoding=encoding)
     raise UsageError(f"there is no form {css!r} on {base_url}")
 
 
 # ---------------------------------------------------------------- controls
 
 
-def _owned(form: HtmlElement) -> Iterator[HtmlElement]:
-    """Yield the controls that belong to a form: inside it, or naming it, and not another one."""
-    own = form.get("id")
-    tags = ("input", "select", "textarea", "button")
-    for element in form.getroottree().iter(*tags):
-        if next(element.iterancestors(*_APART), None) is not None:
-            continue
-        named = element.get("form")
-        if named is not None:
-            if named and named == own:
-                yield element
-        elif next(element.iterancestors("form"), None) is form:
-            yield element
-
-
-def _controls(form: HtmlElement, encoding: str) -> Iterator[Field]:
+def _fields(controls: list[HtmlElement], encoding: str) -> Iterator[Field]:
     """Yield the fields of a form in tree order; those that are off send nothing, but can be set."""
     radios: dict[str, Field] = {}
     found: list[Field] = []
-    for element in _owned(form):
-        if _is_disabled(element):
-            continue
+    for element in controls:
+        off = _is_disabled(element)
         for field in _fields_of(element, element.get("name") or "", encoding):
             if field.kind == "radio" and field.value is not None:
                 radios[field.name] = field
-            found.append(field)
+            if not off:
+                found.append(field)
     for field in found:  # of the buttons of one group the last one that is checked is on
         off = field.kind == "radio" and radios.get(field.name) is not field
         yield field._replace(value=None) if off else field
@@ -252,7 +251,7 @@ def _fields_of(element: HtmlElement, name: str, encoding: str) -> Iterator[Field
     elif element.tag == "select":
         yield from _options(element, name)
     elif element.tag == "textarea":
-        yield Field(name, _lines(_content(element).removeprefix("\n")), "textarea", element)
+        yield Field(name, _lines(element.text or ""), "textarea", element)
     elif kind in ("checkbox", "radio"):
         on = element.get("checked") is not None
         yield Field(name, _on(element) if on else None, kind, element)
@@ -270,14 +269,18 @@ def _entries(field: Field, value: Any) -> list[tuple[str, Any]]:
     direction = field.element.get("dirname")
     if not direction or field.kind not in _TEXTS:
         return [(field.name, value)]
-    said = (e.get("dir", "").lower() for e in (field.element, *field.element.iterancestors()))
-    return [(field.name, value), (direction, next((d for d in said if d in ("ltr", "rtl")), "ltr"))]
+    return [(field.name, value), (direction, _direction(field.element, str(value)))]
 
 
-def _content(element: HtmlElement) -> str:
-    """Return the text of a textarea; the parser may have taken some of it for elements."""
-    inside = (etree.tostring(child, encoding="unicode", method="html") for child in element)
-    return (element.text or "") + "".join(inside)
+def _direction(element: HtmlElement, value: str) -> str:
+    """Return the direction of a text control: as it or what is around it says, or its text."""
+    for around in (element, *element.iterancestors()):
+        said = around.get("dir", "").lower()
+        if said == "auto":
+            return form_values.direction(value if around is element else around.text_content())
+        if said in ("ltr", "rtl"):
+            return str(said)
+    return "ltr"
 
 
 def _options(select: HtmlElement, name: str) -> Iterator[Field]:
@@ -288,9 +291,9 @@ def _options(select: HtmlElement, name: str) -> Iterator[Field]:
     options = list(select.iter("option"))
     chosen = [option for option in options if option.get("selected") is not None]
     if select.get("multiple") is None:
-        shown = (select.get("size") or "").strip()
+        shown = _SIZE.match(select.get("size") or "")
         first = [option for option in options if not _is_off(option)][:1]
-        chosen = chosen[-1:] or (first if not shown.isdecimal() or int(shown) <= 1 else [])
+        chosen = chosen[-1:] or (first if shown is None or int(shown[1]) <= 1 else [])
     for option in options:
         if not _is_off(option):
             value = _text_of(option) if option in chosen else None
@@ -327,7 +330,12 @@ def _on(element: HtmlElement) -> str:
 
 def _text_of(option: HtmlElement) -> str:
     value = option.get("value")
-    return " ".join(option.text_content().split()) if value is None else value
+    return form_values.collapsed(_text_within(option)) if value is None else value
+
+
+def _text_within(option: HtmlElement) -> str:
+    """Return the text of an option, without scripts that stand in it."""
+    return "".join(option.xpath(".//text()[not(ancestor::script)]"))
 
 
 def _lines(value: Any) -> Any:
@@ -336,7 +344,7 @@ def _lines(value: Any) -> Any:
 
 def _file(field: Field, value: Any, wanted: Mapping[str, Any]) -> PurePath | str:
     """Return the path that a file field sends; UsageError for several, or what is no path."""
-    if len(_values(wanted[field.name])) > 1 or isinstance(value, Secret):
+    if len(_values(wanted.get(field.name))) > 1 or isinstance(value, Secret):
         raise UsageError(f"the field {field.name!r} sends one file; give its Path")
     path: PurePath | str = value
     return path
@@ -375,4 +383,7 @@ def _pressed(button: HtmlElement | None) -> list[tuple[str, Any]]:
     if button.tag == "input" and (button.get("type") or "").strip().lower() == "image":
         dot = f"{name}." if name else ""
         return [(f"{dot}x", "0"), (f"{dot}y", "0")]
-    return [(name, button.get("value") or "")] if name else []
+    value = button.get("value")
+    if value is None:  # an input sends what browsers write on it
+        value = "Submit" if button.tag == "input" else ""
+    return [(name, value)] if name else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
 
@@ -16,7 +17,8 @@ import xxhash
 from crawler.parse.encodings import name_of, to_bytes
 
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
-_COLOR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
+_COLOR = re.compile(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
+_NO_SECONDS = re.compile(r"(?<=:\d\d)(?::00(?:\.0+)?|\.0+)\Z")
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?"
 _DATE = r"(\d{4,})-(\d\d)-(\d\d)"
 _PATTERNS = {
@@ -44,7 +46,7 @@ def sanitized(kind: str, value: str, attributes: Mapping[str, str]) -> str:
     if kind == "range":
         return _ranged(value, attributes)
     if kind == "color":
-        return value.lower() if _COLOR.fullmatch(value) else "#000000"
+        return _color(value.strip(_SPACE).lower())
     if kind == "hidden":
         return value
     text = value.translate(_LINES)
@@ -60,7 +62,15 @@ def _moment(kind: str, value: str) -> str:
     numbers = [int(number) for number in found.groups()]
     if numbers and not _is_date(kind, *numbers):
         return ""
-    return value.replace(" ", "T")
+    return _NO_SECONDS.sub("", value.replace(" ", "T")) if kind == "datetime-local" else value
+
+
+def _color(value: str) -> str:
+    """Return a color as its six digits; those with a name are not known."""
+    if not _COLOR.fullmatch(value):
+        return "#000000"
+    digits = value[1:] if len(value) > 5 else "".join(digit * 2 for digit in value[1:])
+    return f"#{digits[:6]}"
 
 
 def _is_date(kind: str, year: int, part: int, day: int = 1) -> bool:
@@ -142,12 +152,22 @@ def plain(pairs: Iterable[tuple[str, str]], encoding: str) -> bytes:
     return encoded("".join(f"{name}={value}\r\n" for name, value in pairs), encoding)
 
 
-def multipart(pairs: Iterable[tuple[str, str]], encoding: str) -> tuple[str, bytes]:
-    """Return the boundary and the body of entries as multipart/form-data (RFC 7578)."""
+def multipart(
+    pairs: Iterable[tuple[str, str]], encoding: str, unfilled: Iterable[str] = ()
+) -> tuple[str, bytes]:
+    """Return the boundary and the body of entries as multipart/form-data (RFC 7578).
+
+    `unfilled` names the fields for files that have none.
+    """
     parts = [
         b'Content-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
         % (encoded(quoted(name), encoding), encoded(value, encoding))
         for name, value in pairs
+    ]
+    parts += [
+        b'Content-Disposition: form-data; name="%b"; filename=""\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n\r\n" % encoded(quoted(name), encoding)
+        for name in unfilled
     ]
     mark = f"form-{xxhash.xxh3_128_hexdigest(b''.join(parts))}"  # the same for the same entries
     line = f"--{mark}".encode()
@@ -157,6 +177,20 @@ def multipart(pairs: Iterable[tuple[str, str]], encoding: str) -> tuple[str, byt
 def quoted(name: str) -> str:
     """Return a name as the HTML standard quotes it in multipart/form-data."""
     return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def direction(text: str) -> str:
+    """Return `rtl` or `ltr`, by the first character of a text that has a direction."""
+    for char in text:
+        kind = unicodedata.bidirectional(char)
+        if kind in ("L", "R", "AL"):
+            return "ltr" if kind == "L" else "rtl"
+    return "ltr"
+
+
+def collapsed(text: str) -> str:
+    """Return text stripped and its ASCII white space collapsed; no-break spaces are none."""
+    return " ".join([word for word in re.split(f"[{_SPACE}]+", text) if word])
 
 
 def crlf(text: str) -> str:

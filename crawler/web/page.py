@@ -252,9 +252,11 @@ class ScrapedPage:
 
         UsageError where the page has none.
         """
-        from crawler.web.form import find  # lxml, which most crawls never need
+        from crawler.web.form import find  # lxml and Lexbor, which most crawls never need
 
-        return find(self.selector.root, css, self.base_url, url=self.url, encoding=self.encoding)
+        html, xml = self.html, self.response.is_xml  # which finds the encoding
+        encoding = self.encoding
+        return find(html, css, self.base_url, url=self.url, encoding=encoding, xml=xml)
 
     def urljoin(self, reference: str) -> str | None:
         """Return the canonical http(s) URL of a reference on this page, None if it is none.

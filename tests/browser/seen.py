@@ -6,23 +6,24 @@ without those that are no http(s) ones; texts with white space collapsed.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from record import HOST, headers_of
 
 from crawler import Request, urls
 from crawler.errors import UsageError
+from crawler.http.fetcher import _body
 from crawler.parse import document
 from crawler.parse.fast_pass import REFRESH
 from crawler.parse.meta_refresh import refresh_of
 from crawler.web.page import ScrapedPage
 from crawler.web.response import Response
-
-_MARK = re.compile("boundary=(.+)")
 
 
 def read(file: Path) -> ScrapedPage:
@@ -82,8 +83,31 @@ def sent(file: Path) -> dict[str, str] | None:
     """Return what Crawlkeep sends for a form, None if it sends nothing."""
     page = read(file)
     try:
-        form = page.form("#t" if page.css("#t") else "form")
-        request = form.fill(json.loads(form.element_data("fill") or "{}"))
+        try:
+            form = page.form("#t")
+        except UsageError:
+            form = page.form()
+        filled = page.css("[data-fill]::attr(data-fill)").get("{}")
+        request = form.fill(json.loads(filled))
     except UsageError:
         return None
-    return {"method": request.method, "url": request.url}
+    if request.method != "POST":
+        return {"method": request.method, "url": request.url}
+    headers = dict(request.headers or {})
+    body = _body(request, headers)
+    if isinstance(body, aiohttp.MultipartWriter):
+        headers["Content-Type"] = body.content_type
+        body = asyncio.run(body.as_bytes())
+    kind, text = headers["Content-Type"], body.decode("latin-1")
+    boundary = re.search('boundary="?([^"]+)', kind)
+    if boundary:
+        text = text.replace(boundary[1], "BOUNDARY")
+        kind = f"{kind.partition(';')[0]}; boundary=BOUNDARY"
+    return {"method": "POST", "url": request.url, "type": kind, "body": text}
+
+
+def theirs_sent(recorded: dict[str, str] | None) -> dict[str, str] | None:
+    """Return what the browser sends for a form; a URL as the canonical one."""
+    if recorded is None:
+        return None
+    return recorded | {"url": urls.parse(recorded["url"]) or recorded["url"]}

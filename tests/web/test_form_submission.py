@@ -148,7 +148,9 @@ def test_multipart_in_another_encoding_is_written_as_browsers_write_it() -> None
     kind = (request.headers or {})["Content-Type"]
     mark = str(kind).removeprefix("multipart/form-data; boundary=").encode()
     part = b'Content-Disposition: form-data; name="q%22\xef%0D%0Ax"\r\n\r\n\x88\xef\r\nb\r\n'
-    assert request.data == b"--%b\r\n%b--%b--\r\n" % (mark, part, mark)
+    file = b'Content-Disposition: form-data; name="f"; filename=""\r\n'
+    file += b"Content-Type: application/octet-stream\r\n\r\n\r\n"
+    assert request.data == b"--%b\r\n%b--%b\r\n%b--%b--\r\n" % (mark, part, mark, file, mark)
 
 
 def test_what_cannot_be_sent_says_why() -> None:
