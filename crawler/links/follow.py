@@ -17,15 +17,29 @@ from crawler.errors import ConfigError
 from crawler.links.linker import Linker, Target
 from crawler.links.rule import Rule
 from crawler.parse import meta_robots
-from crawler.parse.fast_pass import REFRESH
+from crawler.parse.fast_pass import EARLY_REFRESH, REFRESH
 from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:  # the full pass is imported where it is used: most crawls never need it
     from crawler import parse
+    from crawler.parse.meta_refresh import Refresh
 
 _PLAIN_TAGS = {"a", "area"}
 _THREAD = 64 * 1024  # characters from which the full pass belongs on a thread
+
+
+def refresh_on(page: ScrapedPage) -> Refresh | None:
+    """Return where a page leads by itself, by its markup or its header; None if nowhere."""
+    from crawler.parse.meta_refresh import refresh_of, soonest  # most pages never need it
+
+    url, encoding = page.url, page.encoding
+    found = [refresh_of(page.headers.get("Refresh", ""), url, url, encoding)]
+    for name, content in page.found.robots:
+        if name in (REFRESH, EARLY_REFRESH):
+            base = page.base_url if name == REFRESH else url
+            found.append(refresh_of(content, url, base, encoding))
+    return soonest(found)
 
 
 class PageDirectives(NamedTuple):
@@ -102,17 +116,10 @@ class LinkFollower:
 
     def _refresh(self, page: ScrapedPage) -> str | None:
         """Return the other URL to which the page leads by itself soon enough."""
-        from crawler.parse.meta_refresh import refresh_of  # as above
-
-        contents = [content for name, content in page.found.robots if name == REFRESH]
-        if "Refresh" in page.headers:
-            contents.insert(0, page.headers["Refresh"])
-        for content in contents:
-            found = refresh_of(content, page.url, page.base_url, page.encoding)
-            if found is not None:
-                soon = found.delay <= self._settings.refresh_delay
-                return found.url if soon and found.url != page.url else None
-        return None
+        found = refresh_on(page)
+        if found is None or found.url == page.url or found.delay > self._settings.refresh_delay:
+            return None
+        return found.url
 
     # ------------------------------------------------------------ the full pass
 

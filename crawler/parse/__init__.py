@@ -17,7 +17,7 @@ from crawler import urls
 from crawler.parse import mime
 from crawler.parse.charset import decode, encoding_of
 from crawler.parse.encodings import encode_query
-from crawler.parse.meta_refresh import Refresh, refresh_of
+from crawler.parse.meta_refresh import Refresh, refresh_of, soonest
 from crawler.parse.sparse_pass import Unsure, sparse_tags
 from crawler.parse.srcset import ImageCandidate, srcset
 from crawler.parse.tokenizer import Apart, Tag, attributes_of, tags
@@ -67,6 +67,7 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 DEFAULT_TAGS = ("a", "area", "frame", "iframe", "img", "link", "source")
 """The elements whose links `links` gives unless told otherwise."""
 
+_DRAWN = frozenset(("a", "image", "use"))  # those that are elements of SVG, too
 _UNVOUCHED = frozenset(("nofollow", "ugc", "sponsored"))
 _SETS = frozenset(("srcset", "imagesrcset"))
 _EMPTY_IS_NONE = frozenset(("src", "data", "poster", "background", "action", "formaction", "cite"))
@@ -135,7 +136,7 @@ def links(
 
 
 def meta_refresh(body: bytes | str, url: str, content_type: str | None = None) -> Refresh | None:
-    """Return the first refresh that works of the page `body` at `url`: `(delay, url)`, or None.
+    """Return the refresh of the page `body` at `url` that comes about: `(delay, url)`, or None.
 
     A `str` without any `<meta` is taken as the value of a `content` attribute.
     """
@@ -253,8 +254,11 @@ def _links(raw: str, resolve: _Resolver) -> Iterator[Link]:
 
 def _read(
     text: str, wanted: Mapping[str, tuple[str, ...]], *, xml: bool
-) -> tuple[list[str], str | None, list[str]]:
-    """Return the elements with references, the first `<base href>` and the meta refreshes."""
+) -> tuple[list[str], str | None, list[tuple[str, bool]]]:
+    """Return the elements with references, the first `<base href>` and the meta refreshes.
+
+    Of each of these is told whether the base stands before it, and so holds for it.
+    """
     if not xml:
         with suppress(Unsure):
             return _gathered(sparse_tags(text, wanted), wanted)
@@ -263,11 +267,11 @@ def _read(
 
 def _gathered(
     every: Iterable[Tag], wanted: Mapping[str, tuple[str, ...]], *, xml: bool = False
-) -> tuple[list[str], str | None, list[str]]:
+) -> tuple[list[str], str | None, list[tuple[str, bool]]]:
     """Return the same from the tags of a page, of which only the wanted ones are needed."""
     found: list[str] = []
     base: str | None = None
-    refreshes: list[str] = []
+    refreshes: list[tuple[str, bool]] = []
     anchor: int | None = None  # where the link stands that is open
     pieces: list[str] = []
     apart = Apart(xml=xml)
@@ -283,23 +287,25 @@ def _gathered(
                 pieces.clear()
         if tag.ends or apart.inert:
             continue
-        if name in wanted and tag.foreign != "math":
+        if name in wanted and (not tag.foreign or (tag.foreign == "svg" and name in _DRAWN)):
             if plain and name == "a" and (link := _PLAIN_LINK.fullmatch(tag.attributes)):
                 raw: str | None = f"a\0\0\0\0href\0{link[1]}\0"
             else:
-                attributes = attributes_of(tag.attributes)
+                attributes = attributes_of(tag.attributes, xml=xml)
                 raw = _element(name, attributes, _named(wanted[name], attributes, tag.foreign))
+                if apart and name == "link" and "canonical" in attributes.get("rel", "").lower():
+                    raw = None  # with scripts on there is no such element
             if raw is not None:
                 anchor = len(found) if name == "a" else anchor
                 found.append(raw)
         if tag.foreign or apart:
             continue
         if name == "base" and base is None:
-            base = attributes_of(tag.attributes).get("href")
+            base = attributes_of(tag.attributes, xml=xml).get("href")
         elif name == "meta":
             attributes = attributes_of(tag.attributes)
-            if attributes.get("http-equiv", "").strip("\t\n\f\r ").lower() == "refresh":
-                refreshes.append(attributes.get("content", ""))
+            if attributes.get("http-equiv", "").lower() == "refresh":
+                refreshes.append((attributes.get("content", ""), base is not None))
     return found, base, refreshes
 
 
@@ -336,6 +342,7 @@ def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> 
     return "\0".join((name, *about, *values, alt.replace("&", "&amp;")))
 
 
-def _first(refreshes: list[str], url: str, base: str, encoding: str) -> Refresh | None:
-    found = (refresh_of(content, url, base, encoding) for content in refreshes if content)
-    return next((refresh for refresh in found if refresh is not None), None)
+def _first(refreshes: list[tuple[str, bool]], url: str, base: str, encoding: str) -> Refresh | None:
+    return soonest(
+        refresh_of(content, url, base if based else url, encoding) for content, based in refreshes
+    )

@@ -27,6 +27,8 @@ _WINDOW = 128 * 1024  # characters between two looks at the clock: some millisec
 
 REFRESH = "http-equiv=refresh"
 """The name under which `Scan.robots` has the content of a meta refresh."""
+EARLY_REFRESH = "http-equiv=refresh before base"
+"""The same of one that stands before `<base>`, which does not hold for it."""
 
 
 class Scan(NamedTuple):
@@ -162,7 +164,9 @@ def _gathered(text: str, matches: Iterable[tuple[str, ...]]) -> Scan | None:
             else:
                 value = attribute(attributes, "href")
                 if tag == "base":
-                    base = value if base is None else base
+                    if base is None and value is not None:
+                        _precede(robots)
+                        base = value
                 elif value is not None:
                     hrefs.append(value)
         elif raw_name:
@@ -221,6 +225,11 @@ _HEAD = re.compile(
 )
 
 
+def is_frameset(text: str) -> bool:
+    """Return whether a page shows frames, and nothing else."""
+    return _HEAD.match(text) is not None
+
+
 def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:
     """Return the same by the whole tokenizer: for XML, and for what one expression cannot tell."""
     from crawler.parse.tokenizer import Apart, tags  # most crawls never need it
@@ -241,17 +250,18 @@ def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool
                 text_of_it = "".join(title) if title is not None else tag.raw
                 found = found._replace(title=title_of(text_of_it))
                 title = None
-        elif tag.name == "frameset" and not (tag.ends or tag.foreign or xml) and _HEAD.match(text):
+        elif tag.name == "frameset" and not (tag.ends or tag.foreign or xml) and is_frameset(text):
             break  # browsers show nothing but its frames
         elif not tag.ends and not apart.inert:
-            found = _taken(found, tag, bool(apart))
+            found = _taken(found, tag, bool(apart), xml)
     return found
 
 
-def _taken(found: Scan, tag: Tag, apart: bool) -> Scan:
+def _taken(found: Scan, tag: Tag, apart: bool, xml: bool) -> Scan:
     """Take what a start tag adds; `apart` it is no part of the document itself."""
     if tag.name == "a" or (tag.name == "area" and not tag.foreign):
-        value = attribute(tag.attributes, "href") if tag.foreign != "math" else None
+        known = tag.foreign in ("", "svg")
+        value = attribute(tag.attributes, "href", xml=xml) if known else None
         if value is None and tag.foreign == "svg":
             value = attribute(tag.attributes, "xlink:href")
         if value is not None:
@@ -261,7 +271,8 @@ def _taken(found: Scan, tag: Tag, apart: bool) -> Scan:
     elif tag.name == "meta":
         found.robots.extend(_directives(tag.attributes))
     elif tag.name == "base" and found.base is None:
-        return found._replace(base=attribute(tag.attributes, "href"))
+        _precede(found.robots)
+        return found._replace(base=attribute(tag.attributes, "href", xml=xml))
     return found
 
 
@@ -329,23 +340,27 @@ _OTHER_METAS = {"viewport", "description", "keywords", "generator", "author", "t
 def _directives(attributes: str) -> list[tuple[str, str]]:
     """Return what a meta tag may say to robots: (its name, its content)."""
     quick = _META.search(attributes)
-    if quick is None:
-        return _refresh(attributes) if "refresh" in attributes.lower() else []
-    if quick[1].lower() in _OTHER_METAS:
-        return []
+    refresh = _refresh(attributes) if "efresh" in attributes or "EFRESH" in attributes else []
+    if quick is None or quick[1].lower() in _OTHER_METAS:
+        return refresh
     name = (attribute(attributes, "name") or "").strip().lower()
-    return [(name, attribute(attributes, "content") or "")] if name else []
+    return [*refresh, (name, attribute(attributes, "content") or "")] if name else refresh
+
+
+def _precede(robots: list[tuple[str, str]]) -> None:
+    """Note that what was found so far stands before the base."""
+    robots[:] = [(EARLY_REFRESH if name == REFRESH else name, said) for name, said in robots]
 
 
 def _refresh(attributes: str) -> list[tuple[str, str]]:
     """Return what `<meta http-equiv=refresh>` asks for, under a name that no meta tag has."""
-    kind = (attribute(attributes, "http-equiv") or "").strip().lower()
+    kind = (attribute(attributes, "http-equiv") or "").lower()
     return [(REFRESH, attribute(attributes, "content") or "")] if kind == "refresh" else []
 
 
-def attribute(attributes: str, name: str) -> str | None:
+def attribute(attributes: str, name: str, *, xml: bool = False) -> str | None:
     """Return the first attribute of that name, references decoded; None if there is none."""
     for match in _ATTRIBUTE.finditer(attributes):
-        if match[1] is not None and match[1].lower() == name:
+        if match[1] is not None and (match[1] if xml else match[1].lower()) == name:
             return decoded(match[2] or match[3] or match[4] or "")
     return None

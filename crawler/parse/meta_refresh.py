@@ -6,6 +6,7 @@ https://html.spec.whatwg.org/multipage/document-lifecycle.html#shared-declarativ
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from crawler import urls
@@ -24,6 +25,15 @@ class Refresh(NamedTuple):
 
     delay: int
     url: str
+
+
+def soonest(refreshes: Iterable[Refresh | None]) -> Refresh | None:
+    """Return the one of several refreshes that comes about; None if there is none.
+
+    By the standard the first one counts; browsers take the soonest, and of two the later.
+    """
+    found = [refresh for refresh in refreshes if refresh is not None]
+    return min(reversed(found), key=lambda refresh: refresh.delay, default=None)
 
 
 def refresh_of(

@@ -12,6 +12,7 @@ from functools import cache
 from html import unescape
 from typing import NamedTuple
 
+from crawler.parse.fast_pass import is_frameset
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
 from crawler.parse.tokenizer import plain_markup
@@ -20,9 +21,9 @@ from crawler.parse.words import any_case
 # What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3), and what is drawn
 # as a box: two of these are never one word. All other elements, unknown ones too, are in a line.
 _BLOCKS = (  # the common ones first
-    "div li p td tr dd dt dl ul br pre table tbody h1 h2 h3 h4 h5 h6 hr img link meta"
-    " address article aside blockquote body caption center col colgroup details dialog dir fieldset"
-    " figcaption figure footer form frameset head header hgroup html legend listing main menu nav"
+    "div li p td tr dd dt dl ul br pre table tbody h1 h2 h3 h4 h5 h6 hr img"
+    " address article aside blockquote caption center details dialog dir fieldset"
+    " figcaption figure footer form header hgroup legend listing main menu nav"
     " ol optgroup option plaintext search section summary tfoot th thead xmp"
     " button embed input marquee math meter object picture progress select svg"
 )
@@ -50,6 +51,7 @@ _UNREAD = re.compile(
       !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
     | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>?
       (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z)
+    | ([sS][vV][gG])(?=[\s/>])[^>]*+>?(?:[^<]++|<(?!/[sS][vV][gG][\s/>]))*+(?:</[^>]*+>?|\Z)
     | ({_by_letter([*UNSHOWN, "dialog"])})(?=[\s/>])
     | [!?][^>]*+>?)""",
     re.VERBOSE,
@@ -102,13 +104,18 @@ def text_of(html: str, *, hidden: bool = False) -> str:
     return _text(_unread(html)[0]) if hidden else read(html).text
 
 
-def read(html: str, raw: bytes | None = None) -> Readable:
+def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     """Return the text of a page that a reader sees, and what of it is hidden.
 
-    `raw` is the page in any encoding that writes ASCII as ASCII, where that is at hand.
+    `raw` is the page in any encoding that writes ASCII as ASCII, where that is at hand. `xml` says
+    that the page is XHTML.
     """
+    if xml:
+        html, raw = plain_markup(html, xml=True), None
     read, odd = _unread(html)
     hidden = 0
+    if odd and is_frameset(html):
+        return Readable("", 0)
     if odd or may_hide(html, raw):
         cut, hidden = seen(html)
         read, _ = _unread(cut)
@@ -123,7 +130,11 @@ def _unread(html: str) -> tuple[str, bool]:
 
     def without(found: re.Match[str]) -> str:
         nonlocal odd, strange
-        if not found[2]:
+        if found[2]:
+            drawn, strange = _is_drawn(found[0]), strange or _EMPTY.match(found[0]) is not None
+            strange = strange or drawn
+            return found[0] if drawn else "<svg>"
+        if not found[3]:
             strange = strange or _is_strange(found[1], found[0])
             return ""
         odd = True
@@ -136,6 +147,19 @@ def _unread(html: str) -> tuple[str, bool]:
 
 
 _TEXT_BY_NAME = re.compile("<(?:xmp|plaintext|XMP|PLAINTEXT)")
+# What of a picture is no text that is drawn: its tags, its title, description and style.
+_UNDRAWN = re.compile(
+    rf"""<({any_case("title desc style script")})(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/(?i:\1)[\s/>]))*+
+    | <[^>]*+>""",
+    re.VERBOSE,
+)
+
+
+def _is_drawn(svg: str) -> bool:
+    """Return whether a picture may have text that is shown."""
+    return _UNDRAWN.sub("", svg).strip() != ""
+
+
 _EMPTY = re.compile(r"<[^>]*+(?<=/)>")
 
 
@@ -156,7 +180,9 @@ def _text(html: str) -> str:
     # str.translate would take twenty times as long.
     html = html.replace("\n", " ").replace("\r", " ")
     text = _swept(html, _PLAIN)
-    if ">" in text and _REMAINDER.search(text) and _WITHIN_QUOTES.search(html):
+    if _is_unclosed(html) or (
+        ">" in text and _REMAINDER.search(text) and _WITHIN_QUOTES.search(html)
+    ):
         text = _swept(html, _EXACT)
     text = unescape(text).replace("\0", "")
     return "\n".join(
@@ -166,6 +192,12 @@ def _text(html: str) -> str:
             if (line := " ".join(part.split()) if part.isascii() else _collapsed(part))
         ]
     )
+
+
+def _is_unclosed(html: str) -> bool:
+    """Return whether the last quote of a page may begin a value that nothing ends."""
+    ends = (html.rfind(quote) for quote in "\"'")
+    return any(end > 0 and html[max(0, end - 9) : end].rstrip(" \t\f")[-1:] == "=" for end in ends)
 
 
 def _collapsed(line: str) -> str:

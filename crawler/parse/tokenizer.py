@@ -294,16 +294,16 @@ def _script_end(text: str, at: int) -> int:
     return len(text)
 
 
-def attributes_of(text: str) -> dict[str, str]:
+def attributes_of(text: str, *, xml: bool = False) -> dict[str, str]:
     """Return a tag's attributes, lower-case names, references decoded; the first of a name counts.
 
-    The value of an attribute without one is "".
+    The value of an attribute without one is "". In `xml` names stay as they are written.
     """
     found: dict[str, str] = {}
     # All at once is the quickest, but holds the GIL.
     every = _ATTRIBUTE.findall(text) if len(text) < _WINDOW else _one_by_one(text)
     for name, double, single, bare in every:
-        name = name.lower()
+        name = name if xml else name.lower()
         if name and name not in found:
             found[name] = decoded(double or single or bare)
     return found
@@ -313,25 +313,56 @@ def _one_by_one(text: str) -> Iterator[tuple[str, ...]]:
     return (match.groups("") for match in _ATTRIBUTE.finditer(text))
 
 
-def plain_markup(html: str) -> str:
+def plain_markup(html: str, *, xml: bool = False) -> str:
     """Return a page with what only a tokenizer understands said in plain markup.
 
     Elements of raw text, CDATA and comments are gone, but for the text of `xmp` and `plaintext`,
-    which is seen; gone are also the title, style and script of a picture.
+    which is seen; of a picture all is gone that is not drawn. `xml`: the page is XHTML.
     """
     kept: list[str] = []
-    unseen = 0  # open elements of a picture that are not drawn
-    for tag in tags(html):
-        if not unseen:
+    unseen = 0  # open elements of a picture, or of XHTML, that are not shown
+    drawn = _Drawn()
+    for tag in tags(html, xml=xml):
+        if not unseen and drawn:
             kept.append(tag.before.replace("<", "&lt;"))
         name = tag.name
-        if tag.foreign and name in RAW:
+        drawn.take(tag)
+        if (tag.foreign or xml) and name in RAW:
             unseen = max(0, unseen + (-1 if tag.ends else 1))
         elif name and not unseen and (tag.foreign or name not in RAW or name == "xmp"):
             kept.append(f"<{'/' if tag.ends else ''}{name}{tag.attributes}>")
             if name in ("xmp", "plaintext"):
                 kept.append(_escaped(tag.raw))
     return "".join(kept)
+
+
+class _Drawn:
+    """Whether text is shown where it stands: in a picture only that of `text`, and HTML in it."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: list[str] = []  # elements of SVG, from the outside inwards
+
+    def take(self, tag: Tag) -> None:
+        """Take the next tag."""
+        if tag.foreign == "svg":
+            if not tag.ends:
+                if len(self._open) < 64:
+                    self._open.append(tag.name)
+            elif tag.name in self._open:
+                while self._open.pop() != tag.name:
+                    pass
+        elif self._open and tag.name and self._open[-1] not in ("foreignobject", "title", "desc"):
+            self._open.clear()  # an element of HTML ends the picture
+
+    def __bool__(self) -> bool:
+        for name in reversed(self._open):
+            if name in ("text", "foreignobject"):
+                return True
+            if name in ("title", "desc", "svg"):
+                return False
+        return True
 
 
 def _escaped(text: str) -> str:

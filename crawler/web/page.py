@@ -224,7 +224,7 @@ class ScrapedPage:
             if self.response.is_html:
                 html = self.html  # which finds the encoding
                 raw = None if self.encoding.startswith("utf-16") else self.body
-                self._readable = read(html, raw)
+                self._readable = read(html, raw, xml=self.response.is_xml)
             else:
                 self._readable = Readable(self.html, 0)
         return self._readable

@@ -19,9 +19,8 @@ from record import HOST, headers_of
 from crawler import Request, urls
 from crawler.errors import UsageError
 from crawler.http.fetcher import _body
+from crawler.links.follow import refresh_on
 from crawler.parse import document
-from crawler.parse.fast_pass import REFRESH
-from crawler.parse.meta_refresh import refresh_of
 from crawler.web.page import ScrapedPage
 from crawler.web.response import Response
 
@@ -37,10 +36,7 @@ def ours(file: Path) -> dict[str, Any]:
     """Return what Crawlkeep sees of a page."""
     page = read(file)
     metas = page.found.robots
-    contents = [content for name, content in metas if name == REFRESH]
-    if "Refresh" in page.headers:
-        contents.insert(0, page.headers["Refresh"])
-    refreshes = [refresh_of(one, page.url, page.base_url, page.encoding) for one in contents]
+    refresh = refresh_on(page)
     full = document(page.html, page.url, encoding=page.encoding, xml=page.response.is_xml)
     return {
         "type": page.response.content_type,
@@ -50,7 +46,7 @@ def ours(file: Path) -> dict[str, Any]:
         "links": page.links,
         "canonical": full.canonical,
         "robots": [content for name, content in metas if name == "robots"],
-        "refresh": next(([r.delay, r.url] for r in refreshes if r is not None), None),
+        "refresh": [refresh.delay, refresh.url] if refresh else None,
         "text": words(page.text) if page.response.is_html else "",
     }
 
@@ -71,7 +67,7 @@ def theirs(seen: dict[str, Any], url: str) -> dict[str, Any]:
     }
 
 
-PAGES = ("text/html", "application/xhtml+xml")
+PAGES = ("text/html", "application/xhtml+xml", "text/xml", "application/xml")
 
 
 def words(text: str) -> str:

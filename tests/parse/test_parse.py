@@ -171,9 +171,9 @@ def test_a_refresh_is_read_as_the_standard_says(
     assert parse.meta_refresh(content, URL) == wanted
 
 
-def test_the_first_refresh_that_works_counts() -> None:
+def test_the_soonest_refresh_that_works_counts() -> None:
     page = """<meta http-equiv=refresh><meta http-equiv=refresh content="nonsense">
-    <meta http-equiv=" REFRESH " content="2; url=two"><meta http-equiv=refresh content="3;url=x">"""
+    <meta http-equiv="REFRESH" content="2; url=two"><meta http-equiv=refresh content="3;url=x">"""
     assert parse.meta_refresh(page.encode(), URL) == (2, "http://example.org/dir/two")
 
 
