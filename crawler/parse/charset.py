@@ -38,7 +38,18 @@ def encoding_of(body: bytes, content_type: str | None = None) -> str:
         if body.startswith(mark):
             return name
     essence, declared = _header(content_type) if content_type else ("", None)
+    if declared == "utf-16le" and _is_big_endian(body):
+        return "utf-16be"
     return declared or _declared_inside(body, essence) or _looks_like(body)
+
+
+def _is_big_endian(body: bytes) -> bool:
+    """Return whether what is called UTF-16 has the zeros of ASCII where only the other order has.
+
+    To the standard "utf-16" is little-endian, to RFC 2781 big-endian; without a mark the bytes tell.
+    """
+    head = body[:256]
+    return len(head) >= 2 and head[::2].count(0) > len(head) // 3 and 0 not in head[1::2]
 
 
 def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
@@ -52,10 +63,14 @@ def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
 # ---------------------------------------------------------------- the HTTP header
 
 
+_NAMED_AGAIN = re.compile(r"^\s*content-type:\s*", re.IGNORECASE)
+
+
 @lru_cache(maxsize=512)
 def _header(content_type: str) -> tuple[str, str | None]:
     """Return the type in lower case, and the encoding that its charset names."""
-    found = mime.extract(content_type)
+    # Some servers say the name of the header once more in its value.
+    found = mime.extract(_NAMED_AGAIN.sub("", content_type, count=1))
     if found is None:
         return "", None
     charset = found.parameters.get("charset")

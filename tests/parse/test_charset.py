@@ -68,6 +68,20 @@ def test_the_header_comes_before_what_the_page_declares(content_type, want):
     assert encoding_of(body, content_type) == want
 
 
+def test_utf_16_without_a_mark_is_read_in_the_order_of_its_zeros():
+    for order in "utf-16-le", "utf-16-be":
+        body = "<title>Größe</title>".encode(order)
+        for label in "utf-16", "utf-16le":
+            text = decode(body, f"text/html; charset={label}")[0]
+            assert text == "<title>Größe</title>"
+    assert encoding_of("中文".encode("utf-16-be"), "text/html; charset=utf-16") == "utf-16le"
+
+
+def test_a_header_that_names_itself_again_in_its_value_says_its_charset():
+    said = "Content-Type: text/html; charset=koi8-r"
+    assert encoding_of(b"\xc1", said) == "koi8-r"
+
+
 @pytest.mark.parametrize(
     ("mark", "want"),
     [(codecs.BOM_UTF8, "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le")],
