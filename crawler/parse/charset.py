@@ -46,7 +46,7 @@ def encoding_of(body: bytes, content_type: str | None = None) -> str:
 def _is_big_endian(body: bytes) -> bool:
     """Return whether what is called UTF-16 has the zeros of ASCII where only the other order has.
 
-    "utf-16" is little-endian to the standard, big-endian to RFC 2781; without a mark the bytes tell.
+    The standard calls "utf-16" little-endian, RFC 2781 big-endian; without a mark the bytes tell.
     """
     head = body[:256]
     return len(head) >= 2 and head[::2].count(0) > len(head) // 3 and 0 not in head[1::2]
