@@ -51,11 +51,13 @@ test: $(DEV)
 		$(BIN)/pytest --last-failed --last-failed-no-failures none $(ARGS)
 
 # The tests that kill a crawl and an import, with a hundred kills, and every command that writes,
-# with 200; `make kill-test KILLS=20` is the quick form, as in CI.
+# with 200; downloads from a server that changes 50 times. `make kill-test KILLS=20` is the quick
+# form, as in CI.
 kill-test: $(DEV)
 	KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/store/test_kill.py tests/export/test_import_kill.py $(ARGS)
 	KILLS=$(or $(KILLS),200) $(BIN)/pytest -rP tests/store/test_kill_commands.py $(ARGS)
 	KILLS=$(or $(KILLS),50) $(BIN)/pytest tests/export/test_follow.py $(ARGS)
+	KILLS=$(or $(KILLS),100) CHANGES=50 $(BIN)/pytest tests/clients/test_download_truth.py $(ARGS)
 
 # What goes into items comes out of SQL, JSON lines, Parquet and pandas: 200,000 values.
 values: $(DEV)

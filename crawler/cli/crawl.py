@@ -35,6 +35,10 @@ Exclude = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Store nothing: tell what would become of each link.")
 ]
+Archive = Annotated[
+    bool,
+    typer.Option("--archive", help="Also fetch what pages need to be shown (images, styles, …)."),
+]
 
 
 def crawl(
@@ -47,6 +51,7 @@ def crawl(
     ] = None,
     include: Include = None,
     exclude: Exclude = None,
+    archive: Archive = False,
     dry_run: DryRun = False,
     store: options.Store = None,
     config: options.ConfigFile = None,
@@ -77,6 +82,8 @@ def crawl(
         "links.include": options.as_toml(include),
         "links.exclude": options.as_toml(exclude),
     }
+    if archive:
+        wanted["links.requisites"] = "true"
     overrides = options.overrides(set_, wanted)
     if dry_run:
         raise typer.Exit(_dry_run(seeds, config, overrides))

@@ -14,10 +14,17 @@ def identity(
     agent: Annotated[
         str, typer.Option(help="The origin that publishes it; as in [identity] agent.")
     ] = "",
+    headers: Annotated[
+        bool, typer.Option("--headers", help="Print the headers to publish it with, signed.")
+    ] = False,
+    valid: Annotated[
+        float, typer.Option(help="Seconds for which --headers are signed.", min=1)
+    ] = 86_400,
 ) -> None:
     """Make or show the key that signs requests.
 
-    Requests are signed once `[identity]` names the key and the origin.
+    Requests are signed once `[identity]` names the key and the origin. The answer with the
+    directory is signed as well: --headers prints its headers, to be renewed before they expire.
 
     Example: crawler identity new --key identity.pem --agent https://crawler.example
     """
@@ -30,10 +37,17 @@ def identity(
     origin = (agent or settings.agent or "https://crawler.example").rstrip("/")
     if action not in ("new", "show"):
         raise UsageError(f"crawler identity {action}: it is `new` or `show`")
+    if headers and not (agent or settings.agent):
+        raise UsageError("crawler identity --headers: name the origin, --agent https://…")
     made = identities.new_key(path) if action == "new" else identities.read_key(path)
+    if headers:
+        signed = identities.directory_headers(made, origin, lifetime=valid)
+        print("\n".join(f"{name}: {value}" for name, value in signed.items()))
+        return
     print(f"key       {path}; keep it secret, it is nowhere else")
     print(f"key id    {identities.key_id(made)}")
     print(f"publish   {origin}{identities.DIRECTORY}")
-    print(f"as        {identities.DIRECTORY_TYPE}\n")
+    print(f"as        {identities.DIRECTORY_TYPE}")
+    print(f"signed    crawler identity show --headers --agent {origin}\n")
     print(identities.directory(made))
     print(f'\n[identity]\nkey_file = "{path}"\nagent = "{origin}"')

@@ -91,6 +91,8 @@ def _following(request: Request, response: Response, hop: Hop, most: int) -> Req
     except FetchError as error:
         hop.outcome, hop.error = Outcome(error.outcome), str(error)
         return None
+    if found is not None and redirects.credentials_of(response.headers, request.url) is not None:
+        hop.error = "the user or password in its Location is not sent"
     if found is None and hop.outcome is Outcome.REDIRECT:
         hop.outcome, hop.error = Outcome.BAD_REDIRECT, "a redirect without a Location"
     return found

@@ -161,9 +161,16 @@ class Transport:
     def _following(
         self, request: Request, status: int, headers: Mapping[str, str]
     ) -> Request | None:
-        """Return the request that a redirect asks for, None if the answer is no redirect."""
+        """Return the request that a redirect asks for, None if the answer is no redirect.
+
+        A user and password in its Location are for its origin, as in browsers and curl.
+        """
         most = self.config.fetch.max_redirects
-        return redirects.following(request, status, headers, most=most)
+        found = redirects.following(request, status, headers, most=most)
+        if found is not None and (known := redirects.credentials_of(headers, request.url)):
+            basic = {"Authorization": encode_basic_auth(*known)}
+            return found.replace(headers=_joined(found.headers or {}, basic))
+        return found
 
     async def fetch(
         self,
@@ -255,7 +262,7 @@ class Client:
         await self._caller.__aexit__(*exc)
 
 
-def _joined(headers: Mapping[str, str], over: Mapping[str, Any]) -> dict[str, Any]:
+def _joined(headers: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return the headers with those of `over` in place of the same name, in any case."""
     said = {name.lower() for name in over}
     return {**{k: v for k, v in headers.items() if k.lower() not in said}, **over}

@@ -32,6 +32,9 @@ class LinksSettings(Section, frozen=True, kw_only=True):
     """Seconds that a refresh may wait; one that waits longer is not followed."""
     sitemaps: bool = False
     """Also visit what the sitemaps say that robots.txt names."""
+    requisites: bool = False
+    """Also fetch what pages need to be shown (images, styles, scripts, fonts, frames), of any host,
+    and keep it for archives; the same as `crawl --archive`."""
     canonicalize: tuple[str, ...] = ()
     """More steps for URLs, after the standard ones: sort_query, drop_tracking, drop_session_ids, or
     module:function for one of your own (a URL in, a URL or None out)."""

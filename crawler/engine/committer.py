@@ -85,6 +85,8 @@ class Committer:
             await self._taking.wait()
             await self._room.wait()
         self._batch.visits.append(visit)
+        if self._frontier.limit is not None:  # before the limit is looked at, not with the commit
+            self._frontier.limit.queue(_needed(visit))
         if visit.response is not None:
             self._bytes += len(visit.response.body)
         self._note()
@@ -200,7 +202,8 @@ class Committer:
         frontier.pending += committed.new - ended
         if frontier.limit is not None:
             more = sum(todo.again > 0 for todo in committed.added)
-            frontier.limit.queue(more - sum(visit.todo.again > 0 for visit in batch.visits))
+            less = sum((visit.todo.again > 0) + _needed(visit) for visit in batch.visits)
+            frontier.limit.queue(more - less)
         for at in range(0, len(committed.added), _SLICE):
             if at:
                 await asyncio.sleep(0)
@@ -322,3 +325,8 @@ async def _let_go(lists: Iterable[list[Any]]) -> None:
         while len(values) > _SLICE:
             del values[-_SLICE:]
             await asyncio.sleep(0)
+
+
+def _needed(visit: Visit) -> int:
+    """Return how much of what a page needs to be shown is new with its visit."""
+    return sum(candidate.needed for candidate in visit.candidates)

@@ -28,6 +28,7 @@ from crawler.http.fetcher import Fetcher
 from crawler.http.pool import Pool
 from crawler.http.resolver import address_of
 from crawler.links.duplicates import Duplicates
+from crawler.links.requisites import REQUISITE, needed_by
 from crawler.links.rule import bound
 from crawler.parsers import Parser
 from crawler.politeness import retry
@@ -160,7 +161,7 @@ class Engine:
                 visit.fail(_REFUSED[verdict], reason_of(host))
                 return visit
         request = from_todo(todo, priority_of(todo.rank, todo.depth, self._order))
-        if request.kind and request.kind != SITEMAP:
+        if request.kind and request.kind not in (SITEMAP, REQUISITE):
             found = await self._strategies.visit(todo, request)
             if found is None or found.stored or found.response is None:
                 return found
@@ -239,6 +240,9 @@ class Engine:
                 return
             if request.kind == SITEMAP:
                 visit.ahead = self._sitemaps.read(visit, request, response)
+            elif request.kind == REQUISITE:
+                visit.outcome = Outcome.REQUISITE
+                self._discovery.need(visit, page, await needed_by(page))
             else:
                 await self._read_page(visit, page, request)
         elif outcome is Outcome.REDIRECT:
@@ -258,6 +262,8 @@ class Engine:
         await self.parser.parse(visit, page, request)
         if self._config.store.text and is_html:
             await self._text(visit, page)
+        if self._config.links.requisites:
+            self._discovery.need(visit, page, await needed_by(page))
         if self._keep_pages:
             visit.page = page
 
@@ -292,6 +298,8 @@ class Engine:
         if following is None:
             visit.fail(Outcome.BAD_REDIRECT, "a redirect without a Location")
             return
+        if redirects.credentials_of(response.headers, request.url) is not None:
+            visit.refuse(Refusal.URL_CREDENTIALS)
         back = redirects.comes_back(request, following)
         new_cookie = "Set-Cookie" in response.headers
         if back and not new_cookie:

@@ -23,6 +23,7 @@ from crawler.robots import in_force as rules_in_force
 from crawler.store import RobotsRow, Store
 from crawler.web import redirects
 from crawler.web.outcome import Outcome
+from crawler.web.refusal import Refusal
 from crawler.web.request import Request
 from crawler.web.response import Response
 
@@ -173,6 +174,8 @@ async def robots_of(host: str, fetcher: Fetcher) -> Response:
     while request is not None:
         response = await fetcher.fetch(request, keep=LIMIT)
         try:
+            if redirects.credentials_of(response.headers, request.url) is not None:
+                fetcher.jars.refuse(Refusal.URL_CREDENTIALS)
             request = redirects.following(request, response.status, response.headers, most=_HOPS)
         except FetchError:  # it leads nowhere: the host has none (RFC 9309 section 2.3.1.2)
             request = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ def jsonl(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
     """Write one JSON object a line, and return the number of rows."""
     number, encode = 0, msgspec.json.Encoder().encode_lines
     for batch in batches(rows):
-        out.write(encode(list(_objects(rows.columns, batch, options.kinds))))
+        out.write(_inert(encode(list(_objects(rows.columns, batch, options.kinds)))))
         number += len(batch)
         options.tick(number)
     return number
@@ -74,11 +75,22 @@ def json(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
     for batch in batches(rows):
         objects = _objects(rows.columns, batch, options.kinds)
         out.write(b"[\n " if number == 0 else b",\n ")
-        out.write(b",\n ".join(map(encode, objects)))
+        out.write(_inert(b",\n ".join(map(encode, objects))))
         number += len(batch)
         options.tick(number)
     out.write(b"\n]\n" if number else b"[]\n")
     return number
+
+
+# DEL, C1, what turns directions (Unicode TR9), line and paragraph separators: in UTF-8.
+_ACTIVE = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+)
+
+
+def _inert(text: bytes) -> bytes:
+    """Return JSON that commands no terminal, whoever shows it: of the same value (RFC 8259, 7)."""
+    return _ACTIVE.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), text)
 
 
 def _objects(

@@ -228,12 +228,10 @@ class Frontier:
 
     def add(self, todos: Iterable[Todo]) -> None:
         """Take what a commit added to `todo`; what does not fit stays in the store."""
-        now, wall = self.now(), self.wall()
+        now, wall, window = self.now(), self.wall(), self.window
         touched = {}
-        window = self.window
         for todo in todos:
-            host = self.hosts.get(todo.host_id)
-            if host is None:
+            if (host := self.hosts.get(todo.host_id)) is None:
                 continue
             touched[todo.host_id] = host
             if todo.key > host.reach:
@@ -247,6 +245,8 @@ class Frontier:
             if len(host.ready) > 2 * window:
                 self._spill(host, window)
             self._place(host, now)
+        if self._held_back:  # what comes before their first may begin
+            self._go_on()
 
     def committed(self, todos: Iterable[Todo]) -> None:
         """Forget requests whose visits are committed."""

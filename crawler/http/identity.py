@@ -29,6 +29,7 @@ DIRECTORY = "/.well-known/http-message-signatures-directory"
 """Where the directory of keys is published, below the origin of `agent`."""
 DIRECTORY_TYPE = "application/http-message-signatures-directory+json"
 TAG = "web-bot-auth"
+DIRECTORY_TAG = "http-message-signatures-directory"
 COVERED = ("@authority", "signature-agent")
 
 _MISSING = "a signed identity needs http-message-signatures: pip install 'crawlkeep[identity]'"
@@ -144,6 +145,36 @@ def jwk(key: Ed25519PrivateKey) -> dict[str, str]:
 def directory(key: Ed25519PrivateKey) -> str:
     """Return the directory file to publish: a JWK Set (RFC 7517) with the public key alone."""
     return json.dumps({"keys": [{**jwk(key), "kid": key_id(key), "use": "sig"}]}, indent=2)
+
+
+def directory_headers(
+    key: Ed25519PrivateKey, agent: str, *, lifetime: float, now: datetime | None = None
+) -> dict[str, str]:
+    """Return the headers to answer with the directory at `agent`, signed for `lifetime` seconds.
+
+    Whoever mirrors the directory cannot pass it off as their own: the signature, by the key that
+    is in it, covers the authority that was asked (RFC 9421 section 2.4; the directory draft of
+    web-bot-auth, section "Application context"). ConfigError where `agent` is no https origin.
+    """
+    parts = urlsplit(agent)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ConfigError(f"{agent!r} is no origin; write https://crawler.example")
+    created = now or datetime.now(UTC)
+    times = (int(created.timestamp()), int((created + timedelta(seconds=lifetime)).timestamp()))
+    nonce = base64.b64encode(secrets.token_bytes(32)).decode()
+    params = (
+        f'("@authority";req);created={times[0]};expires={times[1]};keyid="{key_id(key)}"'
+        f';alg="ed25519";nonce="{nonce}";tag="{DIRECTORY_TAG}"'
+    )
+    authority = parts.netloc.lower().removesuffix(":443")
+    base = f'"@authority";req: {authority}\n"@signature-params": {params}'
+    signature = base64.b64encode(key.sign(base.encode())).decode()
+    return {
+        "Content-Type": DIRECTORY_TYPE,
+        "Cache-Control": f"max-age={int(lifetime) // 2}",
+        "Signature-Input": f"sig1={params}",
+        "Signature": f"sig1=:{signature}:",
+    }
 
 
 def _base64url(data: bytes) -> str:

@@ -9,8 +9,10 @@ doubt stays an error (two different lengths, one that is no number), and so does
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import select
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,6 +23,7 @@ from aiohttp.helpers import _EXC_SENTINEL as _NONE
 from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError
 
+from crawler.http.lf_chunks import LfChunks, ends_in_lf
 from crawler.web.refusal import Refusal
 
 _STATUS = re.compile(rb"[ \t]*(?:HTTP/?(\d+)?(?:\.(\d+))?|ICY)[ \t]+(\d{3})(?:[ \t]+(.*))?", re.I)
@@ -41,6 +44,7 @@ class Mended(NamedTuple):
     """
 
     data: bytes = b""
+    body_at: int = 0
     is_last: bool = False
     left_out: tuple[Refusal, ...] = ()
 
@@ -76,7 +80,8 @@ def mend(data: bytes, *, has_body: bool) -> Mended | None:
     if len(body) > len(kept):
         left_out.append(Refusal.BODY_UNEXPECTED)
     is_last = len(body) > len(kept) or Refusal.LENGTH_BESIDE_CHUNKS in left_out
-    return Mended(b"".join([*done, kept]), is_last, tuple(left_out))
+    heads = b"".join(done)
+    return Mended(heads + kept, len(heads), is_last, tuple(left_out))
 
 
 def _may_begin(head: bytes) -> bool:
@@ -139,7 +144,7 @@ class _Parser:
     ) -> None:
         self._strict, self._again, self._protocol = strict, again, protocol
         self._has_body = has_body
-        self._head = b""
+        self._head, self._heads = b"", 0
         self._error: HttpProcessingError | None = None
         self.pause_reading = strict.pause_reading
 
@@ -152,8 +157,11 @@ class _Parser:
         except HttpProcessingError as error:
             self._error = error
             return self._mend(data, error)
+        self._heads += len(found[0])
         if found[0] and found[0][-1][0].code not in _INTERIM:
             self._protocol.aside(self._strict)
+            if found[0][0][0].chunked and self._has_body:
+                self._look_at_chunks(found[0][-1][1], self._head + data)
             return self._protocol.first_of(found)
         if len(self._head) < _LONGEST:
             self._head += data
@@ -168,13 +176,37 @@ class _Parser:
         if not mended.data:
             return (), False, b""
         parser = self._again()
-        found = parser.feed_data(mended.data)
+        self._protocol.aside(parser)
+        body = mended.data[mended.body_at :]
+        if self._has_body and body and ends_in_lf(body) is not False:
+            found = self._with_chunks(parser, mended.data[: mended.body_at], body)
+        else:
+            found = parser.feed_data(mended.data)
         for reason in mended.left_out:
             self._protocol.note(reason)
         if mended.is_last:
             self._protocol.force_close()
-        self._protocol.aside(parser)
         return self._protocol.first_of(found)
+
+    def _look_at_chunks(self, payload: Any, data: bytes) -> None:
+        """Wait for the line of the first chunk, where the strict parser has not seen its end."""
+        for _ in range(self._heads):
+            data = _split(data)[2]
+        if ends_in_lf(data) is None:
+            waiting = _FirstLine(self._strict, payload, self._protocol, data, len(data))
+            self._protocol.aside(waiting)
+
+    def _with_chunks(self, parser: Any, head: bytes, body: bytes) -> Any:
+        """Feed a head, and a body whose chunk lines may end in LF, if it has chunks."""
+        found = parser.feed_data(head)
+        message, payload = found[0][-1]
+        if not message.chunked:
+            parser.feed_data(body)
+            return found
+        waiting = _FirstLine(parser, payload, self._protocol, b"", 0)
+        self._protocol.aside(waiting)
+        waiting.feed_data(body)
+        return found
 
     def feed_eof(self) -> Any:
         """End the answer with its connection; one that was refused stays refused."""
@@ -182,6 +214,32 @@ class _Parser:
             return self._strict.feed_eof()
         self._protocol.set_exception(self._error)
         return None
+
+
+class _FirstLine:
+    """The parser of a body until the line of its first chunk is there."""
+
+    def __init__(
+        self, strict: Any, payload: Any, protocol: Protocol, seen: bytes, fed: int
+    ) -> None:
+        """`fed` of the bytes `seen` are known to the strict parser."""
+        self._strict, self._payload, self._protocol = strict, payload, protocol
+        self._seen, self._fed = seen, fed
+        self.pause_reading = strict.pause_reading
+
+    def feed_data(self, data: bytes) -> Any:
+        """Feed the parser for such lines, or the strict one; nothing while more is to come."""
+        self._seen += data
+        is_lf = ends_in_lf(self._seen)
+        if is_lf is None:
+            return (), False, b""
+        parser: Any = LfChunks(self._payload, self._protocol.refuse_rest) if is_lf else self._strict
+        self._protocol.aside(parser)
+        return parser.feed_data(self._seen if is_lf else self._seen[self._fed :])
+
+    def feed_eof(self) -> Any:
+        """End the answer with its connection: it has no chunk."""
+        return self._strict.feed_eof()
 
 
 class Protocol(ResponseHandler):
@@ -217,8 +275,7 @@ class Protocol(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Take bytes of the answer that is awaited; any others end the connection."""
         if data and self._is_over():
-            self.note(Refusal.BODY_UNEXPECTED)
-            self.force_close()
+            self.refuse_rest()
             if self.transport is not None:
                 self.transport.close()
             return
@@ -231,17 +288,26 @@ class Protocol(ResponseHandler):
         """
         if not super().is_connected():
             return False
-        return not self._is_over() or not (self._has_begun_another() or _waits(self.transport))
+        if not self._is_over():
+            return True
+        if self._has_begun_another() or (waiting := _waits(self.transport)) == "bytes":
+            self.note(Refusal.BODY_UNEXPECTED)
+            return False
+        return waiting is None
 
     def first_of(self, found: Any) -> Any:
         """Return what the parser found without the answers behind the first, which none awaits."""
         messages = found[0]
         ends = [n for n, (head, _) in enumerate(messages) if head.code not in _INTERIM]
         if len(messages) > ends[0] + 1:
-            self.note(Refusal.BODY_UNEXPECTED)
-            self.force_close()
+            self.refuse_rest()
             return messages[: ends[0] + 1], found[1], found[2]
         return found
+
+    def refuse_rest(self) -> None:
+        """Count bytes behind an answer, and do not use the connection again."""
+        self.note(Refusal.BODY_UNEXPECTED)
+        self.force_close()
 
     def _is_over(self) -> bool:
         """Return whether the answer is there to its end, and no other was asked for."""
@@ -255,9 +321,7 @@ class Protocol(ResponseHandler):
         try:
             begun = self._parser is not None and self._parser.feed_eof() is not None
         except Exception:  # whatever it says of half a head: there is one
-            begun = True
-        if begun:
-            self.note(Refusal.BODY_UNEXPECTED)
+            return True
         return begun
 
     def _new(self, options: dict[str, Any]) -> Any:
@@ -269,16 +333,24 @@ class Protocol(ResponseHandler):
         self._parser = parser
 
 
-def _waits(transport: asyncio.Transport | None) -> bool:
-    """Return whether bytes, or the end, wait to be read; a socket that is gone counts as one."""
-    socket = transport.get_extra_info("socket") if transport is not None else None
-    if socket is None or socket.fileno() < 0:
-        return True
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([socket.fileno()], (), (), 0)[0])
-    poll = select.poll()  # unlike `select`, it takes any number
-    poll.register(socket.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+def _waits(transport: asyncio.Transport | None) -> str | None:
+    """Return what waits to be read: "bytes", its "end" (also where it is gone), or nothing."""
+    found = transport.get_extra_info("socket") if transport is not None else None
+    if found is None or found.fileno() < 0:
+        return "end"
+    if hasattr(select, "poll"):  # it takes any number, unlike `select`
+        poll = select.poll()
+        poll.register(found.fileno(), select.POLLIN)
+        is_readable = bool(poll.poll(0))
+    else:  # Windows
+        is_readable = bool(select.select([found.fileno()], (), (), 0)[0])
+    if not is_readable:
+        return None
+    with socket.socket(fileno=os.dup(found.fileno())) as peeking:  # asyncio's own cannot
+        try:
+            return "bytes" if peeking.recv(1, socket.MSG_PEEK) else "end"
+        except OSError:
+            return "end"
 
 
 def make_lenient(connector: BaseConnector, note: Note) -> None:

@@ -19,6 +19,7 @@ from crawler import urls
 from crawler.parse.charset import decode
 from crawler.sitemap.markup import Token, attributes_of, tokens
 from crawler.sitemap.repair import CUT_OFF, Refuse, limited, unpacked, xml
+from crawler.urls.userinfo import userinfo
 
 LIMIT = 50 * 1024 * 1024
 """How many bytes are read, after decompression: the protocol's limit for one file. Its limit of
@@ -37,6 +38,7 @@ _ADDRESSES = frozenset(("loc", "link", "guid"))
 _DATES = frozenset(("lastmod", "pubdate", "date", "updated", "modified", "published", "issued"))
 _FIELDS = _ADDRESSES | _DATES | {"priority", "changefreq"}
 BAD_URL = "bad_sitemap_url"
+CREDENTIALS = "url_credentials"
 """An entry whose address leads to no http(s) URL, or cannot be told for sure."""
 # No address holds these as they are: controls that XML forbids, what could not be decoded, and
 # what is no character. They are where a URL was damaged.
@@ -116,6 +118,8 @@ def _text_entries(text: str, refuse: Refuse) -> Iterator[Entry]:
     for line in _LINES.split(text):
         url = None if _DAMAGE.search(line) or _TWO.search(line.strip()) else urls.parse(line)
         if url is not None:
+            if userinfo(line) is not None:
+                refuse(CREDENTIALS)
             yield Entry(url)
         elif line.strip():
             refuse(BAD_URL)
@@ -267,6 +271,8 @@ class _Reading:
             if address or entry.damaged:
                 self._refuse(BAD_URL)
             return None
+        if userinfo(address) is not None:
+            self._refuse(CREDENTIALS)
         return self._made(entry, url)
 
     def _made(self, entry: _Open, url: str) -> Entry:

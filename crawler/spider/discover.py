@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -16,7 +16,9 @@ from crawler import urls
 from crawler.config.links import LinksSettings
 from crawler.links.follow import LinkFollower, PageDirectives, Regions
 from crawler.links.linker import Linker, Target
+from crawler.links.requisites import NESTING, REQUISITE
 from crawler.links.rule import Rule
+from crawler.urls.userinfo import with_userinfo
 from crawler.web import redirects
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
@@ -84,6 +86,8 @@ class Discovery:
             await self._follow_all(visit, page, followed)
             return
         base, references = page.base_url, page.references
+        if any("@" in reference for reference in references):
+            visit.refuse(Refusal.URL_CREDENTIALS, with_userinfo(base, references))
         if len(references) <= _SLICE:
             found = list(self._follow(visit, self._linker.resolve(base, references), followed))
         else:
@@ -128,6 +132,8 @@ class Discovery:
     async def _follow_all(self, visit: Visit, page: ScrapedPage, followed: bool) -> None:
         """The same with the full pass, which knows where each link stands and what it says."""
         document = await self.following.read(page)
+        said = with_userinfo(page.base_url, page.references)
+        visit.refuse(Refusal.URL_CREDENTIALS, said)
         visit.canonical = self.following.canonical(page, document)
         if visit.canonical is not None and self.following.follows_canonical:
             following = redirects.onward(page.request, 303, visit.canonical)
@@ -196,6 +202,10 @@ class Discovery:
 
         `asked`: a callback gave it, and did not just meet it as a link; then this is told, too.
         """
+        if candidate.needed:  # of whatever host and depth: it belongs to a page that does
+            if self._recent.add(candidate.url_hash):
+                visit.candidates.append(candidate)
+            return
         refusal = self._linker.refusal_of(candidate.url)
         if refusal is None and self._max_depth is not None and candidate.depth > self._max_depth:
             refusal = Refusal.TOO_DEEP
@@ -214,6 +224,16 @@ class Discovery:
         else:
             visit.candidates.append(candidate)
 
+    def need(self, visit: Visit, page: ScrapedPage, found: Iterable[str]) -> None:
+        """Make candidates of what a page needs to be shown; frames that nest too deep are left."""
+        nesting = int(page.request.meta.get("nesting", 0)) + 1
+        if nesting > NESTING:
+            visit.refuse(Refusal.TOO_DEEP, len(list(found)))
+            return
+        for url in found:
+            request = Request(url, kind=REQUISITE, meta={"nesting": nesting})
+            self._add(visit, request, visit.todo.depth + 1)
+
     def candidate(self, request: Request, depth: int, rank: int | None = None) -> Candidate:
         """Return the candidate of a Request."""
         return Candidate(
@@ -226,6 +246,7 @@ class Discovery:
             request.extra(),
             request.dont_filter,
             request.not_before or 0.0,  # type: ignore[arg-type]  # a datetime became one
+            needed=request.kind == REQUISITE,
         )
 
     def prepared(self, request: Request) -> Request | None:

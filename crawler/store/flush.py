@@ -42,7 +42,8 @@ from crawler.store.rows import (
     to_json,
 )
 from crawler.store.tally import Tally
-from crawler.web.request import EARLY, FIRST, REVISIT, Candidate, Todo
+from crawler.web.outcome import Outcome
+from crawler.web.request import FIRST, NEEDED, REVISIT, Candidate, Todo, early
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
@@ -210,13 +211,13 @@ class Flush:
             if key in new or candidate.force:
                 new.discard(key)
                 todo = self._todo(candidate, key[0], parent_id)
-                added.append(todo._replace(rank=todo.rank + EARLY, again=again) if again else todo)
+                added.append(todo._replace(rank=early(todo.rank), again=again) if again else todo)
         return added
 
     def _todo(self, candidate: Candidate, host_id: int, parent_id: int | None) -> Todo:
         seq = self._seq
         self._seq += 1
-        _, url_hash, url, depth, rank, callback, extra, _, at = candidate
+        _, url_hash, url, depth, rank, callback, extra, _, at, _ = candidate
         return Todo(host_id, rank, seq, url_hash, url, depth, 0, at, parent_id, callback, extra)
 
     def _put_back(self, retried: Iterable[Visit]) -> list[Todo]:
@@ -385,14 +386,15 @@ def _with_parents(
     for page_id, visit in rows:
         again = REVISIT if visit.todo.again and visit.redirect_to is not None else FIRST
         for candidate in visit.candidates:
-            yield candidate, page_id, again
+            yield candidate, page_id, NEEDED if candidate.needed else again
 
 
 def _packed(ended: list[tuple[int, Visit]], keep: Retention) -> _Packed:
     """Return all stored forms of bodies as one blob, and (page_id, begin, length) of each in it."""
     packed, spans, start = [], [], 1
     for page_id, visit in ended:
-        body = body_of(visit) if (keep.bodies if visit.stored else keep.error_bodies) else None
+        is_kept = visit.stored or visit.outcome is Outcome.REQUISITE
+        body = body_of(visit) if (keep.bodies if is_kept else keep.error_bodies) else None
         if body:
             packed.append(body)
             spans.append((page_id, start, len(body)))

@@ -28,7 +28,7 @@ FILE_COLUMNS = (
     *("page_id", "url", "path", "sha256", "size", "name", "content_type", "run_id", "fetched_at"),
 )
 
-_WITH_BODY = outcome.having("stored") | outcome.having("error")
+_WITH_BODY = outcome.having("stored") | outcome.having("error") | {outcome.Outcome.REQUISITE}
 
 BODY = (
     "INSERT INTO bodies SELECT value ->> 0, substr(?1, value ->> 1, value ->> 2) FROM json_each(?2)"
@@ -114,7 +114,7 @@ def content_hash_of(visit: Visit) -> str | None:
 
 
 def body_of(visit: Visit) -> bytes | None:
-    """Return the stored form of a visit's body; only a page and an error have one."""
+    """Return the stored form of a visit's body; only a page, what it needs, and an error have one."""
     if visit.response is None or not visit.response.body or visit.outcome not in _WITH_BODY:
         return None
     return _zstd.compress(visit.response.body)

@@ -46,6 +46,7 @@ class Outcome(StrEnum):
     ROBOTS_UNREACHABLE = "robots_unreachable"
     HOST_GIVEN_UP = "host_given_up"
     SITEMAP = "sitemap"
+    REQUISITE = "requisite"
     NOINDEX = "noindex"
     DUPLICATE = "duplicate"
     TRAPPED = "trapped"
@@ -145,6 +146,7 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
         ),
         Outcome.HOST_GIVEN_UP: _error("its host only failed; it was not sent", sent=False),
         Outcome.SITEMAP: _fine("a sitemap: its entries are requests"),
+        Outcome.REQUISITE: _fine("what a page needs to be shown; kept for archives, no page"),
         Outcome.NOINDEX: _fine("the page asks not to be indexed, and is not kept", told=True),
         Outcome.DUPLICATE: _fine(
             "its content was there before, and is not kept", recrawled=False, told=True

@@ -13,6 +13,7 @@ from typing import Any
 from crawler import urls
 from crawler.config.secrets import may_leave
 from crawler.errors import FetchError
+from crawler.urls.userinfo import userinfo
 from crawler.web.outcome import Outcome
 from crawler.web.request import Request, url_hash
 
@@ -49,6 +50,18 @@ def location_of(headers: Mapping[str, str], base: str, *, socket: bool = False) 
     if socket:
         location = http_url(location.lstrip("".join(map(chr, range(0x21)))))
     return urls.parse(location, base)
+
+
+def credentials_of(headers: Mapping[str, str], base: str) -> tuple[str, str] | None:
+    """Return the user and password that a Location says; None if it says neither.
+
+    `following` leaves them out: whether they are used, for that origin alone, is the caller's.
+    """
+    location = headers.get("Location", "")
+    if "@" not in location:
+        return None
+    url = urls.join(base, location.strip(_SPACE))
+    return userinfo(url) if url is not None else None
 
 
 def following(

@@ -26,6 +26,7 @@ class Refusal(StrEnum):
     NOFOLLOW = "nofollow"
     PAGE_NOFOLLOW = "page_nofollow"
     TOO_MANY_REFRESHES = "too_many_refreshes"
+    URL_CREDENTIALS = "url_credentials"
     URL_TOO_LONG = "url_too_long"
     TOO_MANY_SEGMENTS = "too_many_segments"
     REPEATED_SEGMENTS = "repeated_segments"
@@ -72,6 +73,7 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.NOFOLLOW: "a link with `rel=nofollow`, `ugc` or `sponsored` (`links.nofollow`)",
         Refusal.PAGE_NOFOLLOW: "a link of a page that asks that none of its links are followed",
         Refusal.TOO_MANY_REFRESHES: "a meta refresh after `fetch.max_redirects` others",
+        Refusal.URL_CREDENTIALS: "a user or password in a link or a Location; taken without it",
         Refusal.URL_TOO_LONG: "a URL of over `traps.max_url` characters",
         Refusal.TOO_MANY_SEGMENTS: "a path of over `traps.max_segments` segments",
         Refusal.REPEATED_SEGMENTS: "a path with one segment over `traps.max_repeats` times",

@@ -238,14 +238,21 @@ class Candidate(NamedTuple):
     extra: str | None = None
     force: bool = False
     not_before: float = 0.0
+    needed: bool = False
 
 
-FIRST, REVISIT, RENEWAL = 0, 1, 2
+FIRST, REVISIT, RENEWAL, NEEDED = 0, 1, 2, 3
 """What a request is to its page (`todo.again`): the first visit as far as anybody knows; a visit
-that a recrawl asked for; or one whose page is stored, so that it adds none."""
+that a recrawl asked for; one whose page is stored, so that it adds none; or what a page needs to be
+shown, which comes before other pages, and also where there may be no more of them."""
 
 EARLY = -(1 << 61)
 """Added to the rank of what a recrawl queues: it comes before all else that its host has."""
+
+
+def early(rank: int) -> int:
+    """Return a rank that comes before all others; one that does already, as a redirect's may."""
+    return rank if rank < EARLY >> 1 else rank + EARLY
 
 
 class Todo(NamedTuple):

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from crawler.sitemap import BAD_URL
+from crawler.sitemap import BAD_URL, CREDENTIALS
 from crawler.sitemap.repair import CUT_OFF
 from crawler.web.refusal import ABOUT, Refusal
 
@@ -20,7 +20,7 @@ def test_every_refusal_is_documented_with_what_it_is_about() -> None:
 
 
 def test_what_is_read_of_sitemaps_refuses_by_the_same_names() -> None:
-    assert {BAD_URL, CUT_OFF} <= set(Refusal)
+    assert {BAD_URL, CREDENTIALS, CUT_OFF} <= set(Refusal)
 
 
 def test_every_refusal_is_used_and_visits_count_them_in_one_place() -> None:

@@ -1,6 +1,7 @@
 """Exports: continued without missing a change, and never half a file under the final name."""
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -15,11 +16,12 @@ from data_story import SmallWeb, crawl, on_web, page, rows
 from crawler import SiteSpider, Spider, export, item
 from crawler.cli import run as command
 from crawler.cli.export import progress
+from crawler.cli.visible import visible
 from crawler.errors import StoreFull, UsageError
 from crawler.export import markdown, warc
-from crawler.export.formats import WriteOptions
+from crawler.export.formats import STREAMS, WriteOptions
 from crawler.inspect import search
-from crawler.inspect.query import Reader
+from crawler.inspect.query import Reader, Rows
 from crawler.store import requeue
 
 LATER = "2999-01-01T00:00:00.000Z"
@@ -272,3 +274,18 @@ def test_a_condition_that_cannot_run_says_where_and_what_is_near(
 ) -> None:
     assert command(["retry", "--store", str(store), "--where", "outcom = 'ok'"]) == 2
     assert "did you mean outcome (of pages)?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "json"])
+def test_json_commands_no_terminal_and_has_the_same_value(format_: str) -> None:
+    told = "".join(map(chr, (*range(1, 0x20), *range(0x7F, 0x100), *range(0x600, 0x620))))
+    told += "".join(map(chr, range(0x2000, 0x2070))) + "日本語 👩‍👩‍👧"
+    values = (told, json.dumps({"deep": told}, ensure_ascii=False))
+    written = Rows(["text", "parts"], iter([values]))
+    out = io.BytesIO()
+    STREAMS[format_](written, out, WriteOptions(kinds={"parts": "JSON"}))
+    text = out.getvalue().decode()
+    assert visible(text) == text
+    found = json.loads(text)
+    row = found if format_ == "jsonl" else found[0]
+    assert row == {"text": told, "parts": {"deep": told}}

@@ -129,6 +129,37 @@ def test_the_command_makes_a_key_and_shows_what_to_publish(
     assert main(["identity", "new"]) == 2 and main(["identity", "lend"]) == 2
 
 
+def test_the_answer_with_the_directory_is_signed_for_its_authority_and_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """RFC 9421 section 2.4 (a component of the request) and the directory draft."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["identity", "new", "--agent", AGENT]) == 0
+    capsys.readouterr()
+    arguments = ["identity", "show", "--headers", "--valid", "600"]
+    assert main([*arguments, "--agent", AGENT + ":443/"]) == 0
+    said = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert said["Content-Type"] == "application/http-message-signatures-directory+json"
+    params = said["Signature-Input"].removeprefix("sig1=")
+    assert params.startswith('("@authority";req);')
+    assert ';tag="http-message-signatures-directory"' in params
+    times = [int(re.findall(rf";{name}=(\d+)", params)[0]) for name in ("created", "expires")]
+    assert abs(times[0] - time.time()) < 30 and times[1] - times[0] == 600
+    key = identity.read_key(tmp_path / "identity.pem")
+    assert f';keyid="{identity.key_id(key)}"' in params
+    signature = base64.b64decode(said["Signature"].removeprefix("sig1=:").removesuffix(":"))
+    [one] = json.loads(identity.directory(key))["keys"]
+    public = Ed25519PublicKey.from_public_bytes(unquoted(one["x"]))
+
+    def base(authority: str) -> bytes:
+        return f'"@authority";req: {authority}\n"@signature-params": {params}'.encode()
+
+    public.verify(signature, base("crawler.example"))
+    with pytest.raises(InvalidSignature):
+        public.verify(signature, base("mirror.example"))
+    assert main(arguments) == 2 and main([*arguments, "--agent", "http://a.example"]) == 2
+
+
 def test_402_is_an_outcome_and_its_price_is_kept(tmp_path: Path) -> None:
     priced = page(b"pay", b"Crawler-Price: USD 0.01\r\n", status=b"402 Payment Required")
 

@@ -99,6 +99,19 @@ ROWS = [
     Row("a size that is empty", CHUNKED + b"\r\nhello\r\n" + END, BAD),
     Row("a size that is a word", CHUNKED + b"five\r\nhello\r\n" + END, BAD),
     Row("a size beyond 64 bits", CHUNKED + b"fffffffffffffffff\r\nhello\r\n" + END, BAD),
+    Row("chunk lines that end in LF", CHUNKED + b"5\nhello\n0\n\n", b"hello", lax=True),
+    Row("chunk lines that end in LF under LF", b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n", b"hello", lax=True),
+    Row("chunk lines that end in LF, with CR LF behind the data", CHUNKED + b"5\nhello\r\n0\r\n\r\n", b"hello", lax=True),
+    Row("chunk lines that end in LF, an extension, a trailer", CHUNKED + b"2;a=b\nhe\n3 \nllo\n0\nX-Sum: 1\n\n", b"hello", lax=True),
+    Row("chunk lines that end in LF, behind a line that is no header", OK + b"bad\nTransfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n", b"hello", lax=True),
+    Row("chunk lines that end in LF, behind 103", b"HTTP/1.1 103 Hints\r\n\r\n" + CHUNKED + b"5\nhello\n0\n\n", b"hello", lax=True),
+    Row("chunk lines that end in LF, no last chunk", CHUNKED + b"5\nhello\n", BAD),
+    Row("chunk lines that end in LF, half a last chunk", CHUNKED + b"5\nhello\n0\n", BAD),
+    Row("chunk lines that end in LF, a size that is none", CHUNKED + b"5\nhello\nfive\n", BAD),
+    Row("chunk lines that end in LF, a chunk longer than its size", CHUNKED + b"3\nhello\n0\n\n", BAD),
+    Row("LF alone as the first line of chunks", CHUNKED + b"\nhello\n0\n\n", BAD),
+    Row("chunks with an empty line in them", CHUNKED + chunks(b"a\r\n\r\nb", b"c\n") + END, b"a\r\n\r\nbc\n"),
+    Row("chunks with an empty line in them and LF", CHUNKED + b"6\na\r\n\r\nb\n0\n\n", b"a\r\n\r\nb", lax=True),
     Row("a chunk longer than its size", CHUNKED + b"3\r\nhello\r\n" + END, BAD),
     Row("a chunk shorter than its size", CHUNKED + b"9\r\nhello\r\n" + END, BAD),
     Row("a trailer", CHUNKED + chunks(b"hello") + b"0\r\nX-Sum: 1\r\n\r\n", b"hello"),
@@ -373,6 +386,7 @@ def test_a_connection_is_left_where_bytes_wait_that_the_loop_has_not_read() -> N
             os.write(wires[0].writer.get_extra_info("socket").fileno(), EVIL)
             assert (await caller.fetch("GET", url)).body == b"hello"
             assert server.connections == 2
+            assert caller.jars.refused == {"body_unexpected": 1}
 
     asyncio.run(story())
 

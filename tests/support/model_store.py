@@ -65,7 +65,7 @@ class ModelStore:
         return self.seq
 
     def _todo(self, candidate, host_id: int) -> Todo:
-        _, url_hash, url, depth, rank, callback, extra, _ = candidate
+        _, url_hash, url, depth, rank, callback, extra, *_ = candidate
         seq = self._next()
         return Todo(host_id, rank, seq, url_hash, url, depth, 0, 0.0, None, callback, extra)
 
