@@ -393,9 +393,8 @@ def _packed(ended: list[tuple[int, Visit]], keep: Retention) -> _Packed:
     """Return all stored forms of bodies as one blob, and (page_id, begin, length) of each in it."""
     packed, spans, start = [], [], 1
     for page_id, visit in ended:
-        is_kept = visit.stored or visit.outcome is Outcome.REQUISITE
-        body = body_of(visit) if (keep.bodies if is_kept else keep.error_bodies) else None
-        if body:
+        kept = visit.stored or visit.outcome is Outcome.REQUISITE
+        if (keep.bodies if kept else keep.error_bodies) and (body := body_of(visit)):
             packed.append(body)
             spans.append((page_id, start, len(body)))
             start += len(body)

@@ -114,7 +114,7 @@ def content_hash_of(visit: Visit) -> str | None:
 
 
 def body_of(visit: Visit) -> bytes | None:
-    """Return the stored form of a visit's body; only a page, what it needs, and an error have one."""
+    """Return the stored form of a visit's body; of a page, its needs, or an error."""
     if visit.response is None or not visit.response.body or visit.outcome not in _WITH_BODY:
         return None
     return _zstd.compress(visit.response.body)
