@@ -215,10 +215,9 @@ class Flush:
         return added
 
     def _todo(self, candidate: Candidate, host_id: int, parent_id: int | None) -> Todo:
-        seq = self._seq
-        self._seq += 1
-        _, url_hash, url, depth, rank, callback, extra, _, at, _ = candidate
-        return Todo(host_id, rank, seq, url_hash, url, depth, 0, at, parent_id, callback, extra)
+        seq, self._seq = self._seq, self._seq + 1
+        _, number, url, depth, rank, callback, extra, _, at, _ = candidate
+        return Todo(host_id, rank, seq, number, url, depth, 0, at, parent_id, callback, extra)
 
     def _put_back(self, retried: Iterable[Visit]) -> list[Todo]:
         """Make the rows of requests to be tried again: later, and behind what is queued."""
