@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values check fmt clean setup docs docs-site bench bench-scale bench-flat bench-start bench-sites profile conformance oracle
+.PHONY: help crawl test kill-test values check fmt clean setup docs docs-site bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values setup fmt docs docs-site bench bench-scale bench-flat bench-start bench-sites profile conformance oracle clean'
+	@echo 'also: kill-test values setup fmt docs docs-site bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
 
 # ---------------------------------------------------------------- use
 
@@ -128,6 +128,14 @@ profile: $(DEV)
 # Ours alone on the real sites, against the pages that an independent loop finds.
 bench-sites: $(DEV)
 	$(BIN)/python bench/run.py --systems sketch ours --rounds 1 $(ARGS)
+
+# DokuWiki, django-oscar, Datasette and cgit with the defaults, as far as they are installed.
+bench-applications: $(DEV)
+	$(BIN)/python bench/applications.py $(ARGS)
+
+# The view broken_links beside LinkChecker, over three manuals of Debian.
+bench-links: $(DEV)
+	$(BIN)/python bench/broken_links.py $(ARGS)
 
 # ---------------------------------------------------------------- set-up
 

@@ -89,7 +89,7 @@ def _fill(db: sqlite3.Connection, pages: int, links: int, text: bool) -> None:
     )
     chosen = random.Random(1)
     db.executemany(
-        "INSERT INTO link_lists VALUES (?, ?)",
+        "INSERT INTO link_lists (page_id, targets) VALUES (?, ?)",
         (
             (n + 1, json.dumps([url(chosen.randrange(pages)) for _ in range(links)]))
             for n in range(pages)

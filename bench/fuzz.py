@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 
 from crawler import parse, sitemap, urls
-from crawler.http.link_header import parse_links
 from crawler.links.simhash import simhash
 from crawler.links.traps import pattern_of, text_of
 from crawler.parse import charset
@@ -24,6 +23,7 @@ from crawler.politeness.retry_after import retry_after
 from crawler.practice.feeds import ROBOTS
 from crawler.practice.oddities import BROKEN
 from crawler.robots import Robots
+from crawler.web.link_header import parse_links
 
 URL = "http://example.org/dir/page.html?q=1"
 HTML = (

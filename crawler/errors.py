@@ -76,7 +76,7 @@ class QueryError(UsageError):
 
 
 class SpiderFailed(CrawlerError):
-    """A spider's own code raised outside of a page."""
+    """A spider's own code raised outside of a page: its place and message, in one line."""
 
 
 class StopCrawl(CrawlerError):

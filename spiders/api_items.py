@@ -5,7 +5,7 @@ crawler run api_items -a site=http://127.0.0.1:8000
 """
 
 from crawler import Request, ScrapedPage, Spider, item
-from crawler.http.link_header import link_to
+from crawler.web.link_header import link_to
 
 
 @item(key="id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -36,8 +37,10 @@ def _declared(kind: type, name: str) -> Any:
     if parameter is not None and parameter.annotation is not parameter.empty:
         hints = _hints(kind.__init__)  # type: ignore[misc]
         return hints.get(name, parameter.annotation)
-    if name in (hints := _hints(kind)):
-        return hints[name]
+    for part in kind.__mro__:
+        own = inspect.get_annotations(part)
+        if name in own and (hint := _resolved(own[name], part)) is not None:
+            return hint
     default = getattr(kind, name, None)
     if parameter is not None and parameter.default is not parameter.empty:
         default = parameter.default
@@ -49,6 +52,20 @@ def _hints(thing: Any) -> dict[str, Any]:
         return typing.get_type_hints(thing)
     except Exception:  # a name that only a type checker knows: as if nothing were declared
         return {}
+
+
+def _resolved(hint: Any, part: type) -> Any:
+    """Return what an annotation means; one that only a type checker knows is as none at all.
+
+    Each for itself: `typing.get_type_hints` fails for a whole class where one name is unknown.
+    """
+    if not isinstance(hint, str):
+        return hint
+    known = {**vars(typing), **vars(sys.modules.get(part.__module__, typing))}
+    try:
+        return eval(hint, known)  # the source of the spider, which runs anyway
+    except Exception:
+        return None
 
 
 def _choices(wanted: Any) -> tuple[Any, ...]:

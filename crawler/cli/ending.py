@@ -21,6 +21,7 @@ _PLACES = 5  # of code that raised, which are told
 _WAYS_ON = {
     "request_out_of_scope": "callbacks asked for URLs out of scope: name their hosts in"
     " allowed_domains, or set engine.scope (domain, any)",
+    "duplicate_request": "requests that were asked for before: dont_filter=True asks again",
     "page_nofollow": "links of pages that ask not to be followed (meta robots):"
     " links.robots_meta = false follows them",
     "too_deep": "links deeper than engine.max_depth: a higher --depth goes on with them",
@@ -108,7 +109,7 @@ def _of_code(summary: Summary) -> Iterator[str]:
         yield f"raised: {line}{times}"
     if len(summary.raised) > _PLACES:
         yield f"raised: at {len(summary.raised) - _PLACES:,} other places"
-    if summary.raised:
+    if len(summary.raised) > ("closed" in summary.failed_callbacks):  # `closed` is of no page
         store = shlex.quote(summary.store)
         yield f'tracebacks: crawler query --store {store} "SELECT url, error FROM errors"'
     pages = [name for name in summary.failed_callbacks if name != "closed"]

@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,11 +24,11 @@ from crawler.config import layers as configuration
 from crawler.config.layers import Config
 from crawler.engine import progress
 from crawler.engine.crawler import Crawler, Summary
-from crawler.errors import CrawlerError
+from crawler.errors import CrawlerError, SpiderError, SpiderFailed, UsageError
 from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
-from crawler.web.error_place import error_line
+from crawler.web.error_place import error_line, own_line
 from crawler.web.outcome import Outcome
 from crawler.web.stats import KINDS
 from crawler.web.visit import Visit
@@ -72,7 +72,7 @@ def run(spider: Spider, options: RunOptions) -> int:
     elif options.store.is_file():
         _find_again(spider, config, options.store)
     gc.freeze()  # what was imported is never looked at again
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner, _own_errors():
         summary = runner.run(_crawl(spider, config, options.store, screen))
     _tell(spider, summary, options)
     if summary.state == "interrupted":
@@ -82,6 +82,19 @@ def run(spider: Spider, options: RunOptions) -> int:
     if not summary.total_pages:
         return NO_PAGE
     return _gates(spider, options)
+
+
+@contextlib.contextmanager
+def _own_errors() -> Iterator[None]:
+    """Turn what the spider raises outside of a page into one line, with its file and line."""
+    try:
+        yield
+    except Exception as error:
+        line = own_line(error)
+        if line is None:
+            raise
+        kind = SpiderError if isinstance(error, UsageError) else SpiderFailed
+        raise kind(line) from error
 
 
 def store_values(kind: type[Spider], given: Mapping[str, object]) -> dict[str, object]:
@@ -295,5 +308,5 @@ def _tell(spider: Spider, summary: Summary, options: RunOptions) -> None:
             print(idle.story(spider, summary))
         else:
             print("\n".join([ending.story(summary), *ending.of_spider(spider, summary)]))
-    if summary.state == "interrupted" and (options.quiet or options.as_json):
+    if summary.state == "interrupted" and options.as_json and not options.quiet:
         print(ending.resume(), file=sys.stderr)

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from linecache import getline
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from crawler.cli.argument_values import typed
 from crawler.errors import SpiderError
 from crawler.spider.arguments import filled, refuse_other
-from crawler.web.error_place import error_line
+from crawler.web.error_place import error_line, place_of
 from crawler.web.error_place import shown as shown_path
 
 if TYPE_CHECKING:
@@ -282,7 +283,20 @@ def _broken(file: Path | None, error: BaseException) -> str:
     line = error_line("".join(traceback.format_exception(error)))
     if line is None or not error.__traceback__:
         return f"{file}: {type(error).__name__}: {error}"
-    return line
+    return _undecorated(line) if file is not None else line
+
+
+def _undecorated(line: str) -> str:
+    """Return an `error_line` that points to a class or function and not to its decorator.
+
+    `@item` raises for what the class under it says.
+    """
+    place = place_of(line)
+    file, _, number = place.rpartition(":")
+    at = int(number)
+    while getline(file, at).lstrip().startswith("@") and getline(file, at).rstrip()[-1:] != "(":
+        at += 1
+    return f"{file}:{at}{line[len(place) :]}"
 
 
 def _located(file: Path, line: int | None, error: Exception) -> str:

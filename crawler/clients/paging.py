@@ -10,7 +10,7 @@ from yarl import URL
 
 from crawler import urls
 from crawler.errors import BadJson
-from crawler.http.link_header import link_to
+from crawler.web.link_header import link_to
 
 
 @dataclass(frozen=True, slots=True)

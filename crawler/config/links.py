@@ -35,6 +35,12 @@ class LinksSettings(Section, frozen=True, kw_only=True):
     requisites: bool = False
     """Also fetch what pages need to be shown (images, styles, scripts, fonts, frames), of any host,
     and keep it for archives; the same as `crawl --archive`."""
+    check_external: bool = False
+    """Check links that lead out of scope: one HEAD, or GET where that is refused, per URL, at the
+    pace of its host; what is there ends as `checked`, the rest in `broken_links`."""
+    check_fragments: bool = False
+    """Look for the anchor of each link to a part of a page (`page#part`), in every page and, with
+    check_external, beyond, which is asked by GET then; what is not there is in `broken_links`."""
     canonicalize: tuple[str, ...] = ()
     """More steps for URLs, after the standard ones: sort_query, drop_tracking, drop_session_ids, or
     module:function for one of your own (a URL in, a URL or None out)."""

@@ -157,6 +157,7 @@ def _discovery(crawl: Crawl, linker: Linker) -> Discovery:
         following=LinkFollower(linker, crawl.spider.rules, config.links, agent=agent),
         max_hops=config.fetch.max_redirects,
         retries=config.fetch.retries,
+        checks=config.links.check_external,
     )
 
 

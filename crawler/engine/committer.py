@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from crawler.frontier.host_queue import HostQueue
 from crawler.http.cookies import CookieJars
 from crawler.http.pool import Pool
 from crawler.store import Batch, Committed, HostRow, RobotsRow, Store
+from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
 from crawler.web.visit import Ahead, Visit
 
@@ -67,6 +69,7 @@ class Committer:
         self._interval, self._size = interval, size
         self._listeners, self._pool = tuple(listeners), pool
         self._batch = Batch()
+        self._refused = Counter[Refusal]()  # of no visit
         self._bytes = 0  # of the bodies in it
         self._due = frontier.wants  # set here, too, for what is to be committed soon
         self._noted = False  # whether anything was handed over since the last flush
@@ -100,6 +103,10 @@ class Committer:
         """Hand a start request over; it is crawled soon, even where the next one takes long."""
         self._batch.seeds.append(candidate)
         self._note()
+
+    def refuse(self, reason: Refusal) -> None:
+        """Count what is not taken and is of no visit; it is stored with the next commit."""
+        self._refused[reason] += 1
 
     async def put_ahead(self, parts: AsyncIterator[Ahead]) -> None:
         """Commit what is too much for one visit ahead of it, part by part; see `SitemapReader`."""
@@ -187,8 +194,9 @@ class Committer:
             self._timer.cancel()
             self._timer = None
         self._room.set()
+        batch.refusals, self._refused = self._refused, Counter()
         if self._jars is not None:
-            batch.refusals = self._jars.take_refusals()
+            batch.refusals = batch.refusals + self._jars.take_refusals()
         batch.hosts = self._touched(batch)
         batch.counts, batch.state = self._counts(), self._state()
         if not batch and not batch.refusals:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import time
 import traceback
+from dataclasses import replace
 
 from crawler.clients.strategies import Strategies
 from crawler.config.layers import Config
@@ -19,7 +20,7 @@ from crawler.engine import asked_retry
 from crawler.engine.committer import Committer
 from crawler.engine.limits import RunLimits
 from crawler.engine.pacing import Pacing
-from crawler.engine.robots_gate import RobotsGate, Verdict, reason_of
+from crawler.engine.robots_gate import RobotsGate, Verdict, reason_of, unanswered
 from crawler.engine.sitemap_reader import LARGEST, SITEMAP, SitemapReader
 from crawler.errors import CrawlerError, FetchError, StoreError
 from crawler.frontier import Frontier
@@ -27,6 +28,8 @@ from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
 from crawler.http.pool import Pool
 from crawler.http.resolver import address_of
+from crawler.links.anchors import anchors_of, fragments_of
+from crawler.links.check import CHECK, as_sent, asks_again, checked
 from crawler.links.duplicates import Duplicates
 from crawler.links.requisites import REQUISITE, needed_by
 from crawler.links.rule import bound
@@ -159,8 +162,13 @@ class Engine:
             verdict = self._gate.verdict(host, todo.url)  # FetchError: the host cannot be had
             if verdict is not Verdict.PASS:
                 visit.fail(_REFUSED[verdict], reason_of(host))
+                self._judge_check(visit, host)
                 return visit
         request = from_todo(todo, priority_of(todo.rank, todo.depth, self._order))
+        if request.kind == CHECK:
+            read = self._config.links.check_fragments
+            await self._check(visit, as_sent(request, todo, read=read), read=read)
+            return visit
         if request.kind and request.kind not in (SITEMAP, REQUISITE):
             found = await self._strategies.visit(todo, request)
             if found is None or found.stored or found.response is None:
@@ -216,6 +224,33 @@ class Engine:
 
     # ------------------------------------------------------------ what it gives
 
+    async def _check(self, visit: Visit, request: Request, *, read: bool) -> None:
+        """Ask whether something is there, and note the answer; nothing that it says is kept.
+
+        `read`: but for the anchors of a page that is not too large.
+        """
+        most = self._config.fetch.max_body if read else 0
+        response = await self._fetcher.fetch(request, keep=most)
+        visit.answer(response)
+        if read and visit.outcome is Outcome.OK and response.is_html and len(response.body) < most:
+            await self._anchors(visit, ScrapedPage(response, request), own=False)
+        visit.response = replace(response, body=b"")
+        outcome = visit.outcome = checked(visit.outcome)
+        if outcome is Outcome.REDIRECT:
+            self._redirect(visit, request, response, follow=False)
+        elif asks_again(outcome, request):
+            visit.retry_at = self.frontier.wall()
+        elif outcome is not Outcome.CHECKED:
+            visit.retry_at = self._pacing.next_try(visit)
+
+    def _judge_check(self, visit: Visit, host: HostQueue) -> None:
+        """Let a check of a host that did not even answer for its robots.txt say that."""
+        down = unanswered(host)
+        if down is not None and visit.outcome is Outcome.ROBOTS_UNREACHABLE:
+            request = _readable(visit.todo, 0)
+            if request is not None and request.kind == CHECK:
+                visit.fail(down, visit.error)
+
     async def _fetch(self, request: Request) -> Response:
         """Return the response, over the crawl's own fetcher unless the request goes another way."""
         via = request.via or self._via
@@ -264,8 +299,20 @@ class Engine:
             await self._text(visit, page)
         if self._config.links.requisites:
             self._discovery.need(visit, page, await needed_by(page))
+        if self._config.links.check_fragments and is_html:
+            await self._anchors(visit, page)
         if self._keep_pages:
             visit.page = page
+
+    async def _anchors(self, visit: Visit, page: ScrapedPage, *, own: bool = True) -> None:
+        """Note the anchors of a page, and those that its links name where it is our `own`."""
+        if own:
+            visit.fragments = fragments_of(page, lambda url: self._discovery.target(url).url)
+        if len(page.body) < _LARGE_TEXT:
+            visit.anchors = anchors_of(page)
+            return
+        async with self._turn:
+            visit.anchors = await asyncio.to_thread(anchors_of, page)
 
     async def _text(self, visit: Visit, page: ScrapedPage) -> None:
         """Note the text of a page; of large ones, each of which holds the GIL, one at a time."""
@@ -282,8 +329,10 @@ class Engine:
         async with self._turn:
             await asyncio.to_thread(read)
 
-    def _redirect(self, visit: Visit, request: Request, response: Response) -> None:
-        """Make the redirect a link that goes back through the frontier."""
+    def _redirect(
+        self, visit: Visit, request: Request, response: Response, *, follow: bool = True
+    ) -> None:
+        """Make the redirect a link that goes back through the frontier, unless not to `follow`."""
         try:
             following = redirects.following(
                 request,
@@ -307,6 +356,8 @@ class Engine:
             visit.fail(Outcome.TOO_MANY_REDIRECTS, said)
         else:
             visit.redirect_to = following.url
+            if not follow:
+                return
             again = new_cookie and (back or request.method != following.method)
             self._discovery.redirect(visit, following, again=again)
 
@@ -337,7 +388,7 @@ class Engine:
         if not (self._collector.hears_errors or named):  # a whole queue of a host given up, maybe
             return
         request = _readable(todo, priority_of(todo.rank, todo.depth, self._order))
-        if request is not None:
+        if request is not None and request.kind != CHECK:  # of which the spider has not asked
             await self._collector.give_up(visit, request)
 
 

@@ -49,6 +49,7 @@ class RobotsInForce:
     expires: float  # by the clock of the event loop
     failure: FetchError | None = None  # why nothing of this host can be had
     reason: str | None = None  # why it could not be had
+    outcome: str | None = None  # that of the request for it, where there was no answer at all
 
 
 class RobotsGate:
@@ -106,7 +107,7 @@ class RobotsGate:
             if error.final or error.outcome in _LASTING:
                 self._shut(host, f"robots.txt: {error}", error)
                 return True
-            self._again(host, f"robots.txt: {error}")
+            self._again(host, f"robots.txt: {error}", error.outcome)
             return False
         rules = rules_in_force(response.status, response.body[:LIMIT])
         if rules is None:
@@ -130,7 +131,7 @@ class RobotsGate:
         if delay is not None:
             self._frontier.slow_to(host, min(delay, self._max_delay))
 
-    def _again(self, host: HostQueue, reason: str) -> None:
+    def _again(self, host: HostQueue, reason: str, outcome: str | None = None) -> None:
         """Let the host rest and be asked again, or shut it for a while."""
         tries = self._tries.get(host.host_id, 0) + 1
         if tries <= self._retries:
@@ -138,14 +139,20 @@ class RobotsGate:
             self._frontier.rest(host, self._frontier.now() + 2.0 ** (tries - 1))
             return
         self._tries.pop(host.host_id, None)
-        self._shut(host, reason)
+        self._shut(host, reason, outcome=outcome)
 
-    def _shut(self, host: HostQueue, reason: str, failure: FetchError | None = None) -> None:
+    def _shut(
+        self,
+        host: HostQueue,
+        reason: str,
+        failure: FetchError | None = None,
+        outcome: str | None = None,
+    ) -> None:
         """Fetch nothing of a host for a while, and keep why."""
         now = self._frontier.wall()
         self._committer.put_robots(RobotsRow(host.host_id, now, None, None, reason))
         until = self._frontier.now() + _SHUT_FOR
-        host.know(RobotsInForce(None, until, failure, None if failure else reason))
+        host.know(RobotsInForce(None, until, failure, None if failure else reason, outcome))
 
     def verdict(self, host: HostQueue, url: str) -> Verdict:
         """Return whether a URL of a known host may be fetched.
@@ -166,6 +173,12 @@ class RobotsGate:
 def reason_of(host: HostQueue) -> str | None:
     """Return why a host's robots.txt could not be had, None if it could."""
     return host.robots.reason if isinstance(host.robots, RobotsInForce) else None
+
+
+def unanswered(host: HostQueue) -> Outcome | None:
+    """Return the outcome of a host that did not even answer for its robots.txt, None if it did."""
+    told = host.robots.outcome if isinstance(host.robots, RobotsInForce) else None
+    return Outcome(told) if told else None
 
 
 async def robots_of(host: str, fetcher: Fetcher) -> Response:

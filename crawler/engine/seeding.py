@@ -13,6 +13,7 @@ from crawler.links.linker import Linker
 from crawler.spider import Spider
 from crawler.spider.collector import start_requests
 from crawler.spider.discover import Discovery
+from crawler.web.refusal import Refusal
 from crawler.web.request import Request
 
 _AT_ONCE = 1000  # start requests committed together
@@ -30,7 +31,8 @@ async def seed(
     """Commit the start requests; a host that one of them names may be private.
 
     What `start` gives beyond `known` (the canonical start URLs) widens the scope, and is stored
-    in the same commit, so that a resumed crawl has the same scope.
+    in the same commit, so that a resumed crawl has the same scope. What `start` gives twice in one
+    run is counted; what an earlier run was given already is not, as that is how a crawl resumes.
     """
     number, beyond = 0, []
     hosts = set(map(urls.host_of, known))
@@ -43,7 +45,10 @@ async def seed(
             hosts.add(host)
             beyond.append(request.url)
             linker.scope = scope.including(request.url)
-        committer.put_seed(discovery.candidate(request, 0))
+        candidate = discovery.candidate(request, 0)
+        if not discovery.remember(candidate):
+            committer.refuse(Refusal.DUPLICATE_REQUEST)
+        committer.put_seed(candidate)
         number += 1
         if number % _AT_ONCE == 0:
             await committer.flush()

@@ -15,7 +15,7 @@ from crawler.spider.code import code_of
 
 BOUNDS: Mapping[str, tuple[str, ...]] = {
     "too_deep": ("engine.max_depth",),
-    "out_of_scope": ("engine.scope", "spider.allowed_domains"),
+    "out_of_scope": ("engine.scope", "spider.allowed_domains", "links.check_external"),
     "request_out_of_scope": ("engine.scope", "spider.allowed_domains"),
     "page_nofollow": ("links.robots_meta",),
     "nofollow": ("links.nofollow",),
@@ -67,6 +67,8 @@ def _takes_more(key: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> boo
     if name not in was.get(section, {}):
         return False  # a run of an older version did not say
     old, new = was[section][name], now[section][name]
+    if key == "links.check_external":
+        return bool(new) and not old
     if isinstance(old, (list, tuple)):
         return list(old) != list(new)
     if isinstance(old, int) and not isinstance(old, bool):

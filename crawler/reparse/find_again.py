@@ -64,6 +64,7 @@ def _discovery(linker: Linker, config: Config) -> Discovery:
         max_depth=config.engine.max_depth,
         following=LinkFollower(linker, linker.rules, config.links, agent=agent),
         max_hops=config.fetch.max_redirects,
+        checks=config.links.check_external,
     )
 
 

@@ -12,13 +12,13 @@ import traceback
 from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from crawler.errors import FetchError, SpiderError, SpiderFailed, StopCrawl, UsageError
+from crawler.errors import FetchError, SpiderError, SpiderFailed, StopCrawl
 from crawler.items import InvalidItem, record_of
 from crawler.items.fields import NoItem, is_named_tuple
 from crawler.items.refused import as_given, of_pydantic, without_values
 from crawler.spider import Spider
 from crawler.spider.signatures import Signatures
-from crawler.web.error_place import error_line, place_of
+from crawler.web.error_place import error_line, own_line, place_of
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.request import Request
@@ -218,25 +218,30 @@ class Collector(Invoker):
 
 
 async def start_requests(spider: Spider) -> AsyncIterator[Any]:
-    """Yield what `start` gives, asynchronous or not; SpiderFailed tells where it raised."""
+    """Yield what `start` gives, asynchronous or not; what it raises is raised as it is.
+
+    But for SystemExit, which would end the process under the store: SpiderFailed tells of it.
+    """
     try:
-        started: Any = spider.start()
-        if inspect.isawaitable(started):
-            started = await started
-        if started is None:
-            raise SpiderError("it gave None; is a `yield` or a `return` missing?")
-        if isinstance(started, AsyncIterable):
-            async for request in started:
-                yield request
-        else:
-            for request in started:
-                yield request
-    except StopCrawl:
-        raise
-    except UsageError as error:
-        raise SpiderError(f"{spider.name}.start(): {_line(error)}") from error
-    except (Exception, SystemExit) as error:
-        raise SpiderFailed(f"{spider.name}.start() failed: {_line(error)}") from error
+        async for request in _started(spider):
+            yield request
+    except SystemExit as error:
+        line = own_line(error) or f"SystemExit: {error}"
+        raise SpiderFailed(f"{spider.name}.start() failed: {line}") from error
+
+
+async def _started(spider: Spider) -> AsyncIterator[Any]:
+    started: Any = spider.start()
+    if inspect.isawaitable(started):
+        started = await started
+    if started is None:
+        raise SpiderError(f"{spider.name}.start() gave None; is a `yield` or a `return` missing?")
+    if isinstance(started, AsyncIterable):
+        async for request in started:
+            yield request
+    else:
+        for request in started:
+            yield request
 
 
 def _line(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from crawler import urls
 from crawler.config.links import LinksSettings
+from crawler.links.check import check_of
 from crawler.links.follow import LinkFollower, PageDirectives, Regions
 from crawler.links.linker import Linker, Target
 from crawler.links.requisites import NESTING, REQUISITE
@@ -64,12 +65,14 @@ class Discovery:
         following: LinkFollower | None = None,
         max_hops: int = 10,
         retries: int = 3,
+        checks: bool = False,
     ) -> None:
         """`order` is that of a host's requests, `max_hops` the redirects in a row that may be.
 
-        `retries` bounds the tries that a spider asks for of one request.
+        `retries` bounds the tries that a spider asks for of one request. `checks`: links that lead
+        out of scope are checked, and no more (`links.check_external`).
         """
-        self._retries = retries
+        self._retries, self._checks = retries, checks
         self._linker = linker
         self.following = following or LinkFollower(linker, linker.rules, LinksSettings())
         self._order, self._max_depth, self._max_hops = order, max_depth, max_hops
@@ -121,7 +124,10 @@ class Discovery:
             return found
         depth = visit.todo.depth + 1
         if self._max_depth is not None and depth > self._max_depth:
-            visit.refuse(Refusal.TOO_DEEP, sum(not target.offered for target in found.values()))
+            new = [target for target in found.values() if not target.offered]
+            visit.refuse(Refusal.TOO_DEEP, len(new))
+            for target in new:
+                self._check(visit, target, target.refusal)
             return found
         for target in found.values():
             if not target.offered:
@@ -161,6 +167,7 @@ class Discovery:
     ) -> None:
         if refusal is not None:
             visit.refuse(refusal)
+            self._check(visit, target, refusal)
         elif self._recent.add(target.url_hash):
             refusal = self._linker.offer(target.url)
             if refusal is not None:
@@ -171,6 +178,17 @@ class Discovery:
             visit.candidates.append(
                 Candidate(target.host, target.url_hash, target.url, depth, rank, callback)
             )
+
+    def _check(self, visit: Visit, target: Target, refusal: Refusal | None) -> None:
+        """Make a link that is refused as it leads out of scope a candidate to be checked."""
+        if not self._checks or refusal is not Refusal.OUT_OF_SCOPE:
+            return
+        excluded = self._linker.bounded(target.url) is Refusal.EXCLUDED
+        if excluded or self._linker.traps.refusal_of(target.url) is not None:
+            return
+        candidate = self.candidate(check_of(target.url), visit.todo.depth + 1)
+        if self._recent.add(candidate.url_hash):
+            visit.candidates.append(candidate)
 
     def redirect(self, visit: Visit, following: Request, *, again: bool) -> None:
         """Make the target of a redirect a candidate, at the same depth and rank.
@@ -233,6 +251,10 @@ class Discovery:
         for url in found:
             request = Request(url, kind=REQUISITE, meta={"nesting": nesting})
             self._add(visit, request, visit.todo.depth + 1)
+
+    def remember(self, candidate: Candidate) -> bool:
+        """Remember a start request; False where it was asked for shortly before, and not again."""
+        return self._recent.add(candidate.url_hash) or candidate.force
 
     def candidate(self, request: Request, depth: int, rank: int | None = None) -> Candidate:
         """Return the candidate of a Request."""

@@ -38,6 +38,7 @@ from crawler.store.rows import (
     clean,
     file_row,
     iso,
+    link_rows,
     page_row,
     to_json,
 )
@@ -249,8 +250,7 @@ class Flush:
         rows = [page_row(page_id, self.run_id, visit) for page_id, visit in ended]
         await self._many("INSERT INTO pages", PAGE_COLUMNS, rows)
         if self._keep.links:
-            lists = [(page_id, to_json(visit.links)) for page_id, visit in ended if visit.links]
-            await self._many("INSERT INTO link_lists", ("page_id", "targets"), lists)
+            await self._many("INSERT INTO link_lists", *link_rows(ended))
         if self._keep.bodies or self._keep.error_bodies:
             await self._insert_bodies(ended)
         await texts.insert(self._db, ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,3 +143,19 @@ def clean(text: str | None) -> str | None:
 def iso(at: float) -> str:
     """Write Unix time as ISO 8601 in UTC with milliseconds."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_LINK_COLUMNS = ("page_id", "targets", "fragments", "anchors")
+
+
+def link_rows(
+    ended: Iterable[tuple[int, Visit]],
+) -> tuple[tuple[str, ...], list[tuple[int, str, str | None, str | None]]]:
+    """Return the columns and the rows of `link_lists` of visits, each with its page's id."""
+    rows = []
+    for page_id, visit in ended:
+        if visit.links or visit.anchors is not None:
+            anchors = None if visit.anchors is None else to_json(visit.anchors)
+            fragments = to_json(visit.fragments) if visit.fragments else None
+            rows.append((page_id, to_json(visit.links), fragments, anchors))
+    return _LINK_COLUMNS, rows

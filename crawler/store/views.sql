@@ -12,7 +12,8 @@ CREATE VIEW errors AS
     SELECT page_id, url, outcome, status, error, attempts, fetched_at, run_id, parent_id
     FROM pages WHERE outcome IN ({error});
 
--- Links to what is not there, each with the page it stands on.
+-- Links to what is not there, each with the page it stands on; with links.check_fragments those to
+-- a part of a page that has no such part, too.
 CREATE VIEW broken_links AS
     WITH broken AS MATERIALIZED (
         SELECT url, outcome, status, error FROM pages WHERE outcome IN ({broken})
@@ -21,7 +22,19 @@ CREATE VIEW broken_links AS
     FROM link_lists
     CROSS JOIN json_each(link_lists.targets) AS link
     CROSS JOIN broken ON broken.url = link.value
-    CROSS JOIN pages AS referrer ON referrer.page_id = link_lists.page_id;
+    CROSS JOIN pages AS referrer ON referrer.page_id = link_lists.page_id
+    UNION ALL
+    SELECT referrer.url, link.value, target.outcome, target.status, 'no such anchor'
+    FROM link_lists
+    CROSS JOIN json_each(link_lists.fragments) AS link
+    CROSS JOIN pages AS target ON target.url = substr(link.value, 1, instr(link.value, '#') - 1)
+    CROSS JOIN link_lists AS there
+        ON there.page_id = target.page_id AND there.anchors IS NOT NULL
+    CROSS JOIN pages AS referrer ON referrer.page_id = link_lists.page_id
+    WHERE NOT EXISTS (
+        SELECT 1 FROM json_each(there.anchors) AS anchor
+        WHERE anchor.value = substr(link.value, instr(link.value, '#') + 1)
+    );
 
 -- Redirects, and where each chain leads in one step.
 CREATE VIEW redirects AS

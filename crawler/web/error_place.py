@@ -36,6 +36,16 @@ def error_line(traceback: str | None) -> str | None:
     return f"{shown(best['file'])}:{best['line']}: {raised}"
 
 
+def own_line(error: BaseException) -> str | None:
+    """Return the `error_line` of what was raised, None where no code of the user's took part."""
+    from traceback import format_exception
+
+    text = "".join(format_exception(type(error), error, error.__traceback__, chain=False))
+    if all(_rank(frame["file"]) <= _INSTALLED_CODE for frame in _FRAME.finditer(text)):
+        return None
+    return error_line(text)
+
+
 def place_of(line: str) -> str:
     """Return the `file:line` that an `error_line` begins with."""
     return ":".join(line.split(":", 2)[:2]) if os.name != "nt" else line.partition(": ")[0]

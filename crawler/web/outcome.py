@@ -45,6 +45,7 @@ class Outcome(StrEnum):
     ROBOTS_DENIED = "robots_denied"
     ROBOTS_UNREACHABLE = "robots_unreachable"
     HOST_GIVEN_UP = "host_given_up"
+    CHECKED = "checked"
     SITEMAP = "sitemap"
     REQUISITE = "requisite"
     NOINDEX = "noindex"
@@ -145,6 +146,9 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
             "robots.txt cannot be had, so all is denied", sent=False
         ),
         Outcome.HOST_GIVEN_UP: _error("its host only failed; it was not sent", sent=False),
+        Outcome.CHECKED: _fine(
+            "a link out of scope leads to something (`links.check_external`); nothing of it is kept"
+        ),
         Outcome.SITEMAP: _fine("a sitemap: its entries are requests"),
         Outcome.REQUISITE: _fine("what a page needs to be shown; kept for archives, no page"),
         Outcome.NOINDEX: _fine("the page asks not to be indexed, and is not kept", told=True),
@@ -152,7 +156,7 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
             "its content was there before, and is not kept", recrawled=False, told=True
         ),
         Outcome.TRAPPED: _fine(
-            "its space is endless, or its host full; not sent",
+            "its space is endless, its host full, or it is left out by links.exclude; not sent",
             recrawled=False,
             told=True,
             sent=False,

@@ -63,7 +63,7 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
     {
         Refusal.OUT_OF_SCOPE: "a URL that does not belong to the crawl (`engine.scope`)",
         Refusal.REQUEST_OUT_OF_SCOPE: "a request of a callback that does not belong to the crawl",
-        Refusal.DUPLICATE_REQUEST: "a request of a callback that was queued shortly before",
+        Refusal.DUPLICATE_REQUEST: "a request of `start` or a callback that was queued just before",
         Refusal.RETRIES_SPENT: "another try that a spider asked for, beyond `fetch.retries`",
         Refusal.NOT_INCLUDED: "a link in whose URL nothing of `links.include` is found",
         Refusal.EXCLUDED: "a link in whose URL something of `links.exclude` is found",

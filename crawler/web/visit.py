@@ -59,6 +59,8 @@ class Visit:
     # What discovers links, and the requests of redirects, sitemaps and callbacks:
     links: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
+    fragments: list[str] = field(default_factory=list)  # links that name an anchor
+    anchors: list[str] | None = None  # of the page, None where nobody looked
     redirect_to: str | None = None
     not_taken: tuple[Refusal, str] | None = None  # why, and the first URL a callback asked for
     canonical: str | None = None

@@ -205,7 +205,7 @@ MISTAKES = [
     ("run undefined", 2, ["spiders/undefined.py:3", "NameError", "undefined_name"]),
     ("run importing", 2, ["spiders/importing.py:1", "not_installed_anywhere"]),
     ("run ending", 2, ["spiders/ending.py", "SystemExit"]),
-    ("run fields", 2, ["spiders/fields.py:", "'b'"]),
+    ("run fields", 2, ["spiders/fields.py:4", "'b'"]),
     ("run regex", 2, ["spiders/regex.py:5", "unterminated"]),
     ("run one_string", 2, ["one_string", "start_urls", "['BASE']"]),
     ("run bad_url", 2, ["/page/2/", "https://example.com/"]),

@@ -18,7 +18,7 @@ from site_thread import site_on_a_thread
 
 import crawler as package
 from crawler import Request, Spider
-from crawler.errors import SpiderError, SpiderFailed, StoreClaimed
+from crawler.errors import SpiderError, StoreClaimed
 from crawler.practice import PracticeSite
 from crawler.store.rows import unpack
 
@@ -234,9 +234,9 @@ class Broken(Follow):
 
 
 @story()
-async def test_an_error_in_start_ends_the_crawl_by_its_place_and_start_is_asked_again(site, path):
+async def test_an_error_in_start_is_raised_as_it_is_and_start_is_asked_again(site, path):
     url = ring(site, 3)
-    with pytest.raises(SpiderFailed, match="no more seeds"):
+    with pytest.raises(RuntimeError, match="no more seeds"):
         await crawl(Broken, path / "s.db", url)
     assert read(path / "s.db", "SELECT state FROM runs") == ["failed"]
     summary = await crawl(Follow, path / "s.db", url)

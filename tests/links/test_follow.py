@@ -229,3 +229,21 @@ def test_the_practice_site_is_crawled_whole_with_every_kind_of_link(tmp_path: Pa
     asked = asyncio.run(story())
     assert {"/odd/behind/frame/", "/odd/behind/area/", "/odd/refreshed/"} <= asked
     assert not {"/odd/behind/rel/", "/odd/behind/nofollow/"} & asked
+
+
+@pytest.mark.parametrize(
+    ("patterns", "url", "takes"),
+    [
+        ([r"(?i)\.pdf$"], "http://h/A.PDF", True),
+        ([r"(?i)\.pdf$", "x"], "http://h/A.PDF", True),
+        (["x", r"(?i)\.pdf$"], "http://h/X", False),
+        ([r"/(?P<id>\d+)$", r"/p/(?P<id>[a-z]+)$"], "http://h/p/a", True),
+        ([r"/(a)\1", r"/(b)\1"], "http://h/bb", True),
+        ([r"/(a)\1", r"/(b)\1"], "http://h/ba", False),
+    ],
+)
+def test_patterns_of_a_rule_are_each_what_re_makes_of_them(
+    patterns: list[str], url: str, takes: bool
+) -> None:
+    assert Rule(allow=patterns).takes(url) is takes
+    assert Rule(deny=patterns).takes(url) is not takes

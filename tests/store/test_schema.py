@@ -40,10 +40,10 @@ def db() -> sqlite3.Connection:
             (number, f"http://h/{number}", status, outcome, redirect, digest, elapsed, number),
         )
     made.execute(
-        """INSERT INTO link_lists VALUES (1, '["http://h/2","http://h/3","http://h/4"]')"""
+        """INSERT INTO link_lists (page_id, targets) VALUES (1, '["http://h/2","http://h/3","http://h/4"]')"""
     )
-    made.execute("""INSERT INTO link_lists VALUES (2, '["http://h/1"]')""")
-    made.execute("""INSERT INTO link_lists VALUES (5, '["http://h/5"]')""")
+    made.execute("""INSERT INTO link_lists (page_id, targets) VALUES (2, '["http://h/1"]')""")
+    made.execute("""INSERT INTO link_lists (page_id, targets) VALUES (5, '["http://h/5"]')""")
     return made
 
 

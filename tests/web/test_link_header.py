@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.http.link_header import WebLink, link_to, parse_links
+from crawler.web.link_header import WebLink, link_to, parse_links
 
 BASE = "https://example.com/list?page=2"
 

@@ -1,0 +1,203 @@
+"""How a run ends is told: what was left out and why, and what goes on with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_story import Command, Desk, ServedSite
+
+from crawler import Spider
+from crawler.cli.argument_values import typed
+from crawler.cli.runner import RunOptions, _tell
+from crawler.engine.summary import Summary
+from crawler.errors import SpiderError
+
+FAST = ("--set", "politeness.delay=0", "--set", "fetch.retries=0")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[ServedSite]:
+    with ServedSite() as served:
+        served.site.add_page("/e/", '<a href="/e/a">a</a>')
+        served.site.add_page("/e/a", '<a href="/e/b">b</a>')
+        served.site.add_page("/e/b", "the last")
+        shut = '<meta name=robots content="nofollow"><a href="/e/a">a</a>'
+        served.site.add_page("/e/shut", shut)
+        served.site.add_page("/e/away", '<a href="http://elsewhere.example/">x</a>')
+        yield served
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def told(done: Command, *words: str) -> str:
+    """Check that a command said all of these words, and no traceback."""
+    text = done.out + done.err
+    assert [word for word in words if word not in text] == [], text
+    assert "Traceback" not in text
+    return text
+
+
+def test_a_raised_depth_goes_on_with_what_was_too_deep(desk: Desk, site: ServedSite) -> None:
+    crawl = ("crawl", f"{site.url}e/", "--scope", "prefix", *FAST, "--depth")
+    first = desk.run(*crawl, "0")
+    told(first, "finished: 1 pages", "1 too_deep", "a higher --depth goes on")
+    again = desk.run(*crawl, "0")
+    told(again, "nothing is left to do", "Not taken: 1 too_deep", "--depth", "--fresh")
+    deeper = desk.run(*crawl, "5")
+    told(deeper, "engine.max_depth takes more than before", "(3 with earlier runs)")
+    assert (first.code, again.code, deeper.code) == (0, 0, 0)
+
+
+def test_raised_max_pages_go_on_with_the_queue(desk: Desk, site: ServedSite) -> None:
+    crawl = ("crawl", f"{site.url}e/", "--scope", "prefix", *FAST, "--max-pages")
+    told(desk.run(*crawl, "1"), "max_pages: 1 pages", "1 are still queued; a higher --max-pages")
+    told(desk.run(*crawl, "9"), "finished: 2 pages (3 with earlier runs)")
+
+
+def test_a_page_that_leads_nowhere_says_what_kept_its_links_out(
+    desk: Desk, site: ServedSite
+) -> None:
+    names = ("shut", "away")
+    commands = [["crawl", f"{site.url}e/{name}", "--store", f"{name}.db"] for name in names]
+    shut, away = desk.run_all([[*command, *FAST] for command in commands])
+    told(shut, "1 page_nofollow", "links.robots_meta = false follows them")
+    told(away, "1 out_of_scope", "all that were met, lead out of scope", "engine.scope=domain")
+
+
+def test_start_urls_that_failed_are_tried_again_by_retry(desk: Desk, site: ServedSite) -> None:
+    crawl = ("crawl", f"{site.url}e/gone", "--store", "gone.db", *FAST)
+    first, again = desk.run_all([[*crawl], [*crawl]])
+    told(first, "not_found", "crawler retry --store gone.db", "No page was stored")
+    told(again, "1 requests failed: 1 not_found", "crawler retry --store gone.db")
+    assert (first.code, again.code) == (3, 3)
+    site.site.add_page("/e/gone", "here it is")
+    where = ["--where", "outcome = 'not_found'"]
+    _, done = desk.run_all([["retry", "--store", "gone.db", *where], [*crawl]])
+    told(done, "finished: 1 pages")
+
+
+SPIDER = """
+from crawler import Spider
+class Named(Spider):
+    name = "named"
+    start_urls = ["{url}e/"]
+    def parse(self, page):
+        yield {{"url": page.url{more}}}
+"""
+
+
+def test_code_that_changed_since_names_reparse(desk: Desk, site: ServedSite) -> None:
+    file = desk.folder / "spiders" / "named.py"
+    file.write_text(SPIDER.format(url=site.url, more=""))
+    first, again = desk.run_all([["run", "named", *FAST]] * 2)
+    told(first, "finished: 1 pages, 1 items")
+    assert "changed" not in told(again, "nothing is left to do")
+    file.write_text(SPIDER.format(url=site.url, more=', "title": page.title'))
+    told(desk.run("run", "named", *FAST), "changed since the last run", "crawler reparse named")
+
+
+SEEDS = """
+from crawler import Request, Spider
+class Seeds(Spider):
+    name = "seeds"
+    def start(self):
+        for part in ("a", "b", "a"):
+            yield Request("{url}e/" + part)
+        {more}
+    def parse(self, page):
+        yield {{"url": page.url}}
+"""
+
+
+def test_start_requests_given_twice_are_told_and_those_of_a_resumed_run_are_not(
+    desk: Desk, site: ServedSite
+) -> None:
+    file = desk.folder / "spiders" / "seeds.py"
+    file.write_text(SEEDS.format(url=site.url, more='raise ValueError("no more")'))
+    broken = desk.run("run", "seeds", *FAST)
+    assert broken.code == 1
+    told(broken, "crawler: spiders/seeds.py:8: ValueError: no more")
+    file.write_text(SEEDS.format(url=site.url, more="").replace(', "a")', ")"))
+    text = told(desk.run("run", "seeds", *FAST), "finished: 2 pages")
+    assert "duplicate" not in text
+    file.write_text(SEEDS.format(url=site.url, more=""))
+    twice = told(desk.run("run", "seeds", "--fresh", *FAST), "1 duplicate_request")
+    assert "dont_filter=True" in twice
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [({"quiet": True}, False), ({"as_json": True}, True), ({}, True)]
+)
+def test_an_interrupted_run_says_how_it_goes_on_unless_quiet(
+    capsys: pytest.CaptureFixture[str], options: dict[str, bool], said: bool
+) -> None:
+    figures = dict.fromkeys(
+        ("pages", "total_pages", "items", "errors", "retries", "queued", "seconds"), 1
+    )
+    summary = Summary("s", "s.db", "interrupted", "interrupted", **figures, resumed=False)  # type: ignore[arg-type]
+    _tell(Spider(), summary, RunOptions(Path("s.db"), **options))  # type: ignore[arg-type]
+    printed = capsys.readouterr()
+    assert ("Resume with: crawler" in printed.out + printed.err) == said
+    assert said or not printed.out + printed.err
+
+
+# ---------------------------------------------------------------- -a
+
+
+class Kinds(Spider):
+    pages: int = 1
+    ratio = 0.5
+    deep = False
+    tags: list[str] = []  # noqa: RUF012
+    numbers: tuple[int, ...] = ()
+    limit: int | None = None
+    plain = "x"
+
+    def __init__(self, near: float = 1.0, **more: Any) -> None:
+        super().__init__(**more)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("pages", "7", 7),
+        ("ratio", " 2.5", 2.5),
+        ("deep", "Yes", True),
+        ("deep", "0", False),
+        ("tags", "a, b", ["a", "b"]),
+        ("tags", '["a,b", "c"]', ["a,b", "c"]),
+        ("tags", "", []),
+        ("numbers", "1,2", (1, 2)),
+        ("limit", "3", 3),
+        ("plain", "007", "007"),
+        ("near", "3", 3.0),
+        ("unknown", "5", "5"),
+    ],
+)
+def test_an_argument_has_the_type_that_the_spider_declares(
+    name: str, text: str, value: object
+) -> None:
+    found = typed(Kinds, name, text)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("pages", "many", ["pages is int", "pages=3"]),
+        ("ratio", "half", ["ratio is float", "1.5"]),
+        ("deep", "maybe", ["deep is bool", "true or false"]),
+        ("numbers", "1,two", ["numbers is int"]),
+        ("tags", "[1", ["no list in JSON"]),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_with_an_example(
+    name: str, text: str, words: list[str]
+) -> None:
+    with pytest.raises(SpiderError) as refused:
+        typed(Kinds, name, text)
+    assert [word for word in words if word not in str(refused.value)] == []
