@@ -112,9 +112,11 @@ def _reader(names: dict[str, list[str]]) -> Callable[[str], str]:
 
 
 def _readline(names: dict[str, list[str]]) -> Callable[[str], str]:
+    if sys.platform == "win32":
+        return input
     try:
         import readline
-    except ImportError:  # Windows
+    except ImportError:  # a Python built without it
         return input
 
     def complete(text: str, state: int) -> str | None:

@@ -171,6 +171,8 @@ class Pipe:
 
     def _drain(self) -> None:
         """Wait until the pipe is empty; BrokenPipeError when nobody is there to empty it."""
+        if sys.platform == "win32":  # where nothing is watched
+            return
         gone = select.poll()
         gone.register(self._out, 0)  # of a pipe's end that writes: POLLERR when no one reads
         while self._unread():
@@ -179,7 +181,7 @@ class Pipe:
 
     def _unread(self) -> int:
         """Return the bytes in the pipe (pipe(7), FIONREAD); 0 where it cannot be asked."""
-        if not self._watched:
+        if sys.platform == "win32" or not self._watched:
             return 0
         import fcntl
         import termios

@@ -13,6 +13,7 @@ import os
 import re
 import select
 import socket
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -338,12 +339,12 @@ def _waits(transport: asyncio.Transport | None) -> str | None:
     found = transport.get_extra_info("socket") if transport is not None else None
     if found is None or found.fileno() < 0:
         return "end"
-    if hasattr(select, "poll"):  # it takes any number, unlike `select`
-        poll = select.poll()
+    if sys.platform == "win32":
+        is_readable = bool(select.select([found.fileno()], (), (), 0)[0])
+    else:
+        poll = select.poll()  # it takes any number, unlike `select`
         poll.register(found.fileno(), select.POLLIN)
         is_readable = bool(poll.poll(0))
-    else:  # Windows
-        is_readable = bool(select.select([found.fileno()], (), (), 0)[0])
     if not is_readable:
         return None
     with socket.socket(fileno=os.dup(found.fileno())) as peeking:  # asyncio's own cannot

@@ -91,13 +91,11 @@ def pool_of(connectors: Iterable[aiohttp.BaseConnector]) -> Pool:
 
 def memory() -> int:
     """Return the resident set of this process in bytes; its peak, or 0, where nobody says it."""
+    if sys.platform == "win32":
+        return 0
     try:
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        pass
-    try:
         import resource
-    except ImportError:  # Windows
-        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

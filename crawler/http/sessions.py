@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -263,10 +264,10 @@ def _affordable(connections: int) -> int:
 
     Without this a low `ulimit -n` would fail whatever opens a file next, the store included.
     """
-    try:
-        import resource
-    except ImportError:  # Windows knows no such limit
+    if sys.platform == "win32":  # knows no such limit
         return connections
+    import resource
+
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most == resource.RLIM_INFINITY:
         return connections

@@ -51,10 +51,10 @@ def forked(
 ) -> Generator[Result, None, None]:
     """Yield the function's result for each batch, in order, from so many forks of this process.
 
-    With `processes` 0 it is called here. No fork has more than one batch, so memory stays flat, and
-    while a result is used the forks go on. CrawlerError where one died.
+    With `processes` 0, and on Windows, it is called here. No fork has more than one batch, so
+    memory stays flat, and while a result is used the forks go on. CrawlerError where one died.
     """
-    if not processes:
+    if not processes or sys.platform == "win32":
         yield from map(function, batches)
         return
     children: list[tuple[BaseProcess, Connection]] = []
@@ -85,6 +85,8 @@ def forked(
 def _start(
     function: Callable[[Any], Any], inherited: list[Connection]
 ) -> tuple[BaseProcess, Connection]:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has no fork")
     import multiprocessing  # some milliseconds that one process can do without
 
     context = multiprocessing.get_context("fork")
