@@ -13,6 +13,7 @@ CrawlerError
 │   ├── StoreClaimed      another process is crawling into it, another download writing it
 │   ├── StoreLocked       another program holds its file, for longer than we wait
 │   ├── StoreDamaged      a row of it holds what it cannot
+│   ├── StoreFenced       this worker process was silent for longer than its lease
 │   ├── StoreGone         its file was moved, deleted or replaced under the crawl
 │   └── StoreFull         the disk is full; nothing committed is lost
 ├── FetchError            one try of one request failed; carries the outcome
@@ -116,6 +117,10 @@ class StoreDamaged(StoreError):
 
 class StoreGone(StoreError):
     """The file of the store was moved, deleted or replaced while it was written into."""
+
+
+class StoreFenced(StoreError):
+    """Other workers may have this one's hosts: it was silent for longer than its lease."""
 
 
 class StoreFull(StoreError):

@@ -38,7 +38,7 @@ def changes(
     from crawler.inspect import item_changes
     from crawler.inspect.query import Reader
 
-    with Reader(stores.find(store)) as reader:
+    with Reader(stores.any_of(store)) as reader:
         rows = item_changes.with_pages(reader, _time(since), kind)
         if json:
             stream(rows, "jsonl", sys.stdout.buffer, WriteOptions())

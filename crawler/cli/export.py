@@ -114,7 +114,7 @@ def export(
     growing = follow or since_last is not None
     _refuse(kind, choice, continue_=continue_, growing=growing, article=article)
     how = WriteOptions(safe=safe, bom=bom, told=_tell, table=what)
-    with Reader(stores.find(store)) as reader:
+    with Reader(stores.any_of(store)) as reader:
         job = _Export(reader, what, kind, output, choice, how)
         if kind in ("warc", "wacz", "markdown"):
             job.archive(article=article)
@@ -188,9 +188,10 @@ class _Export:
 
     def grow(self, name: str | None, *, live: bool) -> None:
         """Add to a file, or write to standard output, what came since the last time."""
+        from crawler.cli import stores
         from crawler.export.follow import follow, open_sink
 
-        path = self.reader.path
+        path = stores.file_alone(self.reader.path, "export --append, --follow and --name")
         with (
             open_sink(path, self.what, self.output, name, self.choice.after) as sink,
             self._bar(),

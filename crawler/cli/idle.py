@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
 from crawler.cli.ending import command
 from crawler.engine.crawler import Summary
 from crawler.inspect import bounds
 from crawler.inspect.query import Reader
 from crawler.spider import Spider
+from crawler.store.address import StoreAddress
 from crawler.web import outcome
 from crawler.web.error_place import last_line
 
 _REASONS = 3  # that are told
 
 
-def story(spider: Spider, summary: Summary) -> str:
+def story(spider: Spider, summary: Summary, place: StoreAddress) -> str:
     """Return that a crawl is finished, what of it failed or was refused, and the way on."""
     store = shlex.quote(summary.store)
     lines = [
         f"{summary.store}: this crawl is finished, with {summary.total_pages:,} pages;"
         " nothing is left to do."
     ]
-    with Reader(Path(summary.store)) as reader:
+    with Reader(place) as reader:
         lines += _failed(reader, summary.store)
         lines += _refused(reader, summary.store)
         lines += _changed(reader, spider, summary.store)
@@ -32,7 +32,7 @@ def story(spider: Spider, summary: Summary) -> str:
         [
             *lines,
             f"To visit its pages again: crawler recrawl {_named(spider)}--store {store} --all",
-            f"To start over: {command(fresh=True)} (the file is moved aside)",
+            f"To start over: {command(fresh=True)} (the store is moved aside)",
             f'To look at it: crawler query --store {store} "SELECT url, title FROM pages"',
         ]
     )

@@ -61,7 +61,7 @@ def query(
             output=output,
         )
         return
-    with Reader(stores.find(store)) as reader:
+    with Reader(stores.any_of(store)) as reader:
         if sql is None:
             from crawler.cli.prompt import ask
 

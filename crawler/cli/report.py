@@ -39,7 +39,7 @@ def report(
     from crawler.inspect.politeness_report import manners
     from crawler.inspect.query import Reader, Rows
 
-    with Reader(stores.find(store)) as reader:
+    with Reader(stores.any_of(store)) as reader:
         found = manners(reader)
     write_table(Rows(_COLUMNS, iter(map(_row, found))), sys.stdout)
     if not all(one.kept for one in found):
@@ -55,7 +55,7 @@ def _page(what: str, store: str | None, output: Path | None) -> None:
 
     if what != "last" and not what.isdigit():
         raise UsageError(f"report {what}: give a run's number, `last`, or `politeness`")
-    with Reader(stores.find(store)) as reader:
+    with Reader(stores.any_of(store)) as reader:
         text = reports.page(reader, None if what == "last" else int(what))
     if output is None or str(output) == "-":
         print(text)

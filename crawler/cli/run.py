@@ -44,7 +44,7 @@ def run(
         store = stores.templated(store, runner.store_values(kind, values))
     made = spider_loader.load(spider, arguments or [], store=store, resume=not fresh)
     asked = runner.RunOptions(
-        store=stores.place(store, stores.DATA / f"{made.name}.db"),
+        store=stores.target(store, stores.DATA / f"{made.name}.db", crawl=made.name),
         config=config,
         overrides=options.overrides(set_, {"engine.max_pages": max_pages}),
         fresh=fresh,

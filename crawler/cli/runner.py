@@ -28,6 +28,7 @@ from crawler.errors import CrawlerError, SpiderError, SpiderFailed, UsageError
 from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
+from crawler.store.address import DatabaseAddress, StoreAddress
 from crawler.web.error_place import error_line, own_line
 from crawler.web.outcome import Outcome
 from crawler.web.stats import KINDS
@@ -50,7 +51,7 @@ _LIVE, _PLAIN = 0.25, 5.0  # seconds between two lines, on a terminal and elsewh
 class RunOptions:
     """What the command line asks of a run."""
 
-    store: Path
+    store: StoreAddress
     config: Path | None = None
     overrides: tuple[str, ...] = ()
     fresh: bool = False
@@ -66,10 +67,10 @@ def run(spider: Spider, options: RunOptions) -> int:
     screen = Screen(quiet=options.quiet)
     start_logging(screen, "error" if options.quiet else options.log_level)
     if options.fresh:
-        aside = move_aside(options.store)
+        aside = _move_aside(options.store)
         if aside is not None:
             log.info("the old store is now %s", aside)
-    elif options.store.is_file():
+    elif not isinstance(options.store, DatabaseAddress) and options.store.is_file():
         _find_again(spider, config, options.store)
     gc.freeze()  # what was imported is never looked at again
     with asyncio.Runner(loop_factory=_loop_factory()) as runner, _own_errors():
@@ -95,6 +96,14 @@ def _own_errors() -> Iterator[None]:
             raise
         kind = SpiderError if isinstance(error, UsageError) else SpiderFailed
         raise kind(line) from error
+
+
+def _move_aside(store: StoreAddress) -> StoreAddress | None:
+    if isinstance(store, DatabaseAddress):
+        from crawler.store.postgres.aside import move_schema_aside
+
+        return move_schema_aside(store)
+    return move_aside(store)
 
 
 def store_values(kind: type[Spider], given: Mapping[str, object]) -> dict[str, object]:
@@ -169,7 +178,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def _crawl(spider: Spider, config: Config, store: Path, screen: Screen) -> Summary:
+async def _crawl(spider: Spider, config: Config, store: StoreAddress, screen: Screen) -> Summary:
     async with Crawler(spider, store=store, config=config) as crawler:
         if crawler.finished:
             return _nothing_to_do(crawler)
@@ -194,7 +203,7 @@ async def _crawl(spider: Spider, config: Config, store: Path, screen: Screen) ->
 async def _watch(crawler: Crawler, screen: Screen) -> None:
     quiet_hours = throttle.spans_of(crawler.config.politeness.quiet_hours)
 
-    growth = Growth(crawler.address)
+    growth = Growth(crawler.place)
 
     def show(shot: progress.Snapshot) -> None:
         growth.look(shot)
@@ -212,7 +221,7 @@ async def _watch(crawler: Crawler, screen: Screen) -> None:
 class Growth:
     """Warns once of a queue that grows faster than it is worked off, of one kind of URLs."""
 
-    def __init__(self, store: str) -> None:
+    def __init__(self, store: StoreAddress) -> None:
         self._store, self._next, self._last = store, _GROWTH, 0
         self._task: asyncio.Future[None] | None = None
 
@@ -305,7 +314,7 @@ def _tell(spider: Spider, summary: Summary, options: RunOptions) -> None:
         if summary.reason == "nothing_to_do":
             from crawler.cli import idle
 
-            print(idle.story(spider, summary))
+            print(idle.story(spider, summary, options.store))
         else:
             print("\n".join([ending.story(summary), *ending.of_spider(spider, summary)]))
     if summary.state == "interrupted" and options.as_json and not options.quiet:

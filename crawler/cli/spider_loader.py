@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from crawler.cli.argument_values import typed
 from crawler.errors import SpiderError
 from crawler.spider.arguments import filled, refuse_other
+from crawler.store.address import StoreAddress, address_of
 from crawler.web.error_place import error_line, place_of
 from crawler.web.error_place import shown as shown_path
 
@@ -39,7 +40,11 @@ class FoundSpider:
 
 
 def load(
-    text: str, arguments: list[str], *, store: str | Path | None = None, resume: bool = False
+    text: str,
+    arguments: list[str],
+    *,
+    store: str | StoreAddress | None = None,
+    resume: bool = False,
 ) -> Spider:
     """Return the spider that `text` names, made with the `-a` arguments.
 
@@ -49,7 +54,9 @@ def load(
     """
     kind = find(text)
     given = values_of(kind, arguments)
-    path = Path(store) if store is not None else Path("data") / f"{kind.name}.db"
+    path: StoreAddress = Path("data") / f"{kind.name}.db"
+    if store is not None:
+        path = address_of(store, crawl=kind.name)
     stored = _arguments_of(path, kind.name) if resume else None
     try:
         spider = kind(**(filled(kind, given, stored) if stored is not None else given))
@@ -66,9 +73,9 @@ def values_of(kind: type[Spider], arguments: list[str]) -> dict[str, object]:
     return {name: typed(kind, name, text) for name, text in pairs}
 
 
-def _arguments_of(path: Path, name: str) -> str | None:
+def _arguments_of(path: StoreAddress, name: str) -> str | None:
     """Return the arguments that a spider's crawl keeps, None if there is none yet."""
-    if not path.is_file():
+    if isinstance(path, Path) and not path.is_file():
         return None
     from crawler.errors import QueryError, StoreRefused
     from crawler.inspect.query import Reader

@@ -30,7 +30,7 @@ def status(
     from crawler.inspect.status import overview
 
     everything = stores.every() if store is None else []
-    seen = [overview(path) for path in everything] or [overview(stores.find(store))]
+    seen = [overview(path) for path in everything] or [overview(stores.any_of(store))]
     if json:
         _print_json(seen[0] if store is not None else seen)
     elif len(seen) == 1:

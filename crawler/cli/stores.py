@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from crawler.errors import StoreRefused, UsageError
-from crawler.store.address import file_of
+from crawler.store.address import StoreAddress, address_of, file_of
 
 DATA = Path("data")
 _ENDINGS = {".db", ".db3", ".sqlite", ".sqlite3"}
@@ -43,6 +43,29 @@ def place(named: str | None, default: Path) -> Path:
     return known or path
 
 
+def any_of(named: str | None) -> StoreAddress:
+    """Return the store to look at, as `find` does, or the crawl in a database that is named."""
+    if named is not None and "://" in named:
+        return address_of(named)
+    return find(named)
+
+
+def target(named: str | None, default: Path, *, crawl: str) -> StoreAddress:
+    """Return the store to write into, as `place` does, or the crawl in a database."""
+    if named is not None and "://" in named:
+        return address_of(named, crawl=crawl)
+    return place(named, default)
+
+
+def file_alone(store: StoreAddress, what: str) -> Path:
+    """Return the file of a store; UsageError for a database, over which `what` is not there yet."""
+    if isinstance(store, Path):
+        return store
+    raise UsageError(
+        f"{store}: {what} do not work over PostgreSQL yet; docs/machines.md has what does"
+    )
+
+
 def lock_timeout() -> float:
     """Return how long another program's lock is waited for: `store.lock_timeout`."""
     from crawler.config.layers import load
@@ -55,7 +78,7 @@ def templated(named: str | None, values: Mapping[str, object]) -> str | None:
 
     UsageError for a name that there is no value of. A file of that very name stays itself.
     """
-    if named is None or "{" not in named or file_of(named).exists():
+    if named is None or "{" not in named or "://" in named or file_of(named).exists():
         return named
     safe = {name: _safe(value) for name, value in values.items() if value not in (None, "")}
     try:

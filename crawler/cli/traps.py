@@ -28,7 +28,7 @@ def traps(
     from crawler.inspect.patterns import patterns, warnings
     from crawler.inspect.query import Reader, Rows
 
-    with Reader(stores.find(store)) as reader:
+    with Reader(stores.any_of(store)) as reader:
         rows = patterns(reader, limit)
         if json:
             from crawler.export import stream

@@ -39,7 +39,7 @@ def why(
         target = addresses.from_cli(url)
     except ValueError as error:
         raise UsageError(f"{error}; give one like https://example.com/") from None
-    with Reader(stores.find(store)) as reader:
+    with Reader(stores.any_of(store)) as reader:
         kind, note = _spider(reader, spider)
         rules = kind.rules if kind is not None else ()
         domains = kind.allowed_domains if kind is not None else ()

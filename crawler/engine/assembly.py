@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from crawler.clients.strategies import Strategies
 from crawler.config.layers import Config
@@ -16,10 +16,12 @@ from crawler.engine.engine import Engine
 from crawler.engine.limits import RunLimits
 from crawler.engine.robots_gate import RobotsGate, overrides_of
 from crawler.engine.seeding import seed
+from crawler.engine.shared_committer import SharedCommitter
 from crawler.engine.sitemap_reader import SitemapReader
 from crawler.engine.spider_calls import adding
 from crawler.errors import StopCrawl
 from crawler.frontier import Frontier
+from crawler.frontier.shared import SharedFrontier
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
@@ -33,11 +35,12 @@ from crawler.parsers import parser_for
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
-from crawler.store import Committed, CrawlState, Store
+from crawler.store import Committed, CrawlState, SharedStore, Store
 from crawler.urls.scope import Scope
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
+_LOOK = 0.25  # seconds between two looks whether another process has seeded
 _CONTENTS = 100_000  # contents of earlier runs that are remembered
 
 
@@ -88,7 +91,7 @@ async def assembled(
         ) as fetcher,
         _strategies(crawl, fetcher, collector) as strategies,
     ):
-        committer = _committer(crawl, fetcher, strategies)
+        committer = _committer(crawl, fetcher, strategies, guard, linker)
         sitemaps = SitemapReader(crawl.spider, discovery, committer)
         engine = Engine(
             config,
@@ -113,7 +116,7 @@ async def _seeding(
     crawl: Crawl, discovery: Discovery, committer: Committer, guard: AddressGuard, linker: Linker
 ) -> None:
     """Seed, unless an earlier run did."""
-    if not crawl.state.seeded:
+    if not crawl.state.seeded and await _may_seed(crawl):
         try:
             await seed(
                 crawl.spider,
@@ -128,6 +131,18 @@ async def _seeding(
             return
     crawl.frontier.seeding = False
     crawl.frontier.check()
+
+
+async def _may_seed(crawl: Crawl) -> bool:
+    """Return whether this process is to seed; of several one does, and the others wait for it."""
+    if not isinstance(crawl.frontier, SharedFrontier):
+        return True
+    store = cast(SharedStore, crawl.store)
+    mine = await store.take_seeding()
+    while mine is None:  # on the store alone stands what another process does
+        await asyncio.sleep(_LOOK)
+        mine = await store.take_seeding()
+    return mine
 
 
 async def _linker(crawl: Crawl) -> Linker:
@@ -161,24 +176,43 @@ def _discovery(crawl: Crawl, linker: Linker) -> Discovery:
     )
 
 
-def _committer(crawl: Crawl, fetcher: Fetcher, strategies: Strategies) -> Committer:
+def _committer(
+    crawl: Crawl, fetcher: Fetcher, strategies: Strategies, guard: AddressGuard, linker: Linker
+) -> Committer:
     def after_commit(visits: list[Visit], committed: Committed) -> None:
         strategies.after_commit(visits)
 
     settings = crawl.config.store
-    return Committer(
-        crawl.store,
-        crawl.frontier,
-        interval=settings.flush_interval,
-        size=settings.flush_visits,
-        jars=crawl.cookies,
-        listeners=(crawl.listener, after_commit),
-        taking=crawl.taking,
-        pool=lambda: fetcher.pool,
-        counts=crawl.stats.taken,
-        state=crawl.spider.crawl.changed_state,
-        asked_until=crawl.state.asked_until,
-    )
+    options: dict[str, Any] = {
+        "interval": settings.flush_interval,
+        "size": settings.flush_visits,
+        "jars": crawl.cookies,
+        "listeners": (crawl.listener, after_commit),
+        "taking": crawl.taking,
+        "pool": lambda: fetcher.pool,
+        "counts": crawl.stats.taken,
+        "state": crawl.spider.crawl.changed_state,
+        "asked_until": crawl.state.asked_until,
+    }
+    if not isinstance(crawl.frontier, SharedFrontier):
+        return Committer(crawl.store, crawl.frontier, **options)
+
+    async def rescope() -> None:
+        await _widen(crawl, guard, linker)
+
+    store = cast(SharedStore, crawl.store)
+    return SharedCommitter(store, crawl.frontier, rescope=rescope, **options)
+
+
+async def _widen(crawl: Crawl, guard: AddressGuard, linker: Linker) -> None:
+    """Take into the scope what other worker processes have found since to belong to it."""
+    store = cast(SharedStore, crawl.store)
+    seeds, redirects = await store.widened()
+    for url in seeds:
+        guard.name(url)
+        linker.scope = linker.scope.including(url)
+    for url in redirects:
+        linker.scope = linker.scope.redirected(url)
 
 
 @asynccontextmanager

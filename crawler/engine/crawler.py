@@ -21,9 +21,10 @@ from crawler.engine.engine import Engine
 from crawler.engine.spider_calls import closed, hand_over, opened
 from crawler.engine.summary import Summary as Summary
 from crawler.engine.workers import run_workers
-from crawler.errors import SpiderError, StoreError, StoreLocked
+from crawler.errors import ConfigError, SpiderError, StoreError, StoreFenced, StoreLocked
 from crawler.frontier import Frontier
-from crawler.frontier.page_limit import PageLimit
+from crawler.frontier.page_limit import PageLimit, PageTickets
+from crawler.frontier.shared import SharedFrontier
 from crawler.http.cookies import CookieJars
 from crawler.http.pool import Pool
 from crawler.links.rule import bound
@@ -34,7 +35,7 @@ from crawler.spider import SiteSpider, Spider, check, seeds_of
 from crawler.spider.arguments import kept, refuse_other
 from crawler.spider.code import code_of
 from crawler.store import Committed, CrawlState, Store, open_store
-from crawler.store.address import file_of
+from crawler.store.address import StoreAddress, address_of
 from crawler.urls.scope import registrable_domain
 from crawler.web.page import ScrapedPage
 from crawler.web.stats import Stats
@@ -61,7 +62,7 @@ class Crawler:
         self,
         spider: type[Spider] | Spider,
         *,
-        store: str | Path | None = None,
+        store: str | StoreAddress | None = None,
         config: Config | None = None,
         settings: dict[str, dict[str, Any]] | None = None,
     ) -> None:
@@ -77,7 +78,8 @@ class Crawler:
         bound("exclude", links.exclude)
         if store is None:
             store = Path("data") / f"{self.spider.name}.db"
-        self.address = str(file_of(store))
+        self.place = address_of(store, crawl=self.spider.name)
+        self.address = str(self.place)
         self.stats = Stats()
         self.cookies = CookieJars()
         self.state: CrawlState
@@ -90,6 +92,8 @@ class Crawler:
         self._more = 0  # pages stored beyond those that were there
         self._engine: Engine | None = None  # of the run under way
         self._iterated: asyncio.Task[Summary] | None = None
+        self.last = True
+        """Whether no other worker process goes on with this run."""
         base = self.config.fetch.base_url
         if base:
             self.spider.start_urls = [urls.join(base, url) or url for url in self.spider.start_urls]
@@ -98,7 +102,7 @@ class Crawler:
     async def __aenter__(self) -> Self:
         settings = self.config.store
         self._store = open_store(
-            self.address,
+            self.place,
             durable=settings.durable,
             bodies=settings.bodies,
             links=settings.links,
@@ -106,6 +110,7 @@ class Crawler:
             revisit=self.config.revisit,
             lock_timeout=settings.lock_timeout,
             error_bodies=settings.error_bodies,
+            delay=self.config.politeness.delay,
         )
         self.state = await self._store.open()
         try:
@@ -126,20 +131,29 @@ class Crawler:
         if self._is_begun and self.state.arguments is not None:
             refuse_other(self.spider, self.state.arguments, self.address)
         politeness = self.config.politeness
-        self.frontier = Frontier(
+        if self._store.shared and politeness.limit_by != "host":
+            raise ConfigError(
+                f"politeness.limit_by = {politeness.limit_by!r} does not work over PostgreSQL yet,"
+                " where each host belongs to one worker process: set it to host"
+            )
+        self.frontier = (SharedFrontier if self._store.shared else Frontier)(
             Pace(
                 politeness.delay,
                 politeness.per_host,
                 rate=Rate.parse(politeness.rate) if politeness.rate else None,
             ),
-            limit=PageLimit(
-                self.config.engine.max_pages, stored=self.state.pages, again=self.state.again
-            ),
+            limit=self._limit(),
             gated=politeness.robots,
             group_of=_domain_of if politeness.limit_by == "domain" else None,
             longest=max(retry.LONGEST, politeness.max_delay, politeness.max_retry_after),
         )
         self.frontier.pending = self.state.pending
+
+    def _limit(self) -> PageLimit:
+        most, again = self.config.engine.max_pages, self.state.again
+        if self._store.shared and most is not None:
+            return PageTickets(most, again=again)
+        return PageLimit(most, stored=self.state.pages, again=again)
 
     async def __aexit__(self, *exc: object) -> None:
         if self._iterated is not None:
@@ -198,14 +212,17 @@ class Crawler:
             try:
                 await self._end_run(state, reason)
             finally:
-                await closed(self.spider, reason, self.stats, self.config, self._store)
+                if self.last:
+                    await closed(self.spider, reason, self.stats, self.config, self._store)
         return self.summary(state, reason)
 
     async def _end_run(self, state: str, reason: str) -> None:
         """Record the end; where the run failed, so may this, and must not hide why."""
         try:
             seconds = round(time.monotonic() - self._started, 3)
-            await self._store.end_run(state, reason, seconds)
+            self.last = await self._store.end_run(state, reason, seconds)
+        except StoreFenced:
+            self.last = False  # others have its hosts, and go on
         except StoreError as error:
             if state != "failed" and not isinstance(error, StoreLocked):
                 raise
@@ -344,7 +361,7 @@ def _domain_of(host: str) -> str:
 def crawl(
     url: str,
     *,
-    store: str | Path | None = None,
+    store: str | StoreAddress | None = None,
     max_pages: int | None = None,
     settings: dict[str, dict[str, Any]] | None = None,
 ) -> Summary:
@@ -356,7 +373,8 @@ def crawl(
     if max_pages is not None:
         merged.setdefault("engine", {})["max_pages"] = max_pages
     seed = urls.from_cli(url)
-    address = Path("data") / f"{store_name(seed)}.db" if store is None else store
+    default: str | StoreAddress = Path("data") / f"{store_name(seed)}.db"
+    address = default if store is None else store
 
     async def run() -> Summary:
         async with Crawler(SiteSpider(seed), store=address, settings=merged) as crawler:

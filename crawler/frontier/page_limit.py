@@ -60,6 +60,48 @@ class PageLimit:
             self._flying -= 1
         self._stored += stored and todo.again != RENEWAL
 
+    @property
+    def room(self) -> int:
+        """How many more requests may begin now, beside those of a recrawl."""
+        return 0 if self._most is None else max(0, self._most - self._stored - self._flying)
+
     def queue(self, more: int) -> None:
         """Take note of what a commit did to the number of a recrawl's requests in the queue."""
         self._again += more
+
+
+class PageTickets(PageLimit):
+    """The limit of one of several worker processes: as many pages as it has got tickets for.
+
+    What a recrawl visits again each worker counts by itself, up to `most`.
+    """
+
+    __slots__ = ("most",)
+
+    def __init__(self, most: int, *, again: int = 0) -> None:
+        super().__init__(0, again=again)
+        self.most = most
+
+    def grant(self, more: int) -> None:
+        """Let so many more requests begin."""
+        self._most = (self._most or 0) + more
+
+    def give_back(self) -> None:
+        """Let nothing begin for which there was a ticket: they are others' now."""
+        self._most = self._stored + self._flying
+
+    @property
+    def closed(self) -> bool:
+        """Whether only a recrawl's requests may begin: that other workers know as well."""
+        return False
+
+    @property
+    def reached(self) -> bool:
+        """Whether nothing more may begin for now."""
+        return not self.room and not (self._again and self._renewed < self.most)
+
+    def lets(self, todo: Todo) -> bool:
+        """Return whether this request may begin."""
+        if todo.again:
+            return self._renewed + self._flying_again < self.most
+        return self.room > 0

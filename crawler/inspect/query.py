@@ -11,11 +11,11 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from crawler.errors import QueryError, StoreError, StoreRefused
 from crawler.store import lock
-from crawler.store.address import file_of
+from crawler.store.address import DatabaseAddress, StoreAddress, file_of
 from crawler.store.sql_functions import Functions
 from crawler.store.sqlite_errors import is_damage, to_store_error
 
@@ -34,10 +34,21 @@ class Rows:
 class Reader:
     """A store opened for reading; use it as a context manager."""
 
-    def __init__(self, path: str | Path) -> None:
+    path: StoreAddress
+
+    def __new__(cls, path: str | StoreAddress) -> Self:
+        """Make the reader of the database that keeps the store."""
+        if isinstance(path, DatabaseAddress) or (isinstance(path, str) and "://" in path):
+            from crawler.inspect.postgres_reader import PostgresReader
+
+            cls = cast(type[Self], PostgresReader)
+        return object.__new__(cls)
+
+    def __init__(self, path: str | StoreAddress) -> None:
         """Open the file; StoreRefused if it is missing or no SQLite database."""
-        self.path = file_of(path)
-        if not self.path.is_file():
+        self._file = file_of(str(path) if isinstance(path, DatabaseAddress) else path)
+        self.path = self._file
+        if not self._file.is_file():
             raise StoreRefused(
                 f"{self.path}: there is no such store; crawl into it first,"
                 " or name another with --store"
@@ -90,6 +101,21 @@ class Reader:
             db.close()
         return [type_.partition(" ")[0].upper() for (type_,) in rows]
 
+    def size(self) -> int:
+        """Return how many bytes the store takes."""
+        log = self._file.with_name(self._file.name + "-wal")
+        return sum(part.stat().st_size for part in (self._file, log) if part.exists())
+
+    def values(self) -> dict[str, Any]:
+        """Return the rows of the table `crawl`."""
+        return dict(self.query("SELECT key, value FROM crawl").rows)
+
+    def runs_on(self, pid: int) -> bool:
+        """Return whether the run that is said to be under way is: its process lives."""
+        from crawler.inspect.status import lives
+
+        return lives(pid)
+
     def names(self) -> dict[str, list[str]]:
         """Return the columns of every table and view, for completion."""
         return names(self._db)
@@ -104,26 +130,26 @@ class Reader:
     def _told(self, error: Exception, sql: str = "") -> QueryError | StoreError:
         told = self._functions.told()
         return (
-            QueryError(told) if told else _named(error, self.path, sql, self._db if sql else None)
+            QueryError(told) if told else _named(error, self._file, sql, self._db if sql else None)
         )
 
     def _uri(self, mode: str) -> str:
-        return f"{self.path.absolute().as_uri()}?mode={mode}"
+        return f"{self._file.absolute().as_uri()}?mode={mode}"
 
     def _open(self) -> sqlite3.Connection:
         # Not mode=ro: that leaves an empty log and its index behind when it is the last to close.
         try:
-            return _connect(self._uri("rw"), self.path)
+            return _connect(self._uri("rw"), self._file)
         except sqlite3.OperationalError as error:
             if "unable to open" not in str(error):
-                raise _named(error, self.path) from None
+                raise _named(error, self._file) from None
             # In a directory that cannot be written SQLite cannot make the -shm file that WAL needs.
             try:
-                return _connect(self._uri("ro&immutable=1"), self.path)
+                return _connect(self._uri("ro&immutable=1"), self._file)
             except sqlite3.Error as error:
-                raise _named(error, self.path) from None
+                raise _named(error, self._file) from None
         except sqlite3.DatabaseError as error:
-            raise _named(error, self.path) from None
+            raise _named(error, self._file) from None
 
 
 def _connect(uri: str, path: Path) -> sqlite3.Connection:

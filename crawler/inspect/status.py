@@ -7,11 +7,11 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.query import Reader
+from crawler.store.address import StoreAddress
 from crawler.web import outcome
 
 _COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest id is told
@@ -67,7 +67,7 @@ class Overview:
     """Connections as of the last commit: open, idle, waiting, names, memory; only while it runs."""
 
 
-def overview(path: Path) -> Overview:
+def overview(path: StoreAddress) -> Overview:
     """Return the overview of a store; StoreRefused for a file that is no store."""
     with Reader(path) as reader:
         try:
@@ -76,7 +76,7 @@ def overview(path: Path) -> Overview:
             raise StoreRefused(f"{path}: not a crawl's store; name another") from None
 
 
-def knows(path: Path, host: str, url_hash: int) -> bool:
+def knows(path: StoreAddress, host: str, url_hash: int) -> bool:
     """Return whether a crawl has ever taken this request; an unseeded store knows every one."""
     with Reader(path) as reader:
         try:
@@ -88,7 +88,7 @@ def knows(path: Path, host: str, url_hash: int) -> bool:
 
 
 def _overview(reader: Reader) -> Overview:
-    values = dict(reader.query("SELECT key, value FROM crawl").rows)
+    values = reader.values()
     counters = dict(reader.query("SELECT name, value FROM counters").rows)
     for name in counters:
         whole(counters, name, 0, reader.path, table="counters")
@@ -99,7 +99,7 @@ def _overview(reader: Reader) -> Overview:
     state = _state(runs, bool(values.get("seeded")), queued)
     return Overview(
         store=str(reader.path),
-        bytes=sum(part.stat().st_size for part in _parts(reader.path)),
+        bytes=reader.size(),
         spider=values.get("spider"),
         state=state,
         pages=whole(values, "pages", 0, reader.path),
@@ -143,7 +143,7 @@ def _runs(reader: Reader) -> list[Run]:
     runs = []
     for row in reader.query(sql, (_RUNS,)).rows:
         run_id, started, ended, state, *rest = row
-        if state == "running" and not lives(rest[1]):
+        if state == "running" and not reader.runs_on(rest[1]):
             state = "killed"
         runs.append(Run(run_id, started, ended, state, *rest))
     return runs
@@ -200,13 +200,8 @@ def _below(prefix: str, counters: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def _parts(path: Path) -> list[Path]:
-    parts = [path, path.with_name(path.name + "-wal")]
-    return [part for part in parts if part.exists()]
-
-
 def whole(
-    values: Mapping[str, Any], key: str, default: int, path: Path, *, table: str = "crawl"
+    values: Mapping[str, Any], key: str, default: int, path: StoreAddress, *, table: str = "crawl"
 ) -> int:
     """Return a whole number of a table of values; what tells of damage is slow to import."""
     if isinstance(value := values.get(key, default), int):

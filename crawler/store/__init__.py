@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from crawler.store.contract import Retention as Retention
     from crawler.store.contract import RobotsRow as RobotsRow
     from crawler.store.contract import Rows as Rows
+    from crawler.store.contract import SharedStore as SharedStore
     from crawler.store.contract import Store as Store
     from crawler.store.contract import open_store as open_store
 
 _NAMES = frozenset(
-    "Arrival Batch Committed CookieRow CrawlState HostRow Problem Retention RobotsRow Rows Store"
-    " open_store".split()
+    "Arrival Batch Committed CookieRow CrawlState HostRow Problem Retention RobotsRow Rows"
+    " SharedStore Store open_store".split()
 )
 
 

@@ -1,11 +1,13 @@
-"""The file of a store: what its address means, who may read it, and that it is still there."""
+"""The address of a store: a file, or a crawl in a database; and that the file is still there."""
 
 from __future__ import annotations
 
 import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from crawler.errors import StoreGone, StoreRefused
 
@@ -13,6 +15,81 @@ _PRIVATE = 0o600
 # A Path has made one slash of two; a drive of Windows is one letter.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):/")
 _PARTS = ("", "-wal", "-shm", ".lock")
+_POSTGRES = ("postgresql", "postgres")
+_CRAWL = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
+    """A crawl in a PostgreSQL database. As text it says no password.
+
+    `dsn` is for the connection alone: it holds the password. `crawl` names the schema.
+    """
+
+    dsn: str = field(repr=False)
+    crawl: str
+    shown: str
+
+    def __str__(self) -> str:
+        return self.shown
+
+    @property
+    def name(self) -> str:
+        """Its name among the stores."""
+        return self.crawl
+
+
+StoreAddress: TypeAlias = Path | DatabaseAddress
+"""What names a store: the path of an SQLite file, or a crawl in a PostgreSQL database."""
+
+
+def address_of(address: str | StoreAddress, *, crawl: str | None = None) -> StoreAddress:
+    """Return what the address of a store stands for; `crawl` names it where the address does not.
+
+    StoreRefused for what is none.
+    """
+    if isinstance(address, DatabaseAddress):
+        return address
+    text = str(address)
+    if text.partition("://")[0].lower() in _POSTGRES and "\0" not in text:
+        return _database(text, crawl)
+    return file_of(address)
+
+
+def without_password(text: str) -> str:
+    """Return the address of a database without what is secret in it; any other text as it is."""
+    if text.partition("://")[0].lower() not in _POSTGRES:
+        return text
+    from urllib.parse import parse_qsl, urlencode, urlsplit
+
+    parts = urlsplit(text)
+    user, at, host = parts.netloc.rpartition("@")
+    said = [(k, v) for k, v in parse_qsl(parts.query) if k not in ("password", "sslpassword")]
+    netloc = f"{user.partition(':')[0]}{at}{host}"
+    return parts._replace(netloc=netloc, query=urlencode(said, safe="/:,")).geturl()
+
+
+def _database(text: str, crawl: str | None) -> DatabaseAddress:
+    """Return what `postgresql://user@host/database?crawl=name` stands for."""
+    from urllib.parse import parse_qsl, urlencode, urlsplit
+
+    parts = urlsplit(text)
+    pairs = parse_qsl(parts.query)
+    shown = without_password(text)
+    if "://" not in shown or not shown.startswith(parts.scheme):
+        shown = f"{parts.scheme}://…"
+    named = dict(pairs).get("crawl", crawl)
+    if named is None:
+        raise StoreRefused(f"{shown}: name the crawl, too: …?crawl=NAME")
+    if "crawl" not in dict(pairs):
+        shown += f"{'&' if parts.query else '?'}crawl={named}"
+    reserved = named in ("public", "information_schema") or named.startswith("pg_")
+    if reserved or not _CRAWL.fullmatch(named):
+        raise StoreRefused(
+            f"{shown}: {named!r} names no crawl; take small letters, digits and _, up to 40"
+        )
+    rest = urlencode([(key, value) for key, value in pairs if key != "crawl"], safe="/:,")
+    return DatabaseAddress(parts._replace(query=rest).geturl(), named, shown)
 
 
 def file_of(address: str | Path) -> Path:
@@ -31,9 +108,14 @@ def file_of(address: str | Path) -> Path:
     if text.startswith("file:"):
         raise StoreRefused(f"{text}: give the path alone, without file: and parameters")
     if scheme := _SCHEME.match(text):  # what follows may hold a password
+        if scheme[1].lower() in _POSTGRES:
+            raise StoreRefused(
+                f"{scheme[1]}://…: this needs the file of a store; what works over PostgreSQL, and"
+                " what does not yet, is in docs/machines.md"
+            )
         raise StoreRefused(
-            f"{scheme[1]}://…: this version keeps a store in one SQLite file; give its path, such"
-            " as data/example.db"
+            f"{scheme[1]}://…: a store is one SQLite file (data/example.db) or a crawl in"
+            " PostgreSQL (postgresql://user@host/database?crawl=NAME)"
         )
     return Path(address)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from crawler.config.revisit import RevisitSettings
-from crawler.store.address import file_of
+from crawler.store.address import DatabaseAddress, StoreAddress, address_of
 from crawler.web.pattern_note import PatternNote
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
@@ -146,14 +146,20 @@ class CrawlState:
 class Store(Protocol):
     """A crawl's durable state. One writer; all calls but `close` come from the committer's task."""
 
+    shared: bool
+    """Whether other worker processes may take part; see `SharedStore`."""
+
     async def open(self) -> CrawlState:
         """Claim and open the store, migrating it where needed; StoreError says why not."""
 
     async def begin_run(self, spider: str, settings: str, arguments: str | None = None) -> int:
         """Record that a run starts, with which arguments where these are new; return its id."""
 
-    async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> None:
-        """Record how the run ended; its commits have counted what it did."""
+    async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> bool:
+        """Record how the run ended; its commits have counted what it did.
+
+        Return whether it is over: False while other worker processes go on with it.
+        """
 
     async def commit(self, batch: Batch) -> Committed:
         """Store everything in `batch` in one transaction."""
@@ -212,11 +218,43 @@ class Store(Protocol):
         """Release the claim; nothing is committed here."""
 
 
+class SharedStore(Store, Protocol):
+    """A store that several worker processes write into, each into the hosts that it has leased.
+
+    `commit` gives back only what belongs to these; StoreFenced says that they are lost.
+    """
+
+    order: str | None
+    """Why all workers are to end, as a reason for the end of a run; None to go on."""
+
+    async def claim(self, limit: int, *, again: bool = False) -> list[HostRow]:
+        """Take up to `limit` hosts that have work and may be asked now."""
+
+    async def release(self, hosts: list[int]) -> None:
+        """Release hosts of which nothing is left here; others may have added to them since."""
+
+    async def take_seeding(self) -> bool | None:
+        """Return whether this worker is to seed: False where that is done, None to ask again."""
+
+    async def widened(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Return seeds and redirects of seeds that widen the scope, if there are others by now."""
+
+    async def tickets(self, wanted: int, most: int) -> tuple[int, int]:
+        """Return how many more pages this worker may begin, and how many are still to be stored.
+
+        A ticket is for one page of the `most` that the crawl may have. With `wanted` 0 those that
+        this worker has left are given back.
+        """
+
+    async def over(self) -> bool:
+        """Return whether the crawl is seeded and nothing of it is left, in one snapshot."""
+
+
 Rows = Sequence[Sequence[Any]]
 
 
 def open_store(
-    address: str,
+    address: str | StoreAddress,
     *,
     durable: str = "normal",
     bodies: bool = True,
@@ -225,9 +263,18 @@ def open_store(
     revisit: RevisitSettings = _REVISIT,
     lock_timeout: float = 60.0,
     error_bodies: bool = False,
+    delay: float = 0.0,
 ) -> Store:
-    """Return the store behind an address; StoreRefused for one that is no path of a file."""
+    """Return the store behind an address; StoreRefused for one that is none.
+
+    `delay`: seconds between two starts of a host, which are kept where a worker process dies.
+    """
+    keep = Retention(bodies, links, versions, revisit, error_bodies)
+    place = address_of(address)
+    if isinstance(place, DatabaseAddress):
+        from crawler.store.postgres.store import PostgresStore
+
+        return PostgresStore(place, keep=keep, lock_timeout=lock_timeout, delay=delay)
     from crawler.store.sqlite import SqliteStore
 
-    keep = Retention(bodies, links, versions, revisit, error_bodies)
-    return SqliteStore(file_of(address), durable=durable, keep=keep, lock_timeout=lock_timeout)
+    return SqliteStore(place, durable=durable, keep=keep, lock_timeout=lock_timeout)

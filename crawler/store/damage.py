@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ import zstandard
 
 from crawler.errors import StoreDamaged
 from crawler.store import HostRow
+from crawler.store.address import StoreAddress
 
 PAGE_DAMAGE = (
     *(zstandard.ZstdError, msgspec.MsgspecError, MemoryError),
@@ -26,7 +26,7 @@ MEND = "set it right, or start over with --fresh"
 
 
 @contextmanager
-def told(path: Path | None, row: str, way: str = MEND) -> Iterator[None]:
+def told(path: StoreAddress | None, row: str, way: str = MEND) -> Iterator[None]:
     """Turn what a damaged row raises within the block into a StoreDamaged that names it.
 
     For blocks that read values of the store and do nothing else: whatever they raise is damage.
@@ -43,7 +43,7 @@ def whole(
     values: Mapping[str, Any],
     key: str,
     default: int,
-    path: Path | None = None,
+    path: StoreAddress | None = None,
     *,
     table: str = "crawl",
 ) -> int:
@@ -65,7 +65,7 @@ def host_row(row: tuple[Any, ...]) -> HostRow:
     return made
 
 
-def item_type(name: str, *texts: str, path: Path | None = None) -> list[Any]:
+def item_type(name: str, *texts: str, path: StoreAddress | None = None) -> list[Any]:
     """Return what JSON columns of a row of `item_types` hold; StoreDamaged where it is none."""
     with told(path, f"the row {name!r} of item_types"):
         found: list[Any] = [msgspec.json.decode(text) for text in texts]

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import aiosqlite
-
 from crawler.links.endless import TEXTS
+from crawler.store.statements import Statements
 from crawler.web.pattern_note import PatternNote
 from crawler.web.visit import Visit
 
 _OVERFLOW = 1 << 63  # SQLite's integers have a sign, a hash has none
 # Visits of one flush may come in another order than their pages were looked at.
 _PATTERN = (
-    "INSERT INTO patterns VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET pages = excluded.pages,"
-    " known = excluded.known, repeats = excluded.repeats WHERE excluded.pages >= pages"
+    "INSERT INTO patterns VALUES (?, ?, ?, ?, ?) ON CONFLICT (pattern) DO UPDATE SET"
+    " pages = excluded.pages, known = excluded.known, repeats = excluded.repeats"
+    " WHERE excluded.pages >= patterns.pages"
+)
+
+_SIMHASH = (
+    "INSERT INTO simhashes VALUES (?, ?)"
+    " ON CONFLICT (page_id) DO UPDATE SET simhash = excluded.simhash"
+)
+_TEXT = (
+    "INSERT INTO pattern_texts VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (key, slot) DO UPDATE SET text = excluded.text, page = excluded.page"
 )
 
 
-async def insert(db: aiosqlite.Connection, ended: Iterable[tuple[int, Visit]]) -> None:
+async def insert(db: Statements, ended: Iterable[tuple[int, Visit]]) -> None:
     """Store the simhashes of new texts, and the patterns that turned out to be endless."""
     hashes, patterns, notes = [], [], []
     for page_id, visit in ended:
@@ -29,9 +38,9 @@ async def insert(db: aiosqlite.Connection, ended: Iterable[tuple[int, Visit]]) -
         if visit.endless is not None:
             patterns.append((visit.endless, visit.todo.url))
     if hashes:
-        await db.executemany("INSERT OR REPLACE INTO simhashes VALUES (?, ?)", hashes)
+        await db.executemany(_SIMHASH, hashes)
     if patterns:
-        await db.executemany("INSERT OR IGNORE INTO endless VALUES (?, ?)", patterns)
+        await db.executemany("INSERT INTO endless VALUES (?, ?) ON CONFLICT DO NOTHING", patterns)
     if notes:
         await _insert_notes(db, notes)
     if patterns:
@@ -41,7 +50,7 @@ async def insert(db: aiosqlite.Connection, ended: Iterable[tuple[int, Visit]]) -
         )
 
 
-async def _insert_notes(db: aiosqlite.Connection, notes: list[PatternNote]) -> None:
+async def _insert_notes(db: Statements, notes: list[PatternNote]) -> None:
     """Store where patterns stand, and their new texts, each in the place of the oldest one."""
     keys = {note.pattern: _signed(note.key) for note in notes}
     counts = [(n.pattern, keys[n.pattern], n.pages, n.known, n.repeats) for n in notes]
@@ -52,14 +61,14 @@ async def _insert_notes(db: aiosqlite.Connection, notes: list[PatternNote]) -> N
         for behind, new in enumerate(reversed(note.new), start=1)
     ]
     if texts:
-        await db.executemany("INSERT OR REPLACE INTO pattern_texts VALUES (?, ?, ?, ?)", texts)
+        await db.executemany(_TEXT, texts)
 
 
 def _signed(number: int) -> int:
     return number - 2 * _OVERFLOW * (number >= _OVERFLOW)
 
 
-async def simhashes(db: aiosqlite.Connection, limit: int) -> list[tuple[int, str]]:
+async def simhashes(db: Statements, limit: int) -> list[tuple[int, str]]:
     """Return the last simhashes and the URLs of their pages, the oldest first."""
     rows = list(
         await db.execute_fetchall(
@@ -71,13 +80,13 @@ async def simhashes(db: aiosqlite.Connection, limit: int) -> list[tuple[int, str
     return [(number % (2 * _OVERFLOW), url) for number, url in reversed(rows)]
 
 
-async def endless(db: aiosqlite.Connection) -> list[str]:
+async def endless(db: Statements) -> list[str]:
     """Return the patterns that are closed."""
     return [pattern for (pattern,) in await db.execute_fetchall("SELECT pattern FROM endless")]
 
 
 async def patterns(
-    db: aiosqlite.Connection, limit: int, most_texts: int
+    db: Statements, limit: int, most_texts: int
 ) -> list[tuple[PatternNote, dict[int, int]]]:
     """Return where the largest patterns stand, the smallest first, with the texts of each.
 
@@ -96,7 +105,7 @@ async def patterns(
     return found[::-1]
 
 
-async def _texts(db: aiosqlite.Connection, key: int, known: int) -> dict[int, int]:
+async def _texts(db: Statements, key: int, known: int) -> dict[int, int]:
     rows = await db.execute_fetchall(
         "SELECT text, page FROM pattern_texts WHERE key = ?1 AND slot < ?2"
         " ORDER BY (slot - ?2 % ?3 + ?3) % ?3",

@@ -34,6 +34,7 @@ from crawler.store.rows import (
     BODY,
     FILE_COLUMNS,
     PAGE_COLUMNS,
+    attempt_rows,
     body_of,
     clean,
     file_row,
@@ -50,7 +51,7 @@ from crawler.web.visit import Visit
 
 HOSTS = "SELECT host_id, name, pending, next_at, delay, failures, pages FROM hosts"
 _SLICE = 4000  # candidates that one statement takes: the loop stands still for about 8 ms
-_LARGE = 1 << 20  # bytes of bodies in a flush that take over 3 ms to compress
+LARGE = 1 << 20  # bytes of bodies in a flush that take over 3 ms to compress
 _HOST_NAMES = 50_000  # names whose ids are remembered; 100 bytes each
 
 
@@ -116,7 +117,7 @@ class Flush:
         added: list[Todo] = []
         # Links on a page of which another try is asked for are met once: the next try adds none.
         again = [(visit.todo.parent_id, visit) for visit in retried if visit.candidates]
-        candidates = _with_parents(batch.seeds, [*found, *again])
+        candidates = with_parents(batch.seeds, [*found, *again])
         while part := list(islice(candidates, _SLICE)):
             hosts |= await self._name_hosts(dict.fromkeys(c.host for c, _, _ in part))
             added += await self._add_new(part)
@@ -194,7 +195,7 @@ class Flush:
         self._ids.update((row[1], row[0]) for row in found)
         return {row[0]: HostRow(*row) for row in found}
 
-    async def _add_new(self, candidates: list[_Found]) -> list[Todo]:
+    async def _add_new(self, candidates: list[Found]) -> list[Todo]:
         """Insert into `seen`; the insert itself says which candidates are new."""
         ids = self._ids
         keys = {(ids[candidate.host], candidate.url_hash) for candidate, _, _ in candidates}
@@ -297,22 +298,14 @@ class Flush:
         """Insert all bodies in one statement: one blob, and where each begins and ends in it."""
         size = sum(len(visit.response.body) for _, visit in ended if visit.response is not None)
         # Compressing lets go of the GIL; megabytes of it would hold up the event loop.
-        large = size >= _LARGE
+        large = size >= LARGE
         packed = (ended, self._keep)
         blob, spans = await asyncio.to_thread(_packed, *packed) if large else _packed(*packed)
         if spans:
             await self._db.execute(BODY, (blob, to_json(spans)))
 
     async def _insert_attempts(self, retried: list[Visit]) -> None:
-        rows = [
-            (
-                *(visit.todo.host_id, visit.todo.url_hash, visit.todo.url, visit.todo.attempts + 1),
-                *(iso(visit.at), visit.status, str(visit.outcome), clean(visit.error)),
-                iso(visit.retry_at or 0.0),
-                visit.elapsed if visit.response is None else round(visit.response.elapsed, 6),
-            )
-            for visit in retried
-        ]
+        rows = attempt_rows(retried)
         columns = (
             *("host_id", "url_hash", "url", "attempt", "at"),
             *("status", "outcome", "error", "retry_at", "elapsed"),
@@ -369,13 +362,13 @@ class Flush:
 
 
 _Packed = tuple[bytes, list[tuple[int, int, int]]]
-_Found = tuple[Candidate, int | None, int]
+Found = tuple[Candidate, int | None, int]
 """A candidate, the page that it was found on, and what it is to its page (`todo.again`)."""
 
 
-def _with_parents(
+def with_parents(
     seeds: Iterable[Candidate], rows: Iterable[tuple[int | None, Visit]]
-) -> Iterator[_Found]:
+) -> Iterator[Found]:
     """Return every candidate with the id of the page that it was found on.
 
     Where a recrawl comes to a redirect, what is behind it belongs to the recrawl, too.

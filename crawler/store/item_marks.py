@@ -7,7 +7,7 @@ where the page itself is gone. Each change of a mark is a row of `item_changes`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from crawler.store import item_sql
@@ -33,9 +33,15 @@ class Left(NamedTuple):
 
 
 def cleared(
-    left: Left, known: dict[str, KnownTable], fitted: Iterable[FittedRows]
+    left: Left,
+    known: dict[str, KnownTable],
+    fitted: Iterable[FittedRows],
+    among: Callable[[KnownTable], str] = lambda table: item_sql.among(table.key),
 ) -> Iterator[Statement]:
-    """Yield what marks or removes the items of pages that do not come again."""
+    """Yield what marks or removes the items of pages that do not come again.
+
+    `among` is the condition that an item has one of the keys that are the parameter.
+    """
     coming: dict[str, list[FittedRows]] = {}
     for part in fitted:
         coming.setdefault(part.name, []).append(part)
@@ -45,14 +51,14 @@ def cleared(
         parts = coming.get(name, []) if table.key else []
         rows = [row for part in parts for row in _keys(part, table.key)]
         if marks and parts:  # which the insert takes the mark from
-            back = f"gone_at IS NOT NULL AND {_among(table.key)}"
+            back = f"gone_at IS NOT NULL AND {among(table)}"
             yield _told(name, left, back, "NULL", rows)
         if replaced and marks and table.key:
             others = f"page_id IN ({replaced}) AND gone_at IS NULL"
-            others += f" AND NOT {_among(table.key)}" if parts else ""
+            others += f" AND NOT {among(table)}" if parts else ""
             yield from _mark(name, left, others, rows if parts else None)
         elif replaced:
-            kept = f" AND NOT {_among(table.key)}" if parts else ""
+            kept = f" AND NOT {among(table)}" if parts else ""
             sql = f'DELETE FROM "{name}" WHERE page_id IN ({replaced}){kept}'
             yield Statement(sql, rows if parts else None)
         if gone and marks:
@@ -63,12 +69,6 @@ def cleared(
 def _keys(part: FittedRows, key: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     places = [part.columns.index(name) for name in key]
     return (tuple(row[place] for place in places) for row in part.rows)
-
-
-def _among(key: tuple[str, ...]) -> str:
-    """Return the condition, in SQL, that an item has one of the keys that are the parameter."""
-    values = ", ".join(f"value ->> {number}" for number in range(len(key)))
-    return f"({item_sql.names(key)}) IN (SELECT {values} FROM json_each(?1))"
 
 
 def _mark(

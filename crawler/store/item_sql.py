@@ -157,6 +157,12 @@ def declared(name: str, kind: str) -> str:
     return f'"{name}" {SPELLED.get(kind, kind)}'
 
 
+def among(key: tuple[str, ...]) -> str:
+    """Return the condition, in SQL, that an item has one of the keys that are the parameter."""
+    values = ", ".join(f"value ->> {number}" for number in range(len(key)))
+    return f"({names(key)}) IN (SELECT {values} FROM json_each(?1))"
+
+
 def names(columns: Iterable[str]) -> str:
     """Return names of columns as a list in SQL."""
     return ", ".join(f'"{name}"' for name in columns)

@@ -18,19 +18,16 @@ from crawler.items import MOST_COLUMNS, Record, Table
 from crawler.items.refused import as_object
 from crawler.store import item_sql
 from crawler.store.damage import item_type
+from crawler.store.item_dialect import SQLITE, ItemDialect
 from crawler.store.item_marks import Left, cleared
 from crawler.store.item_parts import ItemPart, KnownTable, fitted_to, in_order, named
-from crawler.store.item_sql import GONE_AT, Rows, Statement, Steps, TableShape, each
+from crawler.store.item_sql import Rows, Statement, Steps, TableShape, each
 from crawler.store.widening import (
     EXACT,
     TYPES,
-    any_beyond,
-    any_long,
     companion,
     digits,
     is_long,
-    keep_digits,
-    rebuild,
     wider_type,
 )
 
@@ -52,9 +49,10 @@ class ItemReport:
 
 
 class ItemTables:
-    """Which item tables the file has, with which columns."""
+    """Which item tables the store has, with which columns; `sql` makes the statements."""
 
-    def __init__(self) -> None:
+    def __init__(self, sql: ItemDialect = SQLITE) -> None:
+        self._sql = sql
         self._known: dict[str, KnownTable] = {}
         self._taken: set[str] = set()
 
@@ -78,6 +76,14 @@ class ItemTables:
         `left` names the pages whose earlier items go or are marked: those with a key that comes
         again are changed in place, so that their history tells what they were.
         """
+        parts, told = yield from self.shapes(records)
+        yield from self.rows(parts, left)
+        return told
+
+    def shapes(
+        self, records: list[tuple[Record, Origin]]
+    ) -> Steps[tuple[list[ItemPart], ItemReport]]:
+        """Yield what brings the tables to what the records need; nothing where they are so."""
         groups: dict[int, tuple[Table, Rows, list[int]]] = {}
         for number, (record, origin) in enumerate(records):
             table = record.table
@@ -93,13 +99,15 @@ class ItemTables:
                 continue
             parts.append(part)
             yield from self._shape(part, parts, told)
+        return parts, told
+
+    def rows(self, parts: list[ItemPart], left: Left = NO_PAGES) -> Iterator[Statement]:
+        """Yield what stores the rows of parts whose tables are made."""
         fitted = [fitted_to(part, self._known[part.table.name]) for part in parts]
         if left or left.at is not None:
-            yield from cleared(left, self._known, fitted)
-        for name, key, columns, rows in in_order(fitted, parts):
-            marks = GONE_AT not in self._known[name].columns
-            yield Statement(item_sql.insert(name, columns, key, marks=marks), rows)
-        return told
+            yield from cleared(left, self._known, fitted, self._sql.among)
+        for part in in_order(fitted, parts):
+            yield from self._sql.inserts(part, self._known[part.name])
 
     def given_at(self, visits: list[tuple[int, str]]) -> Iterator[Statement]:
         """Yield what removes the items that these visits (page_id, fetched_at) gave.
@@ -108,12 +116,7 @@ class ItemTables:
         """
         for name, known in self._known.items() if visits else ():
             if not known.key:
-                yield Statement(
-                    f'DELETE FROM "{name}" WHERE item_id IN (SELECT i.item_id FROM json_each(?) AS'
-                    f' v CROSS JOIN "{name}" AS i ON i.page_id = v.value ->> 0'
-                    " AND i.fetched_at = v.value ->> 1)",
-                    list(visits),
-                )
+                yield Statement(self._sql.given_at(name), list(visits))
 
     def as_stored(self, record: Record) -> tuple[str, dict[str, Any]]:
         """Return a record's table, and its values by column as a table of now stores them."""
@@ -137,18 +140,19 @@ class ItemTables:
             # The unique index of a key must not go by doubles.
             columns |= {key: "TEXT" for key in table.key if columns[key] == "DECIMAL"}
             known = KnownTable(columns, table.key, False, part.names)
-            yield from each(item_sql.create(_shape_of(table.name, known)))
+            yield from each(self._sql.create(_shape_of(table.name, known)))
         elif not table.loose:
             _refuse_changed(table, known)
-        known = yield from _lengthened(part, known)
-        known = yield from _widened(part, parts, known, told)
-        known = yield from _with_digits([p for p in parts if p.table.name == table.name], known)
+        known = yield from _lengthened(self._sql, part, known)
+        known = yield from _widened(self._sql, part, parts, known, told)
+        own = [one for one in parts if one.table.name == table.name]
+        known = yield from _with_digits(self._sql, own, known)
         if table.history and (not known.history or before is None or before != known):
             known = known._replace(history=True)
-            yield from each(item_sql.history(_shape_of(table.name, known)))
+            yield from each(self._sql.history(_shape_of(table.name, known)))
         elif known.history and not table.history and not table.loose:
             known = known._replace(history=False)
-            yield from each(item_sql.forget(table.name))
+            yield from each(self._sql.forget(table.name))
         if known != before:
             self._known[table.name] = known
             yield Statement(_remember(table.name, known))
@@ -204,23 +208,27 @@ def _columns(part: ItemPart) -> dict[str, str]:
     return found
 
 
-def _lengthened(part: ItemPart, known: KnownTable) -> Steps[KnownTable]:
+def _lengthened(sql: ItemDialect, part: ItemPart, known: KnownTable) -> Steps[KnownTable]:
     """Yield what adds the columns that the table has not yet."""
     columns = {c.name: TYPES[c.kind] for c in part.table.columns if c.name not in known.columns}
     if not columns:
         return known
-    yield from each(item_sql.lengthen(_shape_of(part.table.name, known), columns))
+    yield from each(sql.lengthen(_shape_of(part.table.name, known), columns))
     return known.plus(columns, part.names)
 
 
 def _widened(
-    part: ItemPart, parts: list[ItemPart], known: KnownTable, told: ItemReport
+    sql: ItemDialect,
+    part: ItemPart,
+    parts: list[ItemPart],
+    known: KnownTable,
+    told: ItemReport,
 ) -> Steps[KnownTable]:
     """Yield what gives columns a type that holds the new values too."""
     name, changed = part.table.name, {}
     for column, now in _columns(part).items():
         if known.columns[column] != now:
-            to = yield from _type_for(column, now, parts, _shape_of(name, known))
+            to = yield from _type_for(sql, column, now, parts, _shape_of(name, known))
             if to != known.columns[column]:
                 changed[column] = to
     if not changed:
@@ -230,18 +238,20 @@ def _widened(
         told.widened.append(f"{name}.{column} from {was} to {to}")
         if (was, to) == ("INTEGER", "DECIMAL"):
             shape = _shape_of(name, known)
-            if (yield from any_beyond(shape, column)):
-                known = yield from _with_column_of_digits(name, column, known)
-                yield from keep_digits(_shape_of(name, known), column, known.exact()[column])
+            if (yield from sql.any_beyond(shape, column)):
+                known = yield from _with_column_of_digits(sql, name, column, known)
+                yield from sql.keep_digits(_shape_of(name, known), column, known.exact()[column])
     exact = known.exact()
     gone = {exact[column] for column in changed if column in exact and changed[column] == "JSON"}
     after = {c: changed.get(c, kind) for c, kind in known.columns.items() if c not in gone}
-    yield from rebuild(_shape_of(name, known), after, exact)
+    yield from sql.rebuild(_shape_of(name, known), after, exact)
     names = {column: given for column, given in known.names.items() if column not in gone}
     return known._replace(columns=after, names=names)
 
 
-def _type_for(column: str, now: str, parts: list[ItemPart], shape: TableShape) -> Steps[str]:
+def _type_for(
+    sql: ItemDialect, column: str, now: str, parts: list[ItemPart], shape: TableShape
+) -> Steps[str]:
     """Ask for the type that a column needs for values of the type `now`, and what it has.
 
     An int and a float are doubles only if every int stays what it is.
@@ -250,25 +260,29 @@ def _type_for(column: str, now: str, parts: list[ItemPart], shape: TableShape) -
     found = wider_type(was, now, key=is_key)
     if found == "REAL":
         coming = (part.values(column) for part in parts if part.table.name == shape.name)
-        if any(map(is_long, coming)) or (was == "INTEGER" and (yield from any_long(shape, column))):
+        if any(map(is_long, coming)) or (
+            was == "INTEGER" and (yield from sql.any_long(shape, column))
+        ):
             return "TEXT" if is_key else "DECIMAL"
     return found
 
 
-def _with_digits(parts: list[ItemPart], known: KnownTable) -> Steps[KnownTable]:
+def _with_digits(sql: ItemDialect, parts: list[ItemPart], known: KnownTable) -> Steps[KnownTable]:
     """Yield what adds a column for digits to each decimal that needs one by now."""
     for part in parts:
         for column in part.table.columns:
             if known.columns[column.name] != "DECIMAL" or column.name in known.exact():
                 continue
             if any(digits(value) is not None for value in part.values(column.name)):
-                known = yield from _with_column_of_digits(part.table.name, column.name, known)
+                known = yield from _with_column_of_digits(sql, part.table.name, column.name, known)
     return known
 
 
-def _with_column_of_digits(table: str, column: str, known: KnownTable) -> Steps[KnownTable]:
+def _with_column_of_digits(
+    sql: ItemDialect, table: str, column: str, known: KnownTable
+) -> Steps[KnownTable]:
     made = companion(column, known.columns)
-    yield from each(item_sql.lengthen(_shape_of(table, known), {made: EXACT}))
+    yield from each(sql.lengthen(_shape_of(table, known), {made: EXACT}))
     return known.plus({made: EXACT}, {made: column})
 
 
@@ -319,6 +333,8 @@ def _remember(name: str, known: KnownTable) -> str:
     parts = (name, json.dumps(known.columns), json.dumps(known.key), json.dumps(known.names))
     table, columns, key, names = ("'" + text.replace("'", "''") + "'" for text in parts)
     return (
-        "INSERT OR REPLACE INTO item_types (name, columns, key, history, names)"
+        "INSERT INTO item_types (name, columns, key, history, names)"
         f" VALUES ({table}, {columns}, {key}, {int(known.history)}, {names})"
+        " ON CONFLICT (name) DO UPDATE SET columns = excluded.columns, key = excluded.key,"
+        " history = excluded.history, names = excluded.names"
     )

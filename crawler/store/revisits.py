@@ -12,13 +12,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import aiosqlite
 import zstandard
 
 from crawler.config.revisit import RevisitSettings
 from crawler.parse.charset import decode
 from crawler.store import Retention
 from crawler.store.rows import clean, content_hash_of, iso, to_json, unpack
+from crawler.store.statements import Statements
 from crawler.web.download_stream import is_stream
 from crawler.web.outcome import Outcome, having
 from crawler.web.visit import Visit
@@ -28,7 +28,13 @@ _NEWS = ("changed", "touched", "gone", "redirected")  # of which the version bef
 _LEFT = ("gone", "redirected")  # after which a page gives no items any more
 _LARGE = 1 << 17  # bytes of bodies whose texts take over 3 ms to compare
 _TABLES = ("bodies", "link_lists", "texts", "simhashes", "files", "pages")
-_IDS = "(SELECT value FROM json_each(?))"
+_IDS = "(SELECT CAST(value AS BIGINT) FROM json_each(?))"
+_URLS = "(SELECT value FROM json_each(?))"
+_CHECK = (
+    "INSERT INTO revisits VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (page_id) DO UPDATE SET"
+    " checked_at = excluded.checked_at, every = excluded.every, due_at = excluded.due_at,"
+    " visits = excluded.visits, changes = excluded.changes"
+)
 
 
 class KnownPage(NamedTuple):
@@ -96,7 +102,7 @@ def turns(pairs: Sequence[tuple[int, Visit]]) -> Iterator[list[tuple[int, Visit]
 
 
 async def compare(
-    db: aiosqlite.Connection,
+    db: Statements,
     run_id: int,
     pairs: Sequence[tuple[int, Visit]],
     keep: Retention,
@@ -130,19 +136,19 @@ async def compare(
     )
 
 
-async def note_first(db: aiosqlite.Connection, first_at: dict[int, str]) -> None:
+async def note_first(db: Statements, first_at: dict[int, str]) -> None:
     """Write when pages that were replaced had first been visited."""
     rows = [(at, page_id) for page_id, at in first_at.items()]
     if rows:
         await db.executemany("UPDATE pages SET first_at = ? WHERE page_id = ?", rows)
 
 
-async def _known(db: aiosqlite.Connection, urls: list[str]) -> dict[tuple[int, int], KnownPage]:
+async def _known(db: Statements, urls: list[str]) -> dict[tuple[int, int], KnownPage]:
     """Return the last row of each request to one of the URLs."""
     rows = await db.execute_fetchall(
         f"SELECT {', '.join(KnownPage._fields[:-1])},"
         " (SELECT sha256 FROM files WHERE files.page_id = pages.page_id) FROM pages"
-        f" WHERE url IN {_IDS} ORDER BY page_id",
+        f" WHERE url IN {_URLS} ORDER BY page_id",
         (to_json(urls),),
     )
     return {(row[1], row[2]): KnownPage(*row) for row in rows}
@@ -151,9 +157,7 @@ async def _known(db: aiosqlite.Connection, urls: list[str]) -> dict[tuple[int, i
 # ---------------------------------------------------------------- what a visit found
 
 
-async def _compared(
-    db: aiosqlite.Connection, found: list[tuple[KnownPage, Visit]]
-) -> list[RevisitedPage]:
+async def _compared(db: Statements, found: list[tuple[KnownPage, Visit]]) -> list[RevisitedPage]:
     """Return what kind of change each visit found."""
     again = [RevisitedPage(was, visit, _kind(was, visit)) for was, visit in found]
     unsure = [each for each in again if each.kind == "changed" and _is_html(each.visit)]
@@ -218,7 +222,7 @@ def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int
 # ---------------------------------------------------------------- what is written
 
 
-async def _touch(db: aiosqlite.Connection, same: list[RevisitedPage]) -> None:
+async def _touch(db: Statements, same: list[RevisitedPage]) -> None:
     """Write when pages that are as they were were looked at; their run is the one that has them."""
     rows = [(iso(visit.at), was.first_at or was.fetched_at, was.page_id) for was, visit, _ in same]
     if rows:
@@ -227,7 +231,7 @@ async def _touch(db: aiosqlite.Connection, same: list[RevisitedPage]) -> None:
         )
 
 
-async def _replace(db: aiosqlite.Connection, replaced: list[RevisitedPage], versions: int) -> None:
+async def _replace(db: Statements, replaced: list[RevisitedPage], versions: int) -> None:
     """Move the rows of pages out of the way, into `page_versions` where they are news."""
     if not replaced:
         return
@@ -252,7 +256,7 @@ async def _replace(db: aiosqlite.Connection, replaced: list[RevisitedPage], vers
 
 
 async def _insert_changes(
-    db: aiosqlite.Connection, run_id: int, new: list[tuple[int, Visit]], again: list[RevisitedPage]
+    db: Statements, run_id: int, new: list[tuple[int, Visit]], again: list[RevisitedPage]
 ) -> None:
     rows = [_change(page_id, run_id, visit, "new", None) for page_id, visit in new if visit.stored]
     for was, visit, kind in again:
@@ -279,7 +283,7 @@ def _change(
 
 
 async def _insert_checks(
-    db: aiosqlite.Connection, again: list[RevisitedPage], bounds: RevisitSettings
+    db: Statements, again: list[RevisitedPage], bounds: RevisitSettings
 ) -> list[tuple[int, str]]:
     """Write when each page is due again; return those that failed as before, and when that was."""
     if not again:
@@ -303,5 +307,5 @@ async def _insert_checks(
         every = interval(every, changed, bounds)
         row = (was.page_id, iso(visit.at), every, iso(now + every), visits + 1, changes + changed)
         rows.append(row)
-    await db.executemany("INSERT OR REPLACE INTO revisits VALUES (?, ?, ?, ?, ?, ?)", rows)
+    await db.executemany(_CHECK, rows)
     return failed

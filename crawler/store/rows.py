@@ -91,6 +91,19 @@ def file_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
     return (page_id, *known, run_id, iso(visit.at))
 
 
+def attempt_rows(retried: Iterable[Visit]) -> list[tuple[Any, ...]]:
+    """Return the rows of `attempts` for visits that are to be tried again."""
+    return [
+        (
+            *(visit.todo.host_id, visit.todo.url_hash, visit.todo.url, visit.todo.attempts + 1),
+            *(iso(visit.at), visit.status, str(visit.outcome), clean(visit.error)),
+            iso(visit.retry_at or 0.0),
+            visit.elapsed if visit.response is None else round(visit.response.elapsed, 6),
+        )
+        for visit in retried
+    ]
+
+
 def _said(extra: str) -> dict[str, Any]:
     """Return what a request carried; nothing if the row is damaged."""
     try:

@@ -64,6 +64,8 @@ logging.getLogger("aiosqlite").setLevel(logging.INFO)
 class SqliteStore:
     """A crawl's durable state in one file (see `store.Store`)."""
 
+    shared = False
+
     def __init__(
         self,
         path: str | Path,
@@ -205,7 +207,7 @@ class SqliteStore:
             self._flush.run_id = cursor.lastrowid or 0
             return self._flush.run_id
 
-    async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> None:
+    async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> bool:
         """Record how the run ended, and with it a recrawl of which nothing is left."""
         self._file.check()
         with self._named_errors():
@@ -219,6 +221,7 @@ class SqliteStore:
             if state == "finished":
                 await self._db.execute(END_RECRAWL)
             await self._db.execute("COMMIT")
+        return True
 
     # ------------------------------------------------------------ the flush
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import aiosqlite
-
+from crawler.store.statements import Statements
 from crawler.web.visit import Visit
 
 INSERT = "INSERT INTO texts (page_id, url, title, text, hidden) VALUES (?, ?, ?, ?, ?)"
@@ -20,8 +19,8 @@ def index_rows(rows: Iterable[Row]) -> list[tuple[int, str | None, str]]:
     return [(page_id, title, text) for page_id, _, title, text, _ in rows]
 
 
-async def insert(db: aiosqlite.Connection, ended: Iterable[tuple[int, Visit]]) -> None:
-    """Store the texts, and index them."""
+async def insert(db: Statements, ended: Iterable[tuple[int, Visit]], *, index: bool = True) -> None:
+    """Store the texts, and index them: what searches PostgreSQL indexes after the crawl."""
     rows: list[Row] = [
         (page_id, visit.todo.url, visit.title, visit.text, visit.hidden)
         for page_id, visit in ended
@@ -29,4 +28,5 @@ async def insert(db: aiosqlite.Connection, ended: Iterable[tuple[int, Visit]]) -
     ]
     if rows:
         await db.executemany(INSERT, rows)
-        await db.executemany(INDEX, index_rows(rows))
+        if index:
+            await db.executemany(INDEX, index_rows(rows))

@@ -51,7 +51,7 @@ CREATE VIEW duplicates AS
                count(*) OVER (PARTITION BY content_hash) AS copies,
                first_value(url) OVER (PARTITION BY content_hash ORDER BY page_id) AS first_url
         FROM pages WHERE content_hash IS NOT NULL AND outcome IN ({stored})
-    )
+    ) AS counted
     WHERE copies > 1;
 
 -- Pages whose answer took a second or more, the slowest first.

@@ -233,7 +233,7 @@ def test_no_text_from_the_web_stops_a_commit_or_spoils_a_row(backend, text):
     on(backend, story)
     [(title, headers)] = backend.read("SELECT title, headers FROM pages")
     expected = text.encode("utf-8", "replace").decode()
-    assert title == expected
+    assert title == backend.kept(expected)
     assert "X-Odd" in headers
     assert len(backend.read("SELECT * FROM problems")) == 1
     assert backend.read("SELECT count(*) FROM todo") == [(0,)]
@@ -265,13 +265,15 @@ def test_a_hosts_rest_pace_and_robots_txt_survive(backend):
 
     async def again(store):
         [host, other] = await store.hosts(0, 10)
-        assert (host.next_at, host.delay, host.failures) == (1_900_000_000.25, 2.5, 3)
+        # Over PostgreSQL it went through the server's clock, and is never sooner for it.
+        assert host.next_at == pytest.approx(1_900_000_000.25, abs=0.2 * backend.shared)
+        assert (host.delay, host.failures) == (2.5, 3)
         assert other.next_at == 0.0
         assert await store.robots(1) == row
         assert await store.robots(2) == dead
         assert await store.robots(3) is None
         met = (await store.commit(seeds(f"{A}/2"))).hosts
-        assert met[1].next_at == 1_900_000_000.25
+        assert met[1].next_at == pytest.approx(1_900_000_000.25, abs=0.2 * backend.shared)
 
     on(backend, again)
 
@@ -307,6 +309,9 @@ def test_a_run_that_was_killed_is_said_to_be_when_the_next_begins(backend):
 
 
 def test_a_second_crawl_into_one_store_is_refused_until_the_first_has_closed(backend):
+    if backend.shared:
+        pytest.skip("it takes part: see test_workers.py")
+
     async def story():
         first, second = backend.store(), backend.store()
         await first.open()

@@ -2,12 +2,17 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from postgres_server import server
+
 from crawler.items import item
 from crawler.store import Store, open_store
+from crawler.store.address import address_of
+from crawler.store.postgres.reading import ReadOnly
 from crawler.web.outcome import Outcome
 from crawler.web.request import Candidate, Todo, url_hash
 from crawler.web.response import Response
@@ -20,6 +25,12 @@ class Backend:
 
     store: Callable[..., Store]
     read: Callable[[str], list[tuple[Any, ...]]]
+    shared: bool = False
+    """Whether a second crawl takes part, where it is refused otherwise."""
+
+    def kept(self, text: str) -> str:
+        """A text as the backend keeps it: PostgreSQL takes no NUL."""
+        return text.replace("\0", "\ufffd") if self.shared else text
 
 
 def sqlite_backend(directory: Path) -> Backend:
@@ -35,7 +46,17 @@ def sqlite_backend(directory: Path) -> Backend:
     return Backend(lambda **options: open_store(str(file), **options), read)
 
 
-BACKENDS = {"sqlite": sqlite_backend}
+def postgres_backend(directory: Path) -> Backend:
+    address = address_of(server().dsn())
+
+    def read(sql: str) -> list[tuple[Any, ...]]:
+        with closing(ReadOnly(address)) as reader:
+            return list(reader.query(sql).rows)
+
+    return Backend(lambda **options: open_store(address, **options), read, shared=True)
+
+
+BACKENDS = {"sqlite": sqlite_backend, "postgres": postgres_backend}
 
 
 @item(key="text")

@@ -1,0 +1,155 @@
+"""Read-only SQL over a crawl in PostgreSQL: the same questions as over SQLite."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from crawler.errors import QueryError, StoreError, StoreRefused
+from crawler.inspect.query import Reader, Rows
+from crawler.store.address import DatabaseAddress, StoreAddress, address_of
+from crawler.store.postgres.reading import ReadOnly, is_of_query, store_error
+
+_KINDS = {
+    **{"int8": "INTEGER", "int4": "INTEGER", "int2": "INTEGER", "float8": "REAL"},
+    **{"bool": "BOOLEAN", "text": "TEXT", "bytea": "BLOB", "jsonb": "ANY"},
+}
+_ALIVE = (
+    "SELECT 1 FROM crawl_workers WHERE expires_at > now()"
+    " AND run_id = (SELECT max(run_id) FROM runs)"
+)
+_ITEM_TYPES = "SELECT name, columns FROM item_types"
+
+
+class PostgresReader(Reader):
+    """A crawl in PostgreSQL opened for reading."""
+
+    path: DatabaseAddress
+
+    def __init__(self, path: str | StoreAddress) -> None:
+        """Connect; StoreRefused where there is no such crawl."""
+        address = address_of(path)
+        assert isinstance(address, DatabaseAddress)
+        self.path = address
+        self._reader = ReadOnly(address)
+        try:
+            there = "SELECT to_regclass('crawl_control') IS NOT NULL"
+            if not next(self._reader.query(there).rows)[0]:
+                raise StoreRefused(
+                    f"{address}: there is no such crawl; crawl into it first, or name another"
+                )
+        except BaseException:
+            self._reader.close()
+            raise
+
+    def __exit__(self, *exc: object) -> None:
+        self._reader.close()
+
+    def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Rows:
+        """Run one statement that only reads; QueryError says what is wrong with it."""
+        try:
+            found = self._reader.query(sql, values)
+        except (QueryError, StoreError):
+            raise
+        except Exception as error:
+            raise self._told_of(error, sql) from None
+        return Rows(found.columns, self._checked(found.rows, sql))
+
+    def _checked(self, rows: Iterator[tuple[Any, ...]], sql: str) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from rows
+        except (QueryError, StoreError):
+            raise
+        except Exception as error:
+            raise self._told_of(error, sql) from None
+
+    def _told_of(self, error: Exception, sql: str) -> BaseException:
+        if not is_of_query(error):
+            return store_error(self.path, error)
+        text = str(error).partition("\n")[0]
+        if "read-only transaction" in text:
+            return QueryError(
+                "a query can only read, with SELECT: INSERT, UPDATE, DELETE are refused"
+            )
+        if "multiple commands" in text:
+            return QueryError(
+                "a query is one statement; leave out what stands behind the semicolon"
+            )
+        missing = re.search(r'(relation|column) "?([^" ]+)"? does not exist', text)
+        near = self._near(missing[1], missing[2]) if missing else ""
+        place = getattr(error, "position", None)
+        return QueryError(text + near + (_caret(sql, int(place) - 1) if place else ""))
+
+    def _near(self, kind: str, name: str) -> str:
+        known = self.names()
+        every = known if kind == "relation" else {c: 0 for cs in known.values() for c in cs}
+        near = difflib.get_close_matches(name.rpartition(".")[2], every, 1, 0.5)
+        return f"; did you mean {near[0]}?" if near else ""
+
+    def explain(self, sql: str) -> Rows:
+        """Return the plan by which PostgreSQL would answer a query."""
+        return Rows(("plan",), self.query(f"EXPLAIN {sql}").rows)
+
+    def kinds(self, sql: str) -> list[str]:
+        """Return the types of a SELECT's columns, those of item tables as the spider has them."""
+        try:
+            found = self._reader.query(f"SELECT * FROM ({sql.rstrip().rstrip(';')}) AS q LIMIT 0")
+        except Exception:
+            return []
+        own = self._declared(sql)
+        return [
+            own.get(name, _KINDS.get(kind, ""))
+            for name, kind in zip(found.columns, found.types, strict=True)
+        ]
+
+    def _declared(self, sql: str) -> dict[str, str]:
+        """Return the declared types of the columns of the item tables that a query names."""
+        import json
+
+        words = set(re.findall(r"\w+", sql))
+        found: dict[str, str] = {}
+        for name, columns in self.query(_ITEM_TYPES).rows:
+            if name in words:
+                found |= json.loads(columns)
+        return found
+
+    def size(self) -> int:
+        """Return how many bytes the crawl takes."""
+        sql = (
+            "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
+            " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+        )
+        return int(next(iter(self.query(sql).rows))[0])
+
+    def values(self) -> dict[str, Any]:
+        """Return the rows of the view `crawl`."""
+        found = dict(self.query("SELECT key, value FROM crawl").rows)
+        return {key: int(v) if key in ("pages", "seeded") else v for key, v in found.items()}
+
+    def runs_on(self, pid: int) -> bool:
+        """Return whether a worker of the last run holds its lease."""
+        return bool(list(self.query(_ALIVE).rows))
+
+    def names(self) -> dict[str, list[str]]:
+        """Return the columns of every table and view, for completion."""
+        found: dict[str, list[str]] = {}
+        sql = (
+            "SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a"
+            " ON a.attrelid = c.oid WHERE c.relnamespace = current_schema()::regnamespace"
+            " AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped"
+            " ORDER BY 1, a.attnum"
+        )
+        for table, column in self.query(sql).rows:
+            found.setdefault(table, []).append(column)
+        return found
+
+
+def _caret(sql: str, at: int) -> str:
+    """Show the line of the SQL, and a caret below the place."""
+    if not 0 <= at < len(sql):
+        return ""
+    start = sql.rfind("\n", 0, at) + 1
+    line = sql[start:].partition("\n")[0]
+    return f"\n  {line}\n  {' ' * (at - start)}^"

@@ -1,0 +1,184 @@
+"""One connection to PostgreSQL: made again when it is lost, and as safe behind a pooler.
+
+Everything runs in a transaction that begins with `SET LOCAL`: a pooler in transaction mode gives
+each transaction another session. Statements have names only where no pooler stands between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from crawler.errors import StoreError, StoreFull, StoreLocked, StoreRefused
+from crawler.store.address import DatabaseAddress
+
+if TYPE_CHECKING:
+    import asyncpg
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_TIMEOUT = 60.0  # seconds that one statement may take: a connection that is dead says nothing
+_PAUSE = 0.25  # seconds between two tries to connect
+_TOLD_AFTER = 5.0
+AGAIN = ("40001", "40P01", "55P03")
+"""Serialization failure, deadlock, lock not available: the same transaction is run once more."""
+_NOT_YET = ("57P03", "53300", "08")  # starting or stopping, too many connections, connection lost
+
+
+def asyncpg_module() -> Any:
+    """Return asyncpg; StoreRefused says how to get it where it is missing."""
+    try:
+        import asyncpg
+    except ImportError:
+        raise StoreRefused("PostgreSQL needs asyncpg: pip install 'crawlkeep[postgres]'") from None
+    return asyncpg
+
+
+def is_lost(error: BaseException) -> bool:
+    """Return whether an error says that the connection, not the statement, is at fault."""
+    asyncpg = asyncpg_module()
+    if isinstance(error, (OSError, TimeoutError, asyncpg.InterfaceError)):
+        return not isinstance(error, asyncpg.DataError)
+    state = getattr(error, "sqlstate", None) or ""
+    return state.startswith(("08", "57P")) or state == "53300"
+
+
+def to_store_error(address: DatabaseAddress, error: BaseException) -> StoreError:
+    """Return the StoreError for what PostgreSQL or asyncpg says, with the way out."""
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    state = getattr(error, "sqlstate", None) or ""
+    if state.startswith("28"):
+        return StoreRefused(f"{address}: {said}; give the user and PGPASSWORD, or ~/.pgpass")
+    if state == "3D000":
+        return StoreRefused(f"{address}: {said}; make it: createdb NAME")
+    if state == "42501":
+        return StoreRefused(f"{address}: {said}; GRANT CREATE ON DATABASE to this user")
+    if state == "53100":
+        return StoreFull(f"{address}: the server's disk is full; what was committed is safe")
+    if state == "55P03":
+        return StoreLocked(f"{address}: locked by another session; see: crawler doctor")
+    if is_lost(error):
+        return StoreError(f"{address}: no connection ({said}); run the same command again")
+    return StoreError(f"{address}: {said}")
+
+
+class Connection:
+    """A connection of one task at a time, to one crawl's schema."""
+
+    def __init__(self, address: DatabaseAddress, *, patience: float = 60.0) -> None:
+        """`patience`: seconds for which a server that does not answer is asked again."""
+        self.address = address
+        self._patience = patience
+        self._db: asyncpg.Connection | None = None
+        self.pooled = False
+        self._ended = False
+        self.lock = asyncio.Lock()
+
+    @property
+    def begin(self) -> str:
+        """What every transaction begins with."""
+        return f'BEGIN; SET LOCAL search_path TO "{self.address.crawl}", pg_catalog'
+
+    def stop_waiting(self) -> None:
+        """Wait no more for a server that does not answer."""
+        self._ended = True
+
+    async def open(self) -> None:
+        """Connect, waiting for a server that starts; StoreError says why not."""
+        began, told = time.monotonic(), False
+        while True:
+            try:
+                self._db = await self._connect()
+                return
+            except Exception as error:
+                waited = time.monotonic() - began
+                patient = is_lost(error) and waited < self._patience and not self._ended
+                if not patient:
+                    raise to_store_error(self.address, error) from error
+                if waited > _TOLD_AFTER and not told:
+                    told = True
+                    log.warning("%s: no connection yet; still trying", self.address)
+            await asyncio.sleep(_PAUSE)
+
+    async def _connect(self) -> asyncpg.Connection:
+        asyncpg = asyncpg_module()
+        options: dict[str, Any] = {"dsn": self.address.dsn, "command_timeout": _TIMEOUT}
+        if self.pooled:
+            options["statement_cache_size"] = 0
+        db = await asyncpg.connect(**options, timeout=10)
+        if not self.pooled and await _is_pooled(db):
+            self.pooled = True
+            db.terminate()
+            db = await self._connect()
+        return db
+
+    async def close(self) -> None:
+        """Close it; a transaction that is open is rolled back by the server."""
+        db, self._db = self._db, None
+        if db is not None:
+            with suppress(Exception):
+                await db.close(timeout=2)
+            db.terminate()
+
+    async def reopen(self) -> None:
+        """Drop what is left of a lost connection, and connect again."""
+        db, self._db = self._db, None
+        if db is not None:
+            db.terminate()
+        await self.open()
+
+    @asynccontextmanager
+    async def transaction(self, first: str = "") -> AsyncIterator[asyncpg.Connection]:
+        """Run the block in a transaction; `first` is a statement that goes with its beginning.
+
+        Errors are those of asyncpg; whoever calls says which of them are tried again.
+        """
+        db = self._db
+        if db is None or db.is_closed():
+            raise ConnectionError("the connection is closed")
+        try:
+            await db.execute(f"{self.begin}; {first}" if first else self.begin)
+            yield db
+            await db.execute("COMMIT")
+        except BaseException:
+            if not db.is_closed():
+                with suppress(Exception):
+                    await db.execute("ROLLBACK")
+            raise
+
+    async def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Run a transaction that may be run twice, until it came through; StoreError otherwise."""
+        began = time.monotonic()
+        while True:
+            try:
+                async with self.lock, self.transaction() as db:
+                    return await work(db)
+            except StoreError:
+                raise
+            except Exception as error:
+                await self.mend(error, began)
+
+    async def mend(self, error: BaseException, began: float) -> None:
+        """Let what failed be tried again, or raise: connect anew, or wait for others."""
+        late = time.monotonic() - began > self._patience
+        if is_lost(error) and not late:
+            async with self.lock:
+                await self.reopen()
+        elif getattr(error, "sqlstate", None) in AGAIN and not late:
+            await asyncio.sleep(0.02)
+        else:
+            raise to_store_error(self.address, error) from error
+
+
+async def _is_pooled(db: asyncpg.Connection) -> bool:
+    """Return whether a pooler stands between: it gives a number of its own for the session."""
+    try:
+        pid = await db.fetchval("SELECT pg_backend_pid()")
+    except asyncpg_module().DuplicatePreparedStatementError:  # somebody else's, of this session
+        return True
+    return bool(pid != db.get_server_pid())
