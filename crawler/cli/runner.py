@@ -24,7 +24,7 @@ from crawler.config import layers as configuration
 from crawler.config.layers import Config
 from crawler.engine import progress
 from crawler.engine.crawler import Crawler, Summary
-from crawler.errors import CrawlerError, SpiderError, SpiderFailed, UsageError
+from crawler.errors import CrawlerError, SpiderError, SpiderFailed, StoreError, UsageError
 from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
@@ -90,6 +90,8 @@ def _own_errors() -> Iterator[None]:
     """Turn what the spider raises outside of a page into one line, with its file and line."""
     try:
         yield
+    except StoreError:  # whose causes are asyncpg's and the loop's
+        raise
     except Exception as error:
         line = own_line(error)
         if line is None:

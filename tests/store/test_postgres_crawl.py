@@ -115,6 +115,17 @@ def test_a_database_without_such_a_crawl_is_told(crawled: tuple[str, str]) -> No
         Reader(crawled[0].replace("crawl=quotes", "crawl=nothing"))
 
 
+def test_every_column_that_sqlite_has_is_there(crawled: tuple[str, str]) -> None:
+    """A migration of the one store needs one of the other: crawler/store/postgres/migrations."""
+    address, file = crawled
+    with Reader(address) as reader, Reader(file) as other:
+        here, there = reader.names(), other.names()
+    there.pop("search")
+    assert {t: set(columns) - set(here.get(t, ())) for t, columns in there.items()} == {
+        t: set() for t in there
+    }
+
+
 def test_no_password_is_shown_or_stored(crawled: tuple[str, str]) -> None:
     secret = crawled[0].replace("postgres@", "postgres:s3cret@") + "&password=s3cret2"
     address = address_of(secret)

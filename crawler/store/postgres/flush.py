@@ -40,8 +40,8 @@ from crawler.store.rows import (
     body_of,
     file_row,
     iso,
+    link_rows,
     page_row,
-    to_json,
 )
 from crawler.store.rows import clean as without_surrogates
 from crawler.store.tally import Tally
@@ -150,8 +150,7 @@ class PostgresFlush:
         pages = [page_row(page_id, self.run_id, visit) for page_id, visit in ended]
         await self._copy(db, "pages", PAGE_COLUMNS, pages)
         if self._keep.links:
-            lists = [(page_id, to_json(visit.links)) for page_id, visit in ended if visit.links]
-            await self._copy(db, "link_lists", ("page_id", "targets"), lists)
+            await self._copy(db, "link_lists", *link_rows(ended))
         if self._keep.bodies or self._keep.error_bodies:
             await self._insert_bodies(db, ended)
         await texts.insert(sql, ended, index=False)

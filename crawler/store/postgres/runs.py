@@ -144,7 +144,7 @@ async def end(db: asyncpg.Connection, own: int, run_id: int, how: Ending) -> boo
         await remove(db, own, died=False)
         return False
     await db.execute(
-        "UPDATE runs SET pages = pages + w.run_pages, errors = errors + w.run_errors"
+        "UPDATE runs SET pages = runs.pages + w.run_pages, errors = runs.errors + w.run_errors"
         " FROM crawl_workers AS w WHERE w.worker_id = $1 AND runs.run_id = $2",
         *(own, run_id),
     )

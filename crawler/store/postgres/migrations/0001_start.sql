@@ -107,7 +107,9 @@ CREATE TABLE files (
 );
 CREATE INDEX files_sha256 ON files (sha256);
 
-CREATE TABLE link_lists (page_id bigint PRIMARY KEY, targets text NOT NULL);
+CREATE TABLE link_lists (
+    page_id bigint PRIMARY KEY, targets text NOT NULL, fragments text, anchors text
+);
 
 CREATE TABLE attempts (
     host_id bigint NOT NULL, url_hash bigint NOT NULL, url text NOT NULL, attempt bigint NOT NULL,
