@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values check fmt clean setup docs docs-site bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
+.PHONY: help crawl test kill-test values check fmt clean setup docs docs-site release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values setup fmt docs docs-site bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
+	@echo 'also: kill-test values setup fmt docs docs-site release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
 
 # ---------------------------------------------------------------- use
 
@@ -92,6 +92,12 @@ docs-site: $(DEV)
 	$(BIN)/python docs/make/api.py
 	$(BIN)/zensical build --clean --strict
 	$(BIN)/python docs/make/check_site.py site
+
+# The wheel and the sdist, tried in empty environments of every Python from 3.11 that is there.
+release: $(DEV)
+	@$(BIN)/python -c 'import build' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check build
+	.ci/release
 
 conformance: $(DEV)
 ifeq ($(CONFORMANCE),)

@@ -13,6 +13,8 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from crawler.spider import Spider
 
 PORT = 8765  # the same every time, so that a demo can be interrupted and resumed
@@ -59,11 +61,12 @@ def demo(
     site = _start(port)
     made = _spider(spider, site)
     path = stores.place(store, stores.DATA / f"{spider or 'demo'}.db")
-    print(f"The practice site is at {site}; the spider is {made.name!r}; the store is {path}.")
+    if not quiet:
+        print(f"The practice site is at {site}; the spider is {made.name!r}; the store is {path}.")
     code = run(
         made, RunOptions(store=path, overrides=("politeness.delay=0",), fresh=fresh, quiet=quiet)
     )
-    if code == 0:
+    if code == 0 and not quiet:
         _show(path, _QUERIES.get(made.name, _PAGES))
     raise typer.Exit(code)
 
@@ -75,7 +78,19 @@ def _spider(name: str | None, site: str) -> Spider:
         return SiteSpider(site)
     from crawler.cli import spider_loader
 
-    return spider_loader.load(name, [f"base={site}"])
+    base = [f"base={site}"]
+    ours = next((file for file in _bundled(name) if file.is_file()), None)
+    if ours is None or Path("spiders", f"{name}.py").exists():
+        return spider_loader.load(name, base)
+    return spider_loader.load(str(ours), base)
+
+
+def _bundled(name: str) -> Iterator[Path]:
+    """Yield where a spider of ours may be: in the package that was built, or in the checkout."""
+    if name.isidentifier():
+        package = Path(__file__).parents[1]
+        yield package / "practice" / "spiders" / f"{name}.py"
+        yield package.parent / "spiders" / f"{name}.py"
 
 
 def _show(path: Path, sql: str) -> None:

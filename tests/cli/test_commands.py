@@ -190,7 +190,7 @@ def test_the_shell_has_the_page_in_it(site: ServedSite, desk: Desk) -> None:
 
 
 def test_the_demo_crawls_its_own_site_and_shows_a_query(desk: Desk) -> None:
-    done = desk.run("demo", "quotes", "--port", "0", "--quiet")
+    done = desk.run("demo", "quotes", "--port", "0")
     assert done.code == 0, done.err
     assert "$ crawler query --store data/quotes.db" in done.out
     assert "A Beekeeper" in done.out
