@@ -39,7 +39,8 @@ def tell(seeds: Sequence[str], config: Config) -> bool:
 
 def _links(page: ScrapedPage, seeds: Sequence[str], config: Config) -> Iterator[tuple[str, str]]:
     """Yield each link of a page with `follow`, or the reason for which it is not followed."""
-    scope = Scope(config.engine.scope, tuple(seeds)).redirected(page.url)
+    scope = Scope(config.engine.scope, tuple(seeds))
+    scope.include_redirect(page.url)
     rules = (Rule(),)
     steps = steps_of(config.links.canonicalize)
     linker = Linker(scope, rules, traps=Traps(config.traps), steps=steps, settings=config.links)

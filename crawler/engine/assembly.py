@@ -152,7 +152,7 @@ async def _linker(crawl: Crawl) -> Linker:
         tuple(crawl.spider.allowed_domains),
     )
     for target in await crawl.store.seed_redirects():
-        scope = scope.redirected(target)
+        scope.include_redirect(target)
     return Linker(
         scope,
         crawl.spider.rules,

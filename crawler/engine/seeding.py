@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence, Set
 
 from crawler import urls
 from crawler.engine.committer import Committer
@@ -13,6 +13,7 @@ from crawler.links.linker import Linker
 from crawler.spider import Spider
 from crawler.spider.collector import start_requests
 from crawler.spider.discover import Discovery
+from crawler.urls.scope import Scope
 from crawler.web.refusal import Refusal
 from crawler.web.request import Request
 
@@ -34,17 +35,16 @@ async def seed(
     in the same commit, so that a resumed crawl has the same scope. What `start` gives twice in one
     run is counted; what an earlier run was given already is not, as that is how a crawl resumes.
     """
-    number, beyond = 0, []
-    hosts = set(map(urls.host_of, known))
+    number, scope = 0, linker.scope
+    for url in known:
+        guard.name(url)
+    before = guard.origins | scope.prefixes
     async for request in _each(spider):
         if not isinstance(request, Request):
             raise SpiderError(f"{spider.name}.start() gave {request!r:.80}; give Request(url)")
         guard.name(request.url)
-        host, scope = urls.host_of(request.url), linker.scope
-        if host not in hosts or (scope.kind == "prefix" and not scope.allows(request.url)):
-            hosts.add(host)
-            beyond.append(request.url)
-            linker.scope = scope.including(request.url)
+        if not scope.allows(request.url):
+            linker.include(request.url)
         candidate = discovery.candidate(request, 0)
         if not discovery.remember(candidate):
             committer.refuse(Refusal.DUPLICATE_REQUEST)
@@ -52,7 +52,19 @@ async def seed(
         number += 1
         if number % _AT_ONCE == 0:
             await committer.flush()
-    await committer.put_seeded(beyond)
+    await committer.put_seeded(list(_beyond(scope, guard, before)))
+
+
+def _beyond(scope: Scope, guard: AddressGuard, before: Set[str]) -> Iterator[str]:
+    """Yield a URL of every host and folder that seeds name, of which there was none `before`.
+
+    Made at the end from what is known anyway: a list of a hundred thousand of them, filled on the
+    way, would be held all the time.
+    """
+    for origin in guard.origins - before:
+        yield f"{origin}/"
+    for prefix in scope.prefixes - before:
+        yield f"http:{prefix}"
 
 
 async def _each(spider: Spider) -> AsyncIterator[Request]:

@@ -21,11 +21,11 @@ class QueueLimits:
 
     requests: int = 20_000
     """Over all hosts; about 10 MB."""
-    least: int = 8
+    least: int = 4
     """Of one host, however many hosts there are."""
     most: int = 512
     """Of one host, however few hosts there are."""
-    hosts: int = 20_000
+    hosts: int = 10_000
     """Hosts with requests, or at rest."""
 
 

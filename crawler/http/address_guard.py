@@ -11,7 +11,7 @@ to them alone.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -43,6 +43,11 @@ class AddressGuard:
         """Note that the user names a canonical URL: its host name is trusted, its origin known."""
         self.trust(urls.hostname_of(url))
         self._named.add(urls.host_of(url))
+
+    @property
+    def origins(self) -> Set[str]:
+        """The origins that the user has named."""
+        return self._named
 
     def is_named(self, host: str) -> bool:
         """Return whether the user has named this origin (scheme://name:port)."""

@@ -20,7 +20,7 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
     """Yield what a crawl that starts at `url` would make of it, and of the page it leads to."""
     scope = Scope(config.engine.scope, (url,))
     if page is not None:  # a start URL may redirect within its domain
-        scope = scope.redirected(page.url)
+        scope.include_redirect(page.url)
     rules = (Rule(),)
     yield from judged(url, CrawlRules(config, rules, scope))
     if page is None or not page.response.is_html:

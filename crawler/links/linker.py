@@ -65,20 +65,24 @@ class Linker:
 
     @property
     def scope(self) -> Scope:
-        """What belongs to the crawl; a new scope is heeded from the next link on."""
+        """What belongs to the crawl."""
         return self._scope
 
-    @scope.setter
-    def scope(self, scope: Scope) -> None:
-        self._scope = scope
-        self._by_directory.clear()
-        self._by_url.clear()
+    def include(self, seed: str) -> None:
+        """Take in one more seed; it is heeded from the next link on."""
+        self._scope.include(seed)
+        self._forget()
 
     def widen(self, target: str) -> None:
         """Take the host in to which a seed redirects, if it is of the seed's own domain."""
-        scope = self._scope.redirected(target)
-        if scope is not self._scope:
-            self.scope = scope
+        if self._scope.include_redirect(target):
+            self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was decided: a wider scope may decide otherwise."""
+        if self._by_url:
+            self._by_directory.clear()
+            self._by_url.clear()
 
     def resolve(self, base: str, hrefs: Iterable[str]) -> dict[str, Target]:
         """Return the targets of a page's references by URL, unique, in document order."""

@@ -50,7 +50,7 @@ def _linker(reader: Reader, spider: Spider, config: Config) -> Linker:
     scope = Scope(config.engine.scope, seeds, tuple(spider.allowed_domains))
     sql = "SELECT redirect_to FROM pages WHERE redirect_to IS NOT NULL AND depth = 0"
     for (target,) in reader.query(sql).rows:
-        scope = scope.redirected(target)
+        scope.include_redirect(target)
     steps = steps_of(config.links.canonicalize)
     traps, links = Traps(config.traps), config.links
     return Linker(scope, spider.rules, traps=traps, steps=steps, settings=links)

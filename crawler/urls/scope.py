@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy
+from collections.abc import Set
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -63,53 +63,71 @@ class Scope:
     `allowed_domains`, where given, stands in for the kind's own rule about hosts: a URL is in
     scope on one of them or below it (of kind `prefix`: and below a seed's directory too).
     Seeds are canonical URLs. An unknown kind or a domain that is no host name is a ValueError.
+    `include` takes one more seed in, at the same cost however many there are.
     """
 
     kind: Kind
     seeds: tuple[str, ...] = ()
     allowed_domains: tuple[str, ...] = ()
-    _hosts: frozenset[str] = field(init=False, repr=False, compare=False)
-    _domains: frozenset[str] = field(init=False, repr=False, compare=False)
-    _prefixes: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _hosts: set[str] = field(init=False, repr=False, compare=False)
+    _domains: set[str] = field(init=False, repr=False, compare=False)
+    _prefixes: set[str] = field(init=False, repr=False, compare=False)
+    _of_seeds: set[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown scope {self.kind!r}; one of {', '.join(KINDS)}")
-        if self.kind == "domain":
-            domains = {registrable_domain(hostname_of(seed)) for seed in self.seeds}
-        else:
-            domains = set()
-        prefixes = {_without_scheme(directory(seed)) for seed in self.seeds}
         allowed = tuple(_domain(text) for text in self.allowed_domains)
         object.__setattr__(self, "allowed_domains", allowed)
-        object.__setattr__(self, "_hosts", frozenset(map(authority_of, self.seeds)))
-        object.__setattr__(self, "_domains", frozenset(domains))
-        object.__setattr__(self, "_prefixes", tuple(sorted(prefixes)))
+        for name in ("_hosts", "_domains", "_prefixes", "_of_seeds"):
+            object.__setattr__(self, name, set())
+        for seed in self.seeds:
+            self._take(seed)
 
-    def including(self, seed: str) -> Scope:
-        """Return the scope with one more seed; cheap, as a spider may start from thousands."""
-        scope = copy(self)
-        object.__setattr__(scope, "seeds", (*self.seeds, seed))
-        object.__setattr__(scope, "_hosts", self._hosts | {authority_of(seed)})
-        if self.kind == "domain":
-            domain = registrable_domain(hostname_of(seed))
-            object.__setattr__(scope, "_domains", self._domains | {domain})
-        prefixes = {*self._prefixes, _without_scheme(directory(seed))}
-        object.__setattr__(scope, "_prefixes", tuple(sorted(prefixes)))
-        return scope
+    def _take(self, seed: str) -> None:
+        """Note what a seed makes part of the crawl; only what the kind asks for."""
+        if self.kind == "host":
+            self._hosts.add(authority_of(seed))
+        elif self.kind == "prefix":
+            self._prefixes.add(_without_scheme(directory(seed)))
+        elif self.kind == "domain":
+            self._domains.add(registrable_domain(hostname_of(seed)))
 
-    def redirected(self, target: str) -> Scope:
-        """Return the scope with the host to which a seed redirects, if it is of a seed's domain."""
-        if self.kind == "any" or self.allows(target) or self.allowed_domains:
-            return self
-        domain = registrable_domain(hostname_of(target))
-        if domain not in {registrable_domain(hostname_of(seed)) for seed in self.seeds}:
-            return self
-        return Scope(self.kind, (*self.seeds, target))
+    def include(self, seed: str) -> None:
+        """Take in one more seed, in place: a spider may start from a hundred thousand hosts."""
+        self._take(seed)
+        if self._of_seeds:
+            self._of_seeds.add(registrable_domain(hostname_of(seed)))
+
+    def include_redirect(self, target: str) -> bool:
+        """Take in the host to which a seed redirects, if it is of a seed's domain, in place.
+
+        Return whether it did: False where it is in scope as it is, or must not be.
+        """
+        if self.kind == "any" or self.allowed_domains or self.allows(target):
+            return False
+        if registrable_domain(hostname_of(target)) not in self._seed_domains():
+            return False
+        self._take(target)
+        return True
+
+    def _seed_domains(self) -> set[str]:
+        """Return the domains of all seeds, found out when it is first asked for."""
+        if not self._of_seeds:
+            begins = (f"http:{prefix}" for prefix in self._prefixes)
+            hosts = (f"http://{host}/" for host in self._hosts)
+            for seed in (*begins, *hosts):
+                self._of_seeds.add(registrable_domain(hostname_of(seed)))
+        return self._of_seeds | self._domains if self._domains else self._of_seeds
+
+    @property
+    def prefixes(self) -> Set[str]:
+        """What the URLs of a crawl of kind `prefix` begin with, behind the scheme."""
+        return self._prefixes
 
     def allows(self, url: str) -> bool:
         """Return whether the canonical `url` is in scope."""
-        if self.kind == "prefix" and not _without_scheme(url).startswith(self._prefixes):
+        if self.kind == "prefix" and not self._is_below(_without_scheme(url)):
             return False
         if self.allowed_domains:
             return _below_any(hostname_of(url), self.allowed_domains)
@@ -118,6 +136,14 @@ class Scope:
         if self.kind == "domain":
             return registrable_domain(hostname_of(url)) in self._domains
         return True
+
+    def _is_below(self, rest: str) -> bool:
+        """Return whether one of the directories of a URL is a seed's, the deepest first."""
+        end = len(rest)
+        while (end := rest.rfind("/", 0, end)) > 1:
+            if rest[: end + 1] in self._prefixes:
+                return True
+        return False
 
 
 def _without_scheme(url: str) -> str:

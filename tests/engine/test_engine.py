@@ -58,7 +58,6 @@ def test_no_part_of_a_run_is_filled_in_from_outside_after_it_was_made() -> None:
         "crawler.py: self.frontier.pending",
         "crawler.py: self.frontier.seeding",
         "crawler.py: self.spider.start_urls",
-        "seeding.py: linker.scope",
     }
     assert found == counts
 
