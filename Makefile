@@ -130,6 +130,10 @@ bench-flat: $(DEV)
 bench-start: $(DEV)
 	$(BIN)/python bench/start.py $(ARGS)
 
+# A million start URLs over 100,000 hosts, against 10,000 over 1,000: CPU a URL and memory.
+bench-seeds: $(DEV)
+	$(BIN)/python bench/seeds.py --most 1.3 --memory 200 $(ARGS)
+
 profile: $(DEV)
 	$(BIN)/python bench/stages.py $(ARGS)
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from crawler import urls
 from crawler.frontier import Frontier
@@ -68,6 +69,9 @@ class Committer:
         self._resting: set[int] = set()  # hosts whose rest is to be committed without a visit
         self._interval, self._size = interval, size
         self._listeners, self._pool = tuple(listeners), pool
+        self._by_name: WeakValueDictionary[str, HostQueue] = WeakValueDictionary()
+        self._overtaken: list[HostQueue] = []  # by what is in the batch
+        self._last = -(1 << 62)  # the highest rank of all requests met: the last in their hosts
         self._batch = Batch()
         self._refused = Counter[Refusal]()  # of no visit
         self._bytes = 0  # of the bodies in it
@@ -92,7 +96,30 @@ class Committer:
             self._frontier.limit.queue(_needed(visit))
         if visit.response is not None:
             self._bytes += len(visit.response.body)
+        if visit.candidates:
+            self._let_overtake(visit.candidates)
         self._note()
+
+    def _let_overtake(self, candidates: Sequence[Candidate]) -> None:
+        """Let what comes before all that waits on its host be the next that starts there.
+
+        Depth first and by priority: the host waits for the commit, which follows at once.
+        """
+        ranks = [candidate.rank for candidate in candidates]
+        first, before = min(ranks), self._last
+        self._last = max(before, *ranks)
+        if first >= before:  # as of nearly all pages: nothing that waits comes later
+            return
+        best: dict[str, int] = {}
+        for candidate in candidates:
+            if candidate.not_before == 0.0:
+                known = best.get(candidate.host, candidate.rank)
+                best[candidate.host] = min(candidate.rank, known)
+        for name, rank in best.items():
+            host = self._by_name.get(name)
+            if host is not None and host.overtake(rank):
+                self._overtaken.append(host)
+                self._urgent = True
 
     def put_robots(self, row: RobotsRow) -> None:
         """Hand a host's robots.txt over."""
@@ -102,6 +129,7 @@ class Committer:
     def put_seed(self, candidate: Candidate) -> None:
         """Hand a start request over; it is crawled soon, even where the next one takes long."""
         self._batch.seeds.append(candidate)
+        self._let_overtake((candidate,))
         self._note()
 
     def refuse(self, reason: Refusal) -> None:
@@ -189,6 +217,7 @@ class Committer:
 
     async def _flush(self) -> None:
         batch, self._batch = self._batch, Batch()
+        overtaken, self._overtaken = self._overtaken, []
         self._bytes, self._noted, self._urgent = 0, False, False
         if self._timer is not None:
             self._timer.cancel()
@@ -216,7 +245,9 @@ class Committer:
             if at:
                 await asyncio.sleep(0)
             self._add(committed.added[at : at + _SLICE], committed.hosts)
-        frontier.committed(visit.todo for visit in batch.visits)
+        waiting = set(self._overtaken)  # for what has come since
+        done = (visit.todo for visit in batch.visits)
+        frontier.committed(done, [host for host in overtaken if host not in waiting])
         frontier.check()
         for listener in self._listeners:
             listener(batch.visits, committed)
@@ -260,6 +291,8 @@ class Committer:
                 asked = self._frontier.window
                 rows = await self._store.queue(host.host_id, host.reach, asked)
                 self._frontier.load(host, rows, asked=asked)
+                if rows:
+                    self._last = max(self._last, rows[-1].rank)
             if len(self._batch.visits) >= self._size:
                 self._due.set()
                 return
@@ -286,7 +319,7 @@ class Committer:
         unless the host was at rest until later.
         """
         frontier = self._frontier
-        host = frontier.admit(row.host_id, row.name)
+        host = self._by_name[row.name] = frontier.admit(row.host_id, row.name)
         pace, now, wall = host.pace, frontier.now(), frontier.wall()
         delay = max(pace.delay, row.delay or 0.0)
         free_at, asked_at = row.next_at, -math.inf

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from weakref import WeakValueDictionary
 
 from crawler.frontier.clock import MonotonicClock
-from crawler.frontier.host_queue import HostQueue, PolitenessGroup, QueueLimits
+from crawler.frontier.host_queue import HostQueue, PolitenessGroup, QueueLimits, wait_of
 from crawler.frontier.page_limit import PageLimit
 from crawler.politeness.throttle import Pace
 from crawler.web.request import Todo
@@ -239,7 +239,7 @@ class Frontier:
                     host.complete = False
                     continue
                 host.reach = todo.key
-            host.push(todo, now, min(todo.not_before - wall, self.longest))
+            host.push(todo, now, wait_of(todo, wall, self.longest))
             self.in_memory += 1
         for host in touched.values():
             if len(host.ready) > 2 * window:
@@ -248,9 +248,13 @@ class Frontier:
         if self._held_back:  # what comes before their first may begin
             self._go_on()
 
-    def committed(self, todos: Iterable[Todo]) -> None:
-        """Forget requests whose visits are committed."""
+    def committed(self, todos: Iterable[Todo], overtaken: Iterable[HostQueue] = ()) -> None:
+        """Forget requests whose visits are committed; what overtook others may start now."""
         now = self.now()
+        for host in overtaken:
+            host.overtaken = False
+            if self.hosts.get(host.host_id) is host:
+                self._place(host, now)
         for todo in todos:
             host = self.hosts[todo.host_id]
             host.held.discard(todo.key)
@@ -258,11 +262,7 @@ class Frontier:
                 self._place(host, now)
 
     def _spill(self, host: HostQueue, window: int) -> None:
-        """Leave all but a host's first requests to the store again.
-
-        Depth first and by priority, what is new comes before what is there, so that `reach` alone
-        would let the whole queue in.
-        """
+        """Leave all but a host's first requests to the store again: what is new may come first."""
         host.ready.sort()  # which leaves it a heap
         for _, _, todo in host.ready[window:]:
             host.held.discard(todo.key)
@@ -290,10 +290,9 @@ class Frontier:
         host.loading = False
         for todo in rows:
             if todo.key not in host.held:
-                host.push(todo, now, min(todo.not_before - wall, self.longest))
+                host.push(todo, now, wait_of(todo, wall, self.longest))
                 self.in_memory += 1
-        if rows:
-            host.reach = rows[-1].key
+        host.reach = rows[-1].key if rows else host.reach
         host.complete = len(rows) < asked
         self._place(host, now)
 

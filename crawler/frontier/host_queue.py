@@ -29,6 +29,17 @@ class QueueLimits:
     """Hosts with requests, or at rest."""
 
 
+def wait_of(todo: Todo, wall: float, longest: float) -> float:
+    """Return the seconds until a request may start, `wall` being the Unix time of now.
+
+    More than `longest` means that the clock was set back since, unless the request asked for it.
+    """
+    seconds = todo.not_before - wall
+    if seconds <= longest or (todo.extra is not None and '"not_before"' in todo.extra):
+        return seconds
+    return longest
+
+
 class RobotsState(Protocol):
     """What a host's robots.txt says; the frontier only asks whether it is known."""
 
@@ -68,10 +79,12 @@ class HostQueue:
     its one valid place in the frontier's line: when, and which entry. `failures` counts those in a
     row, `answers` what was answered well. `asked_at` is when an earlier run may have asked it last
     without having stored it. `given_up` says why it is left alone for this run: then
-    its requests, none of which is sent, may start at any time.
+    its requests, none of which is sent, may start at any time. While it is `overtaken`, a request
+    that comes before all that waits here is on its way into the store: nothing starts until then.
     """
 
     __slots__ = (
+        "__weakref__",
         "answers",
         "asked_at",
         "complete",
@@ -85,6 +98,7 @@ class HostQueue:
         "in_flight",
         "loading",
         "name",
+        "overtaken",
         "pace",
         "reach",
         "ready",
@@ -117,6 +131,7 @@ class HostQueue:
         self.robots: RobotsState | None = None
         self.group: PolitenessGroup | None = None
         self.failures = self.answers = 0
+        self.overtaken = False
         self.asked_at = -math.inf
         self.slowed_at = 0.0  # when trouble last slowed it down
         self.given_up: str | None = None
@@ -208,6 +223,16 @@ class HostQueue:
         group.in_flight += self.in_flight
         group.ready_at = max(group.ready_at, self.ready_at)
 
+    def overtake(self, rank: int) -> bool:
+        """Start nothing for now if a request of this rank comes before all that waits here.
+
+        Return whether that is so: then it is to be committed at once.
+        """
+        if not self.ready or self.ready[0][0] <= rank:
+            return False
+        self.overtaken = True
+        return True
+
     def waits(self) -> bool:
         """Return whether others of its group keep it from starting; it then waits for them."""
         group = self.group
@@ -226,6 +251,8 @@ class HostQueue:
         """Return the time from which a request can start, None if there is none in memory."""
         if self.given_up is not None:
             return 0.0 if self.ready else None
+        if self.overtaken:
+            return None
         rest = self.ready_at if self.group is None else max(self.ready_at, self.group.ready_at)
         if self.ready:
             return rest

@@ -52,7 +52,7 @@ from crawler.web.visit import Visit
 HOSTS = "SELECT host_id, name, pending, next_at, delay, failures, pages FROM hosts"
 _SLICE = 4000  # candidates that one statement takes: the loop stands still for about 8 ms
 LARGE = 1 << 20  # bytes of bodies in a flush that take over 3 ms to compress
-_HOST_NAMES = 50_000  # names whose ids are remembered; 100 bytes each
+_HOST_NAMES = 20_000  # names whose ids are remembered; 100 bytes each
 
 
 class Flush:

@@ -54,7 +54,7 @@ T = TypeVar("T")
 _WAL_PAGES = 12_000  # 48 MB: what many flushes change is copied into the file once
 _CACHE = (16_000, 64_000)  # KB of the file in memory: at first, and with millions of URLs
 _AGAIN = "SELECT host_id FROM todo WHERE again > 0"
-_PER_URL = 1 / 16  # KB: what seen and todo take for a URL is 150 bytes, and not all of it is busy
+_PER_URL = 1 / 24  # KB: what seen and todo take for a URL is 150 bytes, and not all of it is busy
 
 
 # Its debug lines print the values of every statement: cookies, and the bodies of pages.

@@ -77,3 +77,15 @@ def test_a_wrong_scope_is_refused_by_name():
         Scope("page")
     with pytest.raises(ValueError, match="'a b' is not a host name"):
         Scope("host", allowed_domains=("a b",))
+
+
+@pytest.mark.parametrize("kind", ["host", "domain", "prefix"])
+def test_a_hundred_thousand_seeds_are_taken_in_one_after_the_other(kind: Kind) -> None:
+    scope = Scope(kind, ("http://a.example/docs/x",))
+    for number in range(100_000):
+        scope.include(f"http://h{number}.test/docs/x")
+    assert scope.allows("http://h99999.test/docs/y") and scope.allows("http://a.example/docs/")
+    assert not scope.allows("http://other.example/docs/y")
+    assert scope.allows("http://h5.test/other") == (kind != "prefix")
+    assert scope.include_redirect("http://www.a.example/") == (kind != "domain")
+    assert scope.allows("http://www.a.example/docs") and not scope.allows("http://www.b.example/")
