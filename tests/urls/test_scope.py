@@ -80,7 +80,7 @@ def test_a_wrong_scope_is_refused_by_name():
 
 
 @pytest.mark.parametrize("kind", ["host", "domain", "prefix"])
-def test_a_hundred_thousand_seeds_are_taken_in_one_after_the_other(kind: Kind) -> None:
+def test_a_hundred_thousand_seeds_are_taken_in_one_after_the_other(kind):
     scope = Scope(kind, ("http://a.example/docs/x",))
     for number in range(100_000):
         scope.include(f"http://h{number}.test/docs/x")
