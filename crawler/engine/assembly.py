@@ -210,9 +210,9 @@ async def _widen(crawl: Crawl, guard: AddressGuard, linker: Linker) -> None:
     seeds, redirects = await store.widened()
     for url in seeds:
         guard.name(url)
-        linker.scope = linker.scope.including(url)
+        linker.include(url)
     for url in redirects:
-        linker.scope = linker.scope.redirected(url)
+        linker.widen(url)
 
 
 @asynccontextmanager
