@@ -39,7 +39,7 @@ def test_one_broad_except_stands_in_the_engine() -> None:
 def test_no_part_of_a_run_is_filled_in_from_outside_after_it_was_made() -> None:
     """`crawler.engine` makes parts and hands them on; it sets attributes of its own objects only.
 
-    The spider is the user's: its `cookies` are there while a run goes on.
+    The spider is the user's: its `cookies` and its `crawl` are there while a run goes on.
     """
     found = {
         f"{file.name}: {ast.unparse(target)}"
@@ -58,6 +58,7 @@ def test_no_part_of_a_run_is_filled_in_from_outside_after_it_was_made() -> None:
         "crawler.py: self.frontier.pending",
         "crawler.py: self.frontier.seeding",
         "crawler.py: self.spider.start_urls",
+        "spider_calls.py: spider._running",
     }
     assert found == counts
 
