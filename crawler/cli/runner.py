@@ -24,7 +24,14 @@ from crawler.config import layers as configuration
 from crawler.config.layers import Config
 from crawler.engine import progress
 from crawler.engine.crawler import Crawler, Summary
-from crawler.errors import CrawlerError, SpiderError, SpiderFailed, StoreError, UsageError
+from crawler.errors import (
+    CrawlerError,
+    SpiderError,
+    SpiderFailed,
+    StoreError,
+    StoreFenced,
+    UsageError,
+)
 from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
@@ -80,6 +87,9 @@ def run(spider: Spider, options: RunOptions) -> int:
         return INTERRUPTED
     if summary.failed_callbacks:
         return FAILED
+    if not summary.last:
+        log.info("other worker processes go on; the last one tells of the whole")
+        return 0
     if not summary.total_pages:
         return NO_PAGE
     return _gates(spider, options)
@@ -181,6 +191,17 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def _crawl(spider: Spider, config: Config, store: StoreAddress, screen: Screen) -> Summary:
+    """Crawl; a worker process that was silent for too long takes part anew."""
+    while True:
+        try:
+            return await _take_part(spider, config, store, screen)
+        except StoreFenced as error:
+            log.warning("%s; taking part anew", error)
+
+
+async def _take_part(
+    spider: Spider, config: Config, store: StoreAddress, screen: Screen
+) -> Summary:
     async with Crawler(spider, store=store, config=config) as crawler:
         if crawler.finished:
             return _nothing_to_do(crawler)
@@ -317,6 +338,8 @@ def _tell(spider: Spider, summary: Summary, options: RunOptions) -> None:
             from crawler.cli import idle
 
             print(idle.story(spider, summary, options.store))
+        elif not summary.last:
+            print(f"{ending.story(summary).splitlines()[0]} (this process; others go on)")
         else:
             print("\n".join([ending.story(summary), *ending.of_spider(spider, summary)]))
     if summary.state == "interrupted" and options.as_json and not options.quiet:

@@ -345,6 +345,7 @@ class Crawler:
             raised=dict(stats.raised.values()),
             failed_callbacks=self._failed_callbacks(),
             reasons={str(name): reason for name, reason in stats.reasons.items()},
+            last=self.last,
             stayed=stats.pages > 0 and not stats.onward,
         )
 

@@ -40,5 +40,7 @@ class Summary:
     """Callbacks that failed on every page of this run, `closed` among them."""
     reasons: dict[str, str] = field(default_factory=dict)
     """What the first of each outcome said went wrong."""
+    last: bool = True
+    """Whether no other worker process goes on with the run."""
     stayed: bool = False
     """Whether pages were stored, and none led to another."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 LEASE = 30.0  # seconds
+_SHARED_ROOM = 4  # hosts that a worker takes as it finds them, where others wait for some
 MARGIN = 5.0  # seconds before its end at which a worker sends nothing more
 _HOST = "h.host_id, h.name, 0, h.next_at, h.delay, h.failures, h.pages"
 _FREE = "worker_id IS NULL AND ready_at IS NOT NULL"
@@ -68,6 +69,7 @@ class Leases:
         self.lease, self.delay, self.room = lease, delay, room
         self.worker_id = self.flush_no = 0
         self.held: set[int] = set()
+        self.alone = True  # whether no other worker takes part, as far as is known
         self.renewed_at = time.monotonic()
         self.skew = (0.0, 0.0)  # the server's clock less ours: for times we write, and we read
 
@@ -97,12 +99,13 @@ class Leases:
             " WHERE worker_id = $1 AND expires_at > clock_timestamp() RETURNING"
             " extract(epoch FROM clock_timestamp())::double precision AS now, flush_no,"
             " (SELECT items_version FROM crawl_control) AS items_version,"
+            " (SELECT count(*) FROM crawl_workers) AS workers,"
             ' (SELECT "order" FROM crawl_control) AS "order"',
             *(self.worker_id, self.lease, flushes, lag),
         )
         if row is None:
             raise self.fenced()
-        self.renewed_at = sent
+        self.renewed_at, self.alone = sent, row["workers"] == 1
         self.skew = (row["now"] - wall, row["now"] - time.time())
         return row
 
@@ -112,6 +115,11 @@ class Leases:
             f"worker {self.worker_id} was silent for longer than its lease of {self.lease:.0f} s:"
             " its hosts are others' now, and what it had not stored is fetched again"
         )
+
+    @property
+    def vacant(self) -> int:
+        """How many hosts that it finds are this worker's at once: where it is alone, most."""
+        return max(0, (self.room if self.alone else _SHARED_ROOM) - len(self.held))
 
     @property
     def sure(self) -> bool:

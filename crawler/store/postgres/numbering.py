@@ -87,7 +87,7 @@ class Numbering:
             "SELECT nextval('crawl_hosts_host_id_seq') FROM generate_series(1, $1::integer)",
             len(names),
         )
-        room = max(0, self.leases.room - len(self.leases.held))
+        room = self.leases.vacant
         own = self.leases.worker_id
         rows = sorted(
             (name, row[0], own if place < room else None)
