@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fetch": ("fetch", "fetch"),
     "why": ("why", "why"),
     "traps": ("traps", "traps"),
+    "workers": ("workers", "workers"),
     "report": ("report", "report"),
     "download": ("download", "download"),
     "shell": ("shell", "shell"),

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import json
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
@@ -11,6 +13,7 @@ import pytest
 from postgres_server import server
 from store_backends import candidate, visit
 
+from crawler.cli import run as command
 from crawler.config.revisit import RevisitSettings
 from crawler.errors import StoreFenced, StoreRefused
 from crawler.items import item, record_of
@@ -292,3 +295,20 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing() -> None:
         assert await rows(a, "SELECT count(*), count(DISTINCT url) FROM pages") == [(3, 3)]
 
     on(story, workers=1)
+
+
+def test_the_workers_of_a_crawl_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(a: PostgresStore, b: PostgresStore) -> None:
+        await a.commit(seeds(2))
+        address = a.address.dsn + f"&crawl={a.address.crawl}"
+        assert await asyncio.to_thread(command, ["workers", address, "--json"]) == 0
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(one["state"], one["hosts"], one["flushes"]) for one in told] == [
+            ("alive", 1, 1),
+            ("alive", 0, 0),
+        ]
+        assert {one["pid"] for one in told} == {os.getpid()}
+        assert all(25 < one["lease"] <= 30 for one in told)
+
+    on(story)
+    assert command(["workers", "nothing.db"]) == 2

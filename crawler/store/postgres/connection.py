@@ -42,7 +42,9 @@ def asyncpg_module() -> Any:
 def is_lost(error: BaseException) -> bool:
     """Return whether an error says that the connection, not the statement, is at fault."""
     asyncpg = asyncpg_module()
-    if isinstance(error, (OSError, TimeoutError, asyncpg.InterfaceError)):
+    if isinstance(
+        error, (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    ):
         return not isinstance(error, asyncpg.DataError)
     state = getattr(error, "sqlstate", None) or ""
     return state.startswith(("08", "57P")) or state == "53300"
@@ -152,7 +154,18 @@ class Connection:
             raise
 
     async def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        """Run a transaction that may be run twice, until it came through; StoreError otherwise."""
+        """Run a transaction that may be run twice, until it came through; StoreError otherwise.
+
+        Cancelling waits for its end: half-way through, the connection would be good for nothing.
+        """
+        turn = asyncio.ensure_future(self._through(work))
+        try:
+            return await asyncio.shield(turn)
+        except asyncio.CancelledError:
+            await asyncio.wait([turn])
+            raise
+
+    async def _through(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         began = time.monotonic()
         while True:
             try:
