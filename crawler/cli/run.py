@@ -8,13 +8,19 @@ import typer
 
 from crawler.cli import options
 from crawler.cli.options import LogLevel
+from crawler.errors import UsageError
 
 
 def run(
-    spider: Annotated[
-        str, typer.Argument(help="A spider's name in spiders/, module:Class, or a .py file.")
-    ],
+    spiders: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SPIDER...",
+            help="Names of spiders in spiders/, module:Class, or .py files; one after the other.",
+        ),
+    ] = None,
     *,
+    all_: Annotated[bool, typer.Option("--all", help="Run every spider in spiders/.")] = False,
     arguments: Annotated[
         list[str] | None,
         typer.Option(
@@ -32,24 +38,41 @@ def run(
     log_level: options.Level = LogLevel.INFO,
     json: options.Json = False,
 ) -> None:
-    """Run a spider; resumes where it was stopped.
+    """Run a spider, or several; resumes where it was stopped.
 
     Example: crawler run quotes -a base=http://127.0.0.1:8000/ --max-pages 5
     """
-    from crawler.cli import runner, spider_loader, stores
+    from crawler.cli import INTERRUPTED, runner, spider_loader, stores
 
-    if store is not None and "{" in store:
-        kind = spider_loader.find(spider)
-        values = spider_loader.values_of(kind, arguments or [])
-        store = stores.templated(store, runner.store_values(kind, values))
-    made = spider_loader.load(spider, arguments or [], store=store, resume=not fresh)
-    asked = runner.RunOptions(
-        store=stores.target(store, stores.DATA / f"{made.name}.db", crawl=made.name),
-        config=config,
-        overrides=options.overrides(set_, {"engine.max_pages": max_pages}),
-        fresh=fresh,
-        quiet=quiet,
-        log_level=log_level,
-        as_json=json,
-    )
-    raise typer.Exit(runner.run(made, asked))
+    names = [found.name for found in spider_loader.loaded()] if all_ else spiders
+    if not names or (all_ and spiders):
+        raise UsageError("name spiders to run, or give --all; `crawler list` shows them")
+    if len(names) > 1 and store is not None and "{name}" not in store:
+        raise UsageError(
+            f"--store {store} for {len(names)} spiders: each has a store of its own; write"
+            " --store 'data/{name}.db'"
+        )
+    overrides = options.overrides(set_, {"engine.max_pages": max_pages})
+    code = 0
+    for name in names:
+        path = store
+        if store is not None and "{" in store:
+            kind = spider_loader.find(name)
+            values = spider_loader.values_of(kind, arguments or [])
+            path = stores.templated(store, runner.store_values(kind, values))
+        made = spider_loader.load(name, arguments or [], store=path, resume=not fresh)
+        asked = runner.RunOptions(
+            store=stores.target(path, stores.DATA / f"{made.name}.db", crawl=made.name),
+            config=config,
+            overrides=overrides,
+            fresh=fresh,
+            quiet=quiet,
+            log_level=log_level,
+            as_json=json,
+        )
+        ended = runner.run(made, asked)
+        code = code or ended
+        if ended == INTERRUPTED:
+            code = ended
+            break
+    raise typer.Exit(code)

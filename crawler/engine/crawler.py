@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ from crawler.config.layers import Config
 from crawler.engine.assembly import Crawl, assembled
 from crawler.engine.committer import Listener
 from crawler.engine.engine import Engine
-from crawler.engine.spider_calls import closed, hand_over, opened
+from crawler.engine.spider_calls import closed, given_by, hand_over, opened, refuse_running_loop
 from crawler.engine.summary import Summary as Summary
 from crawler.engine.workers import run_workers
 from crawler.errors import ConfigError, SpiderError, StoreError, StoreFenced, StoreLocked
@@ -227,25 +227,34 @@ class Crawler:
             if state != "failed" and not isinstance(error, StoreLocked):
                 raise
 
-    async def pages(self) -> AsyncIterator[ScrapedPage]:
+    def pages(self) -> AsyncIterator[ScrapedPage]:
         """Run, and yield every page once it is stored."""
-        queue: asyncio.Queue[ScrapedPage | None] = asyncio.Queue()
+        return self._each(lambda visit: [visit.page] if visit.stored and visit.page else [])
+
+    def items(self) -> AsyncIterator[Any]:
+        """Run, and yield every item once it is stored; see docs/spiders.md for how they come."""
+        return self._each(given_by)
+
+    async def _each(self, pick: Callable[[Visit], list[Any]]) -> AsyncIterator[Any]:
+        """Run, and yield what is picked of every visit once that is stored."""
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+        end = object()
 
         def put(visits: list[Visit], committed: Committed) -> None:
             for visit in visits:
-                if visit.stored and visit.page is not None:
-                    queue.put_nowait(visit.page)
+                for thing in pick(visit):
+                    queue.put_nowait(thing)
             if queue.qsize() > _BACKLOG:
                 self._taking.clear()
 
         self.on_commit(put)
         run = self._iterated = asyncio.create_task(self._crawl(keep_pages=True))
-        run.add_done_callback(lambda _: queue.put_nowait(None))
+        run.add_done_callback(lambda _: queue.put_nowait(end))
         try:
-            while (page := await queue.get()) is not None:
+            while (thing := await queue.get()) is not end:
                 if queue.empty():
                     self._taking.set()
-                yield page
+                yield thing
             await run
         finally:
             await self._end(run)
@@ -368,8 +377,9 @@ def crawl(
 ) -> Summary:
     """Crawl a site to the end and return the summary; for scripts without an event loop.
 
-    Inside a running loop use `Crawler`.
+    UsageError inside a running event loop (a notebook, a web service): there `Crawler` is awaited.
     """
+    refuse_running_loop()
     merged: dict[str, dict[str, Any]] = {name: dict(v) for name, v in (settings or {}).items()}
     if max_pages is not None:
         merged.setdefault("engine", {})["max_pages"] = max_pages

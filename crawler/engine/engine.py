@@ -92,8 +92,7 @@ class Engine:
         self._discovery, self._collector, self._gate = discovery, collector, gate
         self._pacing = Pacing(config, frontier, committer.hurry)
         self._by_address = config.politeness.limit_by == "address"
-        self._keep_pages = keep_pages
-        self._turn = asyncio.Lock()  # of large pages, for their text
+        self._keep_pages, self._turn = keep_pages, asyncio.Lock()  # of large pages, for their text
 
     @property
     def pool(self) -> Pool:
@@ -118,6 +117,7 @@ class Engine:
         """Bring one request to its outcome and hand that over; None: it is still to be done."""
         host, turn = self.frontier.hosts[todo.host_id], self.frontier.now()
         visit, clock = Visit(todo, Outcome.INTERNAL_ERROR, time.time()), time.perf_counter()
+        visit.given = [] if self._keep_pages else None
         try:
             if not self._bars(visit, host):
                 self._traps.begin(todo)

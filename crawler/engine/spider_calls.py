@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from crawler.config.layers import Config
 from crawler.engine.committer import Committer
@@ -20,6 +21,7 @@ from crawler.store import Batch, Store
 from crawler.web.error_place import error_line
 from crawler.web.request import Request
 from crawler.web.stats import Stats
+from crawler.web.visit import Visit
 
 log = logging.getLogger("crawler")
 
@@ -46,6 +48,28 @@ def adding(discovery: Discovery, committer: Committer, linker: Linker) -> Callab
         committer.put_seed(discovery.candidate(settled, 0))
 
     return add
+
+
+def given_by(visit: Visit) -> list[Any]:
+    """Return the items of a stored visit as its spider gave them, else as dicts of columns."""
+    if visit.retry_at is not None:
+        return []
+    if visit.given is not None and len(visit.given) == len(visit.items):
+        return visit.given
+    return [
+        dict(zip((column.name for column in record.table.columns), record.values, strict=True))
+        for record in visit.items
+    ]
+
+
+def refuse_running_loop() -> None:
+    """Raise UsageError inside a running event loop, with what to write there."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise UsageError(
+            "crawl() starts an event loop, and there is one running; write"
+            " `async with Crawler(SiteSpider(url), store=…) as crawler: await crawler.run()`"
+        )
 
 
 async def opened(spider: Spider, frontier: Frontier) -> bool:

@@ -282,6 +282,8 @@ def _is_own(method: Any, general: Any) -> bool:
 def _store(visit: Visit, result: Any) -> None:
     try:
         visit.items.append(record_of(result))
+        if visit.given is not None:
+            visit.given.append(result)
     except InvalidItem as problem:
         _refuse(visit, result, str(problem))
     except SpiderError as problem:

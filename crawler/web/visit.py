@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crawler.items import Record
 from crawler.web import outcome
@@ -80,6 +80,7 @@ class Visit:
     # The engine, where it is asked for:
     text: str | None = None
     hidden: int = 0  # characters that the text leaves out
+    given: list[Any] | None = None  # the items as they came, the same
     page: ScrapedPage | None = None  # kept only where somebody waits for pages
     # All of them, by `refuse`:
     refusals: dict[Refusal, int] = field(default_factory=dict)
