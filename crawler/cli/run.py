@@ -44,14 +44,7 @@ def run(
     """
     from crawler.cli import INTERRUPTED, runner, spider_loader, stores
 
-    names = [found.name for found in spider_loader.loaded()] if all_ else spiders
-    if not names or (all_ and spiders):
-        raise UsageError("name spiders to run, or give --all; `crawler list` shows them")
-    if len(names) > 1 and store is not None and "{name}" not in store:
-        raise UsageError(
-            f"--store {store} for {len(names)} spiders: each has a store of its own; write"
-            " --store 'data/{name}.db'"
-        )
+    names = _named(spiders or [], all_=all_, store=store)
     overrides = options.overrides(set_, {"engine.max_pages": max_pages})
     code = 0
     for name in names:
@@ -76,3 +69,18 @@ def run(
             code = ended
             break
     raise typer.Exit(code)
+
+
+def _named(spiders: list[str], *, all_: bool, store: str | None) -> list[str]:
+    """Return the spiders that are to run; UsageError where that cannot be told."""
+    from crawler.cli import spider_loader
+
+    if bool(spiders) == all_:
+        raise UsageError("name spiders to run, or give --all; `crawler list` shows them")
+    names = [found.name for found in spider_loader.loaded()] if all_ else spiders
+    if len(names) > 1 and store is not None and "{name}" not in store:
+        raise UsageError(
+            f"--store {store} for {len(names)} spiders: each has a store of its own; write"
+            " --store 'data/{name}.db'"
+        )
+    return names
