@@ -11,6 +11,7 @@ import difflib
 import inspect
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,10 @@ def _shown(file: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
+# Two threads that parse at once are a SystemError of CPython 3.11 (gh-106905).
+_PARSING = threading.Lock()
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     """The source of one class: its file, its first line, its tree, and the names around it."""
@@ -104,9 +109,10 @@ class _Source:
     def of(cls, part: type) -> Iterator[_Source]:
         """Yield the source of a class, if there is one: a class may be made otherwise."""
         try:
-            lines, first = inspect.getsourcelines(part)
-            [tree] = ast.parse(textwrap.dedent("".join(lines))).body
-        except (OSError, TypeError, ValueError, SyntaxError):
+            with _PARSING:
+                lines, first = inspect.getsourcelines(part)
+                [tree] = ast.parse(textwrap.dedent("".join(lines))).body
+        except (OSError, TypeError, ValueError, SyntaxError, SystemError, RecursionError):
             return
         if isinstance(tree, ast.ClassDef):
             module = sys.modules.get(part.__module__)

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,22 @@ def test_a_misspelt_hook_is_named(text: str, right: str | None, tmp_path: Path) 
         Crawler(load(source, tmp_path), store=tmp_path / "s.db")
     else:
         assert f"did you mean {right!r}" in told(source, tmp_path)
+
+
+def test_spiders_are_looked_at_in_many_threads_at_once(tmp_path: Path) -> None:
+    methods = [f"def m{n}(self, page): return [{'[' * 9}page{']' * 9}]" for n in range(100)]
+    kind = load(body("def parse(self, page): return None", *methods), tmp_path)
+
+    def make(number: int) -> str:
+        return Crawler(kind, store=tmp_path / f"{number}.db").spider.name
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            assert set(threads.map(make, range(12))) == {"s"}
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_a_name_that_the_spider_itself_uses_is_its_own(tmp_path: Path) -> None:
