@@ -43,6 +43,7 @@ _DIRECTIVES = {
     "disalow": "disallow", "diasllow": "disallow", "disallaw": "disallow",
     "crawl-delay": "delay", "crawldelay": "delay", "crawl delay": "delay",
     "sitemap": "sitemap", "sitemaps": "sitemap", "site-map": "sitemap",
+    "content-usage": "usage", "content-signal": "usage", "license": "license",
 }  # fmt: skip
 _NEWLINE = re.compile("\r\n|\r|\n")
 # Not str.strip(): text is bytes as latin-1 here, where a UTF-8 "à" ends in a no-break space.
@@ -65,9 +66,12 @@ class Robots:
     Of an agent such as "Keeper/1.0 (+https://…)" only the token "Keeper" counts, in any case.
     """
 
-    __slots__ = ("_delays", "_groups", "_rules", "sitemaps")
+    __slots__ = ("_delays", "_groups", "_rules", "_usages", "licenses", "sitemaps")
 
     def __init__(self) -> None:
+        self.licenses: list[RobotsRule] = []
+        """The `License` lines (https://rslstandard.org), which lead to the terms of the site."""
+        self._usages: dict[str, list[list[RobotsRule]]] = {}
         self.sitemaps: list[str] = []
         """The values of the `Sitemap` lines, in order, as written: they may be relative."""
         self._rules: dict[str, list[list[RobotsRule]]] = {}
@@ -100,6 +104,27 @@ class Robots:
         """Return the seconds that `agent` is asked to wait between fetches; the most of several."""
         named = self._delays.get(_token(agent), self._delays.get("*", []))
         return max((delay for delays in named for delay in delays), default=None)
+
+    def usages(self, url: str, agent: str) -> list[RobotsRule]:
+        """Return the lines that say what a URL may be used for: the longest match of each kind.
+
+        https://datatracker.ietf.org/doc/draft-ietf-aipref-attach/
+        """
+        named = self._usages.get(_token(agent)) or self._usages.get("*", [])
+        if not named:
+            return []
+        kinds: dict[str, list[RobotsRule]] = {}
+        for rule in (rule for rules in named for rule in rules):
+            kinds.setdefault(rule.text.partition(":")[0].lower(), []).append(rule)
+        found = (self.decided(url, rules) for rules in kinds.values())
+        return sorted((rule for rule in found if rule), key=lambda rule: rule.line)
+
+    @staticmethod
+    def decided(url: str, rules: list[RobotsRule]) -> RobotsRule | None:
+        """Return the one of `rules` with the longest pattern that matches a URL, None if none."""
+        target = _target(url)
+        found = (rule for rule in rules if rule.matches(target))
+        return max(found, key=lambda rule: rule.rank, default=None)
 
     def _rule(self, url: str, agent: str) -> RobotsRule | None:
         group = self._groups.get(agent)
@@ -235,12 +260,16 @@ class _Reader:
     def __init__(self, robots: Robots) -> None:
         self.robots = robots
         self.rules: list[RobotsRule] | None = None
+        self.usages: list[RobotsRule] = []
         self.delays: list[float] = []
         self.ruled = self.delayed = True
 
     def read(self, number: int, line: str) -> None:
-        name, colon, value = line.partition("#")[0].partition(":")
-        directive = _DIRECTIVES.get(name.strip(_BLANK).lower()) if colon else None
+        bare = line.partition("#")[0]
+        name, colon, value = bare.partition(":")
+        if not colon and len(words := bare.split()) == 2:  # "User-agent *", as Google reads it
+            name, value = words
+        directive = _DIRECTIVES.get(name.strip(_BLANK).lower())
         value = value.strip(_BLANK)
         if directive == "agent":
             self._agent(value)
@@ -248,6 +277,10 @@ class _Reader:
             self.robots.sitemaps.append(_utf8(value))
         elif directive == "delay":
             self._delay(value)
+        elif directive == "license" and value:
+            self.robots.licenses.append(RobotsRule.of(True, "/", number, _utf8(bare.strip(_BLANK))))
+        elif directive == "usage" and value:
+            self._usage(value, number, _utf8(bare.strip(_BLANK)))
         elif directive is not None and self.rules is not None:
             self.ruled = self.delayed = True
             if value:
@@ -256,7 +289,7 @@ class _Reader:
 
     def _agent(self, value: str) -> None:
         if self.ruled or self.rules is None:
-            self.rules = []
+            self.rules, self.usages = [], []
         if self.delayed:
             self.delays = []
         self.ruled = self.delayed = False
@@ -264,6 +297,18 @@ class _Reader:
         if token:
             _add_once(self.robots._rules.setdefault(token, []), self.rules)
             _add_once(self.robots._delays.setdefault(token, []), self.delays)
+            _add_once(self.robots._usages.setdefault(token, []), self.usages)
+
+    def _usage(self, value: str, number: int, text: str) -> None:
+        """Take a line that says what may be used: for a path, or for all; it ends the agents.
+
+        Above the first agent it is for all of them.
+        """
+        self.ruled = self.delayed = True
+        path = value.split(None, 1)[0] if value.startswith("/") else "/"
+        if self.rules is None:
+            _add_once(self.robots._usages.setdefault("*", []), self.usages)
+        self.usages.append(RobotsRule.of(True, path, number, text))
 
     def _delay(self, value: str) -> None:
         self.delayed = True
@@ -281,7 +326,9 @@ def _text(body: bytes) -> str:
     """Cut at the limit, and return the bytes as latin-1: one character for each."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         body = body[: 2 * LIMIT].decode("utf-16", "replace").encode("utf-8", "replace")
-    text = body[:LIMIT].removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    while body.startswith(codecs.BOM_UTF8):  # files that were put together have several
+        body = body[len(codecs.BOM_UTF8) :]
+    text = body[:LIMIT].replace(b"\n" + codecs.BOM_UTF8, b"\n").decode("latin-1")
     if len(body) > LIMIT:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
     return text
@@ -294,7 +341,8 @@ def _utf8(text: str) -> str:
 def _token(agent: str) -> str:
     """Return the product token of an agent: its first word, without a version, in lower case."""
     words = agent.partition("/")[0].split(None, 1)
-    return words[0].lower() if words else ""
+    token = words[0].lower() if words else ""
+    return token.rstrip("*") or token[:1]  # "crawlkeep*" is crawlkeep, as at Google
 
 
 def _target(url: str) -> str:

@@ -106,7 +106,7 @@ BY_LINE = [  # a file in which Keeper may not fetch /x and may fetch /y
     b"User-agent: keeper\nAllow: /y\n\nUser-agent: *\nDisallow: /y\n\nUser-agent: KEEPER\n"
     b"Disallow: /x",
     b"no colon\n:::\nUser-agent: *\n\0\xff\n: x\nDisallow: /x",
-    b"Disallow: /y\nUser-agent: *\nDisallow: /x\nDisallow /y\n",
+    b"Disallow: /y\nUser-agent: *\nDisallow: /x\nDisallow all of /y\n",
     b"User-agent: *\nDisalow: /x\n",
     b"User-agent:\nDisallow: /y\nUser-agent: *\nDisallow: /x\n",
     b"User-agent: *\nDisallow: /x\0",

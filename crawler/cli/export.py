@@ -50,6 +50,14 @@ Exclude = Annotated[
 Fields = Annotated[
     str, typer.Option("--fields", metavar="NAMES", help="Only these columns, in this order.")
 ]
+For = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="PURPOSE",
+        help="Leave out what its site reserves for it: train-ai, search … (tells each page).",
+    ),
+]
 Follow = Annotated[
     bool, typer.Option("--follow", help="Give rows as they are committed, until the crawl ends.")
 ]
@@ -86,6 +94,7 @@ def export(
     include: Include = None,
     exclude: Exclude = None,
     fields: Fields = "",
+    for_: For = None,
     follow: Follow = False,
     since_last: SinceLast = None,
     after: After = None,
@@ -102,6 +111,7 @@ def export(
     Example: crawler export quote -o quotes.jsonl
     """
     from crawler.cli import stores
+    from crawler.errors import UsageError
     from crawler.export import format_of
     from crawler.export.choice import Choice
     from crawler.export.formats import WriteOptions
@@ -112,9 +122,14 @@ def export(
     taken, left = tuple(include or ()), tuple(exclude or ())
     choice = Choice(run, None, after, where=where, include=taken, exclude=left, fields=names)
     growing = follow or since_last is not None
+    purposes = [name for text in for_ or () for name in text.split(",")]
+    if purposes and (growing or " " in what.strip()):
+        raise UsageError("--for goes with pages, links or an item type, and not with --follow")
     _refuse(kind, choice, continue_=continue_, growing=growing, article=article)
     how = WriteOptions(safe=safe, bom=bom, told=_tell, table=what)
     with Reader(stores.any_of(store)) as reader:
+        if purposes:
+            choice = replace(choice, unreserved=_leave_out(reader, purposes))
         job = _Export(reader, what, kind, output, choice, how)
         if kind in ("warc", "wacz", "markdown"):
             job.archive(article=article)
@@ -128,6 +143,19 @@ def export(
 
 def _tell(text: str) -> None:
     print(f"crawler: {text}", file=sys.stderr)
+
+
+def _leave_out(reader: Reader, purposes: list[str]) -> str:
+    """Return the condition that leaves out what is reserved, and tell each page of that."""
+    from crawler.inspect.usage import Uses
+
+    condition, left_out = Uses(reader).left_out(purposes)
+    number = 0
+    for number, page in enumerate(left_out, 1):  # noqa: B007  # the last one counts
+        _tell(f"left out {page.url}: {page.reservation}")
+    if number:
+        _tell(f"{number:,} pages are left out, as they are reserved")
+    return condition
 
 
 def _refuse(kind: str, choice: Choice, *, continue_: bool, growing: bool, article: bool) -> None:

@@ -9,6 +9,9 @@ from msgspec import Meta
 from crawler.config.section import Count, Positive, RateText, Seconds, Section
 from crawler.version import __version__
 
+Purpose = Literal["tdm", "train-ai", "train-genai", "ai-input", "search"]
+"""What pages may be collected for, as sites name it: `crawler.parse.usage.PURPOSES`."""
+
 
 class PolitenessSettings(Section, frozen=True, kw_only=True):
     """How a host is treated. A host is scheme, name and port."""
@@ -38,6 +41,10 @@ class PolitenessSettings(Section, frozen=True, kw_only=True):
     robots_override: dict[str, str] = {}
     """Files to take for the robots.txt of a host (scheme://name:port), for a site of your own;
     an empty name allows everything there."""
+    heed_usage: tuple[Purpose, ...] = ()
+    """Purposes that the pages are for: what a site reserves for one of them ends as `reserved`, by
+    Content-Usage and Content-Signal (robots.txt, headers) and by TDM reservations (headers, meta
+    tags, /.well-known/tdmrep.json, which is asked for once a host then); docs/politeness.md."""
     max_delay: Seconds = 60.0
     """Seconds that a host rests at most on its own account, between two starts or after trouble;
     Retry-After may ask for more, a Crawl-delay may not."""

@@ -19,7 +19,7 @@ from crawler.engine.seeding import seed
 from crawler.engine.shared_committer import SharedCommitter
 from crawler.engine.sitemap_reader import SitemapReader
 from crawler.engine.spider_calls import adding
-from crawler.errors import StopCrawl
+from crawler.errors import ConfigError, StopCrawl
 from crawler.frontier import Frontier
 from crawler.frontier.shared import SharedFrontier
 from crawler.http.address_guard import AddressGuard
@@ -173,6 +173,7 @@ def _discovery(crawl: Crawl, linker: Linker) -> Discovery:
         max_hops=config.fetch.max_redirects,
         retries=config.fetch.retries,
         checks=config.links.check_external,
+        heeds=config.politeness.heed_usage,
     )
 
 
@@ -263,6 +264,11 @@ def _gate(
 ) -> RobotsGate | None:
     politeness = crawl.config.politeness
     if not politeness.robots:
+        if politeness.heed_usage:
+            raise ConfigError(
+                "politeness.heed_usage: what is reserved stands in robots.txt, which"
+                " politeness.robots = false does not read; leave one of them out"
+            )
         return None
     return RobotsGate(
         fetcher,
@@ -274,6 +280,7 @@ def _gate(
         max_delay=politeness.max_delay,
         overrides=overrides_of(politeness.robots_override),
         announce=sitemaps.announce if crawl.config.links.sitemaps else None,
+        heeds=politeness.heed_usage,
     )
 
 

@@ -20,7 +20,7 @@ from crawler.engine import asked_retry
 from crawler.engine.committer import Committer
 from crawler.engine.limits import RunLimits
 from crawler.engine.pacing import Pacing
-from crawler.engine.robots_gate import RobotsGate, Verdict, reason_of, unanswered
+from crawler.engine.robots_gate import REFUSED, RobotsGate, Verdict, unanswered
 from crawler.engine.sitemap_reader import LARGEST, SITEMAP, SitemapReader
 from crawler.errors import CrawlerError, FetchError, StoreError
 from crawler.frontier import Frontier
@@ -35,6 +35,7 @@ from crawler.links.requisites import REQUISITE, needed_by
 from crawler.links.rule import bound
 from crawler.parsers import Parser
 from crawler.politeness import retry
+from crawler.politeness.usage import bars
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
 from crawler.web import redirects
@@ -46,11 +47,6 @@ from crawler.web.request import RENEWAL, Request, Todo, from_todo, priority_of
 from crawler.web.response import Response
 from crawler.web.visit import Visit
 from crawler.web.walls import Walls
-
-_REFUSED = {
-    Verdict.DENIED: Outcome.ROBOTS_DENIED,
-    Verdict.UNREACHABLE: Outcome.ROBOTS_UNREACHABLE,
-}
 
 _LARGE_TEXT = 64 * 1024  # bytes of a body whose text is taken on a thread
 _UNSENT = frozenset(Outcome) - having("sent") - {Outcome.INTERNAL_ERROR}  # which may be late
@@ -161,7 +157,7 @@ class Engine:
         if self._gate is not None:
             verdict = self._gate.verdict(host, todo.url)  # FetchError: the host cannot be had
             if verdict is not Verdict.PASS:
-                visit.fail(_REFUSED[verdict], reason_of(host))
+                visit.fail(REFUSED[verdict], self._gate.reason(host, todo.url))
                 self._judge_check(visit, host)
                 return visit
         request = from_todo(todo, priority_of(todo.rank, todo.depth, self._order))
@@ -289,6 +285,8 @@ class Engine:
 
     async def _read_page(self, visit: Visit, page: ScrapedPage, request: Request) -> None:
         """Put what a page says and leads to into its visit, unless all of it was there before."""
+        if bars(visit, page.headers, self._config.politeness.heed_usage):
+            return
         is_html = page.response.is_html
         suspected = self._traps.suspects(page.url) and is_html
         judged = suspected or self._duplicates.contents is not None
@@ -374,7 +372,7 @@ class Engine:
                 slows = retry.slows(response.outcome, response.status)
                 self._pacing.slow(host, response, turn, slows=slows)
             return
-        if outcome in _UNSENT:
+        if outcome in _UNSENT and response is None:
             host.give_back()
             await self._strategies.drop(visit.todo)
         if outcome in _TOLD and visit.retry_at is None:

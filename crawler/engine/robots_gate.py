@@ -7,8 +7,8 @@ Asked once per host however many workers wait, kept in the store for a day. What
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from crawler.errors import ConfigError, FetchError
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
+from crawler.parse.usage import TDM_FILE, Reservation, reserved
+from crawler.politeness.usage import statements
 from crawler.robots import LIMIT, Robots
 from crawler.robots import in_force as rules_in_force
 from crawler.store import RobotsRow, Store
@@ -38,7 +40,16 @@ class Verdict(Enum):
 
     PASS = "pass"
     DENIED = "denied"
+    RESERVED = "reserved"
     UNREACHABLE = "unreachable"
+
+
+REFUSED = {
+    Verdict.DENIED: Outcome.ROBOTS_DENIED,
+    Verdict.UNREACHABLE: Outcome.ROBOTS_UNREACHABLE,
+    Verdict.RESERVED: Outcome.RESERVED,
+}
+"""The outcome of what the gate does not let pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,8 @@ class RobotsInForce:
     failure: FetchError | None = None  # why nothing of this host can be had
     reason: str | None = None  # why it could not be had
     outcome: str | None = None  # that of the request for it, where there was no answer at all
+    tdmrep: bytes | None = b""  # its /.well-known/tdmrep.json; None: to be asked for
+    row: RobotsRow | None = None  # what is stored of it
 
 
 class RobotsGate:
@@ -67,8 +80,13 @@ class RobotsGate:
         max_delay: float = 60.0,
         overrides: Mapping[str, bytes] | None = None,
         announce: Callable[[Iterable[str], str], None] | None = None,
+        heeds: Sequence[str] = (),
     ) -> None:
-        """`announce` is told the sitemaps that a robots.txt names, and its URL."""
+        """`announce` is told the sitemaps that a robots.txt names, and its URL.
+
+        `heeds` are the purposes for which nothing is fetched that a site reserves.
+        """
+        self._heeds = heeds
         self._fetcher, self._store = fetcher, store
         self._committer, self._frontier = committer, frontier
         self._agent, self._retries, self._max_delay = agent, retries, max_delay
@@ -80,19 +98,23 @@ class RobotsGate:
         """Return whether the host's robots.txt is known and fresh, from memory or the store."""
         in_force = host.robots
         if isinstance(in_force, RobotsInForce) and in_force.expires > self._frontier.now():
-            return True
+            return in_force.tdmrep is not None
         if host.name in self._overrides:
             own = Robots.parse(self._overrides[host.name])
-            self._stand(host, RobotsInForce(own, math.inf))
-            return True
+            tdmrep = None if self._heeds else b""
+            self._stand(host, RobotsInForce(own, math.inf, tdmrep=tdmrep))
+            return tdmrep is not None
         row = await self._store.robots(host.host_id) if in_force is None else None
         rules = None if row is None else rules_in_force(row.status, row.body or b"")
         if row is None or rules is None:
             return False
         left = min(DAY, row.fetched_at + DAY - self._frontier.wall())
-        if left > 0:
-            self._stand(host, RobotsInForce(rules, self._frontier.now() + left))
-        return left > 0
+        if left <= 0:
+            return False
+        tdmrep = row.tdmrep if self._heeds else b""
+        until = self._frontier.now() + left
+        self._stand(host, RobotsInForce(rules, until, tdmrep=tdmrep, row=row))
+        return tdmrep is not None
 
     async def ask(self, host: HostQueue) -> bool:
         """Fetch the host's robots.txt; afterwards it is known, or the host rests.
@@ -101,6 +123,10 @@ class RobotsGate:
         """
         # It starts later than its slot was reserved by as long as the store took to be asked.
         self._frontier.rest(host, self._frontier.now() + host.pace.delay)
+        known = host.robots
+        if isinstance(known, RobotsInForce) and known.expires > self._frontier.now():
+            await self._ask_tdmrep(host, known)
+            return True
         try:
             response = await robots_of(host.name, self._fetcher)
         except FetchError as error:
@@ -116,6 +142,18 @@ class RobotsGate:
         self._keep(host, response, rules)
         return True
 
+    async def _ask_tdmrep(self, host: HostQueue, known: RobotsInForce) -> None:
+        """Get what a host reserves; where that cannot be had, nothing is."""
+        try:
+            response = await self._fetcher.fetch(Request(host.name + TDM_FILE), keep=LIMIT)
+            body = response.body[:LIMIT] if response.status == 200 else b""
+        except FetchError:
+            body = b""
+        row = known.row._replace(tdmrep=body) if known.row is not None else None
+        if row is not None:
+            self._committer.put_robots(row)
+        host.know(replace(known, tdmrep=body, row=row))
+
     def _keep(self, host: HostQueue, response: Response, rules: Robots) -> None:
         body = response.body[:LIMIT] if response.status < 300 else b""
         row = RobotsRow(host.host_id, response.started, response.status, body)
@@ -123,7 +161,8 @@ class RobotsGate:
         self._tries.pop(host.host_id, None)
         if self._announce is not None:
             self._announce(rules.sitemaps, host.name + "/robots.txt")
-        self._stand(host, RobotsInForce(rules, self._frontier.now() + DAY))
+        tdmrep, until = None if self._heeds else b"", self._frontier.now() + DAY
+        self._stand(host, RobotsInForce(rules, until, tdmrep=tdmrep, row=row))
 
     def _stand(self, host: HostQueue, in_force: RobotsInForce) -> None:
         host.know(in_force)
@@ -167,12 +206,24 @@ class RobotsGate:
             raise FetchError(f"robots.txt: {failure}", failure.outcome, final=True)
         if in_force.rules is None:
             return Verdict.UNREACHABLE
-        return Verdict.PASS if in_force.rules.allows(url, self._agent) else Verdict.DENIED
+        if not in_force.rules.allows(url, self._agent):
+            return Verdict.DENIED
+        return Verdict.RESERVED if self._reservation(host, url) else Verdict.PASS
 
+    def _reservation(self, host: HostQueue, url: str) -> Reservation | None:
+        """Return the line by which a URL is reserved for one of the purposes that are heeded."""
+        known = host.robots
+        if not self._heeds or not isinstance(known, RobotsInForce) or known.rules is None:
+            return None
+        said = statements(url, known.rules, self._agent, known.tdmrep)
+        return reserved(said, self._heeds)
 
-def reason_of(host: HostQueue) -> str | None:
-    """Return why a host's robots.txt could not be had, None if it could."""
-    return host.robots.reason if isinstance(host.robots, RobotsInForce) else None
+    def reason(self, host: HostQueue, url: str) -> str | None:
+        """Return why a URL may not be fetched, beside that robots.txt denies it."""
+        reservation = self._reservation(host, url)
+        if reservation is not None:
+            return str(reservation)
+        return host.robots.reason if isinstance(host.robots, RobotsInForce) else None
 
 
 def unanswered(host: HostQueue) -> Outcome | None:

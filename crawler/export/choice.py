@@ -47,6 +47,8 @@ class Choice:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    unreserved: str = ""
+    """The condition on `page_id` that leaves out what is reserved: `inspect.usage.Uses`."""
 
     def __post_init__(self) -> None:
         """Refuse patterns that are none, before anything is read."""
@@ -63,6 +65,7 @@ class Choice:
             found.append(self.since.condition(id_column))
         if self.after is not None:
             found.append(f"{id_column} > {int(self.after)}")
+        found += [self.unreserved] if self.unreserved else []
         found += self.asked(url)
         return f" WHERE {' AND '.join(found)}" if found else ""
 
@@ -136,6 +139,8 @@ def _links(reader: Reader, choice: Choice) -> tuple[Rows, WriteOptions]:
 def _of_select(reader: Reader, sql: str, choice: Choice) -> tuple[Rows, WriteOptions]:
     if choice.run is not None:
         raise UsageError("--run goes with pages, links or an item type; write it into the SQL")
+    if choice.unreserved:
+        raise UsageError("--for goes with pages, links or an item type")
     if choice.since is not None or choice.after is not None:
         raise UsageError("only pages, links or an item type go on from where they were")
     if choice != ALL:

@@ -12,6 +12,7 @@ from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps
+from crawler.parse.usage import said_by
 from crawler.urls.scope import Scope
 from crawler.web.page import ScrapedPage
 
@@ -33,6 +34,8 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
         yield Line("page", "asks that its links are not followed")
     if wishes.noindex:
         yield Line("page", "asks not to be indexed: neither parsed nor kept")
+    for statement in said_by(page.headers, page.found.robots):
+        yield Line("usage", str(statement))
     if wishes.refresh:
         yield Line("refresh", f"leads to {wishes.refresh}")
     xml = page.response.is_xml

@@ -17,10 +17,12 @@ from crawler.config.layers import Config
 from crawler.errors import ConfigError
 from crawler.inspect.bounds import last_settings
 from crawler.inspect.query import Reader
+from crawler.inspect.usage import Uses
 from crawler.links.follow import steps_of
 from crawler.links.linker import Linker
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps, pattern_of
+from crawler.parse.usage import PURPOSES, reserved
 from crawler.robots import Robots, in_force
 from crawler.store.damage import told
 from crawler.urls.optional_steps import OPTIONAL_STEPS
@@ -79,7 +81,7 @@ def why(
         found += [Line("visited as", settled), *_life(reader, settled)]
     fetched = bool(_rows(reader, "SELECT 1 FROM pages WHERE url = ? LIMIT 1", settled))
     verdicts = [_as_fetched(line) if fetched else line for line in judged(url, laws)]
-    return [*found, *verdicts, *_robots(reader, settled, laws)]
+    return [*found, *verdicts, *_robots(reader, settled, laws), *_usage(reader, settled, laws)]
 
 
 def _as_fetched(line: Line) -> Line:
@@ -343,6 +345,23 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         yield Line("robots", "denied: robots.txt could not be had" + (f": {why}" if why else ""))
     else:
         yield Line("robots", verdict_of(rules, url, laws.agent))
+
+
+def _usage(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
+    """Yield what is said about the uses of a URL, and whether that reserves it."""
+    sql = "SELECT host_id FROM hosts WHERE name = ?"
+    page = "SELECT page_id FROM pages WHERE url = ? ORDER BY page_id DESC LIMIT 1"
+    for (host_id,) in reader.query(sql, (urls.host_of(url),)).rows:
+        uses = Uses(reader)
+        found = next(iter(reader.query(page, (url,)).rows), (None,))[0]
+        said = uses.said(url, host_id, found)
+        yield from (Line("usage", str(statement)) for statement in said)
+        yield from (Line("license", text) for text in uses.licenses(host_id))
+        heeds = laws.config.politeness.heed_usage
+        reservation = reserved(said, heeds or PURPOSES)
+        if reservation is not None:
+            heeded = "" if heeds else "; not heeded (politeness.heed_usage is empty)"
+            yield Line("reserved", f"{reservation}{heeded}")
 
 
 def _own(host: str, config: Config) -> bytes | None:

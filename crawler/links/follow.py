@@ -18,12 +18,15 @@ from crawler.links.linker import Linker, Target
 from crawler.links.rule import Rule
 from crawler.parse import meta_robots
 from crawler.parse.fast_pass import EARLY_REFRESH, REFRESH
+from crawler.parse.usage import said_by
+from crawler.web.link_header import link_to
 from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:  # the full pass is imported where it is used: most crawls never need it
     from crawler import parse
     from crawler.parse.meta_refresh import Refresh
+    from crawler.parse.usage import UsageLine
 
 _PLAIN_TAGS = {"a", "area"}
 _THREAD = 64 * 1024  # characters from which the full pass belongs on a thread
@@ -48,6 +51,8 @@ class PageDirectives(NamedTuple):
     nofollow: bool = False
     noindex: bool = False
     refresh: str | None = None
+    usage: tuple[UsageLine, ...] = ()
+    """What its meta tags say about its uses."""
 
 
 class PickedLink(NamedTuple):
@@ -112,6 +117,7 @@ class LinkFollower:
             said.nofollow,
             said.noindex and self._settings.noindex == "skip",
             self._refresh(page) if self._settings.refresh else None,
+            tuple(said_by({}, metas)),
         )
 
     def _refresh(self, page: ScrapedPage) -> str | None:
@@ -145,6 +151,10 @@ class LinkFollower:
         if self._settings.canonical == "ignore":
             return None
         found = document.canonical
+        if found is None and "Link" in page.headers:
+            headers = page.headers
+            values = headers.getall("Link") if hasattr(headers, "getall") else headers["Link"]
+            found = link_to("canonical", values, page.url)
         return None if found == page.url else found
 
     @property

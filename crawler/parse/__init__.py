@@ -69,7 +69,7 @@ DEFAULT_TAGS = ("a", "area", "frame", "iframe", "img", "link", "source")
 
 _DRAWN = frozenset(("a", "image", "use"))  # those that are elements of SVG, too
 _UNVOUCHED = frozenset(("nofollow", "ugc", "sponsored"))
-_SETS = frozenset(("srcset", "imagesrcset"))
+_LISTS = frozenset(("ping", "archive"))  # URLs with white space between them
 _EMPTY_IS_NONE = frozenset(("src", "data", "poster", "background", "action", "formaction", "cite"))
 
 
@@ -246,10 +246,17 @@ def _links(raw: str, resolve: _Resolver) -> Iterator[Link]:
     tag, rel, hreflang, kind, *values, text = raw.split("\0")
     text, rel = " ".join(unescape(text).split()), " ".join(rel.lower().split())
     for attribute, value in zip(values[::2], values[1::2], strict=True):
-        for reference in srcset(value) if attribute in _SETS else (value,):
+        for reference in _references(attribute, value):
             url = resolve(reference)
             if url is not None:
                 yield Link(url, text, rel, tag, attribute, hreflang, kind)
+
+
+def _references(attribute: str, value: str) -> Iterable[str]:
+    """Return the references of an attribute that holds one, or several: `data-srcset`, `ping`."""
+    if attribute.endswith("srcset"):
+        return srcset(value)
+    return value.split() if attribute in _LISTS else (value,)
 
 
 def _read(

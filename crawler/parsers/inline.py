@@ -8,7 +8,7 @@ import time
 from crawler.parse import fast_pass
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
-from crawler.web.outcome import Outcome
+from crawler.web.outcome import UNKEPT, Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
 from crawler.web.visit import Visit
@@ -38,7 +38,7 @@ class Inline:
             visit.title = page.title
         visit.encoding = page.encoding
         called = request.callback is not None or self._collector.reads_pages
-        if called and visit.outcome is not Outcome.NOINDEX:
+        if called and visit.outcome not in UNKEPT:
             await self._collector.parse(visit, page, request)
 
     async def _read_large(self, visit: Visit, page: ScrapedPage) -> bool:

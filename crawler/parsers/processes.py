@@ -26,7 +26,7 @@ from crawler.parsers.recipe import recipe_of
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
-from crawler.web.outcome import Outcome
+from crawler.web.outcome import UNKEPT, Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
 from crawler.web.response import Response
@@ -101,7 +101,7 @@ class Processes:
                 visit.outcome, visit.error = failure.outcome, str(failure)
                 return
             await self._take(visit, page, answer)
-            if visit.outcome is Outcome.NOINDEX:
+            if visit.outcome in UNKEPT:
                 return
             if call:
                 return
@@ -125,7 +125,7 @@ class Processes:
         if page.response.is_html:
             await self._discovery.follow(visit, page)
             visit.title = answer.title
-        if visit.outcome is Outcome.NOINDEX:
+        if visit.outcome in UNKEPT:
             return
         visit.items += [Record(answer.tables[place], values) for place, values in answer.items]
         visit.problems += answer.problems

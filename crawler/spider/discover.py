@@ -19,6 +19,7 @@ from crawler.links.follow import LinkFollower, PageDirectives, Regions
 from crawler.links.linker import Linker, Target
 from crawler.links.requisites import NESTING, REQUISITE
 from crawler.links.rule import Rule
+from crawler.parse.usage import reserved
 from crawler.urls.userinfo import with_userinfo
 from crawler.web import redirects
 from crawler.web.outcome import Outcome
@@ -66,13 +67,15 @@ class Discovery:
         max_hops: int = 10,
         retries: int = 3,
         checks: bool = False,
+        heeds: Sequence[str] = (),
     ) -> None:
         """`order` is that of a host's requests, `max_hops` the redirects in a row that may be.
 
         `retries` bounds the tries that a spider asks for of one request. `checks`: links that lead
-        out of scope are checked, and no more (`links.check_external`).
+        out of scope are checked, and no more (`links.check_external`). `heeds` are the purposes
+        for which no page is kept that reserves itself.
         """
-        self._retries, self._checks = retries, checks
+        self._retries, self._checks, self._heeds = retries, checks, heeds
         self._linker = linker
         self.following = following or LinkFollower(linker, linker.rules, LinksSettings())
         self._order, self._max_depth, self._max_hops = order, max_depth, max_hops
@@ -114,6 +117,11 @@ class Discovery:
                 visit.refuse(Refusal.TOO_MANY_REFRESHES)
         if wishes.noindex:
             visit.outcome = Outcome.NOINDEX
+        if wishes.usage:
+            visit.usage += wishes.usage
+            reservation = reserved(visit.usage, self._heeds)
+            if reservation is not None:
+                visit.fail(Outcome.RESERVED, str(reservation))
         if wishes.nofollow and self._follows:
             visit.refuse(Refusal.PAGE_NOFOLLOW, len(page.found.hrefs))
         return self._follows and not wishes.nofollow

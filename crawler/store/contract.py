@@ -42,6 +42,7 @@ class RobotsRow(NamedTuple):
     status: int | None
     body: bytes | None
     reason: str | None = None  # why it could not be had
+    tdmrep: bytes | None = None  # its /.well-known/tdmrep.json; b"" where there is none
 
 
 class CookieRow(NamedTuple):

@@ -26,6 +26,7 @@ from crawler.store import (
     revisits,
     sitemap_entries,
     texts,
+    usages,
 )
 from crawler.store.item_marks import Left
 from crawler.store.item_sql import Steps
@@ -130,8 +131,7 @@ class Flush:
         robots = [row._replace(reason=clean(row.reason)) for row in batch.robots]
         await self._many("INSERT OR REPLACE INTO robots", RobotsRow._fields, robots)
         await sitemap_entries.write(self._db, self.run_id, batch)
-        if batch.cookies:
-            await cookies.write(self._db, batch.cookies)
+        await cookies.write(self._db, batch.cookies)
         self._page_id += len(ended)
         await self._write_totals(batch, [*arrived, *batch.visits], tally)
         told = tally.refusals(batch), tally.rejected, tuple(tally.widened), tally.stored
@@ -254,8 +254,8 @@ class Flush:
             await self._many("INSERT INTO link_lists", *link_rows(ended))
         if self._keep.bodies or self._keep.error_bodies:
             await self._insert_bodies(ended)
-        await texts.insert(self._db, ended)
-        await fingerprints.insert(self._db, ended)
+        for table in (texts, fingerprints, usages):
+            await table.insert(self._db, ended)
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)
 

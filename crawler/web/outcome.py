@@ -44,6 +44,7 @@ class Outcome(StrEnum):
     TOO_MANY_REDIRECTS = "too_many_redirects"
     ROBOTS_DENIED = "robots_denied"
     ROBOTS_UNREACHABLE = "robots_unreachable"
+    RESERVED = "reserved"
     HOST_GIVEN_UP = "host_given_up"
     CHECKED = "checked"
     SITEMAP = "sitemap"
@@ -145,6 +146,11 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
         Outcome.ROBOTS_UNREACHABLE: _error(
             "robots.txt cannot be had, so all is denied", sent=False
         ),
+        Outcome.RESERVED: _fine(
+            "reserved for a purpose of `politeness.heed_usage`: not asked for, or not kept",
+            told=True,
+            sent=False,
+        ),
         Outcome.HOST_GIVEN_UP: _error("its host only failed; it was not sent", sent=False),
         Outcome.CHECKED: _fine(
             "a link out of scope leads to something (`links.check_external`); nothing of it is kept"
@@ -172,6 +178,9 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
     }
 )
 """What follows from each outcome."""
+
+UNKEPT = frozenset((Outcome.NOINDEX, Outcome.RESERVED))
+"""The outcomes of pages that came and ask not to be kept: no callback is called."""
 
 COLUMNS = tuple(each.name for each in fields(OutcomeMeaning))
 """The names of what a meaning says, in their order in the table `outcomes`."""

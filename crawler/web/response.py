@@ -55,8 +55,11 @@ class Response:
         """Return the body parsed as JSON; ValueError with the first bytes if it is none."""
         try:
             return json_text.read(self.body, self.declared_type)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{self.url} is no JSON ({error}): {self.body[:80]!r}") from None
+        except RecursionError:
+            why = "it is nested too deep"
+        except ValueError as error:
+            why = str(error)
+        raise ValueError(f"{self.url} is no JSON ({why}): {self.body[:80]!r}")
 
     @property
     def declared_type(self) -> str | None:

@@ -15,6 +15,7 @@ from crawler.web.response import Response
 from crawler.web.sitemap_entry import SitemapEntry
 
 if TYPE_CHECKING:
+    from crawler.parse.usage import UsageLine
     from crawler.web.download_stream import StoredFile
     from crawler.web.page import ScrapedPage
     from crawler.web.pattern_note import PatternNote
@@ -82,6 +83,8 @@ class Visit:
     hidden: int = 0  # characters that the text leaves out
     given: list[Any] | None = None  # the items as they came, the same
     page: ScrapedPage | None = None  # kept only where somebody waits for pages
+    # The engine and what discovers links:
+    usage: tuple[UsageLine, ...] = ()  # what the page says about its uses
     # All of them, by `refuse`:
     refusals: dict[Refusal, int] = field(default_factory=dict)
 

@@ -25,6 +25,7 @@ from crawler.store import (
     revisits,
     sitemap_entries,
     texts,
+    usages,
 )
 from crawler.store.flush import LARGE, Found, with_parents
 from crawler.store.item_marks import Left
@@ -155,6 +156,7 @@ class PostgresFlush:
             await self._insert_bodies(db, ended)
         await texts.insert(sql, ended, index=False)
         await fingerprints.insert(sql, ended)
+        await usages.insert(sql, ended)
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._copy(db, "files", FILE_COLUMNS, files)
 
@@ -197,12 +199,12 @@ class PostgresFlush:
 
     async def _write_rest(self, sql: PostgresStatements, batch: Batch) -> None:
         """Write what belongs to hosts and to the crawl rather than to pages."""
-        rows = [(*row[:3], row.body, row.reason) for row in batch.robots]
         await sql.executemany(
-            "INSERT INTO robots (host_id, fetched_at, status, body, reason) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (host_id) DO UPDATE SET fetched_at = excluded.fetched_at,"
-            " status = excluded.status, body = excluded.body, reason = excluded.reason",
-            rows,
+            "INSERT INTO robots (host_id, fetched_at, status, body, reason, tdmrep)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (host_id) DO UPDATE SET"
+            " fetched_at = excluded.fetched_at, status = excluded.status, body = excluded.body,"
+            " reason = excluded.reason, tdmrep = excluded.tdmrep",
+            [tuple(row) for row in batch.robots],
         )
         await sitemap_entries.write(sql, self.run_id, batch, key="md5(url), md5(sitemap)")
         if batch.cookies:

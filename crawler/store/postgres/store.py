@@ -338,7 +338,7 @@ class PostgresStore:
     async def robots(self, host_id: int) -> RobotsRow | None:
         """Return a host's robots.txt, None if it was never fetched."""
         rows = await self._fetch(
-            "SELECT host_id, fetched_at, status, body FROM robots WHERE host_id = $1", host_id
+            f"SELECT {', '.join(RobotsRow._fields)} FROM robots WHERE host_id = $1", host_id
         )
         return RobotsRow(*rows[0]) if rows else None
 

@@ -55,7 +55,7 @@ CREATE INDEX host_worker ON crawl_hosts (worker_id) WHERE worker_id IS NOT NULL;
 
 CREATE TABLE robots (
     host_id bigint PRIMARY KEY, fetched_at double precision NOT NULL, status bigint, body bytea,
-    reason text
+    reason text, tdmrep bytea
 );
 
 CREATE TABLE cookies (
@@ -110,6 +110,8 @@ CREATE INDEX files_sha256 ON files (sha256);
 CREATE TABLE link_lists (
     page_id bigint PRIMARY KEY, targets text NOT NULL, fragments text, anchors text
 );
+
+CREATE TABLE page_usages (page_id bigint PRIMARY KEY, said text NOT NULL);
 
 CREATE TABLE attempts (
     host_id bigint NOT NULL, url_hash bigint NOT NULL, url text NOT NULL, attempt bigint NOT NULL,

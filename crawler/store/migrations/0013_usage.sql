@@ -1,0 +1,4 @@
+-- What a site says about the uses of its pages. The rules of its /.well-known/tdmrep.json, '' where
+-- it has none, NULL where nobody asked; and what a page says of itself, as [[place, line], …].
+ALTER TABLE robots ADD COLUMN tdmrep BLOB;
+CREATE TABLE page_usages (page_id INTEGER PRIMARY KEY REFERENCES pages (page_id), said TEXT NOT NULL);
