@@ -168,18 +168,30 @@ def _of_items(summary: Summary) -> Iterator[str]:
     if refused:
         sql = '"SELECT item, reason, value, page_url FROM problems"'
         store = shlex.quote(summary.store)
-        yield f"{refused:,} items refused; see: crawler query --store {store} {sql}"
         kinds = list(summary.rejected.items())
+        raised = sum(n for kind, n in kinds if kind.partition(": ")[2].startswith("pipeline "))
+        who = _refused_by(refused, raised, summary.items)
+        yield f"{refused:,} items {who}; see: crawler query --store {store} {sql}"
         yield from (f"  {number:,} {kind}" for kind, number in kinds[:_KINDS])
         if len(kinds) > _KINDS:
             yield f"  and {len(kinds) - _KINDS:,} more kinds"
     dropped = summary.refused.get("item_dropped", 0)
     if dropped:
-        yield f"{dropped:,} items dropped by pipelines"
+        forgot = not summary.items and not refused
+        every = ", every one: a pipeline gives back the item that it keeps" if forgot else ""
+        yield f"{dropped:,} items dropped by pipelines{every}"
     if summary.widened:
         yield f"columns widened to hold all values: {', '.join(summary.widened)}"
     if summary.replaced:
         yield f"{summary.replaced:,} texts of items had NUL or half a character, now U+FFFD"
+
+
+def _refused_by(refused: int, raised: int, stored: int) -> str:
+    """Return what refused items, `raised` of them because a pipeline raised."""
+    if raised and raised < refused:
+        return f"refused ({raised:,} by a pipeline, {refused - raised:,} did not fit their type)"
+    every = "" if stored else ", every one"
+    return f"refused by a pipeline{every}" if raised else f"refused{every}"
 
 
 def _pages(summary: Summary) -> str:

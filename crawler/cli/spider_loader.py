@@ -165,7 +165,7 @@ def _nameless(module: ModuleType, file: Path) -> str:
         if own and issubclass(kind, Spider) and not kind.name:
             try:
                 line = f":{inspect.getsourcelines(kind)[1]}"
-            except (OSError, TypeError):
+            except (OSError, TypeError, SystemError):  # the last one by gh-106905
                 line = ""
             return f"{shown_path(file)}{line}: class {kind.__name__} has no `name`; give it one"
     return ""

@@ -26,7 +26,7 @@ from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
 from crawler.http.replay_cache import cached_answers
-from crawler.links.duplicates import Duplicates
+from crawler.links.duplicates import Duplicates, settled
 from crawler.links.endless import ALL_TEXTS
 from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
@@ -257,6 +257,16 @@ async def _duplicates(crawl: Crawl, traps: Traps) -> Duplicates:
         for note, texts in await crawl.store.patterns(ROOM, ALL_TEXTS):
             traps.resume(note, texts)
     return found
+
+
+async def settle_duplicates(config: Config, store: Store) -> None:
+    """Set right at the end of a run which pages are marked as near duplicates, and of which."""
+    limits = config.traps
+    if limits.near and limits.duplicates == "mark":
+        texts = await store.near_texts(_CONTENTS)
+        marks = await asyncio.to_thread(settled, texts, limits.near)
+        if marks:
+            await store.mark_duplicates(marks)
 
 
 def _gate(

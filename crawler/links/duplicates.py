@@ -7,6 +7,7 @@ very many URLs cost anything here.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from crawler.config.traps import TrapsSettings
 from crawler.links import endless
@@ -26,7 +27,10 @@ class Duplicates:
         self._skips = limits.duplicates == "skip"
         self._near = limits.near
         self._turn = asyncio.Lock()  # of pages that are looked at on a thread
-        self.contents = SeenContents(limits.near) if limits.duplicates != "follow" else None
+        marks = limits.duplicates == "mark"
+        self.contents = (
+            SeenContents(limits.near, every=marks) if limits.duplicates != "follow" else None
+        )
 
     async def judge(self, visit: Visit, page: ScrapedPage, *, suspected: bool) -> bool:
         """Return whether the page is to be parsed; `suspected` is what `Traps.suspects` says.
@@ -55,3 +59,25 @@ class Duplicates:
             found = self.contents.original(page.body, html, page.url)
             visit.duplicate_of, visit.simhash = found
         return endless.text_of(page.url, page.html) if asked else None
+
+
+def settled(
+    texts: Sequence[tuple[int, str, int, str | None]], near: int
+) -> list[tuple[int, str | None]]:
+    """Return the pages whose mark depends on the order in which they came, with the right mark.
+
+    Of texts near each other in a chain, the one in the middle may come first or last, and more or
+    fewer of them seem new. Here all are known: those that hang together are one content, and its
+    page is the one with the shortest URL, of several the first by the alphabet. `texts` are page
+    ids, URLs, simhashes and marks.
+    """
+    from crawler.links.simhash import groups
+
+    texts = sorted(texts, key=lambda text: (len(text[1]), text[1]))
+    leads = groups([number for _, _, number, _ in texts], near)
+    wrong = []
+    for at, (page_id, _, _, mark) in enumerate(texts):
+        right = None if leads[at] == at else texts[leads[at]][1]
+        if right != mark:
+            wrong.append((page_id, right))
+    return wrong

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import combinations, groupby, pairwise
 
 import xxhash
 
@@ -36,6 +37,36 @@ def simhash(text: str) -> int:
             if total >> (_LANE * bit) & _MASK > half:
                 found |= 1 << (8 * place + bit)
     return found
+
+
+def groups(numbers: Sequence[int], distance: int) -> list[int]:
+    """Return for each hash the number of its group: the place of the first that it hangs with.
+
+    Those within the distance of each other are in one group, and so are those that a chain of such
+    leads to: the groups of the same hashes are the same, in whatever order they come.
+    """
+    leads = list(range(len(numbers)))
+
+    def first(at: int) -> int:
+        while leads[at] != at:
+            leads[at] = leads[leads[at]]
+            at = leads[at]
+        return at
+
+    once: dict[int, int] = {}
+    for at, number in enumerate(numbers):
+        leads[at] = once.setdefault(number, at)
+    apart = list(once.values())
+    cuts = [_BITS * number // (distance + 1) for number in range(distance + 2)]
+    for low, high in pairwise(cuts):
+        mask = (1 << (high - low)) - 1
+        apart.sort(key=lambda at: (numbers[at] >> low & mask, at))
+        for _, alike in groupby(apart, key=lambda at: numbers[at] >> low & mask):
+            for one, other in combinations(alike, 2):
+                if (numbers[one] ^ numbers[other]).bit_count() <= distance:
+                    lower, higher = sorted((first(one), first(other)))
+                    leads[higher] = lower
+    return [first(at) for at in range(len(numbers))]
 
 
 class NearDuplicates:

@@ -228,9 +228,13 @@ class Traps:
 
 
 class SeenContents:
-    """Which content was seen before: byte for byte, or nearly (`traps.near` bits)."""
+    """Which content was seen before: byte for byte, or nearly (`traps.near` bits).
 
-    def __init__(self, near: int) -> None:
+    `every`: texts that are not new have their simhash told, too (see `duplicates.settled`).
+    """
+
+    def __init__(self, near: int, *, every: bool = False) -> None:
+        self._every = every
         self._exact: OrderedDict[bytes, str] = OrderedDict()
         self._near: NearDuplicates | None = None
         if near:
@@ -250,19 +254,20 @@ class SeenContents:
     def original(self, body: bytes, html: str | None, url: str) -> tuple[str | None, int | None]:
         """Return the URL of the page whose content this is; where it is new, remember it.
 
-        The other value is the simhash of a text that was remembered.
+        The other value is the simhash of a text that was remembered, or of `every` one.
         """
         remembered: int | None = None
         digest = xxhash.xxh3_128_digest(body)
         found = self._exact.get(digest)
-        if found is None and self._near is not None and html is not None:
+        if (found is None or self._every) and self._near is not None and html is not None:
             from crawler.links.simhash import simhash
 
             number = simhash(words_of(html[:_MOST_TEXT]))
-            found = self._near.find(number)
             if found is None:
-                self._near.add(number, url)
-            if found is None or found == url:  # its own text of an earlier visit
+                found = self._near.find(number)
+                if found is None:
+                    self._near.add(number, url)
+            if found is None or found == url or self._every:  # its own text of an earlier visit
                 remembered = number
         if found is None:
             self._remember(digest, url)

@@ -32,7 +32,8 @@ class Example(NamedTuple):
 class Diff:
     """What parsing again would change: numbers of pages and of items, and the first differences.
 
-    `requests` were given by callbacks and not followed; `invalid` items did not fit their type.
+    `requests` were given by callbacks and not followed; `invalid` items did not fit their type,
+    and `refused` ones made a pipeline raise.
     """
 
     pages: int = 0
@@ -43,6 +44,7 @@ class Diff:
     removed: int = 0
     changed: int = 0
     invalid: int = 0
+    refused: int = 0
     requests: int = 0
     examples: list[Example] = field(default_factory=list)
 
@@ -97,7 +99,9 @@ def _note_page(diff: Diff, result: Parsed) -> None:
         last = result.error.rstrip().rpartition("\n")[2]
         diff.note("errors", "", result.origin.page_url, last)
     else:
-        diff.invalid += len(result.problems)
+        refused = sum(reason.startswith("pipeline ") for _, reason, _ in result.problems)
+        diff.refused += refused
+        diff.invalid += len(result.problems) - refused
         diff.requests += result.requests
 
 

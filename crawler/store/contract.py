@@ -183,6 +183,12 @@ class Store(Protocol):
     async def simhashes(self, limit: int) -> list[tuple[int, str]]:
         """Return the simhashes of the last new texts, and their URLs, the oldest first."""
 
+    async def near_texts(self, limit: int) -> list[tuple[int, str, int, str | None]]:
+        """Return the last pages with a simhash: page id, URL, simhash, `duplicate_of`."""
+
+    async def mark_duplicates(self, marks: Sequence[tuple[int, str | None]]) -> None:
+        """Set `duplicate_of` of pages, by their ids, all at once."""
+
     async def endless(self) -> list[str]:
         """Return the patterns of URLs that were found endless."""
 

@@ -73,11 +73,21 @@ async def simhashes(db: Statements, limit: int) -> list[tuple[int, str]]:
     rows = list(
         await db.execute_fetchall(
             "SELECT simhash, url FROM simhashes JOIN pages USING (page_id)"
-            " ORDER BY page_id DESC LIMIT ?",
+            " WHERE duplicate_of IS NULL ORDER BY page_id DESC LIMIT ?",
             (limit,),
         )
     )
     return [(number % (2 * _OVERFLOW), url) for number, url in reversed(rows)]
+
+
+async def near_texts(db: Statements, limit: int) -> list[tuple[int, str, int, str | None]]:
+    """Return the last pages with a simhash: page id, URL, simhash, and what they are marked as."""
+    rows = await db.execute_fetchall(
+        "SELECT page_id, url, simhash, duplicate_of FROM simhashes JOIN pages USING (page_id)"
+        " ORDER BY page_id DESC LIMIT ?",
+        (limit,),
+    )
+    return [(page, url, number % (2 * _OVERFLOW), mark) for page, url, number, mark in rows]
 
 
 async def endless(db: Statements) -> list[str]:

@@ -313,6 +313,24 @@ class SqliteStore:
         with self._named_errors():
             return await fingerprints.simhashes(self._db, limit)
 
+    async def near_texts(self, limit: int) -> list[tuple[int, str, int, str | None]]:
+        """Return the last pages with a simhash: page id, URL, simhash, `duplicate_of`."""
+        with self._named_errors():
+            return await fingerprints.near_texts(self._db, limit)
+
+    async def mark_duplicates(self, marks: Sequence[tuple[int, str | None]]) -> None:
+        """Set `duplicate_of` of pages, by their ids, all at once."""
+        sql = "UPDATE pages SET duplicate_of = ? WHERE page_id = ?"
+        with self._named_errors():
+            await self._begin()
+            try:
+                await self._db.executemany(sql, [(mark, page_id) for page_id, mark in marks])
+                await self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    await self._db.execute("ROLLBACK")
+                raise
+
     async def endless(self) -> list[str]:
         """Return the patterns of URLs that were found endless."""
         with self._named_errors():

@@ -233,7 +233,11 @@ MISTAKES = [
     ("run relative", 1, ["spiders/relative.py:7", "/page/2/"]),
     ("run no_item", 0, ["1 items refused", "int is no item", "a dict or a Request"]),
     ("run leaves", 1, ["spiders/leaves.py:6", "SystemExit"]),
-    ("run pipeline", 0, ["pipeline save", "spiders/pipeline.py:4", "1 items refused"]),
+    (
+        "run pipeline",
+        0,
+        ["pipeline save", "spiders/pipeline.py:4", "1 items refused by a pipeline"],
+    ),
     ("run closing", 1, ["closed()", "spiders/closing.py:7", "file is gone"]),
     ("run types", 0, ["amount", "real, got str", "1 items refused"]),
     ("run on_error", 3, ["spiders/on_error.py:7", "KeyError"]),

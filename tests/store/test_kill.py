@@ -76,12 +76,14 @@ def outcome_of(store: Path) -> dict[str, object]:
     return found
 
 
-def killed_again_and_again(url: str, store: Path, kills: int, seed: int) -> int:
+def killed_again_and_again(
+    url: str, store: Path, kills: int, seed: int, mode: str = "crawl"
+) -> int:
     """Start a crawl until it ends by itself, and kill it up to `kills` times; give how often."""
     dice, done = random.Random(seed), 0
     while True:
         victim = subprocess.Popen(
-            [sys.executable, VICTIM, "crawl", url, store], stdout=subprocess.PIPE
+            [sys.executable, VICTIM, mode, url, store], stdout=subprocess.PIPE
         )
         with victim:
             victim.stdout.readline()
@@ -151,3 +153,39 @@ def test_a_store_that_fails_at_any_call_stops_the_crawl_with_its_own_error(swift
             asyncio.run(crawl_victim.crawl(url, store))
             assert outcome_of(store) == expected, number
         assert number > 30
+
+
+def build_chains(site: PracticeSite, chains: int, length: int) -> str:
+    """Add texts that change by a word from page to page, so that a chain's ends are far apart."""
+    pages = [(chain, step) for chain in range(chains) for step in range(length)]
+    random.Random(11).shuffle(pages)
+    site.add_links("/n", [f"/n/{chain}/{step}" for chain, step in pages], title="all")
+    for chain, step in pages:
+        words = [f"w{chain}x{n}" for n in range(80)]
+        words[: 2 * step] = [f"v{chain}y{n}" for n in range(2 * step)]
+        site.add_page(f"/n/{chain}/{step}", f"<p>{' '.join(words)}</p>")
+    return site.at("/n")
+
+
+def marks_of(store: Path) -> dict[str, str | None]:
+    """Return of each page which it is marked as a duplicate of."""
+    with sqlite3.connect(store) as db:
+        found = dict(db.execute("SELECT url, duplicate_of FROM pages").fetchall())
+    db.close()
+    return found
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_near_duplicates_are_the_same_after_kills(tmp_path):
+    with site_on_a_thread(robots=False, latency=0.004) as site:
+        url = build_chains(site, 20, 8)
+        asyncio.run(crawl_victim.crawl(url, tmp_path / "undisturbed.db", crawl_victim.NEAR))
+        expected = marks_of(tmp_path / "undisturbed.db")
+        new = [page for page, mark in expected.items() if mark is None]
+        assert len(expected) == 161 and 21 < len(new) < 100, "chains of near ones, some broken"
+        left, number = KILLS, 0
+        while left > 0:
+            number += 1
+            store = tmp_path / f"{number}.db"
+            left -= killed_again_and_again(url, store, min(left, 6), number, "near")
+            assert marks_of(store) == expected

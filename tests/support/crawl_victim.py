@@ -1,7 +1,8 @@
-"""A crawl in a process of its own, to be killed: `crawl_victim.py crawl|points URL STORE`.
+"""A crawl in a process of its own, to be killed: `crawl_victim.py crawl|near|points URL STORE`.
 
-`crawl` says "go" and crawls. `points` kills a forked crawl before its first call to the database,
-another one before its second, and so on until one lives to its end; each is then resumed.
+`crawl` says "go" and crawls; `near` marks near duplicates, too. `points` kills a forked crawl
+before its first call to the database, another one before its second, and so on until one lives to
+its end; each is then resumed.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ SETTINGS = {
     "store": {"flush_interval": 0.01, "flush_visits": 4, "text": True},
 }
 
+NEAR = {**SETTINGS, "traps": {"duplicates": "mark", "near": 6}}
 FEW_FLUSHES = {**SETTINGS, "store": {"flush_interval": 0.02, "text": True}}
 
 
@@ -101,7 +103,7 @@ def main() -> None:
         points(url, Path(store))
     else:
         print("go", flush=True)
-        summary = asyncio.run(crawl(url, Path(store)))
+        summary = asyncio.run(crawl(url, Path(store), NEAR if mode == "near" else None))
         sys.exit(summary.state != "finished")
 
 
