@@ -80,4 +80,6 @@ def settled(
         right = None if leads[at] == at else texts[leads[at]][1]
         if right != mark:
             wrong.append((page_id, right))
-    return wrong
+    return sorted(
+        wrong, key=lambda mark: mark[0]
+    )  # two processes that settle one store do not wait for each other

@@ -316,6 +316,15 @@ class PostgresStore:
         """Return the simhashes of the last new texts, and their URLs, the oldest first."""
         return await self._shared(lambda sql: fingerprints.simhashes(sql, limit))
 
+    async def near_texts(self, limit: int) -> list[tuple[int, str, int, str | None]]:
+        """Return the last pages with a simhash: page id, URL, simhash, `duplicate_of`."""
+        return await self._shared(lambda sql: fingerprints.near_texts(sql, limit))
+
+    async def mark_duplicates(self, marks: Sequence[tuple[int, str | None]]) -> None:
+        """Set `duplicate_of` of pages, by their ids, all at once."""
+        sql = "UPDATE pages SET duplicate_of = $1 WHERE page_id = $2"
+        await self._run(lambda db: db.executemany(sql, [(mark, page) for page, mark in marks]))
+
     async def endless(self) -> list[str]:
         """Return the patterns of URLs that were found endless."""
         return await self._shared(fingerprints.endless)
