@@ -68,6 +68,8 @@ def _rank(file: str) -> int:
     """Return how much a file is the user's own."""
     if file.startswith("<"):
         return 0
+    if file.endswith(".pyx") and not os.path.isabs(file):  # noqa: PTH117
+        return 1  # a compiled package names its source by a path that is nowhere here
     path = str(Path(file).absolute())
     if any(f"{os.sep}{name}{os.sep}" in path for name in _INSTALLED):
         return 2
