@@ -77,7 +77,8 @@ TOLD = {
     "bodies": "SELECT url, length(body) FROM bodies JOIN pages USING (page_id)",
     "files": "SELECT url, path, sha256, size, name FROM files",
     "seen": "SELECT count(*) FROM seen",
-    "todo": "SELECT url, depth, again FROM todo",
+    # Not how deep: of several pages that lead to one, that tells which was read first.
+    "todo": "SELECT url, depth > 0, again FROM todo",
     "attempts": "SELECT url, status, outcome FROM attempts",
     "problems": "SELECT page_url, item, reason, value FROM problems",
     "item types": "SELECT * FROM item_types",
