@@ -110,6 +110,7 @@ async def assembled(
         )
         crawl.spider.crawl.let_add(adding(discovery, committer, linker))
         yield engine, _seeding(crawl, discovery, committer, guard, linker)
+        await _settle_duplicates(crawl)
 
 
 async def _seeding(
@@ -259,14 +260,14 @@ async def _duplicates(crawl: Crawl, traps: Traps) -> Duplicates:
     return found
 
 
-async def settle_duplicates(config: Config, store: Store) -> None:
+async def _settle_duplicates(crawl: Crawl) -> None:
     """Set right at the end of a run which pages are marked as near duplicates, and of which."""
-    limits = config.traps
+    limits = crawl.config.traps
     if limits.near and limits.duplicates == "mark":
-        texts = await store.near_texts(_CONTENTS)
+        texts = await crawl.store.near_texts(_CONTENTS)
         marks = await asyncio.to_thread(settled, texts, limits.near)
         if marks:
-            await store.mark_duplicates(marks)
+            await crawl.store.mark_duplicates(marks)
 
 
 def _gate(

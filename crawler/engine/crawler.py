@@ -15,7 +15,7 @@ import msgspec
 from crawler import urls
 from crawler.config import layers as configuration
 from crawler.config.layers import Config
-from crawler.engine.assembly import Crawl, assembled, settle_duplicates
+from crawler.engine.assembly import Crawl, assembled
 from crawler.engine.committer import Listener
 from crawler.engine.engine import Engine
 from crawler.engine.spider_calls import closed, given_by, hand_over, opened, refuse_running_loop
@@ -198,7 +198,6 @@ class Crawler:
         reason, state = "failed", "failed"
         try:
             await self._run(keep_pages=keep_pages)
-            await settle_duplicates(self.config, self._store)
             reason = self.frontier.stopped or "interrupted"
             state = _STATES.get(reason, "stopped")
         except asyncio.CancelledError:
