@@ -37,7 +37,7 @@ BEGIN, END = "<!-- applications: begin -->", "<!-- applications: end -->"
 OLD = 1_700_000_000.0  # of pages: DokuWiki asks crawlers to leave pages of the last days alone
 MINUTE, LONGEST = (
     60.0,
-    1800.0,
+    3600.0,
 )  # seconds: until it has said something; until it has ended
 SAID = re.compile(r"--exclude '([^']+)'")
 NOFOLLOW = "links.robots_meta = false follows them"
