@@ -114,8 +114,6 @@ class _Source:
                 [tree] = ast.parse(textwrap.dedent("".join(lines))).body
         except (OSError, TypeError, ValueError, SyntaxError, SystemError, RecursionError):
             return
-        except SystemError:  # Python 3.11, where two threads parse at once: gh-106905
-            return
         if isinstance(tree, ast.ClassDef):
             module = sys.modules.get(part.__module__)
             file = _shown(inspect.getsourcefile(part) or "")
