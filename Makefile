@@ -54,7 +54,7 @@ test: $(DEV)
 # with 200; downloads from a server that changes 50 times. `make kill-test KILLS=20` is the quick
 # form, as in CI.
 kill-test: $(DEV)
-	KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/store/test_kill.py tests/export/test_import_kill.py $(ARGS)
+	KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/store/test_kill.py tests/export/test_import_kill.py tests/processes/test_kill.py $(ARGS)
 	KILLS=$(or $(KILLS),200) $(BIN)/pytest -rP tests/store/test_kill_commands.py $(ARGS)
 	KILLS=$(or $(KILLS),50) $(BIN)/pytest tests/export/test_follow.py $(ARGS)
 	KILLS=$(or $(KILLS),100) CHANGES=50 $(BIN)/pytest tests/clients/test_download_truth.py $(ARGS)

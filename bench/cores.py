@@ -1,4 +1,4 @@
-"""Crawl with a BeautifulSoup spider in one process and with parse processes, in pairs.
+"""Crawl with a BeautifulSoup spider in one process and with worker processes, in pairs.
 
     .venv/bin/python bench/cores.py                     # the Python documentation, served by nginx
     .venv/bin/python bench/cores.py --url http://127.0.0.3:8000/docs/index.html --rounds 5
@@ -58,7 +58,7 @@ class SoupSpider(SiteSpider):
 
 def crawl(url: str, store: Path, processes: int) -> dict[str, float]:
     """Crawl in this process; give wall and CPU seconds, start-up included."""
-    settings = SETTINGS | {"engine": SETTINGS["engine"] | {"parse_processes": processes}}
+    settings = SETTINGS | {"engine": SETTINGS["engine"] | {"processes": processes}}
 
     async def run() -> int:
         async with Crawler(SoupSpider(url), store=store, settings=settings) as crawler:
@@ -107,12 +107,10 @@ def main() -> int:
         return 0
     with served(options.url) as url:
         pairs = [
-            [one_run(url, number) for number in (0, options.processes)]
+            [one_run(url, number) for number in (1, options.processes)]
             for _ in range(options.rounds)
         ]
-    print(
-        "| pages | wall s, 1 process | wall s, parse processes | gain | CPU s, 1 | CPU s, parse |"
-    )
+    print("| pages | wall s, 1 process | wall s, processes | gain | CPU s, 1 | CPU s, processes |")
     print("|---|---|---|---|---|---|")
     for (one, _), (many, _) in pairs:
         print(

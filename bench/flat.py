@@ -1,7 +1,7 @@
 """Crawl a generated site of 100,000 pages, and see whether memory stays flat.
 
     .venv/bin/python bench/flat.py
-    .venv/bin/python bench/flat.py --pages 20000 --set engine.parse_processes=2
+    .venv/bin/python bench/flat.py --pages 20000 --set engine.processes=2
 
 Everything is stored: bodies, links, headers. Exit code 1 when the memory of any moment after the
 first 5,000 pages is more than a tenth above what it was then.

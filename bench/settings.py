@@ -29,7 +29,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "text": ("store.text=true",),
     "no bodies": ("store.bodies=false",),
     "no links": ("store.links=false",),
-    "parse processes": ("engine.parse_processes=2",),
+    "two processes": ("engine.processes=2",),
 }
 
 

@@ -32,6 +32,7 @@ FLOORS = [
     ["http"],
     ["spider", "frontier"],
     ["parsers", "clients"],
+    ["processes"],
     ["engine"],
     ["inspect"],
     ["export", "reparse"],
@@ -144,7 +145,8 @@ def test_the_picture_of_the_rooms_is_drawn_from_the_imports_of_today() -> None:
 
 
 def test_only_the_command_line_prints_logs_to_handlers_hears_signals_and_exits() -> None:
-    alone = [PACKAGE / "parsers" / "worker.py", PACKAGE / "export" / "markdown.py"]  # processes
+    own = ("processes/worker.py", "processes/launch.py", "export/markdown.py")
+    alone = [PACKAGE / name for name in own]  # processes of their own
     calls = {"print", "logging.basicConfig", "signal.signal", "sys.exit", "os._exit"}
     wrong = [
         f"{file.relative_to(ROOT)}:{node.lineno} calls {ast.unparse(node.func)}"

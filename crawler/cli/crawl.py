@@ -45,6 +45,7 @@ def crawl(
     urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
     *,
     max_pages: options.MaxPages = None,
+    processes: options.Processes = None,
     depth: Depth = None,
     scope: Annotated[
         ScopeChoice | None, typer.Option(help="Which links belong to the crawl; by default host.")
@@ -77,13 +78,13 @@ def crawl(
     seeds = seeds_of(spider)
     wanted = {
         "engine.max_pages": max_pages,
+        "engine.processes": processes,
         "engine.max_depth": depth,
         "engine.scope": scope,
         "links.include": options.as_toml(include),
         "links.exclude": options.as_toml(exclude),
+        "links.requisites": "true" if archive else None,
     }
-    if archive:
-        wanted["links.requisites"] = "true"
     overrides = options.overrides(set_, wanted)
     if dry_run:
         raise typer.Exit(_dry_run(seeds, config, overrides))

@@ -50,6 +50,13 @@ MaxPages = Annotated[
         "--max-pages", min=1, metavar="N", help="Stop when so many pages are stored, over all runs."
     ),
 ]
+Processes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|auto",
+        help="Processes that fetch, parse and run callbacks; auto: as many as there are cores.",
+    ),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; the store there is moved aside.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but errors; the exit code tells.")

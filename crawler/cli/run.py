@@ -30,6 +30,7 @@ def run(
         ),
     ] = None,
     max_pages: options.MaxPages = None,
+    processes: options.Processes = None,
     store: options.Store = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
@@ -45,7 +46,8 @@ def run(
     from crawler.cli import INTERRUPTED, runner, spider_loader, stores
 
     names = _named(spiders or [], all_=all_, store=store)
-    overrides = options.overrides(set_, {"engine.max_pages": max_pages})
+    wanted = {"engine.max_pages": max_pages, "engine.processes": processes}
+    overrides = options.overrides(set_, wanted)
     code = 0
     for name in names:
         path = store

@@ -37,7 +37,11 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     """Seconds that requests in flight get to end after the first SIGINT or SIGTERM."""
     callback_timeout: SomeSeconds = 60.0
     """Seconds an asynchronous callback may take for one page."""
+    processes: Positive | Literal["auto"] = 1
+    """Processes that fetch, parse and run the spider's callbacks, beside the one that keeps the
+    queue and the store; 1: this one does everything; "auto": as many as there are cores."""
     parse_processes: Count = 0
-    """Processes that parse pages and run the spider's synchronous callbacks; 0: no process more."""
+    """The former name of `processes`, whose processes also fetch; 0: that counts."""
     parse_timeout: SomeSeconds = 30.0
-    """Seconds that parsing a page may take, with its callback where `parse_processes` runs it."""
+    """Seconds that parsing a page may take; with `processes`, that the page's callback may hold up
+    its process."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from crawler.clients.strategies import Strategies
+from crawler.config.engine import EngineSettings
 from crawler.config.layers import Config
 from crawler.engine.committer import Committer, Listener
 from crawler.engine.engine import Engine
@@ -31,7 +34,7 @@ from crawler.links.endless import ALL_TEXTS
 from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
 from crawler.links.traps import ROOM, Traps
-from crawler.parsers import parser_for
+from crawler.parsers.inline import Inline
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
@@ -39,6 +42,12 @@ from crawler.store import Committed, CrawlState, SharedStore, Store
 from crawler.urls.scope import Scope
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
+
+if TYPE_CHECKING:
+    from crawler.processes.launch import Launched
+    from crawler.processes.pool import Processes
+
+log = logging.getLogger("crawler")
 
 _LOOK = 0.25  # seconds between two looks whether another process has seeded
 _CONTENTS = 100_000  # contents of earlier runs that are remembered
@@ -62,6 +71,7 @@ class Crawl:
     listener: Listener
     taking: asyncio.Event
     stats: Stats = field(default_factory=Stats)
+    launched: list[Launched] = field(default_factory=list)  # processes that wait for a run
 
 
 @asynccontextmanager
@@ -93,6 +103,7 @@ async def assembled(
     ):
         committer = _committer(crawl, fetcher, strategies, guard, linker)
         sitemaps = SitemapReader(crawl.spider, discovery, committer)
+        duplicates = await _duplicates(crawl, linker.traps)
         engine = Engine(
             config,
             crawl.frontier,
@@ -101,11 +112,12 @@ async def assembled(
             discovery=discovery,
             collector=collector,
             gate=_gate(crawl, fetcher, committer, sitemaps),
-            parser=parser_for(crawl.spider, discovery, collector, config.engine),
-            duplicates=await _duplicates(crawl, linker.traps),
+            parser=Inline(discovery, collector, config.engine.parse_timeout),
+            duplicates=duplicates,
             strategies=strategies,
             sitemaps=sitemaps,
             limits=RunLimits(config.engine, items=crawl.state.items),
+            processes=_processes(crawl, discovery, guard, linker, duplicates, committer),
             keep_pages=keep_pages,
         )
         crawl.spider.crawl.let_add(adding(discovery, committer, linker))
@@ -215,6 +227,65 @@ async def _widen(crawl: Crawl, guard: AddressGuard, linker: Linker) -> None:
         linker.include(url)
     for url in redirects:
         linker.widen(url)
+
+
+def _processes(
+    crawl: Crawl,
+    discovery: Discovery,
+    guard: AddressGuard,
+    linker: Linker,
+    duplicates: Duplicates,
+    committer: Committer,
+) -> Processes | None:
+    """Return the worker processes that the settings ask for, None for none."""
+    number = _number_of(crawl.config.engine)
+    if number == 1:
+        return None
+    from crawler.processes.pool import Processes  # most crawls run in one
+
+    return Processes(
+        number,
+        crawl.config,
+        crawl.spider,
+        store=crawl.address,
+        linker=linker,
+        discovery=discovery,
+        guard=guard,
+        jars=crawl.cookies,
+        contents=duplicates.contents,
+        launched=crawl.launched,
+        add=committer.put_seed,
+    )
+
+
+def launched(settings: EngineSettings) -> list[Launched]:
+    """Return worker processes that wait for a run, as far as they can be had for nothing."""
+    number = _number_of(settings)
+    if settings.parse_processes:
+        log.warning("engine.parse_processes is engine.processes now: %d are used", number)
+    if number == 1:
+        return []
+    from crawler.processes.launch import forked  # as above
+
+    return forked(number)
+
+
+async def let_go(launched: list[Launched]) -> None:
+    """End the worker processes that no run has needed."""
+    while launched:
+        process = launched.pop()
+        process.release()
+        await process.wait()
+
+
+def _number_of(settings: EngineSettings) -> int:
+    """Return how many processes visit pages."""
+    number = settings.processes
+    if settings.parse_processes and number == 1:
+        return max(2, settings.parse_processes)
+    if number == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return number
 
 
 @asynccontextmanager

@@ -95,7 +95,7 @@ class Committer:
         if self._frontier.limit is not None:  # before the limit is looked at, not with the commit
             self._frontier.limit.queue(_needed(visit))
         if visit.response is not None:
-            self._bytes += len(visit.response.body)
+            self._bytes += visit.response.size
         if visit.candidates:
             self._let_overtake(visit.candidates)
         self._note()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Self
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Self
 
 from crawler import urls
 from crawler.config import layers as configuration
 from crawler.config.layers import Config
-from crawler.engine.assembly import Crawl, assembled
+from crawler.engine.assembly import Crawl, assembled, launched, let_go
 from crawler.engine.committer import Listener
 from crawler.engine.engine import Engine
 from crawler.engine.spider_calls import closed, given_by, hand_over, opened, refuse_running_loop
 from crawler.engine.summary import Summary as Summary
+from crawler.engine.summary import settings_json
 from crawler.engine.workers import run_workers
 from crawler.errors import ConfigError, SpiderError, StoreError, StoreFenced, StoreLocked
 from crawler.frontier import Frontier
@@ -33,13 +31,15 @@ from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
 from crawler.spider import SiteSpider, Spider, check, seeds_of
 from crawler.spider.arguments import kept, refuse_other
-from crawler.spider.code import code_of
 from crawler.store import Committed, CrawlState, Store, open_store
 from crawler.store.address import StoreAddress, address_of
 from crawler.urls.scope import registrable_domain
 from crawler.web.page import ScrapedPage
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
+
+if TYPE_CHECKING:
+    from crawler.processes.launch import Launched
 
 log = logging.getLogger("crawler")
 
@@ -90,6 +90,7 @@ class Crawler:
         self._taking.set()
         self._started = 0.0
         self._more = 0  # pages stored beyond those that were there
+        self._launched: list[Launched] = []
         self._engine: Engine | None = None  # of the run under way
         self._iterated: asyncio.Task[Summary] | None = None
         self.last = True
@@ -100,6 +101,7 @@ class Crawler:
         self._seeds = seeds_of(self.spider)
 
     async def __aenter__(self) -> Self:
+        self._launched += launched(self.config.engine)  # before the store has a thread
         settings = self.config.store
         self._store = open_store(
             self.place,
@@ -112,11 +114,15 @@ class Crawler:
             error_bodies=settings.error_bodies,
             delay=self.config.politeness.delay,
         )
-        self.state = await self._store.open()
         try:
-            self._prepare()
+            self.state = await self._store.open()
+            try:
+                self._prepare()
+            except BaseException:
+                await self._store.close()
+                raise
         except BaseException:
-            await self._store.close()
+            await let_go(self._launched)
             raise
         return self
 
@@ -159,6 +165,7 @@ class Crawler:
         if self._iterated is not None:
             await self._end(self._iterated)
         await self._store.close()
+        await let_go(self._launched)
 
     @property
     def _is_begun(self) -> bool:
@@ -194,7 +201,7 @@ class Crawler:
         self._started = time.monotonic()
         new = None if self._is_begun and self.state.arguments else kept(self.spider)
         hand_over(self.spider, self.config, self.stats, self.state.state, self.stop)
-        await self._store.begin_run(self.spider.name, self._settings_json(), new)
+        await self._store.begin_run(self.spider.name, settings_json(self.spider, self.config), new)
         reason, state = "failed", "failed"
         try:
             await self._run(keep_pages=keep_pages)
@@ -285,6 +292,7 @@ class Crawler:
             self._hear,
             self._taking,
             self.stats,
+            self._launched,
         )
         self.frontier.seeding = not self.state.seeded
         settings = self.config.engine
@@ -312,20 +320,6 @@ class Crawler:
         refusals, rejected, widened = committed.refusals, committed.rejected, committed.widened
         self.stats.add(visits, committed.new, refusals=refusals, rejected=rejected, widened=widened)
         self._more += committed.pages
-
-    def _settings_json(self) -> str:
-        settings = msgspec.to_builtins(self.config)
-        settings["fetch"]["headers"] = sorted(settings["fetch"]["headers"])  # names, no secrets
-        settings["fetch"]["proxy"] = bool(settings["fetch"]["proxy"])
-        settings["spider"] = {
-            "allowed_domains": list(self.spider.allowed_domains),
-            "code": code_of(self.spider),
-        }
-        settings["proxy"] |= {
-            "urls": len(self.config.proxy.urls),
-            "hosts": sorted(self.config.proxy.hosts),
-        }
-        return json.dumps(settings)
 
     def summary(self, state: str, reason: str) -> Summary:
         """Return what is committed by now."""

@@ -8,11 +8,11 @@ outcome and hands the Visit to the committer.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 import traceback
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from crawler.clients.strategies import Strategies
 from crawler.config.layers import Config
@@ -28,14 +28,13 @@ from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
 from crawler.http.pool import Pool
 from crawler.http.resolver import address_of
-from crawler.links.anchors import anchors_of, fragments_of
 from crawler.links.check import CHECK, as_sent, asks_again, checked
 from crawler.links.duplicates import Duplicates
 from crawler.links.requisites import REQUISITE, needed_by
 from crawler.links.rule import bound
 from crawler.parsers import Parser
+from crawler.parsers.inline import PageReader
 from crawler.politeness import retry
-from crawler.politeness.usage import bars
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
 from crawler.web import redirects
@@ -46,9 +45,10 @@ from crawler.web.refusal import Refusal
 from crawler.web.request import RENEWAL, Request, Todo, from_todo, priority_of
 from crawler.web.response import Response
 from crawler.web.visit import Visit
-from crawler.web.walls import Walls
 
-_LARGE_TEXT = 64 * 1024  # bytes of a body whose text is taken on a thread
+if TYPE_CHECKING:  # most crawls run in one process
+    from crawler.processes.pool import Processes
+
 _UNSENT = frozenset(Outcome) - having("sent") - {Outcome.INTERNAL_ERROR}  # which may be late
 _TOLD = having("told")
 _DAMAGED = (CrawlerError, ValueError, TypeError, LookupError, AttributeError)  # of a row
@@ -72,23 +72,24 @@ class Engine:
         duplicates: Duplicates,
         sitemaps: SitemapReader,
         limits: RunLimits | None = None,
+        processes: Processes | None = None,
         keep_pages: bool = False,
     ) -> None:
-        """`keep_pages`: leave each page with its visit, for those who wait for pages."""
+        """`processes` visit pages in its stead; `keep_pages`: leave each page with its visit."""
         self._limits = limits or None
         self._accepted = frozenset(config.fetch.accept_status)
         self._retried = frozenset(config.fetch.retry_status or ())
         self._exclude = bound("exclude", config.links.exclude)
         self._config, self._order = config, config.engine.order
         self._duplicates, self._traps, self._sitemaps = duplicates, duplicates.traps, sitemaps
-        self._walls = Walls() if config.fetch.walls == "refuse" else None
-        self.parser, self._strategies = parser, strategies
+        self.processes, self._keep_pages = processes, keep_pages
+        self._reader = PageReader(config, parser, duplicates, discovery, keep_pages=keep_pages)
+        self._strategies = strategies
         self._via = "scraper_api" if config.scraper_api.enabled else None
         self.frontier, self._fetcher, self.committer = frontier, fetcher, committer
         self._discovery, self._collector, self._gate = discovery, collector, gate
         self._pacing = Pacing(config, frontier, committer.hurry)
         self._by_address = config.politeness.limit_by == "address"
-        self._keep_pages, self._turn = keep_pages, asyncio.Lock()  # of large pages, for their text
 
     @property
     def pool(self) -> Pool:
@@ -170,6 +171,8 @@ class Engine:
             if found is None or found.stored or found.response is None:
                 return found
             visit, response = found, found.response
+        elif self.processes is not None and self.processes.takes(request):
+            return await self._let_visit(self.processes, visit, request, host)
         else:
             response = await self._fetch(request)
             visit.answer(response)
@@ -229,7 +232,7 @@ class Engine:
         response = await self._fetcher.fetch(request, keep=most)
         visit.answer(response)
         if read and visit.outcome is Outcome.OK and response.is_html and len(response.body) < most:
-            await self._anchors(visit, ScrapedPage(response, request), own=False)
+            await self._reader.note_anchors(visit, ScrapedPage(response, request), own=False)
         visit.response = replace(response, body=b"")
         outcome = visit.outcome = checked(visit.outcome)
         if outcome is Outcome.REDIRECT:
@@ -262,70 +265,51 @@ class Engine:
         elif status != 304 and (status in request.accept_status or status in self._accepted):
             visit.outcome = Outcome.OK
 
+    async def _let_visit(
+        self, processes: Processes, visit: Visit, request: Request, host: HostQueue
+    ) -> Visit | None:
+        """Let a worker process visit, and judge here what only this process can; None: not yet."""
+        answer = await processes.visit(visit, request, host)
+        response = visit.response
+        if answer is None or response is None:
+            return None if answer is None else visit
+        if answer.read and visit.outcome not in (Outcome.WALLED, Outcome.RESERVED):
+            page = ScrapedPage(response, request, visit.links)
+            if self._traps.suspects(page.url) and response.is_html:
+                await self._duplicates.hear(visit, page)
+            if self._keep_pages:
+                visit.page = page
+        processes.take(visit, answer)
+        if not answer.read:
+            if response.status in self._retried:
+                visit.retry_at = self._pacing.next_try(visit)
+            if visit.retry_at is None:
+                self._go_on(visit, request, response)
+        return visit
+
     async def _read(self, visit: Visit, request: Request, response: Response) -> None:
         """Put what an answer leads to into its visit."""
-        outcome, walls = visit.outcome, self._walls
         page = ScrapedPage(response, request)
-        if outcome is Outcome.OK:
-            if walls is not None and response.status < 300 and walls.bars(visit, page):
-                return
-            if request.kind == SITEMAP:
-                visit.ahead = self._sitemaps.read(visit, request, response)
-            elif request.kind == REQUISITE:
-                visit.outcome = Outcome.REQUISITE
-                self._discovery.need(visit, page, await needed_by(page))
-            else:
-                await self._read_page(visit, page, request)
-        elif outcome is Outcome.REDIRECT:
-            self._redirect(visit, request, response)
-        elif outcome is not Outcome.NOT_MODIFIED:
-            if walls is not None:
-                walls.name(visit, page)
-            visit.retry_at = self._pacing.next_try(visit)
-
-    async def _read_page(self, visit: Visit, page: ScrapedPage, request: Request) -> None:
-        """Put what a page says and leads to into its visit, unless all of it was there before."""
-        if bars(visit, page.headers, self._config.politeness.heed_usage):
+        if visit.outcome is not Outcome.OK:
+            if visit.outcome not in (Outcome.REDIRECT, Outcome.NOT_MODIFIED):
+                self._reader.name_wall(visit, page)
+            self._go_on(visit, request, response)
+        elif request.kind not in (SITEMAP, REQUISITE):
+            await self._reader.read(visit, page, request)
+        elif self._reader.bars(visit, page):
             return
-        is_html = page.response.is_html
-        suspected = self._traps.suspects(page.url) and is_html
-        judged = suspected or self._duplicates.contents is not None
-        if judged and not await self._duplicates.judge(visit, page, suspected=suspected):
-            return
-        await self.parser.parse(visit, page, request)
-        if self._config.store.text and is_html:
-            await self._text(visit, page)
-        if self._config.links.requisites:
+        elif request.kind == SITEMAP:
+            visit.ahead = self._sitemaps.read(visit, request, response)
+        else:
+            visit.outcome = Outcome.REQUISITE
             self._discovery.need(visit, page, await needed_by(page))
-        if self._config.links.check_fragments and is_html:
-            await self._anchors(visit, page)
-        if self._keep_pages:
-            visit.page = page
 
-    async def _anchors(self, visit: Visit, page: ScrapedPage, *, own: bool = True) -> None:
-        """Note the anchors of a page, and those that its links name where it is our `own`."""
-        if own:
-            visit.fragments = fragments_of(page, lambda url: self._discovery.target(url).url)
-        if len(page.body) < _LARGE_TEXT:
-            visit.anchors = anchors_of(page)
-            return
-        async with self._turn:
-            visit.anchors = await asyncio.to_thread(anchors_of, page)
-
-    async def _text(self, visit: Visit, page: ScrapedPage) -> None:
-        """Note the text of a page; of large ones, each of which holds the GIL, one at a time."""
-
-        def read() -> None:
-            if self._config.store.hidden_text == "keep":
-                visit.text = page.all_text
-            else:
-                visit.text, visit.hidden = page.text, page.hidden
-
-        if len(page.body) < _LARGE_TEXT:
-            read()
-            return
-        async with self._turn:
-            await asyncio.to_thread(read)
+    def _go_on(self, visit: Visit, request: Request, response: Response) -> None:
+        """Follow a redirect; let what is no answer be tried again where that may help."""
+        if visit.outcome is Outcome.REDIRECT:
+            self._redirect(visit, request, response)
+        elif visit.outcome is not Outcome.NOT_MODIFIED:
+            visit.retry_at = self._pacing.next_try(visit)
 
     def _redirect(
         self, visit: Visit, request: Request, response: Response, *, follow: bool = True

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+
+import msgspec
+
+from crawler.config.layers import Config
+from crawler.spider import Spider
+from crawler.spider.code import code_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +51,19 @@ class Summary:
     """Whether no other worker process goes on with the run."""
     stayed: bool = False
     """Whether pages were stored, and none led to another."""
+
+
+def settings_json(spider: Spider, config: Config) -> str:
+    """Return what a run is recorded with: its settings, without secrets."""
+    settings = msgspec.to_builtins(config)
+    settings["fetch"]["headers"] = sorted(settings["fetch"]["headers"])  # names, no secrets
+    settings["fetch"]["proxy"] = bool(settings["fetch"]["proxy"])
+    settings["spider"] = {
+        "allowed_domains": list(spider.allowed_domains),
+        "code": code_of(spider),
+    }
+    settings["proxy"] |= {
+        "urls": len(config.proxy.urls),
+        "hosts": sorted(config.proxy.hosts),
+    }
+    return json.dumps(settings)

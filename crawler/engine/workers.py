@@ -31,14 +31,16 @@ async def run_workers(
             seeds = group.create_task(seeding)
             group.create_task(committer.run())
             watch = group.create_task(committer.watch())
-            parsing = group.create_task(engine.parser.run())
+            others = engine.processes
+            beside = None if others is None else group.create_task(others.run())
             tasks = [group.create_task(engine.work()) for _ in range(workers)]
             reaper = group.create_task(_reap(frontier, tasks, grace, longest))
             await asyncio.wait(tasks)
             reaper.cancel()
             watch.cancel()
             seeds.cancel()
-            parsing.cancel()
+            if beside is not None:
+                beside.cancel()
             committer.finish()
     except BaseExceptionGroup as problems:
         raise _first(problems) from problems

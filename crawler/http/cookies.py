@@ -6,11 +6,9 @@ aiohttp's CookieJar, which quotes and escapes values, and sorts what it sends by
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from yarl import URL
@@ -18,6 +16,7 @@ from yarl import URL
 from crawler import urls
 from crawler.errors import UsageError
 from crawler.http import set_cookie
+from crawler.http.cookie import Cookie, CookieKey, is_over, read_row, written
 from crawler.http.set_cookie import SetCookie
 from crawler.store import CookieRow
 from crawler.urls.scope import registrable_domain
@@ -26,35 +25,6 @@ from crawler.web.refusal import Refusal
 _PER_DOMAIN = 180  # cookies; browsers keep as many, the RFC asks for 50
 _IN_ALL = 30_000  # of one jar; the RFC asks for 3,000, a crawl meets more hosts than a person
 _HEADER = 8000  # bytes of a Cookie header: servers refuse more than 8 KB of any
-
-CookieKey = tuple[str, bool, str, str]  # domain, host-only, path, name
-
-
-@dataclass(slots=True)
-class Cookie:
-    """One cookie as it is kept. `ends` is None for one that ends with the crawl."""
-
-    name: str
-    value: str
-    domain: str
-    path: str
-    host_only: bool = True
-    secure: bool = False
-    http_only: bool = False
-    same_site: str = ""
-    ends: float | None = None
-    created: float = 0.0
-    used: int = 0
-
-    @property
-    def key(self) -> str:
-        """Its name, as http.cookies calls it."""
-        return self.name
-
-    @property
-    def identity(self) -> CookieKey:
-        """What it shares with the cookie that replaces it, and with no other."""
-        return self.domain, self.host_only, self.path, self.name
 
 
 class CookieJar:
@@ -69,6 +39,7 @@ class CookieJar:
         self._refused = refused
         self._domains: dict[str, dict[CookieKey, Cookie]] = {}
         self._changed: set[CookieKey] = set()
+        self.news: set[CookieKey] | None = None  # the same for other processes, if there are any
         self._size = self._clock = 0
         self._latest = 0.0
 
@@ -161,7 +132,7 @@ class CookieJar:
 
     def _put(self, cookie: Cookie) -> None:
         """Keep a cookie that is to be stored."""
-        self._changed.add(cookie.identity)
+        self._note(cookie.identity)
         self._keep(cookie)
 
     def _keep(self, cookie: Cookie) -> None:
@@ -185,9 +156,9 @@ class CookieJar:
     def _evict(self, cookies: Iterable[Cookie], number: int) -> None:
         """Remove the least worth: expired, then not Secure, then least recently used (5.7)."""
         now = time.time()
-        ranked = sorted(cookies, key=lambda c: (not _is_over(c, now), c.secure, c.used))
+        ranked = sorted(cookies, key=lambda c: (not is_over(c, now), c.secure, c.used))
         for cookie in ranked[:number]:
-            if not _is_over(cookie, now):
+            if not is_over(cookie, now):
                 self._refused(Refusal.COOKIE_EVICTED)
             self._drop(cookie)
 
@@ -198,7 +169,12 @@ class CookieJar:
         if not cookies:
             del self._domains[cookie.domain]
         self._size -= 1
+        self._note(key)
+
+    def _note(self, key: CookieKey) -> None:
         self._changed.add(key)
+        if self.news is not None:
+            self.news.add(key)
 
     # ------------------------------------------------------------ what is sent
 
@@ -210,7 +186,7 @@ class CookieJar:
         is_secure, target = request_url.scheme in ("https", "wss"), _path_of(request_url)
         found: list[Cookie] = []
         for cookie in self._of_host(host):
-            if _is_over(cookie, now):
+            if is_over(cookie, now):
                 self._drop(cookie)
             elif (is_secure or not cookie.secure) and set_cookie.path_matches(target, cookie.path):
                 found.append(cookie)
@@ -246,27 +222,41 @@ class CookieJar:
     def changes(self, session: str) -> Iterator[CookieRow]:
         """Yield a row for each cookie that changed since the last call."""
         changed, self._changed = self._changed, set()
-        for key in changed:
+        return self.rows(session, changed)
+
+    def rows(self, session: str, keys: Iterable[CookieKey]) -> Iterator[CookieRow]:
+        """Yield the row of each of these cookies, also of those that are gone."""
+        for key in keys:
             domain, host_only, path, name = key
             cookie = self._domains.get(domain, {}).get(key)
             place = domain if host_only else f".{domain}"
-            text = None if cookie is None else _written(cookie)
+            text = None if cookie is None else written(cookie)
             yield CookieRow(session, place, path, name, text)
+
+    def accept(self, row: CookieRow, *, keep: bool) -> None:
+        """Take a cookie as another process has it, or that it is gone; see `CookieJars.accept`."""
+        host_only, domain = not row.domain.startswith("."), row.domain.removeprefix(".")
+        key = (domain, host_only, row.path, row.name)
+        news, self.news = self.news, None  # no news to where it comes from
+        changed = key in self._changed
+        if row.cookie is not None:
+            self._put(read_row(row)[0])
+        elif (old := self._domains.get(domain, {}).get(key)) is not None:
+            self._drop(old)
+        self.news = news
+        if not (keep or changed):
+            self._changed.discard(key)
 
     def restore(self, rows: Iterable[CookieRow]) -> None:
         """Take stored cookies back."""
         for row in rows:
             if row.cookie is None:
                 continue
-            cookie, is_old = _read(row)
+            cookie, is_old = read_row(row)
             self._latest = max(self._latest, cookie.created)
             self._keep(cookie)
             if is_old:  # a row of the former kind is written anew, under its own place
                 self._changed |= {cookie.identity, (row.domain, True, row.path, row.name)}
-
-
-def _is_over(cookie: Cookie, now: float) -> bool:
-    return cookie.ends is not None and cookie.ends <= now
 
 
 def _domain_matches(host: str, domain: str) -> bool:
@@ -285,28 +275,6 @@ def _is_public_suffix(domain: str) -> bool:
 def _path_of(url: URL) -> str:
     """Return the path of a URL; `urls.wire` hides the mark of an empty query in it."""
     return url.raw_path.partition("?")[0] or "/"
-
-
-def _written(cookie: Cookie) -> str:
-    kept: dict[str, Any] = {"value": cookie.value, "created": cookie.created}
-    for name in ("secure", "http_only", "same_site", "ends"):
-        if getattr(cookie, name) not in (False, "", None):
-            kept[name] = getattr(cookie, name)
-    return json.dumps(kept)
-
-
-def _read(row: CookieRow) -> tuple[Cookie, bool]:
-    """Return the cookie of a row, and whether an earlier version wrote it."""
-    kept = json.loads(row.cookie or "")
-    domain, host_only = row.domain.removeprefix("."), not row.domain.startswith(".")
-    if isinstance(kept, dict):
-        return Cookie(row.name, domain=domain, path=row.path, host_only=host_only, **kept), False
-    value, _, host_only, attributes = kept  # until 0.1: value, quoted value, host-only, attributes
-    cookie = Cookie(row.name, value, domain, row.path, host_only=host_only)
-    cookie.secure, cookie.http_only = bool(attributes.get("secure")), "httponly" in attributes
-    cookie.same_site = str(attributes.get("samesite") or "")
-    cookie.ends = set_cookie.date(str(attributes.get("expires", "")))
-    return cookie, True
 
 
 def add_by_hand(headers: dict[str, str], cookies: Mapping[str, Any]) -> None:
@@ -331,6 +299,7 @@ class CookieJars:
 
     def __init__(self) -> None:
         self._jars: dict[str, CookieJar] = {}
+        self._shared = False
         self.refused: Counter[Refusal] = Counter()
         self._told: Counter[Refusal] = Counter()
 
@@ -340,14 +309,15 @@ class CookieJars:
         jar = self._jars.get(name)
         if jar is None:
             jar = self._jars[name] = CookieJar(self.refuse)
+            jar.news = set() if self._shared else None
         return jar
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._jars)
 
-    def refuse(self, reason: Refusal) -> None:
+    def refuse(self, reason: Refusal, number: int = 1) -> None:
         """Count what of an answer was not taken, a cookie or a header, by its reason."""
-        self.refused[reason] += 1
+        self.refused[reason] += number
 
     def take_refusals(self) -> Counter[Refusal]:
         """Return what was refused since the last call, to be committed."""
@@ -360,6 +330,34 @@ class CookieJars:
         """Fill the jars from the store."""
         for row in rows:
             self[row.session].restore([row])
+
+    def accept(self, rows: Iterable[CookieRow], *, keep: bool = False) -> None:
+        """Take cookies as another process has them; `keep`: they are to be stored here."""
+        for row in rows:
+            self[row.session].accept(row, keep=keep)
+
+    def share(self) -> None:
+        """Begin to note what changes for other processes, too."""
+        self._shared = True
+        for jar in self._jars.values():
+            jar.news = set()
+
+    def news(self) -> list[CookieRow]:
+        """Return what changed here since the last call, and came of no other process."""
+        rows: list[CookieRow] = []
+        for name, jar in self._jars.items():
+            if jar.news:
+                rows += jar.rows(name, jar.news)
+                jar.news = set()
+        return rows
+
+    def rows(self) -> list[CookieRow]:
+        """Return all cookies as they are now."""
+        return [
+            row
+            for name, jar in self._jars.items()
+            for row in jar.rows(name, [cookie.identity for cookie in jar])
+        ]
 
     def changes(self) -> list[CookieRow]:
         """Return what differs from the last call, to be committed; next to nothing to ask."""

@@ -44,7 +44,7 @@ from crawler.web.response import Response
 
 _EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
 _COUNTED = 1 << 30  # no limit, but connections are counted by host: see `pool`
-_RESERVED = 64  # file descriptors for the store, the resolver, the parse processes and the program
+_RESERVED = 64  # file descriptors for the store, the resolver, the worker processes and the program
 
 
 class Sessions:

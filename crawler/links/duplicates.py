@@ -47,6 +47,21 @@ class Duplicates:
             text = self._look(visit, page, asked)
         if suspected:
             visit.endless, visit.pattern = self.traps.hear(page.url, title, text)
+        return self._heed(visit)
+
+    async def hear(self, visit: Visit, page: ScrapedPage) -> None:
+        """Judge only whether the space of a suspected page is endless."""
+        text, title = None, endless.title_of(page.url, page.html)
+        if self.traps.asks(page.url, title):
+            if len(page.body) >= _THREAD:
+                async with self._turn:
+                    text = await asyncio.to_thread(endless.text_of, page.url, page.html)
+            else:
+                text = endless.text_of(page.url, page.html)
+        visit.endless, visit.pattern = self.traps.hear(page.url, title, text)
+
+    def _heed(self, visit: Visit) -> bool:
+        """Return whether a page is parsed all the same; else the visit has its outcome."""
         if visit.duplicate_of is None or not self._skips:
             return True
         visit.outcome = Outcome.DUPLICATE

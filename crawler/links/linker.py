@@ -60,6 +60,8 @@ class Linker:
         self._room = self._left = room
         self.traps = traps or Traps(TrapsSettings())
         self._steps = tuple(steps)
+        self.included: list[str] | None = None
+        """What has widened the scope, where somebody has set a list: for other processes."""
         self._by_directory: dict[str, tuple[urls.BaseURL, dict[str, Target | None]]] = {}
         self._by_url: dict[str, Target] = {}
 
@@ -72,11 +74,15 @@ class Linker:
         """Take in one more seed; it is heeded from the next link on."""
         self._scope.include(seed)
         self._forget()
+        if self.included is not None:
+            self.included.append(seed)
 
     def widen(self, target: str) -> None:
         """Take the host in to which a seed redirects, if it is of the seed's own domain."""
         if self._scope.include_redirect(target):
             self._forget()
+            if self.included is not None:
+                self.included.append(target)
 
     def _forget(self) -> None:
         """Forget what was decided: a wider scope may decide otherwise."""

@@ -227,6 +227,13 @@ class Traps:
         return value
 
 
+def near_number(html: str) -> int:
+    """Return the simhash of a page."""
+    from crawler.links.simhash import simhash
+
+    return simhash(words_of(html[:_MOST_TEXT]))
+
+
 class SeenContents:
     """Which content was seen before: byte for byte, or nearly (`traps.near` bits).
 
@@ -256,13 +263,18 @@ class SeenContents:
 
         The other value is the simhash of a text that was remembered, or of `every` one.
         """
-        remembered: int | None = None
+        number = None
         digest = xxhash.xxh3_128_digest(body)
-        found = self._exact.get(digest)
-        if (found is None or self._every) and self._near is not None and html is not None:
-            from crawler.links.simhash import simhash
+        asked = self._every or digest not in self._exact
+        if asked and html is not None and self._near is not None:
+            number = near_number(html)
+        return self.find(digest, number, url)
 
-            number = simhash(words_of(html[:_MOST_TEXT]))
+    def find(self, digest: bytes, number: int | None, url: str) -> tuple[str | None, int | None]:
+        """Return the same for the XXH3-128 of a body and, where near ones count, its simhash."""
+        remembered: int | None = None
+        found = self._exact.get(digest)
+        if (found is None or self._every) and self._near is not None and number is not None:
             if found is None:
                 found = self._near.find(number)
                 if found is None:

@@ -10,31 +10,40 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from crawler.config.engine import EngineSettings
 from crawler.errors import SpiderError
-from crawler.parsers.messages import Recipe
 from crawler.spider import Spider
-from crawler.spider.running import NoState
 
 _MAIN = "__crawl_main__"  # a script's spider, imported without running its `if __name__ == …`
 
 
-def recipe_of(spider: Spider, settings: EngineSettings) -> Recipe:
+class Recipe(Struct, frozen=True, array_like=True):
+    """How a process makes the spider."""
+
+    module: str
+    file: str
+    name: str
+    positional: list[Any]
+    named: dict[str, Any]
+    attributes: dict[str, Any]
+
+
+def recipe_of(spider: Spider) -> Recipe:
     """Return what another process needs to make the spider; SpiderError says why it could not."""
     kind = type(spider)
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
     if file is None or "<locals>" in kind.__qualname__:
         raise SpiderError(
-            f"{kind.__qualname__}: with engine.parse_processes a spider is imported by other"
+            f"{kind.__qualname__}: with engine.processes a spider is imported by other"
             " processes; define it at the top level of a file"
         )
     positional, named = spider.made_with
     for value in (*positional, *named.values()):
         if not _is_plain(value):
             raise SpiderError(
-                f"{kind.__qualname__} was made with {value!r:.80}; with engine.parse_processes"
+                f"{kind.__qualname__} was made with {value!r:.80}; with engine.processes"
                 " the arguments of a spider must be JSON values"
             )
     attributes = {name: value for name, value in vars(spider).items() if _is_plain(value)}
@@ -45,8 +54,6 @@ def recipe_of(spider: Spider, settings: EngineSettings) -> Recipe:
         positional=list(positional),
         named=named,
         attributes=attributes,
-        order=settings.order,
-        callback_timeout=settings.callback_timeout,
     )
 
 
@@ -58,22 +65,7 @@ def spider_of(recipe: Recipe) -> Spider:
     spider: Spider = found(*recipe.positional, **recipe.named)
     for name, value in recipe.attributes.items():
         setattr(spider, name, value)
-    spider.cookies = _NoJars()  # type: ignore[assignment]
-    spider.crawl.state = NoState()
     return spider
-
-
-class _NoJars:
-    """Stands where the cookie jars would be: only the crawl's own process has them."""
-
-    def __getitem__(self, session: str | None) -> Any:
-        raise SpiderError(
-            "self.cookies: the jars are not in a parse process, where callbacks run; use them in"
-            " start(), give the request its `cookies`, or set engine.parse_processes to 0"
-        )
-
-    def __iter__(self) -> Any:
-        return self[None]
 
 
 def _module(name: str, file: str) -> ModuleType:
@@ -83,7 +75,7 @@ def _module(name: str, file: str) -> ModuleType:
     name = _MAIN if name == "__main__" else name
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise SpiderError(f"{file}: not a Python file, which engine.parse_processes needs")
+        raise SpiderError(f"{file}: not a Python file, which engine.processes needs")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)

@@ -65,7 +65,7 @@ class Spider(HasCallbacks):
     _running: RunningCrawl | None = None
 
     made_with: tuple[tuple[Any, ...], dict[str, Any]]
-    """The arguments it was made with; parse processes make it again from them."""
+    """The arguments it was made with; worker processes make it again from them."""
 
     def __new__(cls, *positional: Any, **named: Any) -> Self:
         """Remember the arguments, whatever `__init__` a subclass has."""

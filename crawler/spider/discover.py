@@ -43,7 +43,7 @@ class Recent:
     """
 
     def __init__(self) -> None:
-        self._slots = array("q", bytes(8 * _SLOTS))
+        self._slots = array("q", (0,)) * _SLOTS
 
     def add(self, url_hash: int) -> bool:
         """Remember a hash; False when it was remembered already."""
@@ -52,6 +52,9 @@ class Recent:
             return False
         self._slots[place] = url_hash
         return True
+
+    def __contains__(self, url_hash: int) -> bool:
+        return self._slots[url_hash & (_SLOTS - 1)] == url_hash
 
 
 class Discovery:
@@ -81,6 +84,7 @@ class Discovery:
         self._order, self._max_depth, self._max_hops = order, max_depth, max_hops
         self._follows = bool(linker.rules)
         self._recent = Recent()
+        self._refused: Recent | None = None  # links that other processes have refused
         self._turn = asyncio.Lock()  # of pages with thousands of links: a slice of one at a time
 
     async def follow(self, visit: Visit, page: ScrapedPage) -> None:
@@ -132,16 +136,19 @@ class Discovery:
             return found
         depth = visit.todo.depth + 1
         if self._max_depth is not None and depth > self._max_depth:
-            new = [target for target in found.values() if not target.offered]
-            visit.refuse(Refusal.TOO_DEEP, len(new))
-            for target in new:
-                self._check(visit, target, target.refusal)
+            self._too_deep(visit, [target for target in found.values() if not target.offered])
             return found
         for target in found.values():
             if not target.offered:
                 target.offered = True
                 self._offer(visit, target, depth, target.rule, target.refusal)
         return found
+
+    def _too_deep(self, visit: Visit, targets: list[Target]) -> None:
+        """Count the links that only the depth keeps out."""
+        visit.refuse(Refusal.TOO_DEEP, len(targets))
+        for target in targets:
+            self._check(visit, target, target.refusal)
 
     async def _follow_all(self, visit: Visit, page: ScrapedPage, followed: bool) -> None:
         """The same with the full pass, which knows where each link stands and what it says."""
@@ -194,7 +201,10 @@ class Discovery:
         excluded = self._linker.bounded(target.url) is Refusal.EXCLUDED
         if excluded or self._linker.traps.refusal_of(target.url) is not None:
             return
-        candidate = self.candidate(check_of(target.url), visit.todo.depth + 1)
+        self._take_new(visit, self.candidate(check_of(target.url), visit.todo.depth + 1))
+
+    def _take_new(self, visit: Visit, candidate: Candidate) -> None:
+        """Take a candidate, of whatever host and depth, unless it is known."""
         if self._recent.add(candidate.url_hash):
             visit.candidates.append(candidate)
 
@@ -229,26 +239,69 @@ class Discovery:
         `asked`: a callback gave it, and did not just meet it as a link; then this is told, too.
         """
         if candidate.needed:  # of whatever host and depth: it belongs to a page that does
-            if self._recent.add(candidate.url_hash):
-                visit.candidates.append(candidate)
+            self._take_new(visit, candidate)
             return
+        refusal = self.refusal_of(candidate)
+        if refusal is not None:
+            self._refuse(visit, candidate, refusal, asked=asked)
+        else:
+            self._take(visit, candidate, asked=asked)
+
+    def refusal_of(self, candidate: Candidate) -> Refusal | None:
+        """Return the reason for which a candidate is not taken, whether it is new or not."""
         refusal = self._linker.refusal_of(candidate.url)
         if refusal is None and self._max_depth is not None and candidate.depth > self._max_depth:
-            refusal = Refusal.TOO_DEEP
-        if refusal is None and self._recent.add(candidate.url_hash):
+            return Refusal.TOO_DEEP
+        return refusal
+
+    def _take(self, visit: Visit, candidate: Candidate, *, asked: bool) -> None:
+        """Take a candidate that nothing but others like it can keep out."""
+        if self._recent.add(candidate.url_hash):
             refusal = self._linker.offer(candidate.url)
-        elif refusal is None and not candidate.force:
+            if refusal is not None:
+                self._refuse(visit, candidate, refusal, asked=asked)
+                return
+        elif not candidate.force:
             if asked:
                 visit.refuse_asked(Refusal.DUPLICATE_REQUEST, candidate.url)
             return
-        if refusal is not None and asked:
+        visit.candidates.append(candidate)
+
+    def _refuse(self, visit: Visit, candidate: Candidate, refusal: Refusal, *, asked: bool) -> None:
+        if asked:
             outside = refusal is Refusal.OUT_OF_SCOPE
             named = Refusal.REQUEST_OUT_OF_SCOPE if outside else refusal
             visit.refuse_asked(named, candidate.url)
-        elif refusal is not None:
-            visit.refuse(refusal)
         else:
-            visit.candidates.append(candidate)
+            visit.refuse(refusal)
+
+    def take(
+        self,
+        visit: Visit,
+        candidates: Sequence[Candidate],
+        asked_from: int,
+        refused: Iterable[tuple[Refusal, int]],
+        deep: Iterable[int],
+        only_new: Iterable[Candidate],
+    ) -> None:
+        """Take what another process found on a page, and count what it could not count.
+
+        Candidates from `asked_from` on were asked for by a callback. `refused` links, by their
+        hash, count once; `deep` ones are beyond the depth limit unless they were met elsewhere.
+        Those of `only_new` are taken wherever they lead, if they are that.
+        """
+        if self._refused is None:
+            self._refused = Recent()
+        known = (self._recent, self._refused)
+        for reason, url_hash in refused:
+            if self._refused.add(url_hash):
+                visit.refuse(reason)
+        for place, candidate in enumerate(candidates):
+            self._take(visit, candidate, asked=place >= asked_from)
+        new = sum(not any(url_hash in memory for memory in known) for url_hash in deep)
+        visit.refuse(Refusal.TOO_DEEP, new)
+        for candidate in only_new:
+            self._take_new(visit, candidate)
 
     def need(self, visit: Visit, page: ScrapedPage, found: Iterable[str]) -> None:
         """Make candidates of what a page needs to be shown; frames that nest too deep are left."""

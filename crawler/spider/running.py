@@ -71,8 +71,8 @@ class NoState(dict[str, Any]):
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise UsageError(
-            "self.state: it is not in a parse process, where callbacks run; count with self.stats,"
-            " or set engine.parse_processes to 0"
+            "self.state: it is only in the process that keeps the store; count with self.stats, or"
+            " set engine.processes = 1"
         )
 
     __getitem__ = __setitem__ = __contains__ = get = setdefault = update = pop = _refuse

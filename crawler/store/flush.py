@@ -296,7 +296,7 @@ class Flush:
 
     async def _insert_bodies(self, ended: list[tuple[int, Visit]]) -> None:
         """Insert all bodies in one statement: one blob, and where each begins and ends in it."""
-        size = sum(len(visit.response.body) for _, visit in ended if visit.response is not None)
+        size = sum(visit.response.size for _, visit in ended if visit.response is not None)
         # Compressing lets go of the GIL; megabytes of it would hold up the event loop.
         large = size >= LARGE
         packed = (ended, self._keep)

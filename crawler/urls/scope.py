@@ -120,6 +120,11 @@ class Scope:
                 self._of_seeds.add(registrable_domain(hostname_of(seed)))
         return self._of_seeds | self._domains if self._domains else self._of_seeds
 
+    def begins(self) -> list[str]:
+        """Return URLs that as seeds make this very scope."""
+        names = (f"http://{name}/" for name in (*self._hosts, *self._domains))
+        return [*names, *(f"http:{prefix}" for prefix in self._prefixes)]
+
     @property
     def prefixes(self) -> Set[str]:
         """What the URLs of a crawl of kind `prefix` begin with, behind the scheme."""

@@ -1,6 +1,6 @@
 """Where in a user's own code an error arose, read from the text of its traceback.
 
-The text, because that is what the store keeps and what parse processes send.
+The text, because that is what the store keeps and what worker processes send.
 """
 
 from __future__ import annotations

@@ -57,6 +57,7 @@ class Outcome(StrEnum):
     PARSE_TIMEOUT = "parse_timeout"
     PARSE_CRASHED = "parse_crashed"
     RETRY_ASKED = "retry_asked"
+    PROCESS_DIED = "process_died"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -170,9 +171,12 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
         Outcome.NOT_CACHED: _error("not in the cache that alone may answer", sent=False),
         Outcome.SPIDER_ERROR: _error("a callback raised; the page is kept", **_KEPT),
         Outcome.PARSE_TIMEOUT: _error("parsing took too long; the page is kept", **_KEPT),
-        Outcome.PARSE_CRASHED: _error("its parse process died; the page is kept", **_KEPT),
+        Outcome.PARSE_CRASHED: _error("its process died reading it; the page is kept", **_KEPT),
         Outcome.RETRY_ASKED: _fine(
             "the spider asked for another try; only in `attempts`", recrawled=False
+        ),
+        Outcome.PROCESS_DIED: _error(
+            "its worker process died again and again while it was under way", retried=True
         ),
         Outcome.INTERNAL_ERROR: _error("a bug of Crawlkeep, or a damaged row", sent=False),
     }

@@ -42,6 +42,11 @@ class Response:
     )
 
     @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return len(self.body)
+
+    @property
     def outcome(self) -> Outcome:
         """How its request ended, as far as the status tells."""
         return Outcome.OK if 200 <= self.status < 300 else outcome_of(self.status)

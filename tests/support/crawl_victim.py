@@ -1,8 +1,9 @@
-"""A crawl in a process of its own, to be killed: `crawl_victim.py crawl|near|points URL STORE`.
+"""A crawl in a process of its own, to be killed: `crawl_victim.py MODE URL STORE`.
 
-`crawl` says "go" and crawls; `near` marks near duplicates, too. `points` kills a forked crawl
-before its first call to the database, another one before its second, and so on until one lives to
-its end; each is then resumed.
+The mode `crawl` says "go" and crawls; `processes` does so in two more,
+`near` marks near duplicates, too. `points` kills a forked
+crawl before its first call to the database, another one before its second, and so on until one
+lives to its end; each is then resumed.
 """
 
 import asyncio
@@ -97,13 +98,37 @@ def points(url: str, directory: Path) -> None:
     print(number - 1)
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started and that are still there."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process is there, and no zombie that nobody has asked after."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
 def main() -> None:
     mode, url, store = sys.argv[1:]
     if mode == "points":
         points(url, Path(store))
     else:
         print("go", flush=True)
-        summary = asyncio.run(crawl(url, Path(store), NEAR if mode == "near" else None))
+        several = {**SETTINGS, "engine": {"workers": 4, "processes": 2}}
+        modes = {"processes": several, "near": NEAR}
+        summary = asyncio.run(crawl(url, Path(store), modes.get(mode)))
         sys.exit(summary.state != "finished")
 
 

@@ -1,4 +1,4 @@
-"""Spiders for the tests of parse processes, in a file of their own that these can import."""
+"""Spiders for the tests of worker processes, in a file of their own that these can import."""
 
 import asyncio
 import os
@@ -136,7 +136,7 @@ class Unmakeable(Spider):
 
     def __init__(self, **arguments: str) -> None:
         super().__init__(**arguments)
-        if "crawler.parsers.worker" in sys.modules:
+        if "crawler.processes.worker" in sys.modules:
             raise RuntimeError("not twice")
 
 
