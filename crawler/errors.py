@@ -5,7 +5,8 @@ CrawlerError
 │   ├── ConfigError       a key or value of the configuration
 │   ├── SpiderError       no such spider, or its file does not load
 │   ├── BadUrl            a text that is no http(s) URL
-│   └── QueryError        SQL that cannot run
+│   ├── QueryError        SQL that cannot run
+│   └── OfflineOnly       a spider under test opens a socket
 ├── SpiderFailed          a spider's `start` or `opened` raised: exit code 1
 ├── StopCrawl             raised by a spider: the crawl ends, for this reason
 ├── StoreError            the durable state: stops the crawl, loudly
@@ -78,6 +79,10 @@ class QueryError(UsageError):
 
 class SpiderFailed(CrawlerError):
     """A spider's own code raised outside of a page: its place and message, in one line."""
+
+
+class OfflineOnly(UsageError):
+    """A spider that crawls recorded answers, in a test, opens a socket."""
 
 
 class StopCrawl(CrawlerError):

@@ -37,6 +37,7 @@ FLOORS = [
     ["inspect"],
     ["export", "reparse"],
     ["practice"],
+    ["testing"],
     ["cli"],
     ["__main__"],
 ]

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "changes": ("changes", "changes"),
     "reparse": ("reparse", "reparse"),
     "diff": ("diff", "diff"),
+    "test": ("spider_tests", "test"),
     "fetch": ("fetch", "fetch"),
     "why": ("why", "why"),
     "traps": ("traps", "traps"),

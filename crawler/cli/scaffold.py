@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,10 +37,35 @@ class {title}(Spider):
         yield {row}(page.url, heading, len(page.links))
 '''
 
+TEST = '''"""{title} over pages that stand here: no network, in milliseconds."""
+
+from spiders.{name} import {title}
+
+PAGES = {{
+    "{url}": "<h1>One</h1> <a href=two>two</a>",
+    "two": "<h1>Two</h1>",
+}}
+
+
+def test_every_page_has_its_heading(crawl):
+    found = crawl({title}, PAGES)
+    assert found.errors == []
+    assert [each["heading"] for each in found.items] == ["One", "Two"]
+
+
+# After `crawler test record {name}` and `crawler test {name}`, which write what it compares with:
+#
+# def test_the_recorded_site_gives_what_it_gave(assert_items):
+#     assert_items({title}, "{name}")
+'''
+
 
 def new(
     name: Annotated[str, typer.Argument(help="The spider's name, and its file's: spiders/NAME.py")],
     url: Annotated[str, typer.Argument(help="Where it starts.")] = "https://example.com/",
+    test: Annotated[
+        bool, typer.Option("--test", help="Write a test beside it: tests/test_NAME.py.")
+    ] = False,
 ) -> None:
     """Write a new spider that runs as it is.
 
@@ -55,7 +81,9 @@ def new(
         start = urls.from_cli(url)
     except ValueError as error:
         raise UsageError(f"{error}; give one like https://example.com/") from None
-    file = SPIDERS / f"{name}.py"
+    file, test_file = SPIDERS / f"{name}.py", Path("tests") / f"test_{name}.py"
+    if test and test_file.exists():
+        raise UsageError(f"{test_file} is there already; choose another name")
     taken = next((spider.file for spider in survey() if spider.name == name), None)
     if taken or file.exists():
         raise UsageError(f"{taken or file} is there already; choose another name")
@@ -64,3 +92,7 @@ def new(
     text = TEMPLATE.format(name=name, title=title, row=f"{title}Page", url=start)
     file.write_text(text, encoding="utf-8")
     print(f"{file} is written. Run it: crawler run {name} --max-pages 20")
+    if test:
+        test_file.parent.mkdir(exist_ok=True)
+        test_file.write_text(TEST.format(name=name, title=title, url=start), encoding="utf-8")
+        print(f"{test_file} is written. Run it: python -m pytest {test_file}")
