@@ -17,7 +17,7 @@ from crawler.testing.fields import Use, uses_of
 from crawler.testing.offline import Crawled, check_once
 from crawler.testing.recording import Recording
 from crawler.testing.selectors import Listener, Way
-from crawler.testing.snapshot import Snapshot
+from crawler.testing.snapshot import ItemSnapshot
 
 _SHOWN = 20  # lines of differences
 _LINE = 160  # characters of a value
@@ -92,7 +92,7 @@ def assert_items(
             raise ItemsChanged(made.name, crawled.errors, path, "not updated: callbacks raised")
         now.save(path)
         return crawled
-    before = Snapshot.load(path)
+    before = ItemSnapshot.load(path)
     if before is None:
         raise UsageError(
             f"{path}: no snapshot yet; write it with `crawler test {made.name} --update` or"
@@ -110,7 +110,7 @@ def beside(recording: Path) -> Path:
     return recording.with_name(recording.name.removesuffix(recordings.ENDING) + snapshots.ENDING)
 
 
-def compare(before: Snapshot, now: Snapshot, crawled: Crawled | None = None) -> Difference:
+def compare(before: ItemSnapshot, now: ItemSnapshot, crawled: Crawled | None = None) -> Difference:
     """Return how a crawl differs from a snapshot; the order of a page's items does not count."""
     found = Difference(errors=list(crawled.errors) if crawled is not None else [])
     tables = dict.fromkeys(_tables(before)) | dict.fromkeys(_tables(now))
@@ -135,11 +135,11 @@ def compare(before: Snapshot, now: Snapshot, crawled: Crawled | None = None) -> 
     return found
 
 
-def _tables(snapshot: Snapshot) -> Iterator[str]:
+def _tables(snapshot: ItemSnapshot) -> Iterator[str]:
     return (table for found in snapshot.items.values() for table, _ in found)
 
 
-def _fields(snapshot: Snapshot, table: str) -> Iterator[str]:
+def _fields(snapshot: ItemSnapshot, table: str) -> Iterator[str]:
     return (
         name
         for found in snapshot.items.values()
@@ -149,11 +149,11 @@ def _fields(snapshot: Snapshot, table: str) -> Iterator[str]:
     )
 
 
-def _number(snapshot: Snapshot, table: str) -> int:
+def _number(snapshot: ItemSnapshot, table: str) -> int:
     return sum(each == table for each in _tables(snapshot))
 
 
-def values(snapshot: Snapshot, table: str, name: str) -> dict[str, list[Any]]:
+def values(snapshot: ItemSnapshot, table: str, name: str) -> dict[str, list[Any]]:
     """Return the values of a field by page, those that are filled in."""
     found = {
         url: [item.get(name) for each, item in items if each == table]
@@ -163,7 +163,7 @@ def values(snapshot: Snapshot, table: str, name: str) -> dict[str, list[Any]]:
     return {url: given for url, given in kept.items() if given}
 
 
-def _field(before: Snapshot, now: Snapshot, table: str, name: str) -> FieldChange | None:
+def _field(before: ItemSnapshot, now: ItemSnapshot, table: str, name: str) -> FieldChange | None:
     old, new = values(before, table, name), values(now, table, name)
     differing = [
         url for url in {**old, **new} if _counted(old.get(url, [])) != _counted(new.get(url, []))
@@ -185,7 +185,7 @@ def _counted(given: list[Any]) -> Counter[str]:
 # ---------------------------------------------------------------- told
 
 
-def told(found: Difference, uses: list[Use], listener: Listener, now: Snapshot) -> list[str]:
+def told(found: Difference, uses: list[Use], listener: Listener, now: ItemSnapshot) -> list[str]:
     """Return the differences, a line each, with the selectors that are to blame."""
     lines = [f"a callback raised: {error}" for error in found.errors]
     for table, (was, is_now) in found.items.items():
@@ -207,7 +207,7 @@ def told(found: Difference, uses: list[Use], listener: Listener, now: Snapshot) 
 
 
 def _told_field(
-    change: FieldChange, found: Difference, uses: list[Use], blamed: set[Way], now: Snapshot
+    change: FieldChange, found: Difference, uses: list[Use], blamed: set[Way], now: ItemSnapshot
 ) -> str:
     numbers = f"{change.table}.{change.field}: filled in {change.before} pages before,"
     numbers += f" {change.now} now"

@@ -74,7 +74,7 @@ def _pairs(node: ast.AST, module: str) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _names(made: object) -> list[str]:
-    """Return the fields of a class of items in their order; none where it is none."""
+    """Return the fields of a class of items in their order, none of what is no such class."""
     if not isinstance(made, type):
         return []
     from crawler.errors import SpiderError

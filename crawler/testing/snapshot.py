@@ -19,7 +19,7 @@ _VERSION = 1
 
 
 @dataclass(slots=True)
-class Snapshot:
+class ItemSnapshot:
     """The items of a crawl with their pages, and what its selectors found.
 
     `selectors` are for each way of queries the pages it was asked in and those it found something
@@ -32,7 +32,7 @@ class Snapshot:
     selectors: dict[Way, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, crawled: Crawled, listener: Listener | None = None) -> Snapshot:
+    def of(cls, crawled: Crawled, listener: Listener | None = None) -> ItemSnapshot:
         """Return what there is to compare of a crawl."""
         pages = [page for page in crawled.pages if page.outcome != "redirect"]
         heard = listener.asked if listener is not None else {}
@@ -44,7 +44,7 @@ class Snapshot:
         )
 
     @classmethod
-    def load(cls, path: Path) -> Snapshot | None:
+    def load(cls, path: Path) -> ItemSnapshot | None:
         """Read a file that `save` wrote; None if there is none, UsageError if it is no snapshot."""
         try:
             text = path.read_text(encoding="utf-8")
@@ -80,9 +80,11 @@ class Snapshot:
         text = json.dumps(plain, ensure_ascii=False, indent=1, default=str)
         path.write_text(text + "\n", encoding="utf-8")
 
-    def plain(self) -> Snapshot:
+    def plain(self) -> ItemSnapshot:
         """Return it as it comes back from its file, where a tuple is a list and a date a text."""
-        again = Snapshot(self.pages, json.loads(json.dumps(self.items, default=str)), self.requests)
+        again = ItemSnapshot(
+            self.pages, json.loads(json.dumps(self.items, default=str)), self.requests
+        )
         again.items = {
             url: [(table, item) for table, item in found] for url, found in again.items.items()
         }
@@ -102,12 +104,12 @@ class Heard(Offline):
 
 def taken(
     spider: Spider, recording: Recording, listener: Listener | None = None, **options: Any
-) -> tuple[Snapshot, Crawled, Listener]:
+) -> tuple[ItemSnapshot, Crawled, Listener]:
     """Crawl a recording and return what there is to compare, the crawl, and what was asked."""
     heard = Heard(spider, recording, **options)
     heard.listener = listener or Listener()
     crawled = heard.run()
-    return Snapshot.of(crawled, heard.listener).plain(), crawled, heard.listener
+    return ItemSnapshot.of(crawled, heard.listener).plain(), crawled, heard.listener
 
 
 def _joined(pairs: Iterable[tuple[str, list[Any]]]) -> dict[str, list[Any]]:
