@@ -48,7 +48,7 @@ class FieldChange(NamedTuple):
 
 
 @dataclass(slots=True)
-class Difference:
+class ItemDifference:
     """What differs: fields, numbers of items, selectors that find nothing any more, pages."""
 
     fields: list[FieldChange] = field(default_factory=list)
@@ -110,9 +110,11 @@ def beside(recording: Path) -> Path:
     return recording.with_name(recording.name.removesuffix(recordings.ENDING) + snapshots.ENDING)
 
 
-def compare(before: ItemSnapshot, now: ItemSnapshot, crawled: Crawled | None = None) -> Difference:
+def compare(
+    before: ItemSnapshot, now: ItemSnapshot, crawled: Crawled | None = None
+) -> ItemDifference:
     """Return how a crawl differs from a snapshot; the order of a page's items does not count."""
-    found = Difference(errors=list(crawled.errors) if crawled is not None else [])
+    found = ItemDifference(errors=list(crawled.errors) if crawled is not None else [])
     tables = dict.fromkeys(_tables(before)) | dict.fromkeys(_tables(now))
     for table in tables:
         numbers = (_number(before, table), _number(now, table))
@@ -185,7 +187,9 @@ def _counted(given: list[Any]) -> Counter[str]:
 # ---------------------------------------------------------------- told
 
 
-def told(found: Difference, uses: list[Use], listener: Listener, now: ItemSnapshot) -> list[str]:
+def told(
+    found: ItemDifference, uses: list[Use], listener: Listener, now: ItemSnapshot
+) -> list[str]:
     """Return the differences, a line each, with the selectors that are to blame."""
     lines = [f"a callback raised: {error}" for error in found.errors]
     for table, (was, is_now) in found.items.items():
@@ -207,7 +211,7 @@ def told(found: Difference, uses: list[Use], listener: Listener, now: ItemSnapsh
 
 
 def _told_field(
-    change: FieldChange, found: Difference, uses: list[Use], blamed: set[Way], now: ItemSnapshot
+    change: FieldChange, found: ItemDifference, uses: list[Use], blamed: set[Way], now: ItemSnapshot
 ) -> str:
     numbers = f"{change.table}.{change.field}: filled in {change.before} pages before,"
     numbers += f" {change.now} now"
