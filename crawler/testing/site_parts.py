@@ -106,7 +106,7 @@ class SiteParts:
     def reach(self, url: str) -> None:
         """Let the crawl reach the host of a first request, as seeding does."""
         if not self._linker.scope.allows(url):
-            self._linker.scope = self._linker.scope.including(url)
+            self._linker.include(url)
 
     def plays(self, request: Request) -> bool:
         """Return whether a test can play this kind of request: a page or a sitemap."""
