@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reparse": ("reparse", "reparse"),
     "diff": ("diff", "diff"),
     "test": ("spider_tests", "test"),
+    "heal": ("heal", "heal"),
     "fetch": ("fetch", "fetch"),
     "why": ("why", "why"),
     "traps": ("traps", "traps"),
