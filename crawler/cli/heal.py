@@ -59,8 +59,8 @@ def heal(
         typer.echo(_told(each), err=True)
     if not proposals:
         typer.echo(
-            f"{spider}: every selector that found something still does, in {healer.pages} pages; see what differs:"
-            f" crawler test {spider}",
+            f"{spider}: every selector that found something still does, in {healer.pages}"
+            f" pages; see what differs: crawler test {spider}",
             err=True,
         )
     print(diff_of(proposals), end="")
