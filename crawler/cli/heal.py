@@ -74,13 +74,13 @@ def _now(
     """Return the answers of the site as it is now; UsageError where none can be had."""
     from crawler.cli import stores
     from crawler.testing import record
-    from crawler.testing.recording import Recording, Start
+    from crawler.testing.recording import Recording, StartPage
 
     if new is not None:
         return Recording.load(new)
     if store is not None:
         return record.recording_of(stores.find(store), spider)
-    pages = [Start(each.url) for each in old if each.method == "GET" and each.status == 200]
+    pages = [StartPage(each.url) for each in old if each.method == "GET" and each.status == 200]
     return asyncio.run(record.record(spider, pages, overrides=set_ or ()))
 
 

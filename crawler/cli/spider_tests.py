@@ -120,7 +120,7 @@ def _record(
     from crawler.cli import spider_loader, stores
     from crawler.config import layers
     from crawler.testing import record
-    from crawler.testing.recording import Start
+    from crawler.testing.recording import StartPage
 
     kind = spider_loader.find(text)
     spider = spider_loader.load(text, arguments)
@@ -129,7 +129,7 @@ def _record(
         config = layers.load(None, spider=spider.settings)
         recording = record.recording_of(stores.find(store), spider, config, most=max_pages)
     else:
-        starts = [Start(url, callback) for url in urls]
+        starts = [StartPage(url, callback) for url in urls]
         made = record.record(spider, starts, max_pages=max_pages, overrides=set_ or ())
         recording = asyncio.run(made)
     size = file.stat().st_size if file.exists() else 0

@@ -19,7 +19,7 @@ from crawler.testing import changes, snapshot
 from crawler.testing.candidates import Fit, Labelled, distinct, for_elements, for_texts, texts_of
 from crawler.testing.fields import uses_of
 from crawler.testing.pages import page_from
-from crawler.testing.recording import Recording, Start
+from crawler.testing.recording import Recording, StartPage
 from crawler.testing.selectors import Listener, Place, Way
 from crawler.testing.snapshot import ItemSnapshot
 
@@ -60,7 +60,7 @@ class Healer:
         crawled = snapshot.taken(make(), old)[1]
         urls = {answer.url for answer in new}
         starts = [
-            Start(page.url, page.callback)
+            StartPage(page.url, page.callback)
             for page in crawled.pages
             if page.outcome == "ok" and page.url in urls
         ]

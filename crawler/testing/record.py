@@ -19,7 +19,7 @@ from crawler.errors import BadUrl, UsageError
 from crawler.inspect.query import Reader
 from crawler.spider import Spider
 from crawler.store.rows import unpack
-from crawler.testing.recording import Answer, Recording, Start
+from crawler.testing.recording import Answer, Recording, StartPage
 from crawler.web.request import Request
 
 MASK = "masked"
@@ -38,7 +38,7 @@ ORDER BY page_id LIMIT ?
 
 async def record(
     spider: Spider,
-    starts: Iterable[Start] = (),
+    starts: Iterable[StartPage] = (),
     *,
     max_pages: int = 20,
     overrides: Iterable[str] = (),
@@ -50,7 +50,7 @@ async def record(
     """
     from crawler.engine.crawler import Crawler
 
-    begins = [Start(_url(each.url), each.callback) for each in starts]
+    begins = [StartPage(_url(each.url), each.callback) for each in starts]
     merged = {name: dict(values) for name, values in spider.settings.items()}
     merged.setdefault("engine", {})["max_pages"] = max(max_pages, len(begins))
     merged.setdefault("store", {}).update(bodies=True, error_bodies=True)
@@ -67,7 +67,7 @@ async def record(
     return recording
 
 
-def _begin(spider: Spider, starts: list[Start]) -> None:
+def _begin(spider: Spider, starts: list[StartPage]) -> None:
     """Let a spider start from these URLs, and from nothing else."""
     from crawler.testing.site_parts import SiteParts
 

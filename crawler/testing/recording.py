@@ -43,7 +43,7 @@ class Answer(NamedTuple):
         return self.url, url_hash(self.url) if self.identity is None else self.identity
 
 
-class Start(NamedTuple):
+class StartPage(NamedTuple):
     """A request that a recording begins with, where that is not the spider's own `start`."""
 
     url: str
@@ -63,7 +63,7 @@ class Recording:
         *,
         spider: str = "",
         arguments: Mapping[str, Any] | None = None,
-        starts: Iterable[Start] = (),
+        starts: Iterable[StartPage] = (),
     ) -> None:
         """Take the answers, whose spider and arguments they were recorded with, and its starts."""
         self.spider, self.arguments = spider, dict(arguments or {})
@@ -109,7 +109,7 @@ class Recording:
                 map(_revived, lines),
                 spider=head["spider"],
                 arguments=head["arguments"],
-                starts=[Start(*each) for each in head["starts"]],
+                starts=[StartPage(*each) for each in head["starts"]],
             )
         except (zstandard.ZstdError, ValueError, LookupError, TypeError) as error:
             raise UsageError(f"{path} is no recording ({error}); record it again") from None

@@ -19,7 +19,7 @@ from crawler.spider import Spider
 from crawler.spider.collector import Collector, close, open_spider, start_requests
 from crawler.spider.discover import Discovery
 from crawler.spider.running import RunningCrawl
-from crawler.testing.recording import Start
+from crawler.testing.recording import StartPage
 from crawler.urls.scope import Scope
 from crawler.web import redirects
 from crawler.web.outcome import Outcome, having
@@ -80,7 +80,7 @@ class SiteParts:
             return None
         return await close(self.spider, reason, self._config.engine.callback_timeout)
 
-    async def starts(self, recorded: Iterable[Start]) -> AsyncIterator[Request]:
+    async def starts(self, recorded: Iterable[StartPage]) -> AsyncIterator[Request]:
         """Yield the first requests: those of the recording where it has some, or the spider's."""
         given = [Request(start.url, callback=self.callback_of(start)) for start in recorded]
         for request in given:
@@ -96,7 +96,7 @@ class SiteParts:
                 )
             yield request
 
-    def callback_of(self, start: Start) -> str | None:
+    def callback_of(self, start: StartPage) -> str | None:
         """Return the callback of a start: as recorded, or that of the rule that takes its URL."""
         if start.callback is not None:
             return start.callback

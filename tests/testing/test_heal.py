@@ -15,7 +15,7 @@ from crawler.testing import Recording
 from crawler.testing.changes import compare, told
 from crawler.testing.fields import uses_of
 from crawler.testing.heal import Healer, Proposal
-from crawler.testing.recording import Answer, Start
+from crawler.testing.recording import Answer, StartPage
 from crawler.testing.selectors import Listener
 from crawler.testing.snapshot import taken
 from spiders.quotes import Quotes
@@ -330,7 +330,7 @@ def changed(answers: list[Answer], change: Change) -> Recording:
 
 
 def recorded(answers: list[Answer]) -> Recording:
-    return Recording(answers, starts=[Start(each.url, "parse") for each in answers])
+    return Recording(answers, starts=[StartPage(each.url, "parse") for each in answers])
 
 
 def outcome(name: str, change: Change) -> tuple[list[str], list[Proposal], bool, list[Proposal]]:
