@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from crawler.testing.changes import ItemsChanged, assert_items
     from crawler.testing.offline import Crawled, ParsedPage, crawl
     from crawler.testing.pages import page_from
-    from crawler.testing.recording import Answer, Recording
+    from crawler.testing.recording import RecordedAnswer, Recording
 
 _HOMES = {
-    "Answer": "recording",
+    "RecordedAnswer": "recording",
     "Crawled": "offline",
     "ItemsChanged": "changes",
     "ParsedPage": "offline",
@@ -25,10 +25,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "Answer",
     "Crawled",
     "ItemsChanged",
     "ParsedPage",
+    "RecordedAnswer",
     "Recording",
     "assert_items",
     "crawl",

@@ -19,7 +19,7 @@ from crawler.errors import BadUrl, UsageError
 from crawler.inspect.query import Reader
 from crawler.spider import Spider
 from crawler.store.rows import unpack
-from crawler.testing.recording import Answer, Recording, StartPage
+from crawler.testing.recording import RecordedAnswer, Recording, StartPage
 from crawler.web.request import Request
 
 MASK = "masked"
@@ -107,7 +107,7 @@ def recording_of(
     return Recording(found, spider=spider.name, arguments=given)
 
 
-def _answers(rows: list[tuple[Any, ...]], masks: list[str]) -> Iterator[Answer]:
+def _answers(rows: list[tuple[Any, ...]], masks: list[str]) -> Iterator[RecordedAnswer]:
     for url, method, identity, status, headers, body in rows:
         shown = {
             name: MASK if is_secret(name) else _masked(str(value), masks)
@@ -120,7 +120,7 @@ def _answers(rows: list[tuple[Any, ...]], masks: list[str]) -> Iterator[Answer]:
             raise UsageError(f"{url}: its stored body is damaged ({error})") from None
         for mask in masks:
             data = data.replace(mask.encode(), MASK.encode())
-        yield Answer(_masked(url, masks), data, status, shown, method, identity)
+        yield RecordedAnswer(_masked(url, masks), data, status, shown, method, identity)
 
 
 def _masked(text: str, masks: list[str]) -> str:

@@ -27,7 +27,7 @@ _VERSION = 1
 _MOST = 1 << 30  # bytes of a recording once it is unpacked
 
 
-class Answer(NamedTuple):
+class RecordedAnswer(NamedTuple):
     """One recorded answer; `identity` tells it from those of other methods and bodies."""
 
     url: str
@@ -50,8 +50,8 @@ class StartPage(NamedTuple):
     callback: str | None = None
 
 
-Pages = Mapping[str, "str | bytes | Answer | ScrapedPage"]
-"""Answers by their URL: text is HTML (or JSON), for anything else give an Answer or a page."""
+Pages = Mapping[str, "str | bytes | RecordedAnswer | ScrapedPage"]
+"""Answers by their URL: text is HTML (or JSON), for anything else give a RecordedAnswer or a page."""
 
 
 class Recording:
@@ -59,7 +59,7 @@ class Recording:
 
     def __init__(
         self,
-        answers: Iterable[Answer] = (),
+        answers: Iterable[RecordedAnswer] = (),
         *,
         spider: str = "",
         arguments: Mapping[str, Any] | None = None,
@@ -68,15 +68,15 @@ class Recording:
         """Take the answers, whose spider and arguments they were recorded with, and its starts."""
         self.spider, self.arguments = spider, dict(arguments or {})
         self.starts = list(starts)
-        self.answers: dict[tuple[str, int], Answer] = {each.key: each for each in answers}
-        self._alike: dict[tuple[str, str], list[Answer]] = {}
+        self.answers: dict[tuple[str, int], RecordedAnswer] = {each.key: each for each in answers}
+        self._alike: dict[tuple[str, str], list[RecordedAnswer]] = {}
         for each in self.answers.values():
             self._alike.setdefault((each.url, each.method), []).append(each)
 
     def __len__(self) -> int:
         return len(self.answers)
 
-    def __iter__(self) -> Iterator[Answer]:
+    def __iter__(self) -> Iterator[RecordedAnswer]:
         return iter(self.answers.values())
 
     def __repr__(self) -> str:
@@ -145,26 +145,28 @@ class Recording:
         return None if found is None else response_of(found)
 
 
-def response_of(answer: Answer) -> Response:
+def response_of(answer: RecordedAnswer) -> Response:
     """Return what the wire would have given."""
     headers = CIMultiDict(answer.headers)
     return Response(answer.url, answer.status, headers, answer.body, WHEN, 0.0, len(answer.body))
 
 
-def _answer(url: str | None, name: str, page: str | bytes | Answer | ScrapedPage) -> Answer:
+def _answer(
+    url: str | None, name: str, page: str | bytes | RecordedAnswer | ScrapedPage
+) -> RecordedAnswer:
     if url is None:
         raise UsageError(f"{name!r} is no http(s) URL; give one like https://example.com/ or /page")
-    if isinstance(page, Answer):
+    if isinstance(page, RecordedAnswer):
         return page._replace(url=url)
     if isinstance(page, ScrapedPage):
-        return Answer(url, page.body, page.status, page.headers)
+        return RecordedAnswer(url, page.body, page.status, page.headers)
     if isinstance(page, bytes):
-        return Answer(url, page)
+        return RecordedAnswer(url, page)
     kind = "application/json" if page.lstrip()[:1] in ("{", "[") else HTML
-    return Answer(url, page.encode("utf-8", "replace"), headers={"Content-Type": kind})
+    return RecordedAnswer(url, page.encode("utf-8", "replace"), headers={"Content-Type": kind})
 
 
-def _plain(answer: Answer) -> dict[str, Any]:
+def _plain(answer: RecordedAnswer) -> dict[str, Any]:
     line: dict[str, Any] = {"url": answer.url}
     if answer.method != "GET":
         line["method"] = answer.method
@@ -177,9 +179,9 @@ def _plain(answer: Answer) -> dict[str, Any]:
         return line | {"base64": base64.b64encode(answer.body).decode("ascii")}
 
 
-def _revived(line: dict[str, Any]) -> Answer:
+def _revived(line: dict[str, Any]) -> RecordedAnswer:
     body = line["text"].encode() if "text" in line else base64.b64decode(line["base64"])
-    return Answer(
+    return RecordedAnswer(
         line["url"],
         body,
         line["status"],

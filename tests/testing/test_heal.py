@@ -15,7 +15,7 @@ from crawler.testing import Recording
 from crawler.testing.changes import compare, told
 from crawler.testing.fields import uses_of
 from crawler.testing.heal import Healer, Proposal
-from crawler.testing.recording import Answer, StartPage
+from crawler.testing.recording import RecordedAnswer, StartPage
 from crawler.testing.selectors import Listener
 from crawler.testing.snapshot import taken
 from spiders.quotes import Quotes
@@ -313,7 +313,7 @@ CASES = [(name, *case) for name, cases in CHANGES.items() for case in cases]
 
 
 @functools.cache
-def pages_of(name: str) -> tuple[list[Answer], list[Answer]]:
+def pages_of(name: str) -> tuple[list[RecordedAnswer], list[RecordedAnswer]]:
     """Pages to heal with, and pages held out."""
     file = "quotes" if name in ("quotes", "speakers") else "books"
     found = [
@@ -325,11 +325,11 @@ def pages_of(name: str) -> tuple[list[Answer], list[Answer]]:
     return found[:most], found[most : most + 6]
 
 
-def changed(answers: list[Answer], change: Change) -> Recording:
+def changed(answers: list[RecordedAnswer], change: Change) -> Recording:
     return recorded([each._replace(body=change(each.body.decode()).encode()) for each in answers])
 
 
-def recorded(answers: list[Answer]) -> Recording:
+def recorded(answers: list[RecordedAnswer]) -> Recording:
     return Recording(answers, starts=[StartPage(each.url, "parse") for each in answers])
 
 

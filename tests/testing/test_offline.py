@@ -11,7 +11,7 @@ import pytest
 
 from crawler import Request, Rule, Spider, StopCrawl, item
 from crawler.errors import OfflineOnly, UsageError
-from crawler.testing import Answer, Recording, crawl, page_from
+from crawler.testing import RecordedAnswer, Recording, crawl, page_from
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,9 +68,9 @@ def test_redirects_errors_and_kinds_of_answers() -> None:
             self.heard.append((request.url, str(outcome), status))
 
     pages = {
-        "/": Answer("", status=301, headers={"Location": "/home"}),
+        "/": RecordedAnswer("", status=301, headers={"Location": "/home"}),
         "/home": "<h1>home</h1><a href=/gone>x</a>",
-        "/gone": Answer("", b"<h1>gone</h1>", 404),
+        "/gone": RecordedAnswer("", b"<h1>gone</h1>", 404),
     }
     found = crawl(Hearing, pages)
     assert [page.outcome for page in found.pages] == ["redirect", "ok", "not_found"]
@@ -126,10 +126,12 @@ def test_a_form_is_found_by_what_it_sends(tmp_path: Path) -> None:
     one, two = (Request(url, "POST", data={"q": q}) for q in ("one", "two"))
     recording = Recording(
         [
-            Answer(url, b"<form>", headers={"Content-Type": "text/html"}),
-            Answer(url, b"<h1>first</h1>", method="POST", identity=one.identity),
-            Answer(url, b"<h1>other</h1>", method="POST", identity=two.identity),
-            Answer("https://site.example/b", b"\xff\x00", headers={"Content-Type": "image/x"}),
+            RecordedAnswer(url, b"<form>", headers={"Content-Type": "text/html"}),
+            RecordedAnswer(url, b"<h1>first</h1>", method="POST", identity=one.identity),
+            RecordedAnswer(url, b"<h1>other</h1>", method="POST", identity=two.identity),
+            RecordedAnswer(
+                "https://site.example/b", b"\xff\x00", headers={"Content-Type": "image/x"}
+            ),
         ],
         spider="form",
     )

@@ -49,7 +49,7 @@ def test_the_fixtures_serve_and_the_flag_writes_snapshots(tmp_path: Path) -> Non
         """
 from urllib.request import urlopen
 from crawler import Spider
-from crawler.testing import Answer, Recording
+from crawler.testing import RecordedAnswer, Recording
 
 class One(Spider):
     name = "one"
@@ -68,7 +68,7 @@ def test_site(site):
 def test_snapshot(assert_items, recording, request):
     text = (request.path.parent / "body.html").read_bytes()
     folder = request.path.parent / "recordings"
-    Recording([Answer("https://one.example/", text)]).save(folder / "one.jsonl.zst")
+    Recording([RecordedAnswer("https://one.example/", text)]).save(folder / "one.jsonl.zst")
     assert len(recording("one")) == 1
     assert_items(One, "one")
 """,
