@@ -51,7 +51,7 @@ class StartPage(NamedTuple):
 
 
 Pages = Mapping[str, "str | bytes | RecordedAnswer | ScrapedPage"]
-"""Answers by their URL: text is HTML (or JSON), for anything else give a RecordedAnswer or a page."""
+"""Answers by their URL: text is HTML (or JSON), else give a RecordedAnswer or a page."""
 
 
 class Recording:
