@@ -221,6 +221,7 @@ class Crawler:
             finally:
                 if self.last:
                     await closed(self.spider, reason, self.stats, self.config, self._store)
+                self.spider.crawl.end()
         return self.summary(state, reason)
 
     async def _end_run(self, state: str, reason: str) -> None:

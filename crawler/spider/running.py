@@ -52,6 +52,13 @@ class RunningCrawl:
         for request in requests:
             self._add(Request(request) if isinstance(request, str) else request)
 
+    def end(self) -> None:
+        """Let go of the run, so that the spider, and a file that it has open, ends with its crawl.
+
+        In a cycle, Python may close what is below a file before the file has written its last.
+        """
+        self._stop = self._add = None
+
     def changed_state(self) -> str | None:
         """Return the state in JSON if it is not what was committed last; None if it is.
 

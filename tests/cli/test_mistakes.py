@@ -226,7 +226,7 @@ MISTAKES = [
     ("run css", 1, ["spiders/css.py:6", "SelectorSyntaxError"]),
     ("run scrapy", 1, ["spiders/scrapy.py:6", "extract_first"]),
     ("run keyword", 1, ["spiders/keyword.py:6", "calback"]),
-    ("run callback_name", 1, ["callback 'parse_page'", "callback_name"]),
+    ("run callback_name", 2, ["callback 'parse_page'", "spiders/callback_name.py:6"]),
     ("run no_yield", 0, ["'no_yield'", "`yield`", "missing"]),
     ("run no_await", 1, ["spiders/no_await.py:6", "a coroutine is no item", "`await`"]),
     ("run elsewhere", 0, ["1 request_out_of_scope", "allowed_domains", "127.0.0.99"]),

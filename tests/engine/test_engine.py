@@ -58,6 +58,10 @@ def test_no_part_of_a_run_is_filled_in_from_outside_after_it_was_made() -> None:
         "crawler.py: self.frontier.pending",
         "crawler.py: self.frontier.seeding",
         "crawler.py: self.spider.start_urls",
+        "shared_committer.py: frontier.over",
+        "shared_committer.py: frontier.pending",
+        "shared_committer.py: self._leased.let_go",
+        "shared_committer.py: self._leased.spent",
         "spider_calls.py: spider._running",
     }
     assert found == counts
