@@ -170,4 +170,5 @@ endif
 
 $(DEV): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev-browser]' 2>/dev/null
 	@touch $@

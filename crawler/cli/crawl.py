@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from crawler.cli import NO_PAGE, options
-from crawler.cli.options import LogLevel
+from crawler.cli.options import LogFormat, LogLevel
 
 
 class ScopeChoice(StrEnum):
@@ -23,6 +23,9 @@ class ScopeChoice(StrEnum):
 
 Depth = Annotated[
     int | None, typer.Option(min=0, metavar="N", help="Follow links at most this many steps.")
+]
+Scope = Annotated[
+    ScopeChoice | None, typer.Option(help="Which links belong to the crawl; by default host.")
 ]
 Include = Annotated[
     list[str] | None,
@@ -47,9 +50,7 @@ def crawl(
     max_pages: options.MaxPages = None,
     processes: options.Processes = None,
     depth: Depth = None,
-    scope: Annotated[
-        ScopeChoice | None, typer.Option(help="Which links belong to the crawl; by default host.")
-    ] = None,
+    scope: Scope = None,
     include: Include = None,
     exclude: Exclude = None,
     archive: Archive = False,
@@ -60,6 +61,8 @@ def crawl(
     fresh: options.Fresh = False,
     quiet: options.Quiet = False,
     log_level: options.Level = LogLevel.INFO,
+    log_format: options.Format = LogFormat.TEXT,
+    dashboard: options.Dashboard = False,
     json: options.Json = False,
 ) -> None:
     """Crawl a site without writing a spider.
@@ -91,14 +94,14 @@ def crawl(
     file = place(store, DATA / f"{store_name(seeds[0])}.db")
     if not fresh and file.is_file():
         _check_seeds(file, seeds)
+    told = options.told(quiet, log_level, log_format, dashboard)
     asked = RunOptions(
         store=file,
         config=config,
         overrides=overrides,
         fresh=fresh,
-        quiet=quiet,
-        log_level=log_level,
         as_json=json,
+        **told,
     )
     raise typer.Exit(run(spider, asked))
 

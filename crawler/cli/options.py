@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,7 +62,29 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but errors; the exit code tells.")
 ]
 Level = Annotated[LogLevel, typer.Option("--log-level", help="How much is logged.")]
+
+
+class LogFormat(StrEnum):
+    """How a log record is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Format = Annotated[
+    LogFormat, typer.Option("--log-format", help="Lines to read, or one JSON object a line.")
+]
+Dashboard = Annotated[
+    bool,
+    typer.Option("--dashboard", help="Open the live page beside it; it ends with the crawl."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+
+
+def told(quiet: bool, level: str, format_: str, dashboard: bool) -> dict[str, Any]:
+    """Return how a run is to be told of, as `RunOptions` has it."""
+    as_json = format_ == LogFormat.JSON
+    return {"quiet": quiet, "log_level": level, "log_json": as_json, "dashboard": dashboard}
 
 
 def overrides(given: list[str] | None, wanted: Mapping[str, object]) -> tuple[str, ...]:

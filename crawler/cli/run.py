@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from crawler.cli import options
-from crawler.cli.options import LogLevel
+from crawler.cli.options import LogFormat, LogLevel
 from crawler.errors import UsageError
 
 
@@ -37,6 +37,8 @@ def run(
     fresh: options.Fresh = False,
     quiet: options.Quiet = False,
     log_level: options.Level = LogLevel.INFO,
+    log_format: options.Format = LogFormat.TEXT,
+    dashboard: options.Dashboard = False,
     json: options.Json = False,
 ) -> None:
     """Run a spider, or several; resumes where it was stopped.
@@ -48,22 +50,20 @@ def run(
     names = _named(spiders or [], all_=all_, store=store)
     wanted = {"engine.max_pages": max_pages, "engine.processes": processes}
     overrides = options.overrides(set_, wanted)
+    told = options.told(quiet, log_level, log_format, dashboard)
     code = 0
     for name in names:
         path = store
         if store is not None and "{" in store:
-            kind = spider_loader.find(name)
-            values = spider_loader.values_of(kind, arguments or [])
-            path = stores.templated(store, runner.store_values(kind, values))
+            path = _filled_in(store, name, arguments or [])
         made = spider_loader.load(name, arguments or [], store=path, resume=not fresh)
         asked = runner.RunOptions(
             store=stores.target(path, stores.DATA / f"{made.name}.db", crawl=made.name),
             config=config,
             overrides=overrides,
             fresh=fresh,
-            quiet=quiet,
-            log_level=log_level,
             as_json=json,
+            **told,
         )
         ended = runner.run(made, asked)
         code = code or ended
@@ -71,6 +71,15 @@ def run(
             code = ended
             break
     raise typer.Exit(code)
+
+
+def _filled_in(store: str, name: str, arguments: list[str]) -> str | None:
+    """Return the name of a store with what a spider has for `{name}` and the like."""
+    from crawler.cli import runner, spider_loader, stores
+
+    kind = spider_loader.find(name)
+    values = spider_loader.values_of(kind, arguments)
+    return stores.templated(store, runner.store_values(kind, values))
 
 
 def _named(spiders: list[str], *, all_: bool, store: str | None) -> list[str]:

@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import math
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class RunOptions:
     fresh: bool = False
     quiet: bool = False
     log_level: str = "info"
+    log_json: bool = False
+    dashboard: bool = False
     as_json: bool = False
 
 
@@ -71,8 +74,9 @@ def run(spider: Spider, options: RunOptions) -> int:
     """Crawl to the end or to a signal, print how it went, and return the exit code."""
     config = configuration.load(options.config, spider=spider.settings, overrides=options.overrides)
     _read_gates(spider)
-    screen = Screen(quiet=options.quiet)
-    start_logging(screen, "error" if options.quiet else options.log_level)
+    screen = Screen(quiet=options.quiet or options.log_json)
+    level = "error" if options.quiet else options.log_level
+    start_logging(screen, level, as_json=options.log_json)
     if options.fresh:
         aside = _move_aside(options.store)
         if aside is not None:
@@ -80,7 +84,8 @@ def run(spider: Spider, options: RunOptions) -> int:
     elif not isinstance(options.store, DatabaseAddress) and options.store.is_file():
         _find_again(spider, config, options.store)
     gc.freeze()  # what was imported is never looked at again
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner, _own_errors():
+    beside = _page(options.store) if options.dashboard else contextlib.nullcontext()
+    with beside, asyncio.Runner(loop_factory=_loop_factory()) as runner, _own_errors():
         summary = runner.run(_crawl(spider, config, options.store, screen))
     _tell(spider, summary, options)
     if summary.state == "interrupted":
@@ -116,6 +121,18 @@ def _move_aside(store: StoreAddress) -> StoreAddress | None:
 
         return move_schema_aside(store)
     return move_aside(store)
+
+
+@contextlib.contextmanager
+def _page(store: StoreAddress) -> Iterator[None]:
+    """Open the live page in a process of its own while a crawl runs."""
+    command = [sys.executable, "-m", "crawler", "dashboard", str(store)]
+    page = subprocess.Popen(command, stdout=sys.stderr.fileno(), start_new_session=True)
+    try:
+        yield
+    finally:
+        page.terminate()
+        page.wait()
 
 
 def store_values(kind: type[Spider], given: Mapping[str, object]) -> dict[str, object]:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crawler.inspect.status import Overview, Run
 
 
+_WATCH = 2.0  # seconds between two looks
 _KINDS = 5  # of rejected items that are named
 
 
@@ -19,6 +22,9 @@ def status(
         typer.Argument(help="The store: a file, or a name in data/. By default every one there."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it anew every two seconds, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Show how a crawl stands.
 
@@ -29,6 +35,9 @@ def status(
     from crawler.cli import stores
     from crawler.inspect.status import overview
 
+    if watch:
+        _watch(lambda: story(overview(stores.find(store))))
+        return
     everything = stores.every() if store is None else []
     seen = [overview(path) for path in everything] or [overview(stores.any_of(store))]
     if json:
@@ -37,6 +46,23 @@ def status(
         print(story(seen[0]))
     else:
         print("\n".join(_short(one) for one in seen))
+
+
+def _watch(told: Callable[[], str]) -> None:
+    """Print a text again and again: in place on a terminal, one after the other elsewhere."""
+    import sys
+    import time
+    from contextlib import suppress
+
+    from crawler.cli.visible import raw, visible
+
+    screen = raw(sys.stdout)
+    clear = "\x1b[H\x1b[2J" if screen.isatty() else ""
+    with suppress(KeyboardInterrupt):
+        while True:
+            screen.write(f"{clear}{visible(told())}\n")
+            screen.flush()
+            time.sleep(_WATCH)
 
 
 def _print_json(seen: Overview | list[Overview]) -> None:

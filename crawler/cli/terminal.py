@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
 import sys
+from datetime import UTC, datetime
 from typing import IO
 
 from crawler.cli.visible import raw, visible
@@ -58,10 +60,28 @@ class ScreenHandler(logging.Handler):
             self.handleError(record)
 
 
-def start_logging(screen: Screen, level: str) -> None:
-    """Send the process's log records to the screen."""
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one JSON object: at, level, logger, message, and where it is, error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        said = {
+            "at": at.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            said["error"] = self.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False)
+
+
+def start_logging(screen: Screen, level: str, *, as_json: bool = False) -> None:
+    """Send the process's log records to the screen, as lines to read or as JSON."""
     handler = ScreenHandler(screen)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+    handler.setFormatter(JsonFormatter() if as_json else plain)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for library in _TALKATIVE:
         logging.getLogger(library).setLevel(logging.WARNING)

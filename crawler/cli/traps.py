@@ -16,7 +16,7 @@ def traps(
     limit: Annotated[int, typer.Option(min=1, help="How many patterns at most.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Show the patterns of URLs of a crawl: pages, new content, queue.
+    """Show the patterns of URLs: pages, new content, queue.
 
     URLs that differ in numbers, ids and the values of a query are one pattern. One with a long
     queue and little that is new is worth a rule, --exclude, or traps.max_queries.

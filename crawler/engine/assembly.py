@@ -20,11 +20,13 @@ from crawler.engine.limits import RunLimits
 from crawler.engine.robots_gate import RobotsGate, overrides_of
 from crawler.engine.seeding import seed
 from crawler.engine.shared_committer import SharedCommitter
+from crawler.engine.signs import Signs
 from crawler.engine.sitemap_reader import SitemapReader
 from crawler.engine.spider_calls import adding
+from crawler.engine.steering import Steering
 from crawler.errors import ConfigError, StopCrawl
-from crawler.frontier import Frontier
 from crawler.frontier.shared import SharedFrontier
+from crawler.frontier.steered import SteeredFrontier
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
@@ -38,7 +40,7 @@ from crawler.parsers.inline import Inline
 from crawler.spider import Spider
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
-from crawler.store import Committed, CrawlState, SharedStore, Store
+from crawler.store import Committed, CrawlState, SharedStore, SteerableStore, Store
 from crawler.urls.scope import Scope
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
@@ -66,7 +68,7 @@ class Crawl:
     seeds: tuple[str, ...]
     state: CrawlState
     store: Store
-    frontier: Frontier
+    frontier: SteeredFrontier
     cookies: CookieJars
     listener: Listener
     taking: asyncio.Event
@@ -77,8 +79,8 @@ class Crawl:
 @asynccontextmanager
 async def assembled(
     crawl: Crawl, *, keep_pages: bool
-) -> AsyncIterator[tuple[Engine, Coroutine[Any, Any, None]]]:
-    """Return the engine of one run and its seeding, both still to be run."""
+) -> AsyncIterator[tuple[Engine, Coroutine[Any, Any, None], Steering | None]]:
+    """Return the engine of one run, its seeding, and who steers it, all still to be run."""
     config = crawl.config
     linker = await _linker(crawl)
     discovery = _discovery(crawl, linker)
@@ -121,8 +123,27 @@ async def assembled(
             keep_pages=keep_pages,
         )
         crawl.spider.crawl.let_add(adding(discovery, committer, linker))
-        yield engine, _seeding(crawl, discovery, committer, guard, linker)
+        steering = None if crawl.store.shared else _steering(crawl, engine, linker)
+        if steering is not None:
+            await steering.begin(crawl.state.runs)
+        yield engine, _seeding(crawl, discovery, committer, guard, linker), steering
         await _settle_duplicates(crawl)
+
+
+def _steering(crawl: Crawl, engine: Engine, linker: Linker) -> Steering:
+    def stop(reason: str) -> None:
+        crawl.frontier.stop(reason)
+        crawl.store.stop_waiting()
+
+    return Steering(
+        cast("SteerableStore", crawl.store),
+        crawl.frontier,
+        engine.committer,
+        linker,
+        Signs(engine, crawl.frontier, most=crawl.config.engine.workers),
+        stop=stop,
+        order=crawl.config.engine.order,
+    )
 
 
 async def _seeding(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +20,7 @@ from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.cookies import CookieJars
 from crawler.http.pool import Pool
-from crawler.store import Batch, Committed, HostRow, RobotsRow, Store
+from crawler.store import Batch, Committed, HostRow, Pulse, RobotsRow, Store
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
 from crawler.web.visit import Ahead, Visit
@@ -31,6 +32,7 @@ _SLICE = 4000  # requests shown to the frontier at once: about 4 ms
 _LOADS = 64  # hosts loaded between two looks at what is to commit
 _PROMISE = 0.25  # seconds for which one note tells that hosts are asked
 _LOOK = 2.0  # seconds between two looks whether the store is still there
+_TIMED = 200  # flushes whose time is remembered
 _BYTES = 32 << 20  # bytes of uncommitted bodies that are a flush, however few visits they are
 
 
@@ -83,6 +85,8 @@ class Committer:
         self._turn = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._cursor, self._unloaded, self._skipped = 0, True, False
+        self.ended = self.flushed = 0  # visits that ended; visits of the last flush
+        self.flushes: deque[float] = deque(maxlen=_TIMED)  # seconds that the last flushes took
 
     # ------------------------------------------------------------ what the engine calls
 
@@ -135,6 +139,11 @@ class Committer:
     def refuse(self, reason: Refusal) -> None:
         """Count what is not taken and is of no visit; it is stored with the next commit."""
         self._refused[reason] += 1
+
+    def put_pulse(self, pulse: Pulse) -> None:
+        """Hand a sign of life over; it goes with the next commit, which comes soon."""
+        self._batch.pulse = pulse
+        self._note()
 
     async def put_ahead(self, parts: AsyncIterator[Ahead]) -> None:
         """Commit what is too much for one visit ahead of it, part by part; see `SitemapReader`."""
@@ -215,7 +224,8 @@ class Committer:
             await self._flush()
             await self._load()
 
-    async def _flush(self) -> None:
+    async def _flush(self) -> int:
+        """Commit what is there; return how many requests were new."""
         batch, self._batch = self._batch, Batch()
         overtaken, self._overtaken = self._overtaken, []
         self._bytes, self._noted, self._urgent = 0, False, False
@@ -229,12 +239,16 @@ class Committer:
         batch.hosts = self._touched(batch)
         batch.counts, batch.state = self._counts(), self._state()
         if not batch and not batch.refusals:
-            return
+            return 0
         if self._jars is not None:
             batch.cookies = self._jars.changes()
         batch.pool = self._pool().summary()
+        began = time.perf_counter()
         committed = await self._store.commit(batch)
+        self.flushes.append(time.perf_counter() - began)
+        self.flushed = len(batch.visits)
         ended = sum(visit.retry_at is None for visit in batch.visits)
+        self.ended += ended
         frontier = self._frontier
         frontier.pending += committed.new - ended
         if frontier.limit is not None:
@@ -252,6 +266,7 @@ class Committer:
         for listener in self._listeners:
             listener(batch.visits, committed)
         await _let_go([committed.added, *(visit.candidates for visit in batch.visits)])
+        return committed.new
 
     def _add(self, added: list[Todo], hosts: dict[int, HostRow]) -> None:
         """Show the frontier new requests together with their hosts: an idle one may be gone."""

@@ -20,9 +20,9 @@ from crawler.engine.summary import Summary as Summary
 from crawler.engine.summary import settings_json
 from crawler.engine.workers import run_workers
 from crawler.errors import ConfigError, SpiderError, StoreError, StoreFenced, StoreLocked
-from crawler.frontier import Frontier
 from crawler.frontier.page_limit import PageLimit, PageTickets
 from crawler.frontier.shared import SharedFrontier
+from crawler.frontier.steered import SteeredFrontier
 from crawler.http.cookies import CookieJars
 from crawler.http.pool import Pool
 from crawler.links.rule import bound
@@ -83,7 +83,7 @@ class Crawler:
         self.stats = Stats()
         self.cookies = CookieJars()
         self.state: CrawlState
-        self.frontier: Frontier
+        self.frontier: SteeredFrontier
         self._store: Store
         self._listeners: list[Listener] = [self._count]
         self._taking = asyncio.Event()
@@ -142,7 +142,7 @@ class Crawler:
                 f"politeness.limit_by = {politeness.limit_by!r} does not work over PostgreSQL yet,"
                 " where each host belongs to one worker process: set it to host"
             )
-        self.frontier = (SharedFrontier if self._store.shared else Frontier)(
+        self.frontier = (SharedFrontier if self._store.shared else SteeredFrontier)(
             Pace(
                 politeness.delay,
                 politeness.per_host,
@@ -297,17 +297,14 @@ class Crawler:
         )
         self.frontier.seeding = not self.state.seeded
         settings = self.config.engine
-        async with assembled(crawl, keep_pages=keep_pages) as (engine, seeding):
+        async with assembled(crawl, keep_pages=keep_pages) as (engine, seeding, steering):
             self._engine = engine
             try:
                 if await opened(self.spider, self.frontier):
-                    await run_workers(
-                        engine,
-                        seeding,
-                        workers=settings.workers,
-                        grace=settings.grace,
-                        longest=settings.max_time,
-                    )
+                    many, grace = settings.workers, settings.grace
+                    end = settings.max_time
+                    parts = engine, seeding, steering
+                    await run_workers(*parts, workers=many, grace=grace, longest=end)
             finally:
                 seeding.close()  # it may not even have begun
                 self._engine = None
@@ -320,6 +317,7 @@ class Crawler:
     def _count(self, visits: list[Visit], committed: Committed) -> None:
         refusals, rejected, widened = committed.refusals, committed.rejected, committed.widened
         self.stats.add(visits, committed.new, refusals=refusals, rejected=rejected, widened=widened)
+        self.stats.outcomes.update(committed.ended)
         self._more += committed.pages
 
     def summary(self, state: str, reason: str) -> Summary:

@@ -201,7 +201,7 @@ class Engine:
             reason = Refusal.EXCLUDED if excluded else None
         if reason is None:
             return False
-        visit.fail(Outcome.TRAPPED, str(reason))
+        visit.fail(Outcome.BLOCKED if reason == "blocked" else Outcome.TRAPPED, str(reason))
         visit.refuse(reason)
         return True
 

@@ -100,6 +100,7 @@ class HostQueue:
         "name",
         "overtaken",
         "pace",
+        "paused",
         "reach",
         "ready",
         "ready_at",
@@ -135,6 +136,7 @@ class HostQueue:
         self.asked_at = -math.inf
         self.slowed_at = 0.0  # when trouble last slowed it down
         self.given_up: str | None = None
+        self.paused = False  # somebody asked to start nothing of it
 
     def push(self, todo: Todo, now: float, wait: float) -> None:
         """Take a request into memory, to start in `wait` seconds at the earliest."""
@@ -249,6 +251,8 @@ class HostQueue:
 
     def next_time(self) -> float | None:
         """Return the time from which a request can start, None if there is none in memory."""
+        if self.paused:
+            return None
         if self.given_up is not None:
             return 0.0 if self.ready else None
         if self.overtaken:

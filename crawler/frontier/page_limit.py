@@ -24,6 +24,10 @@ class PageLimit:
         """Whether there is a limit at all."""
         return self._most is not None
 
+    def change(self, most: int) -> None:
+        """Let there be so many pages from now on, over all runs."""
+        self._most = most
+
     @property
     def closed(self) -> bool:
         """Whether only a recrawl's requests may begin, now and for the rest of the run."""

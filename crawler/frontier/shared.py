@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.frontier.page_limit import PageTickets
+from crawler.frontier.steered import SteeredFrontier
 
 
-class SharedFrontier(Frontier):
+class SharedFrontier(SteeredFrontier):
     """Lets go of hosts that have nothing left here, and ends when the store says that all is done.
 
     `pending` is what the store last told; nothing is decided by it.

@@ -8,7 +8,9 @@ from __future__ import annotations
 import difflib
 import re
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
@@ -20,6 +22,8 @@ from crawler.store.sql_functions import Functions
 from crawler.store.sqlite_errors import is_damage, to_store_error
 
 _BUSY = 10.0  # seconds to wait for a lock, which only a checkpoint or a migration can hold
+_UNSTOPPABLE = {"printf", "format"}  # one call can take minutes, and nothing interrupts it
+_HUGE, _PATTERN = 50_000_000, 1_000  # bytes of a value, characters of a pattern, for strangers
 _TURN = 100_000  # steps of SQLite's machine, about a millisecond, between two looks for Ctrl-C
 
 
@@ -72,6 +76,42 @@ class Reader:
             raise QueryError("a query gives rows: write a SELECT")
         columns = tuple(column[0] for column in cursor.description)
         return Rows(columns, self._rows(cursor))
+
+    def guard(self, *secret: str) -> None:
+        """Make what strangers ask harmless: no `secret` table, no huge value, no endless REGEXP."""
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _HUGE)
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, _PATTERN)
+        self._functions.refuse_regexp(self._db)
+
+        def allowed(action: int, first: str | None, second: str | None, *place: str | None) -> int:
+            if action == sqlite3.SQLITE_READ and first is not None and first.lower() in secret:
+                return sqlite3.SQLITE_DENY
+            if action == sqlite3.SQLITE_FUNCTION and second in _UNSTOPPABLE:
+                return sqlite3.SQLITE_DENY
+            return _allowed(action, first, second, *place)
+
+        self._db.set_authorizer(allowed)
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Stop what takes longer than so many seconds: QueryError says so."""
+        until = time.monotonic() + seconds
+        late = False
+
+        def look() -> bool:
+            nonlocal late
+            late = time.monotonic() > until
+            return late
+
+        self._db.set_progress_handler(look, _TURN // 10)
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not late:
+                raise
+            raise QueryError(f"stopped after {seconds:g} s") from None
+        finally:
+            self._db.set_progress_handler(lambda: 0, _TURN)
 
     def explain(self, sql: str) -> Rows:
         """Return the plan by which SQLite would answer a query."""

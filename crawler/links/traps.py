@@ -18,6 +18,7 @@ import xxhash
 from crawler import urls
 from crawler.config.traps import TrapsSettings
 from crawler.links import endless
+from crawler.links.blocks import Blocks
 from crawler.links.endless import ID, STRIDE, Pattern, RecentPatterns
 from crawler.parse.words import words_of
 from crawler.urls.scope import registrable_domain
@@ -88,6 +89,7 @@ class Traps:
 
     def __init__(self, settings: TrapsSettings) -> None:
         self._settings = settings
+        self.blocks = Blocks()
         self._patterns: OrderedDict[str, Pattern] = OrderedDict()
         self._heard = RecentPatterns()
         self._sure = settings.endless_repeats + STRIDE
@@ -104,6 +106,8 @@ class Traps:
         return shape_refusal(url, self._settings) or self._endless(url)
 
     def _endless(self, url: str) -> Refusal | None:
+        if self.blocks and self.blocks.bars(url):
+            return Refusal.BLOCKED
         return Refusal.ENDLESS if self._closed and pattern_of(url) in self._closed else None
 
     def offer(self, url: str, *, over_hosts: bool = False) -> Refusal | None:
@@ -112,8 +116,8 @@ class Traps:
         `over_hosts`: the crawl goes to hosts that no seed names, of which a domain has only so
         many.
         """
-        if self._closed and self._endless(url):  # since it was judged
-            return Refusal.ENDLESS
+        if (self._closed or self.blocks) and (now := self._endless(url)):  # since it was judged
+            return now
         hosts, name = None, urls.hostname_of(url) if over_hosts else ""
         if name.count(".") > 1:  # not the domain itself, or nearly
             hosts = self._remembered(self._hosts, registrable_domain(name), set[str]())
@@ -137,7 +141,7 @@ class Traps:
         limit = self._settings.max_pages_per_host
         if limit is not None and self._pages[host_id] + len(self._begun.get(host_id, ())) >= limit:
             return Refusal.HOST_FULL
-        return self._endless(url) if self._closed else None
+        return self._endless(url) if self._closed or self.blocks else None
 
     def begin(self, todo: Todo) -> None:
         """Count a request that starts: it may become one more page of its host."""
@@ -193,6 +197,13 @@ class Traps:
             self.close(name)
             return name, PatternNote(name, pattern.pages, 0, 0)
         return None, PatternNote(name, pattern.pages, pattern.known, pattern.repeats, new, page)
+
+    def reopen(self, pattern: str) -> bool:
+        """Take the URLs of a pattern again, and count it anew; return whether it was closed."""
+        was = pattern in self._closed
+        self._closed.discard(pattern)
+        self._patterns.pop(pattern, None)
+        return was
 
     def close(self, pattern: str) -> None:
         """Refuse the URLs of a pattern from now on."""

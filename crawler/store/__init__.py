@@ -16,16 +16,20 @@ if TYPE_CHECKING:
     from crawler.store.contract import CrawlState as CrawlState
     from crawler.store.contract import HostRow as HostRow
     from crawler.store.contract import Problem as Problem
+    from crawler.store.contract import Pulse as Pulse
+    from crawler.store.contract import QueueChange as QueueChange
     from crawler.store.contract import Retention as Retention
     from crawler.store.contract import RobotsRow as RobotsRow
     from crawler.store.contract import Rows as Rows
     from crawler.store.contract import SharedStore as SharedStore
+    from crawler.store.contract import SteerableStore as SteerableStore
+    from crawler.store.contract import Steered as Steered
     from crawler.store.contract import Store as Store
     from crawler.store.contract import open_store as open_store
 
 _NAMES = frozenset(
-    "Arrival Batch Committed CookieRow CrawlState HostRow Problem Retention RobotsRow Rows"
-    " SharedStore Store open_store".split()
+    "Arrival Batch Committed CookieRow CrawlState HostRow Problem Pulse QueueChange Retention"
+    " RobotsRow Rows SharedStore SteerableStore Steered Store open_store".split()
 )
 
 

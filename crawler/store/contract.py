@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from crawler.config.revisit import RevisitSettings
+from crawler.links.selection import Selection
 from crawler.store.address import DatabaseAddress, StoreAddress, address_of
+from crawler.store.control_rows import ControlRow
+from crawler.web.outcome import Outcome
 from crawler.web.pattern_note import PatternNote
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
@@ -55,6 +58,51 @@ class CookieRow(NamedTuple):
     cookie: str | None  # JSON: value, when it was made and ends, attributes
 
 
+class Pulse(NamedTuple):
+    """A sign of life of a process that crawls: a row of the table `workers`, but for its run."""
+
+    name: str
+    pid: int
+    state: str
+    started_at: float
+    at: float
+    hosts: int
+    in_flight: int
+    pace: float
+    lag: float
+    memory: int
+    files: int
+    connections: int
+    most: int
+    flush: float
+    flush_most: float
+    flushed: int
+    flight: str
+
+
+class QueueChange(NamedTuple):
+    """What a row of `control` does to requests that are queued.
+
+    `kind` is drop, move, retry (what failed) or refetch (whatever it ended as). `busy` are the
+    keys of requests that are in flight: they are left alone. `by` is taken from the rank of those
+    that move. `told` is the result, in which {number} stands for how many it were.
+    """
+
+    kind: str
+    selection: Selection
+    told: str
+    busy: Sequence[tuple[int, int, int]] = ()
+    by: int = 0
+
+
+class Steered(NamedTuple):
+    """How many requests were changed, of which hosts; or why none was."""
+
+    number: int
+    hosts: Sequence[int]
+    refused: str | None
+
+
 class Arrival(NamedTuple):
     """A page that was fetched elsewhere: where its URL is new, `visit` makes what is stored.
 
@@ -80,12 +128,14 @@ class Batch:
     counts: Mapping[str, int] = field(default_factory=dict)  # what the spider counted
     state: str | None = None  # of the spider, in JSON, where it changed
     pool: dict[str, Any] = field(default_factory=dict)  # what the connections do, for `status`
+    pulse: Pulse | None = None
     seeded: bool = False
     scope: Sequence[str] = ()  # with `seeded`: seeds beyond `start_urls` that widen the scope
 
     def __bool__(self) -> bool:
         some = self.visits or self.arrivals or self.seeds or self.hosts or self.robots
-        return bool(some or self.entries or self.seeded or self.counts or self.state)
+        told = self.counts or self.state or self.pulse
+        return bool(some or self.entries or self.seeded or told)
 
     def marks(self) -> list[tuple[str, Any]]:
         """Return what it changes in the table `crawl`, as keys and values."""
@@ -114,6 +164,7 @@ class Committed(NamedTuple):
     rejected: Sequence[Problem] = ()  # the items that did not fit, beside the visits' own problems
     widened: Sequence[str] = ()  # as in `item.price from INTEGER to REAL`
     pages: int = 0  # how many more pages are stored than before
+    ended: Mapping[Outcome, int] = {}  # requests that ended without a visit: somebody dropped them
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +306,28 @@ class SharedStore(Store, Protocol):
 
     async def over(self) -> bool:
         """Return whether the crawl is seeded and nothing of it is left, in one snapshot."""
+
+
+class SteerableStore(Store, Protocol):
+    """A store that hears what people ask of its crawl: the table `control`."""
+
+    async def asked(self) -> list[ControlRow]:
+        """Return what was asked of the crawl and not answered yet, the oldest first."""
+
+    async def standing(self) -> list[ControlRow]:
+        """Return what was asked and applied, and holds on, in its order."""
+
+    async def answer(self, control_id: int, state: str, result: str) -> None:
+        """Write down what came of a row of `control`: applied or refused, and what."""
+
+    async def note_control(self, action: str, result: str) -> None:
+        """Write down as a row of `control` what a run did by itself."""
+
+    async def steer(self, row: ControlRow, change: QueueChange) -> Steered:
+        """Change what is queued, and answer the row, in one transaction."""
+
+    async def reopen(self, pattern: str) -> None:
+        """Take a pattern off those that were found endless."""
 
 
 Rows = Sequence[Sequence[Any]]

@@ -31,6 +31,7 @@ from crawler.store import (
 from crawler.store.item_marks import Left
 from crawler.store.item_sql import Steps
 from crawler.store.items import NO_PAGES, QUERY, ItemReport, ItemTables
+from crawler.store.live import Ticks
 from crawler.store.rows import (
     BODY,
     FILE_COLUMNS,
@@ -65,7 +66,7 @@ class Flush:
     def __init__(self, db: aiosqlite.Connection, keep: Retention) -> None:
         self._db, self._keep = db, keep
         self._again = False  # whether pages are visited again: then each visit is compared
-        self._items = ItemTables()
+        self._items, self.ticks = ItemTables(), Ticks()
         self._ids: dict[str, int] = {}
         self._seq = self._page_id = 1
         self.run_id = 0
@@ -356,6 +357,7 @@ class Flush:
                 " ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 (tally.stored,),
             )
+        await self.ticks.write(self._db, self.run_id, batch, run)
         if run.pages or run.errors:
             sql = "UPDATE runs SET pages = pages + ?, errors = errors + ? WHERE run_id = ?"
             await self._db.execute(sql, (run.pages, run.errors, self.run_id))

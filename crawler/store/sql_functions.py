@@ -39,6 +39,15 @@ class Functions:
             self.error = str(error)
             raise
 
+    def refuse_regexp(self, db: sqlite3.Connection) -> None:
+        """Let `REGEXP` be an error: an expression may take forever, and nothing stops it."""
+
+        def refused(pattern: Any, value: Any) -> None:
+            self.error = "REGEXP cannot be stopped, so it is not for this box; use LIKE or GLOB"
+            raise QueryError(self.error)
+
+        db.create_function("regexp", 2, refused)
+
     def told(self) -> str | None:
         """Return what went wrong in a function since this was asked last."""
         error, self.error = self.error, None

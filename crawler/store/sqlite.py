@@ -44,6 +44,7 @@ from crawler.store.rows import (
 )
 from crawler.store.schema import migrate
 from crawler.store.sqlite_errors import to_store_error
+from crawler.store.steering import SteeredSqlite
 from crawler.store.wal import WalFile
 from crawler.version import __version__
 from crawler.web.outcome import names
@@ -61,7 +62,7 @@ _PER_URL = 1 / 24  # KB: what seen and todo take for a URL is 150 bytes, and not
 logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
-class SqliteStore:
+class SqliteStore(SteeredSqlite):
     """A crawl's durable state in one file (see `store.Store`)."""
 
     shared = False
@@ -218,6 +219,7 @@ class SqliteStore:
                 "UPDATE runs SET ended_at = ?, state = ?, reason = ?, seconds = ? WHERE run_id = ?",
                 (iso(time.time()), state, reason, seconds, self._flush.run_id),
             )
+            await self._flush.ticks.end(self._db, self._flush.run_id)
             if state == "finished":
                 await self._db.execute(END_RECRAWL)
             await self._db.execute("COMMIT")

@@ -52,6 +52,7 @@ class Outcome(StrEnum):
     NOINDEX = "noindex"
     DUPLICATE = "duplicate"
     TRAPPED = "trapped"
+    BLOCKED = "blocked"
     NOT_CACHED = "not_cached"
     SPIDER_ERROR = "spider_error"
     PARSE_TIMEOUT = "parse_timeout"
@@ -166,6 +167,12 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
             "its space is endless, its host full, or it is left out by links.exclude; not sent",
             recrawled=False,
             told=True,
+            sent=False,
+        ),
+        Outcome.BLOCKED: _fine(
+            "somebody blocked it while the crawl ran (`crawler block`); not sent",
+            requeued=True,
+            recrawled=False,
             sent=False,
         ),
         Outcome.NOT_CACHED: _error("not in the cache that alone may answer", sent=False),

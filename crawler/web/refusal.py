@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     TOO_MANY_HOSTS = "too_many_hosts"
     HOST_FULL = "host_full"
     ENDLESS = "endless"
+    BLOCKED = "blocked"
     NOT_MODIFIED_SINCE = "not_modified_since"
     SITEMAP_TOO_DEEP = "sitemap_too_deep"
     BAD_SITEMAP_URL = "bad_sitemap_url"
@@ -83,6 +84,7 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.TOO_MANY_HOSTS: "one host more than `traps.max_hosts_per_domain` of its domain",
         Refusal.HOST_FULL: "a request to a host that gave `traps.max_pages_per_host` pages",
         Refusal.ENDLESS: "a URL of a pattern that was closed, as its pages say nothing new",
+        Refusal.BLOCKED: "a URL that somebody blocked while the crawl ran (`crawler block`)",
         Refusal.NOT_MODIFIED_SINCE: "an entry of a sitemap from before `sitemap_since`",
         Refusal.SITEMAP_TOO_DEEP: "a sitemap more than five index files deep",
         Refusal.BAD_SITEMAP_URL: "an entry of a sitemap whose URL is none, or was damaged",

@@ -1,0 +1,184 @@
+"""Stores that are read on threads: a query may take its time, the event loop does not wait for it.
+
+Each thread has a connection of its own to each store. A store that was moved aside and made anew
+under its name is opened anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote, urlencode
+
+from crawler.errors import CrawlerError, QueryError
+from crawler.inspect.query import Reader
+from crawler.markup import Html, el
+
+T = TypeVar("T")
+LIMIT = 1.0  # seconds that a part may take
+MOST_WAIT = 30.0
+_THREADS = 4
+
+
+class Look:
+    """One look at a store: a reader, the address of the crawl, and what the URL asks for."""
+
+    def __init__(
+        self, source: ShownStore, reader: Reader, params: Mapping[str, str], now: float
+    ) -> None:
+        self.source, self.reader, self.params, self.now = source, reader, params, now
+        self.base = f"/{quote(source.name, safe='')}"
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        return list(self.reader.query(sql, values).rows)
+
+    def one(self, sql: str, *values: Any) -> Any:
+        """Return the first value of the first row; None if there is none."""
+        for row in self.reader.query(sql, values).rows:
+            return row[0]
+        return None
+
+    def href(self, view: str, /, **params: Any) -> str:
+        """Return the address of a view; parameters that are None or "" are left out."""
+        said = {key.rstrip("_"): value for key, value in params.items() if value not in (None, "")}
+        return f"{self.base}/{view}" + (f"?{urlencode(said)}" if said else "")
+
+    def again(self, view: str, /, **changes: Any) -> str:
+        """Return the address of a view with what this one asks for, but for `changes`."""
+        return self.href(view, **{**self.params, **changes})
+
+    def sql(self, text: str) -> Html:
+        """Return the link to the SQL behind a figure."""
+        return el("a", "SQL", href=self.href("sql", sql=text))
+
+
+class Looked(NamedTuple):
+    """What a look gave, or why it gave nothing, and how long it took."""
+
+    value: Any
+    error: CrawlerError | None
+    seconds: float
+
+
+@dataclass
+class ShownStore:
+    """A store that is shown, under the name that its addresses begin with."""
+
+    name: str
+    path: Path
+    version: int = 0
+    """Counts the moments at which somebody's commit was seen."""
+    looked: float = 0.0
+    _seen: int | None = field(default=None, repr=False)
+
+    def changed(self, reader: Reader) -> bool:
+        """Return whether anybody has committed since the last call, for one and the same reader."""
+        version = next(iter(reader.query("PRAGMA data_version").rows))[0]
+        moved = bool(version != self._seen)
+        self._seen = version
+        return moved
+
+
+class Readers(threading.local):
+    """The readers of one thread, by store."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, tuple[Reader, Any]] = {}
+
+    def of(self, path: Path) -> Reader:
+        """Return the reader of a store, opened anew where the file is another one."""
+        key = str(path)
+        found = self.open.get(key)
+        stat = path.stat() if path.exists() else None
+        file = (stat.st_dev, stat.st_ino) if stat else None
+        if found is not None and found[1] == file:
+            return found[0]
+        if found is not None:
+            self.open.pop(key)[0].__exit__()
+        reader = Reader(path)
+        self.open[key] = reader, file
+        return reader
+
+
+class Library:
+    """All stores that are shown, and the threads that read them."""
+
+    def __init__(self, stores: Mapping[str, Path]) -> None:
+        self.sources = {name: ShownStore(name, path) for name, path in stores.items()}
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="reader")
+        self._own = ThreadPoolExecutor(2, thread_name_prefix="sql")  # for SQL of people
+        self._watch = ThreadPoolExecutor(1, thread_name_prefix="watch")
+        self._readers = Readers()
+
+    async def look(
+        self,
+        source: ShownStore,
+        act: Callable[[Look], T],
+        params: Mapping[str, str] | None = None,
+        *,
+        limit: float = LIMIT,
+        own: bool = False,
+    ) -> Looked:
+        """Run a function over a store on a thread, `limit` seconds at most."""
+        given = dict(params or {})
+        pool = self._own if own else self._pool
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, self._look, source, act, given, limit, own)
+
+    def _look(
+        self,
+        source: ShownStore,
+        act: Callable[[Look], T],
+        params: Mapping[str, str],
+        limit: float,
+        own: bool,
+    ) -> Looked:
+        began = time.perf_counter()
+        try:
+            reader = self._readers.of(source.path)
+            if own:
+                reader.guard("cookies")
+            with reader.limited(limit):
+                value = act(Look(source, reader, params, time.time()))
+        except CrawlerError as error:
+            return Looked(None, error, time.perf_counter() - began)
+        except OSError as error:
+            told = QueryError(f"{source.path}: {error.strerror}")
+            return Looked(None, told, time.perf_counter() - began)
+        return Looked(value, None, time.perf_counter() - began)
+
+    async def moved(self, source: ShownStore) -> bool:
+        """Return whether anything was committed since the last call."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._watch, self._moved, source)
+
+    def _moved(self, source: ShownStore) -> bool:
+        try:
+            return source.changed(self._readers.of(source.path))
+        except (CrawlerError, OSError):
+            return False
+
+    def close(self) -> None:
+        """Let the threads end; what they still do is not waited for."""
+        for pool in (self._pool, self._own, self._watch):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def names_of(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """Yield each store with a name of its own, made of the name of its file."""
+    taken: set[str] = set()
+    for path in paths:
+        stem = path.name.removesuffix(".db") or "crawl"
+        name, number = stem, 1
+        while name in taken or name in ("assets", "metrics", "healthz", "readyz", "login"):
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name)
+        yield name, path
