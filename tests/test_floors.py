@@ -35,14 +35,9 @@ FLOORS = [
     ["processes"],
     ["engine"],
     ["inspect"],
-<<<<<<< HEAD
-    ["export", "reparse"],
-    ["practice"],
-    ["testing"],
-=======
     ["export", "reparse", "control"],
     ["practice", "dashboard"],
->>>>>>> d440743 (The live page, the table control that steers a crawl under way, and metrics)
+    ["testing"],
     ["cli"],
     ["__main__"],
 ]
