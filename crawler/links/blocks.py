@@ -10,18 +10,19 @@ class Blocks:
 
     def __init__(self) -> None:
         self._blocked: dict[str, Selection] = {}
-
-    def __bool__(self) -> bool:
-        """Whether anything is blocked at all."""
-        return bool(self._blocked)
+        self.any = False
+        """Whether anything is blocked: an attribute, as each URL asks for it."""
 
     def add(self, selection: Selection) -> None:
         """Block."""
         self._blocked[selection.text] = selection
+        self.any = True
 
     def remove(self, selection: Selection) -> bool:
         """Take a block away; return whether there was one."""
-        return self._blocked.pop(selection.text, None) is not None
+        was = self._blocked.pop(selection.text, None) is not None
+        self.any = bool(self._blocked)
+        return was
 
     def bars(self, url: str) -> bool:
         """Return whether a canonical URL is blocked."""

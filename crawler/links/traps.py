@@ -106,7 +106,7 @@ class Traps:
         return shape_refusal(url, self._settings) or self._endless(url)
 
     def _endless(self, url: str) -> Refusal | None:
-        if self.blocks and self.blocks.bars(url):
+        if self.blocks.any and self.blocks.bars(url):
             return Refusal.BLOCKED
         return Refusal.ENDLESS if self._closed and pattern_of(url) in self._closed else None
 
@@ -116,7 +116,7 @@ class Traps:
         `over_hosts`: the crawl goes to hosts that no seed names, of which a domain has only so
         many.
         """
-        if (self._closed or self.blocks) and (now := self._endless(url)):  # since it was judged
+        if (self._closed or self.blocks.any) and (now := self._endless(url)):  # since it was judged
             return now
         hosts, name = None, urls.hostname_of(url) if over_hosts else ""
         if name.count(".") > 1:  # not the domain itself, or nearly
@@ -141,7 +141,7 @@ class Traps:
         limit = self._settings.max_pages_per_host
         if limit is not None and self._pages[host_id] + len(self._begun.get(host_id, ())) >= limit:
             return Refusal.HOST_FULL
-        return self._endless(url) if self._closed or self.blocks else None
+        return self._endless(url) if self._closed or self.blocks.any else None
 
     def begin(self, todo: Todo) -> None:
         """Count a request that starts: it may become one more page of its host."""
