@@ -30,7 +30,7 @@ FLOORS = [
     ["links", "politeness"],
     ["store"],
     ["http"],
-    ["spider", "frontier"],
+    ["spider", "frontier", "browser"],
     ["parsers", "clients"],
     ["processes"],
     ["engine"],

@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "shell": ("shell", "shell"),
     "config": ("settings", "config"),
     "identity": ("identity", "identity"),
+    "doctor": ("doctor", "doctor"),
     "demo": ("demo", "demo"),
 }
 """Every command: the module of `crawler.cli` and the function in it."""

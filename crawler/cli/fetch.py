@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +36,12 @@ def fetch(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also tell what a crawl would make of it.")
     ] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser", help="Render it in a browser, see [browser].")
+    ] = False,
+    screenshot: Annotated[
+        Path | None, typer.Option(help="Write a picture of the whole page into this file, .png.")
+    ] = None,
     format: Annotated[
         FetchFormat | None,
         typer.Option("--format", "-f", help="Print a row for each URL, written like this."),
@@ -55,7 +62,7 @@ def fetch(
     if len(urls) > 1 or format is not None:
         fine = _tabled(urls, settings, format or FetchFormat.TABLE)
         raise typer.Exit(0 if fine else 1)
-    found = looked(urls[0], settings)
+    found = looked(urls[0], settings, browser=browser, screenshot=screenshot)
     if body:
         if found.page is not None:
             sys.stdout.buffer.write(found.page.body)
@@ -125,8 +132,10 @@ def _meant(url: str) -> str:
         return url
 
 
-def looked(url: str, config: Config) -> Probe:
-    """Fetch what a user typed; UsageError if it is no URL."""
+def looked(
+    url: str, config: Config, *, browser: bool = False, screenshot: Path | None = None
+) -> Probe:
+    """Fetch what a user typed, or render it; UsageError if it is no URL."""
     import asyncio
 
     from crawler import urls
@@ -137,7 +146,11 @@ def looked(url: str, config: Config) -> Probe:
         target = urls.from_cli(url)
     except ValueError as error:
         raise UsageError(f"{error}; give one like https://example.com/") from None
-    return asyncio.run(look(target, config))
+    pictured = screenshot is not None
+    found = asyncio.run(look(target, config, browser=browser or pictured, pictured=pictured))
+    if screenshot is not None and found.picture is not None:
+        screenshot.write_bytes(found.picture)
+    return found
 
 
 def _story(found: Probe, headers: bool, links: bool) -> list[str]:
@@ -167,4 +180,10 @@ def _page(page: ScrapedPage) -> list[str]:
         lines.append(f"title    {page.title or '-'}")
         lines.append(f"encoding {page.encoding}")
         lines.append(f"links    {number:,}")
+    rendered = page.response.rendered
+    if rendered is not None:
+        left = ", ".join(f"{reason} {n:,}" for reason, n in rendered.refusals.items())
+        lines.append(f"browser  Chromium {rendered.browser}, {rendered.requests:,} requests")
+        lines += [f"refused  {left}"] if left else []
+        lines += [f"console  {error}" for error in rendered.errors]
     return lines

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crawler import urls
+from crawler.browser import Browser
 from crawler.config.layers import Config
 from crawler.engine.robots_gate import overrides_of, robots_of
 from crawler.errors import FetchError
 from crawler.http.address_guard import AddressGuard
+from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
 from crawler.robots import Robots, in_force
 from crawler.web import redirects
@@ -16,6 +18,7 @@ from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
 from crawler.web.response import Response
+from crawler.web.steps import Screenshot
 from crawler.web.walls import wall_of
 
 
@@ -38,6 +41,7 @@ class Probe:
 
     hops: list[Hop] = field(default_factory=list)
     page: ScrapedPage | None = None
+    picture: bytes | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -45,27 +49,38 @@ class Probe:
         return self.hops[-1].outcome
 
 
-async def look(url: str, config: Config) -> Probe:
-    """Fetch a canonical URL and follow its redirects; what robots.txt denies is still fetched."""
+async def look(url: str, config: Config, *, browser: bool = False, pictured: bool = False) -> Probe:
+    """Fetch a canonical URL and follow its redirects; what robots.txt denies is still fetched.
+
+    `browser`: render it; `pictured`: and take a picture of it.
+    """
     guard = AddressGuard(allow_private=config.fetch.allow_private)
     guard.name(url)
-    async with Fetcher(
-        config.fetch, agent=config.agent, guard=guard, connections=2, config=config
-    ) as fetcher:
+    jars = CookieJars()
+    async with (
+        Fetcher(
+            config.fetch, agent=config.agent, guard=guard, connections=2, config=config, jars=jars
+        ) as fetcher,
+        Browser(config, guard, jars) as rendering,
+    ):
         found = Probe()
-        request: Request | None = Request(url)
+        steps = (Screenshot(),) if pictured else ()
+        request: Request | None = Request(url, browser=browser, steps=steps)
         while request is not None:
-            request = await _step(found, request, fetcher, config)
+            request = await _step(found, request, fetcher, rendering, config)
         return found
 
 
-async def _step(found: Probe, request: Request, fetcher: Fetcher, config: Config) -> Request | None:
+async def _step(
+    found: Probe, request: Request, fetcher: Fetcher, browser: Browser, config: Config
+) -> Request | None:
     """Add one hop, and return the request to which it redirects."""
     hop = Hop(request.url, Outcome.OK)
     found.hops.append(hop)
     await _ask_robots(hop, fetcher, config)
     try:
-        response = await fetcher.fetch(request)
+        rendered = browser.takes(request)
+        response = await (browser.render(request) if rendered else fetcher.fetch(request))
     except FetchError as error:
         hop.outcome, hop.error = Outcome(error.outcome), str(error)
         return None
@@ -74,6 +89,8 @@ async def _step(found: Probe, request: Request, fetcher: Fetcher, config: Config
     following = _following(request, response, hop, config.fetch.max_redirects)
     if following is None and hop.outcome is not Outcome.TOO_MANY_REDIRECTS:
         found.page = ScrapedPage(response, request)
+        if response.rendered is not None and response.rendered.files:
+            found.picture = response.rendered.files[0].data
         _look_for_wall(hop, found.page, config)
     return following
 

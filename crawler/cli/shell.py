@@ -21,6 +21,9 @@ fetch("URL") gives another page; Ctrl-D leaves.\
 
 def shell(
     url: Annotated[str, typer.Argument(help="The page to look at.")],
+    browser: Annotated[
+        bool, typer.Option("--browser", help="Render pages in a browser, see [browser].")
+    ] = False,
     config: options.ConfigFile = None,
     set_: options.Set = None,
 ) -> None:
@@ -37,7 +40,7 @@ def shell(
     loaded = configuration.load(config, overrides=set_ or ())
 
     def fetch(target: str) -> ScrapedPage:
-        found = looked(target, loaded)
+        found = looked(target, loaded, browser=browser)
         if found.page is None:
             last = found.hops[-1]
             raise CrawlerError(f"{last.url}: {last.outcome} {last.error}".rstrip())

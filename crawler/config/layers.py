@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler.config.auth import AuthSettings
+from crawler.config.browser import BrowserSettings
 from crawler.config.cache import CacheSettings
 from crawler.config.engine import EngineSettings
 from crawler.config.fetch import FetchSettings
@@ -52,6 +53,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     identity: IdentitySettings = IdentitySettings()
     cache: CacheSettings = CacheSettings()
     scraper_api: ScraperApiSettings = ScraperApiSettings()
+    browser: BrowserSettings = BrowserSettings()
     links: LinksSettings = LinksSettings()
     traps: TrapsSettings = TrapsSettings()
 

@@ -18,7 +18,7 @@ _LONG = 1000  # URLs queued of a pattern that says little new
 _FRESH = 1 / 3
 
 
-class Need(NamedTuple):
+class Concern(NamedTuple):
     """What is wrong, and where one looks or acts."""
 
     bad: bool
@@ -44,7 +44,7 @@ def needs(look: Look, now: State) -> Html:
     return section("needs", f"Needs you ({len(found)})", el("ul", *items, class_="needs"))
 
 
-def _all(look: Look, now: State) -> Iterator[Need]:
+def _all(look: Look, now: State) -> Iterator[Concern]:
     yield from _silent(look, now)
     yield from _disk(look, now)
     yield from _given_up(look, now)
@@ -58,27 +58,27 @@ def _look(look: Look, view: str, **params: str) -> Html:
     return el("a", "Look", href=look.href(view, **params))
 
 
-def _silent(look: Look, now: State) -> Iterator[Need]:
+def _silent(look: Look, now: State) -> Iterator[Concern]:
     for worker in now.workers:
         if now.silent(worker):
             ago = words.duration(look.now - worker["at"])
             told = join([el("b", worker["name"]), f" has given no sign for {ago}."])
-            yield Need(True, told, (_look(look, "workers"),))
+            yield Concern(True, told, (_look(look, "workers"),))
     if now.state == "broken" and now.run is not None and now.run.state in ("running", "killed"):
         told = Html(
             f"Run {now.run.run_id} ended without a word: process {now.run.pid} is gone. What was in"
             " flight is queued again."
         )
-        yield Need(True, told, (_look(look, "workers"),))
+        yield Concern(True, told, (_look(look, "workers"),))
 
 
-def _disk(look: Look, now: State) -> Iterator[Need]:
+def _disk(look: Look, now: State) -> Iterator[Concern]:
     if now.free is not None and now.free[0] < _FULL * now.free[1]:
         told = f"The disk of the store has {words.size(now.free[0])} left."
-        yield Need(True, Html(told), (_look(look, "workers"),))
+        yield Concern(True, Html(told), (_look(look, "workers"),))
 
 
-def _given_up(look: Look, now: State) -> Iterator[Need]:
+def _given_up(look: Look, now: State) -> Iterator[Concern]:
     sql = (
         "SELECT name, count(*), min(fetched_at), max(error) FROM pages JOIN hosts USING (host_id)"
         " WHERE outcome <> 'ok' AND outcome = 'host_given_up' GROUP BY host_id"
@@ -94,20 +94,20 @@ def _given_up(look: Look, now: State) -> Iterator[Need]:
             ]
         )
         again = el("a", "Try again…", href=look.href("ask", action="retry", target=name))
-        yield Need(True, told, (_look(look, "host", name=name), again))
+        yield Concern(True, told, (_look(look, "host", name=name), again))
 
 
-def _refused_items(look: Look, now: State) -> Iterator[Need]:
+def _refused_items(look: Look, now: State) -> Iterator[Concern]:
     sql = (
         "SELECT item, count(*), (SELECT reason FROM problems AS one WHERE one.item = problems.item"
         " ORDER BY problem_id DESC LIMIT 1) FROM problems GROUP BY item ORDER BY 2 DESC LIMIT 3"
     )
     for item, number, reason in look.rows(sql):
         told = join([el("b", item), f": {words.number(number)} items were not stored. “{reason}”."])
-        yield Need(True, told, (_look(look, "problems"),))
+        yield Concern(True, told, (_look(look, "problems"),))
 
 
-def _many_errors(look: Look, now: State) -> Iterator[Need]:
+def _many_errors(look: Look, now: State) -> Iterator[Concern]:
     usual, total = now.ended("error"), sum(now.outcomes.values())
     if total < 2 * _LATE:
         return
@@ -123,10 +123,10 @@ def _many_errors(look: Look, now: State) -> Iterator[Need]:
             f"Errors rise: {words.share(late, _LATE)} of the last {words.number(_LATE)} requests,"
             f" {words.share(usual, total)} over all."
         )
-        yield Need(True, Html(told), (_look(look, "problems"),))
+        yield Concern(True, Html(told), (_look(look, "problems"),))
 
 
-def _slow(look: Look, now: State) -> Iterator[Need]:
+def _slow(look: Look, now: State) -> Iterator[Concern]:
     if now.state != "running":
         return
     sql = f"{now.hosts_sql} WHERE pending > 0 AND delay > ? ORDER BY pending * delay DESC LIMIT 2"
@@ -141,10 +141,10 @@ def _slow(look: Look, now: State) -> Iterator[Need]:
             ]
         )
         block = el("a", "Block…", href=look.href("ask", action="block", target=host.name))
-        yield Need(False, told, (_look(look, "host", name=host.name), block))
+        yield Concern(False, told, (_look(look, "host", name=host.name), block))
 
 
-def _little_new(look: Look, now: State) -> Iterator[Need]:
+def _little_new(look: Look, now: State) -> Iterator[Concern]:
     """Yield open patterns with many pages of which few said anything new."""
     sql = (
         "SELECT pattern, pages, known FROM patterns WHERE pages >= ? AND known < pages * ?"
@@ -158,4 +158,4 @@ def _little_new(look: Look, now: State) -> Iterator[Need]:
                 f": {words.number(pages)} pages, {words.share(known, pages)} of them new.",
             ]
         )
-        yield Need(False, told, (_look(look, "traps"),))
+        yield Concern(False, told, (_look(look, "traps"),))

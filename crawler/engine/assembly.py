@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from crawler.browser import Browser
 from crawler.clients.strategies import Strategies
-from crawler.config.engine import EngineSettings
 from crawler.config.layers import Config
 from crawler.engine.committer import Committer, Listener
 from crawler.engine.engine import Engine
@@ -24,6 +22,7 @@ from crawler.engine.signs import Signs
 from crawler.engine.sitemap_reader import SitemapReader
 from crawler.engine.spider_calls import adding
 from crawler.engine.steering import Steering
+from crawler.engine.worker_processes import processes_of
 from crawler.errors import ConfigError, StopCrawl
 from crawler.frontier.shared import SharedFrontier
 from crawler.frontier.steered import SteeredFrontier
@@ -37,7 +36,7 @@ from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
 from crawler.links.traps import ROOM, Traps
 from crawler.parsers.inline import Inline
-from crawler.spider import Spider
+from crawler.spider import Spider, on_browser_of
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
 from crawler.store import Committed, CrawlState, SharedStore, SteerableStore, Store
@@ -47,9 +46,6 @@ from crawler.web.visit import Visit
 
 if TYPE_CHECKING:
     from crawler.processes.launch import Launched
-    from crawler.processes.pool import Processes
-
-log = logging.getLogger("crawler")
 
 _LOOK = 0.25  # seconds between two looks whether another process has seeded
 _CONTENTS = 100_000  # contents of earlier runs that are remembered
@@ -102,6 +98,14 @@ async def assembled(
             cache=cache,
         ) as fetcher,
         _strategies(crawl, fetcher, collector) as strategies,
+        Browser(
+            config,
+            guard,
+            crawl.cookies,
+            files=_files_of(crawl),
+            needs=await crawl.store.needs() if config.browser.mode == "auto" else (),
+            on_browser=on_browser_of(crawl.spider),
+        ) as browser,
     ):
         committer = _committer(crawl, fetcher, strategies, guard, linker)
         sitemaps = SitemapReader(crawl.spider, discovery, committer)
@@ -114,12 +118,13 @@ async def assembled(
             discovery=discovery,
             collector=collector,
             gate=_gate(crawl, fetcher, committer, sitemaps),
+            browser=browser,
             parser=Inline(discovery, collector, config.engine.parse_timeout),
             duplicates=duplicates,
             strategies=strategies,
             sitemaps=sitemaps,
             limits=RunLimits(config.engine, items=crawl.state.items),
-            processes=_processes(crawl, discovery, guard, linker, duplicates, committer),
+            processes=processes_of(crawl, discovery, guard, linker, duplicates, committer),
             keep_pages=keep_pages,
         )
         crawl.spider.crawl.let_add(adding(discovery, committer, linker))
@@ -250,76 +255,16 @@ async def _widen(crawl: Crawl, guard: AddressGuard, linker: Linker) -> None:
         linker.widen(url)
 
 
-def _processes(
-    crawl: Crawl,
-    discovery: Discovery,
-    guard: AddressGuard,
-    linker: Linker,
-    duplicates: Duplicates,
-    committer: Committer,
-) -> Processes | None:
-    """Return the worker processes that the settings ask for, None for none."""
-    number = _number_of(crawl.config.engine)
-    if number == 1:
-        return None
-    from crawler.processes.pool import Processes  # most crawls run in one
-
-    return Processes(
-        number,
-        crawl.config,
-        crawl.spider,
-        store=crawl.address,
-        linker=linker,
-        discovery=discovery,
-        guard=guard,
-        jars=crawl.cookies,
-        contents=duplicates.contents,
-        launched=crawl.launched,
-        add=committer.put_seed,
-    )
-
-
-def launched(settings: EngineSettings) -> list[Launched]:
-    """Return worker processes that wait for a run, as far as they can be had for nothing."""
-    number = _number_of(settings)
-    if settings.parse_processes:
-        log.warning("engine.parse_processes is engine.processes now: %d are used", number)
-    if number == 1:
-        return []
-    from crawler.processes.launch import forked  # as above
-
-    return forked(number)
-
-
-async def let_go(launched: list[Launched]) -> None:
-    """End the worker processes that no run has needed."""
-    while launched:
-        process = launched.pop()
-        process.release()
-        await process.wait()
-
-
-def _number_of(settings: EngineSettings) -> int:
-    """Return how many processes visit pages."""
-    number = settings.processes
-    if settings.parse_processes and number == 1:
-        return max(2, settings.parse_processes)
-    if number == "auto":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return number
-
-
 @asynccontextmanager
 async def _strategies(
     crawl: Crawl, fetcher: Fetcher, collector: Collector
 ) -> AsyncIterator[Strategies]:
     """Return what files, streams and other ways of fetching need, and hear of their commits."""
-    place = crawl.config.store.files or files_of(crawl.address, crawl.spider.name)
     strategies = Strategies(
         crawl.config,
         fetcher,
         collector,
-        files=Path(place),
+        files=_files_of(crawl),
         park=crawl.frontier.park,
         ready=crawl.frontier.unpark,
     )
@@ -385,6 +330,10 @@ def _gate(
         announce=sitemaps.announce if crawl.config.links.sitemaps else None,
         heeds=politeness.heed_usage,
     )
+
+
+def _files_of(crawl: Crawl) -> Path:
+    return Path(crawl.config.store.files or files_of(crawl.address, crawl.spider.name))
 
 
 def files_of(address: str, spider: str) -> str:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 from crawler import urls
 from crawler.config import layers as configuration
 from crawler.config.layers import Config
-from crawler.engine.assembly import Crawl, assembled, launched, let_go
+from crawler.engine.assembly import Crawl, assembled
 from crawler.engine.committer import Listener
 from crawler.engine.engine import Engine
 from crawler.engine.spider_calls import closed, given_by, hand_over, opened, refuse_running_loop
 from crawler.engine.summary import Summary as Summary
 from crawler.engine.summary import settings_json
+from crawler.engine.worker_processes import launched, let_go
 from crawler.engine.workers import run_workers
 from crawler.errors import ConfigError, SpiderError, StoreError, StoreFenced, StoreLocked
 from crawler.frontier.page_limit import PageLimit, PageTickets

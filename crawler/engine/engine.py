@@ -14,14 +14,16 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from crawler.browser import Browser
 from crawler.clients.strategies import Strategies
 from crawler.config.layers import Config
 from crawler.engine import asked_retry
 from crawler.engine.committer import Committer
+from crawler.engine.fetching import Fetching
 from crawler.engine.limits import RunLimits
 from crawler.engine.pacing import Pacing
 from crawler.engine.robots_gate import REFUSED, RobotsGate, Verdict, unanswered
-from crawler.engine.sitemap_reader import LARGEST, SITEMAP, SitemapReader
+from crawler.engine.sitemap_reader import SITEMAP, SitemapReader
 from crawler.errors import CrawlerError, FetchError, StoreError
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
@@ -73,6 +75,7 @@ class Engine:
         sitemaps: SitemapReader,
         limits: RunLimits | None = None,
         processes: Processes | None = None,
+        browser: Browser | None = None,
         keep_pages: bool = False,
     ) -> None:
         """`processes` visit pages in its stead; `keep_pages`: leave each page with its visit."""
@@ -85,7 +88,9 @@ class Engine:
         self.processes, self._keep_pages = processes, keep_pages
         self._reader = PageReader(config, parser, duplicates, discovery, keep_pages=keep_pages)
         self._strategies = strategies
-        self._via = "scraper_api" if config.scraper_api.enabled else None
+        self._ways = Fetching(
+            config, fetcher, strategies, browser=browser, gate=gate, discovery=discovery
+        )
         self.frontier, self._fetcher, self.committer = frontier, fetcher, committer
         self._discovery, self._collector, self._gate = discovery, collector, gate
         self._pacing = Pacing(config, frontier, committer.hurry)
@@ -171,10 +176,10 @@ class Engine:
             if found is None or found.stored or found.response is None:
                 return found
             visit, response = found, found.response
-        elif self.processes is not None and self.processes.takes(request):
+        elif self.processes is not None and self._ways.leaves(request, self.processes):
             return await self._let_visit(self.processes, visit, request, host)
         else:
-            response = await self._fetch(request)
+            response = await self._ways.fetch(request, host)
             visit.answer(response)
             if response.status >= 300 or self._retried:
                 self._accept(visit, request, response.status)
@@ -250,14 +255,6 @@ class Engine:
             if request is not None and request.kind == CHECK:
                 visit.fail(down, visit.error)
 
-    async def _fetch(self, request: Request) -> Response:
-        """Return the response, over the crawl's own fetcher unless the request goes another way."""
-        via = request.via or self._via
-        if via is None or via == "direct":
-            keep = LARGEST if request.kind == SITEMAP else None
-            return await self._fetcher.fetch(request, keep=keep)
-        return await self._strategies.fetch(request)
-
     def _accept(self, visit: Visit, request: Request, status: int) -> None:
         """Take an answer for a page, or try again, where that was asked for by its status."""
         if status in self._retried:
@@ -295,7 +292,8 @@ class Engine:
                 self._reader.name_wall(visit, page)
             self._go_on(visit, request, response)
         elif request.kind not in (SITEMAP, REQUISITE):
-            await self._reader.read(visit, page, request)
+            if not self._ways.takes_over(visit, page, request, self._reader):
+                await self._reader.read(visit, page, request)
         elif self._reader.bars(visit, page):
             return
         elif request.kind == SITEMAP:

@@ -24,9 +24,12 @@ from crawler.store.rows import unpack
 from crawler.version import __version__
 
 _PAGES = (
-    "SELECT url, status, method, fetched_at, headers, request, body FROM pages"
+    "SELECT url, status, method, fetched_at, headers, request, {rendered}, body FROM pages"
     " LEFT JOIN bodies USING (page_id) WHERE status IS NOT NULL"
 )
+_RENDERED = "(SELECT browser FROM rendered_pages AS r WHERE r.page_id = pages.page_id)"
+_BROWSER = "WARC-Rendered-By"
+"""A field of our own: the body of this record is what a browser made of the page."""
 _DROPPED = {"content-encoding", "transfer-encoding", "content-length"}
 
 
@@ -50,7 +53,8 @@ def write_warc(
         writer = warcio(out, gzip=True, warc_version="1.1")
         info = {"software": f"crawlkeep/{__version__}", "format": "WARC File Format 1.1"}
         writer.write_record(writer.create_warcinfo_record(path.name.removesuffix(".part"), info))
-        for *row, stored in reader.query(pages_where(_PAGES, where)).rows:
+        pages = _PAGES.format(rendered=_RENDERED if _tells_rendered(reader) else "NULL")
+        for *row, stored in reader.query(pages_where(pages, where)).rows:
             try:
                 index(_write_page(writer, out, row, unpack(stored) if stored else b""))
             except PAGE_DAMAGE:
@@ -59,6 +63,12 @@ def write_warc(
             number += 1
             tick(number)
     return number
+
+
+def _tells_rendered(reader: Reader) -> bool:
+    """Return whether a store says which of its pages were rendered: since they can be."""
+    sql = "SELECT 1 FROM sqlite_master WHERE name = 'rendered_pages' AND sql LIKE '%browser%'"
+    return bool(list(reader.query(sql).rows))
 
 
 def pages_where(sql: str, where: str) -> str:
@@ -83,17 +93,18 @@ def _write_page(writer: Any, out: IO[bytes], row: list[Any], body: bytes) -> Ind
     """Write the response and the request that it answers."""
     from warcio.statusandheaders import StatusAndHeaders
 
-    url, status, method, fetched_at, headers, request = row
+    url, status, method, fetched_at, headers, request, browser = row
     fields = [(k, v) for k, v in _fields(headers) if k.lower() not in _DROPPED]
     fields.append(("Content-Length", str(len(body))))
     date = {"WARC-Date": fetched_at}
+    told = date if browser is None else {**date, _BROWSER: f"Chromium/{browser}"}
     response = writer.create_warc_record(
         url,
         "response",
         payload=BytesIO(body),
         length=len(body),  # else warcio buffers it in a file
         http_headers=StatusAndHeaders(_status_line(status), fields, protocol="HTTP/1.1"),
-        warc_headers_dict=date,
+        warc_headers_dict=told,
     )
     asked = [("Host", urls.authority_of(url)), *_fields(_request_headers(request))]
     sent = writer.create_warc_record(

@@ -36,7 +36,7 @@ class CookieJar:
 
     def __init__(self, refused: Callable[[Refusal], None] = lambda reason: None) -> None:
         """`refused` is called with the reason for each cookie that is not taken, kept or sent."""
-        self._refused = refused
+        self.refuse = refused
         self._domains: dict[str, dict[CookieKey, Cookie]] = {}
         self._changed: set[CookieKey] = set()
         self.news: set[CookieKey] | None = None  # the same for other processes, if there are any
@@ -74,6 +74,10 @@ class CookieJar:
         path = path if path.startswith("/") else "/"
         self._put(Cookie(name, value, domain or host, path, host_only=not domain))
 
+    def take(self, cookie: Cookie) -> None:
+        """Keep a cookie that a browser has taken, by rules like those of `update_cookies_…`."""
+        self._put(cookie)
+
     def clear(self, predicate: Callable[[Cookie], bool] | None = None) -> None:
         """Remove all cookies, or those of which `predicate(cookie)` is true."""
         for cookie in [cookie for cookie in self if predicate is None or predicate(cookie)]:
@@ -86,7 +90,7 @@ class CookieJar:
             said = set_cookie.parse(header, now)
             reason = said if isinstance(said, Refusal) else self._take(said, response_url, now)
             if reason is not None:
-                self._refused(reason)
+                self.refuse(reason)
 
     def _take(self, said: SetCookie, url: URL, now: float) -> Refusal | None:
         """Store a cookie as RFC 6265bis 5.7 has it; the reason where it must be ignored."""
@@ -159,7 +163,7 @@ class CookieJar:
         ranked = sorted(cookies, key=lambda c: (not is_over(c, now), c.secure, c.used))
         for cookie in ranked[:number]:
             if not is_over(cookie, now):
-                self._refused(Refusal.COOKIE_EVICTED)
+                self.refuse(Refusal.COOKIE_EVICTED)
             self._drop(cookie)
 
     def _drop(self, cookie: Cookie) -> None:
@@ -197,7 +201,7 @@ class CookieJar:
             pair = set_cookie.pair_of(cookie.name, cookie.value)
             left -= len(pair.encode()) + 2
             if left < 0:
-                self._refused(Refusal.COOKIE_HEADER_FULL)
+                self.refuse(Refusal.COOKIE_HEADER_FULL)
             else:
                 pairs.append(pair)
         return pairs

@@ -195,7 +195,7 @@ class Reader:
 def _connect(uri: str, path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, timeout=lock.MOMENT, isolation_level=None)
     db.execute("PRAGMA query_only = ON")
-    lock.tried(lambda: db.execute("SELECT count(*) FROM sqlite_master"), lock.Wait(path, _BUSY))
+    lock.tried(lambda: db.execute("SELECT count(*) FROM sqlite_master"), lock.LockWait(path, _BUSY))
     db.execute(f"PRAGMA busy_timeout = {1000 * _BUSY:.0f}")
     db.set_authorizer(_allowed)
     db.set_progress_handler(lambda: 0, _TURN)  # Python sees to its signals only where it runs

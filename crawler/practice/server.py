@@ -17,9 +17,11 @@ from crawler.practice import (
     feeds,
     files,
     hits,
+    hostile,
     notes,
     oddities,
     quotes,
+    scripted,
     shop,
     sockets,
     traps,
@@ -42,6 +44,8 @@ SECTIONS = (
     oddities,
     encodings,
     traps,
+    scripted,
+    hostile,
 )
 
 

@@ -16,9 +16,11 @@ CHUNK, CHUNK_BYTES = 100, 1_000_000
 
 _PAGES = (
     "SELECT page_id, url, depth, status, headers, fetched_at, run_id, callback, request,"
-    " content_hash, body FROM pages JOIN bodies USING (page_id)"
+    " content_hash, body, {rendered} FROM pages JOIN bodies USING (page_id)"
     " WHERE page_id IN (SELECT value FROM json_each(?)) ORDER BY page_id"
 )
+
+_KNOWN = "SELECT 1 FROM sqlite_master WHERE name = 'rendered_pages' AND sql LIKE '%browser%'"
 
 Pages: TypeAlias = "array[int]"
 """The ids of the pages of a chunk, ascending: eight bytes each, so a million are nothing."""
@@ -46,6 +48,15 @@ class StoredPage(NamedTuple):
     request: str | None
     content_hash: str | None
     body: bytes
+    rendered: str | None = None
+    """As JSON: the browser that rendered it, and what its scripts were answered, in hexadecimal."""
+
+
+_RENDERED = (
+    "(SELECT json_array(browser, (SELECT json_group_array(json_array(url, status, hex(body)))"
+    " FROM (SELECT url, status, body FROM xhr_answers AS x WHERE x.page_id = r.page_id"
+    " ORDER BY number))) FROM rendered_pages AS r WHERE r.page_id = pages.page_id)"
+)
 
 
 def choose(reader: Reader, where: str = "") -> ChosenPages:
@@ -78,4 +89,6 @@ def _cut(rows: Iterable[tuple[Any, ...]]) -> ChosenPages:
 
 def read(reader: Reader, chunk: Pages) -> Iterator[StoredPage]:
     """Yield the stored pages of a chunk; what is gone since it was chosen is passed over."""
-    return (StoredPage(*row) for row in reader.query(_PAGES, (to_json(chunk.tolist()),)).rows)
+    known = bool(list(reader.query(_KNOWN).rows))  # not in a store of an older version
+    sql = _PAGES.format(rendered=_RENDERED if known else "NULL")
+    return (StoredPage(*row) for row in reader.query(sql, (to_json(chunk.tolist()),)).rows)

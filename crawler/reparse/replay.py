@@ -19,6 +19,7 @@ from crawler.spider.collector import Invoker
 from crawler.store.rows import unpack
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
+from crawler.web.rendered import Rendered, Xhr
 from crawler.web.request import Request, Todo, from_todo
 from crawler.web.response import Response
 from crawler.web.visit import Visit
@@ -99,6 +100,10 @@ def revived(stored: StoredPage) -> tuple[ScrapedPage, Visit]:
     started = datetime.fromisoformat(stored.fetched_at).timestamp()
     headers = CIMultiDict(msgspec.json.decode(stored.headers or "{}"))
     response = Response(stored.url, stored.status, headers, body, started, 0.0)
+    if stored.rendered is not None:
+        browser, answers = msgspec.json.decode(stored.rendered)
+        told = [Xhr(url, status, unpack(bytes.fromhex(text))) for url, status, text in answers]
+        response.rendered = Rendered(browser, xhr=told)
     todo = Todo(1, 0, 0, 0, stored.url, stored.depth, 0, 0.0, None, stored.callback, stored.request)
     visit = Visit(todo, Outcome.OK, started, stored.status, response)
     return ScrapedPage(response, from_todo(todo, 0)), visit

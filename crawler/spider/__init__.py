@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -127,6 +135,13 @@ class Spider(HasCallbacks):
         """Return the items and requests of a page; by default nothing beyond the rules."""
         return None
 
+    async def on_browser(self, tab: Any, request: Request) -> None:
+        """Do in a page of the browser what the steps of a request cannot say, before it is read.
+
+        `tab` is Playwright's page (https://playwright.dev/python/docs/api/class-page); what it is
+        led to stays within the host and its robots.txt.
+        """
+
     def on_error(
         self, request: Request, outcome: Outcome, status: int | None, page: ScrapedPage | None
     ) -> Results:
@@ -172,6 +187,12 @@ class SitemapSpider(Spider):
         super().__init__(**arguments)
         if sitemap_urls:
             self.sitemap_urls = sitemap_urls
+
+
+def on_browser_of(spider: Spider) -> Callable[[Any, Request], Awaitable[None]] | None:
+    """Return the spider's `on_browser`, None where it has none of its own."""
+    own = type(spider).on_browser is not Spider.on_browser
+    return spider.on_browser if own else None
 
 
 def seeds_of(spider: Spider) -> list[str]:

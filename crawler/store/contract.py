@@ -15,6 +15,7 @@ from crawler.config.revisit import RevisitSettings
 from crawler.links.selection import Selection
 from crawler.store.address import DatabaseAddress, StoreAddress, address_of
 from crawler.store.control_rows import ControlRow
+from crawler.web.need_note import NeedNote
 from crawler.web.outcome import Outcome
 from crawler.web.pattern_note import PatternNote
 from crawler.web.refusal import Refusal
@@ -247,6 +248,9 @@ class Store(Protocol):
         self, limit: int, most_texts: int
     ) -> list[tuple[PatternNote, dict[int, int]]]:
         """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
+
+    async def needs(self) -> list[NeedNote]:
+        """Return what was learnt of patterns of URLs: whether their pages need a browser."""
 
     async def seed_redirects(self) -> list[str]:
         """Return the URLs to which seeds have redirected."""

@@ -23,6 +23,7 @@ from crawler.store import (
     RobotsRow,
     cookies,
     fingerprints,
+    rendered,
     revisits,
     sitemap_entries,
     texts,
@@ -226,8 +227,7 @@ class Flush:
         """Make the rows of requests to be tried again: later, and behind what is queued."""
         rows = []
         for visit in retried:
-            todo: Todo = visit.todo
-            at = visit.retry_at or 0.0
+            todo, at = visit.todo, visit.retry_at or 0.0
             rows.append(todo._replace(seq=self._seq, attempts=todo.attempts + 1, not_before=at))
             self._seq += 1
         return rows
@@ -255,7 +255,7 @@ class Flush:
             await self._many("INSERT INTO link_lists", *link_rows(ended))
         if self._keep.bodies or self._keep.error_bodies:
             await self._insert_bodies(ended)
-        for table in (texts, fingerprints, usages):
+        for table in (texts, fingerprints, usages, rendered):
             await table.insert(self._db, ended)
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._many("INSERT INTO files", FILE_COLUMNS, files)

@@ -24,7 +24,7 @@ _PAUSE = 0.1
 _LAST_TRY = 1.0  # seconds that are waited all the same when the wait is to end
 
 
-class Wait:
+class LockWait:
     """One wait for the lock of the store at `path`, of `timeout` seconds at most.
 
     `ended` says that somebody wants it to end: an interrupt.
@@ -62,7 +62,7 @@ def is_lock(error: sqlite3.Error) -> bool:
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-async def awaited(action: Callable[[], Awaitable[T]], wait: Wait) -> T:
+async def awaited(action: Callable[[], Awaitable[T]], wait: LockWait) -> T:
     """Return what an action gives once nobody else holds the store."""
     import asyncio  # which commands that only look at a store can do without
 
@@ -74,7 +74,7 @@ async def awaited(action: Callable[[], Awaitable[T]], wait: Wait) -> T:
         await asyncio.sleep(pause)
 
 
-def tried(action: Callable[[], T], wait: Wait) -> T:
+def tried(action: Callable[[], T], wait: LockWait) -> T:
     """Return the same of an action that is not awaited."""
     while True:
         try:

@@ -45,7 +45,7 @@ class ClaimedStore(sqlite3.Connection):
 
     def begin(self) -> None:
         """Begin a transaction that writes, once nobody else has one; StoreLocked after a while."""
-        wait = lock.Wait(self.file.path, self.lock_timeout)
+        wait = lock.LockWait(self.file.path, self.lock_timeout)
         lock.tried(lambda: self.execute("BEGIN IMMEDIATE"), wait)
 
     def step(self) -> None:
@@ -81,7 +81,7 @@ def claimed(path: Path, *, lock_timeout: float = lock.TIMEOUT) -> Iterator[Claim
         db.file, db.lock_timeout = StoreFile(path), lock_timeout
         Functions(db)
         try:
-            lock.tried(lambda: migrate_now(db, path), lock.Wait(path, lock_timeout))
+            lock.tried(lambda: migrate_now(db, path), lock.LockWait(path, lock_timeout))
             db.begin()
             db.file.note()
             yield db

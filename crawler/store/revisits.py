@@ -16,7 +16,7 @@ import zstandard
 
 from crawler.config.revisit import RevisitSettings
 from crawler.parse.charset import decode
-from crawler.store import Retention
+from crawler.store import Retention, rendered
 from crawler.store.rows import clean, content_hash_of, iso, to_json, unpack
 from crawler.store.statements import Statements
 from crawler.web.download_stream import is_stream
@@ -27,7 +27,8 @@ _GONE, STORED = having("gone"), having("stored")
 _NEWS = ("changed", "touched", "gone", "redirected")  # of which the version before is kept
 _LEFT = ("gone", "redirected")  # after which a page gives no items any more
 _LARGE = 1 << 17  # bytes of bodies whose texts take over 3 ms to compare
-_TABLES = ("bodies", "link_lists", "texts", "simhashes", "page_usages", "files", "pages")
+_PARTS = ("bodies", "link_lists", "texts", "simhashes", "page_usages", "files")
+_TABLES = (*_PARTS, *rendered.TABLES, "pages")
 _IDS = "(SELECT CAST(value AS BIGINT) FROM json_each(?))"
 _URLS = "(SELECT value FROM json_each(?))"
 _CHECK = (

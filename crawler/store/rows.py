@@ -92,7 +92,10 @@ class PackedResponse(Response):
         self.url, self.status, self.reason = packed.url, packed.status, packed.reason
         self.started, self.elapsed = packed.started, packed.elapsed
         self.wire_size = packed.wire_size
-        self._kind = packed.kind
+        self._kind, self.rendered = (
+            packed.kind,
+            None,
+        )  # those that are, are not packed
         self._headers: CIMultiDictProxy[str] | None = None
         self._body: bytes | None = None
 

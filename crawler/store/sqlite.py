@@ -34,6 +34,7 @@ from crawler.store import (
     damage,
     fingerprints,
     lock,
+    rendered,
 )
 from crawler.store.address import StoreFile, make_private
 from crawler.store.claim import Claim
@@ -47,6 +48,7 @@ from crawler.store.sqlite_errors import to_store_error
 from crawler.store.steering import SteeredSqlite
 from crawler.store.wal import WalFile
 from crawler.version import __version__
+from crawler.web.need_note import NeedNote
 from crawler.web.outcome import names
 from crawler.web.pattern_note import PatternNote
 from crawler.web.request import Todo
@@ -253,7 +255,7 @@ class SqliteStore(SteeredSqlite):
         await self._unlocked(lambda: self._db.execute("BEGIN IMMEDIATE"))
 
     async def _unlocked(self, action: Callable[[], Awaitable[T]]) -> T:
-        wait = lock.Wait(self.path, self._lock_timeout, lambda: self._stops_waiting)
+        wait = lock.LockWait(self.path, self._lock_timeout, lambda: self._stops_waiting)
         return await lock.awaited(action, wait)
 
     def promise(self, until: float) -> None:
@@ -344,6 +346,11 @@ class SqliteStore(SteeredSqlite):
         """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
         with self._named_errors():
             return await fingerprints.patterns(self._db, limit, most_texts)
+
+    async def needs(self) -> list[NeedNote]:
+        """Return what was learnt of patterns of URLs: whether their pages need a browser."""
+        with self._named_errors():
+            return await rendered.needs(self._db)
 
     async def seed_redirects(self) -> list[str]:
         """Return the URLs to which seeds have redirected."""

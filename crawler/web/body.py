@@ -159,6 +159,9 @@ def shown(extra: str) -> str:
         fields["data"] = _masked_text(data)
     if "data_bytes" in fields:
         fields["data_bytes"] = _masked_bytes(fields["data_bytes"])
+    for step in fields.get("steps", ()):
+        if isinstance(step.get("text"), str) and is_secret(step["css"]):
+            step["text"] = _masked(step["text"])
     if fields.get("proxy"):
         fields["proxy"] = without_userinfo(fields["proxy"])
     return json.dumps(fields)

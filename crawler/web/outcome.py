@@ -59,6 +59,11 @@ class Outcome(StrEnum):
     PARSE_CRASHED = "parse_crashed"
     RETRY_ASKED = "retry_asked"
     PROCESS_DIED = "process_died"
+    NEEDS_BROWSER = "needs_browser"
+    STEP_FAILED = "step_failed"
+    TAB_CRASHED = "tab_crashed"
+    TAB_HUNG = "tab_hung"
+    TAB_OUT_OF_MEMORY = "tab_out_of_memory"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -185,6 +190,13 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
         Outcome.PROCESS_DIED: _error(
             "its worker process died again and again while it was under way", retried=True
         ),
+        Outcome.NEEDS_BROWSER: _fine(
+            "empty without its scripts: the browser is asked for it", recrawled=False
+        ),
+        Outcome.STEP_FAILED: _error("a step in the browser could not be taken; which one is told"),
+        Outcome.TAB_CRASHED: _error("the browser, or its tab, died of the page", retried=True),
+        Outcome.TAB_HUNG: _error("scripts of the page that do not end", retried=True),
+        Outcome.TAB_OUT_OF_MEMORY: _error("the page took more memory than a tab may", retried=True),
         Outcome.INTERNAL_ERROR: _error("a bug of Crawlkeep, or a damaged row", sent=False),
     }
 )

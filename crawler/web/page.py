@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # all are slow to import and only needed where a spider asks 
 
     from crawler.parse.text import Readable
     from crawler.web.form import Form
+    from crawler.web.rendered import Xhr
 
 
 _NOTHING = fast_pass.Scan(None, None, [], [])
@@ -93,6 +94,12 @@ class ScrapedPage:
     def meta(self) -> Mapping[str, Any]:
         """What the request carried along."""
         return self.request.meta
+
+    @property
+    def xhr(self) -> Sequence[Xhr]:
+        """What its scripts were answered in JSON, of the URLs that `browser.xhr` names."""
+        rendered = self.response.rendered
+        return rendered.xhr if rendered is not None else ()
 
     @property
     def html(self) -> str:

@@ -58,6 +58,16 @@ class Refusal(StrEnum):
     COOKIE_PREFIX = "cookie_prefix"
     COOKIE_EVICTED = "cookie_evicted"
     COOKIE_HEADER_FULL = "cookie_header_full"
+    BROWSER_ADDRESS = "browser_address"
+    BROWSER_BLOCKED = "browser_blocked"
+    BROWSER_REQUESTS = "browser_requests"
+    BROWSER_UNSETTLED = "browser_unsettled"
+    BROWSER_NAVIGATION = "browser_navigation"
+    BROWSER_STEPS = "browser_steps"
+    BROWSER_XHR = "browser_xhr"
+    BROWSER_POPUP = "browser_popup"
+    BROWSER_DIALOG = "browser_dialog"
+    BROWSER_DOWNLOAD = "browser_download"
 
 
 ABOUT: Mapping[Refusal, str] = MappingProxyType(
@@ -106,6 +116,16 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.COOKIE_PREFIX: "a cookie called `__Host-` or `__Secure-` without being so",
         Refusal.COOKIE_EVICTED: "the cookie least recently used, of too many",
         Refusal.COOKIE_HEADER_FULL: "a cookie not sent, as 8,000 bytes of others went before it",
+        Refusal.BROWSER_ADDRESS: "what a page in the browser asks of an address that is not public",
+        Refusal.BROWSER_BLOCKED: "what a page is made of and is not loaded (`browser.block`)",
+        Refusal.BROWSER_REQUESTS: "what a page asks for beyond `browser.max_requests`",
+        Refusal.BROWSER_UNSETTLED: "a page read while it still changed (`browser.settle_timeout`)",
+        Refusal.BROWSER_NAVIGATION: "a navigation out of the crawl during the steps of a page",
+        Refusal.BROWSER_STEPS: "what a click or a scroll would bring beyond its `most`",
+        Refusal.BROWSER_XHR: "an answer that `browser.xhr` asks for and that could not be kept",
+        Refusal.BROWSER_POPUP: "a window or tab that a page opens",
+        Refusal.BROWSER_DIALOG: "a dialog of a page (alert, confirm, prompt), dismissed",
+        Refusal.BROWSER_DOWNLOAD: "a download that a page starts",
     }
 )
 """What was not taken, for each reason."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any, NamedTuple, Self
@@ -22,14 +22,16 @@ from crawler.config.secrets import Secret
 from crawler.errors import BadUrl, SpiderError, UsageError
 from crawler.urls.userinfo import userinfo
 from crawler.web import body as bodies
+from crawler.web import steps as browser_steps
 from crawler.web.callback import Callback as Callback
 from crawler.web.callback import name_of
 from crawler.web.carried import carried, restored
+from crawler.web.steps import Step
 
 # What a Request may carry beside its URL, stored as one JSON object in `todo.extra`.
 _EXTRA = (
     *("method", "headers", "json", "cookies", "meta", "session", "hops", "first_url"),
-    *("kind", "via", "options", "files", "timeout", "proxy"),
+    *("kind", "via", "options", "files", "timeout", "proxy", "browser", "steps"),
     *("errback", "args", "accept_status", "not_before", "tries", "most_tries"),
 )
 Text = str | Secret
@@ -71,6 +73,8 @@ class Request(Struct, frozen=True):
     Where a header, cookie or form field is a `Secret`, only its name is stored.
     `kind` is what is made of the answer: "" a page, "download" a file, "stream" messages; `via`
     names the fetch strategy, None for the crawl's own; both take their settings from `options`.
+    `browser`: render the page in a browser, and see what its scripts make of it, after the `steps`
+    (`Click`, `Fill`, `Scroll` …), which ask for the browser by themselves.
     """
 
     url: str
@@ -101,6 +105,8 @@ class Request(Struct, frozen=True):
     tries: int = 0
     most_tries: int | None = None
     retry_reason: str | None = None
+    browser: bool = False
+    steps: Sequence[Step] = ()
 
     def __post_init__(self) -> None:
         url = urls.parse(self.url)
@@ -124,6 +130,9 @@ class Request(Struct, frozen=True):
                     " callback=… by its name"
                 )
             force_setattr(self, "method", self.method.upper())
+        if self.steps:
+            force_setattr(self, "steps", browser_steps.checked(self.steps))
+            force_setattr(self, "browser", True)
         if self.callback is not None:
             force_setattr(self, "callback", name_of(self.callback))
         if self.errback is not None:
@@ -177,6 +186,7 @@ class Request(Struct, frozen=True):
             and self.files is None
             and not self.session
             and not self.kind
+            and not self.browser
         )
 
     @property
@@ -192,6 +202,9 @@ class Request(Struct, frozen=True):
         if self.plain:
             return url_hash(self.url)
         marker = (self.session or "").encode() + b"\0" if self.session else b""
+        if self.browser:  # another look at what may have been fetched without one
+            done = json.dumps(browser_steps.stored(self.steps), default=bodies.plain)
+            marker += b"browser\0%b\0\0" % (done.encode() if self.steps else b"")
         if self.kind:
             marker += self.kind.encode() + b"\0\0"
         if self.kind == "download" and (self.callback or self.meta):
@@ -221,6 +234,8 @@ class Request(Struct, frozen=True):
                 fields[name] = carried(name, fields[name])
         if self.files is not None:
             fields["files"] = {name: str(path) for name, path in self.files.items()}
+        if self.steps:
+            fields["steps"] = browser_steps.stored(self.steps)
         if self.data is not None:
             fields |= bodies.stored(self.data)
         return json.dumps(fields, default=bodies.plain) if fields else None
@@ -280,6 +295,8 @@ class Todo(NamedTuple):
 def from_todo(todo: Todo, priority: int) -> Request:
     """Make the Request of a stored row; its URL was canonical when it was stored."""
     fields = bodies.revived(json.loads(todo.extra)) if todo.extra else {}
+    if "steps" in fields:
+        fields["steps"] = browser_steps.revived(fields["steps"])
     if "origin" in fields:  # as an older version has stored it
         fields["first_url"] = fields.pop("origin")
     for name in ("meta", "args"):

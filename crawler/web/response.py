@@ -9,6 +9,7 @@ from typing import Any
 
 from crawler.parse import charset, json_text, mime
 from crawler.web.outcome import Outcome, outcome_of
+from crawler.web.rendered import Rendered
 
 # Most answers: declared to be HTML, and beginning like a page, so that they are no feed.
 _HTML = re.compile(r"text/html[\t ]*(?:;[^,]*)?", re.IGNORECASE)
@@ -26,7 +27,8 @@ class Response:
 
     `body` is the body after its content codings; `wire_size` counts bytes before them.
     `started` is Unix time, `elapsed` seconds from sending to the last byte; `reason` is the phrase
-    behind the status, "" if the server has none.
+    behind the status, "" if the server has none. `rendered` says how a browser rendered it; then
+    the body is what its scripts made of the page.
     """
 
     url: str
@@ -37,6 +39,7 @@ class Response:
     elapsed: float
     wire_size: int = 0
     reason: str = ""
+    rendered: Rendered | None = None
     _kind: tuple[str, bool, bool] | None = field(
         default=None, init=False, repr=False, compare=False
     )

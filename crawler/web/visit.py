@@ -17,6 +17,7 @@ from crawler.web.sitemap_entry import SitemapEntry
 if TYPE_CHECKING:
     from crawler.parse.usage import UsageLine
     from crawler.web.download_stream import StoredFile
+    from crawler.web.need_note import NeedNote
     from crawler.web.page import ScrapedPage
     from crawler.web.pattern_note import PatternNote
 
@@ -77,6 +78,7 @@ class Visit:
     duplicate_of: str | None = None
     simhash: int | None = None  # of a text that is new, where near ones are looked for
     endless: str | None = None  # the pattern of URLs that this page closed
+    need: NeedNote | None = None  # what it taught of the pages of its pattern, for the browser
     pattern: PatternNote | None = None  # where that of this page stands, if it was looked at
     # The engine, where it is asked for:
     text: str | None = None
@@ -108,6 +110,9 @@ class Visit:
         """Take what the wire gave; what its status means is the outcome as far as is known."""
         self.response, self.status = response, response.status
         self.outcome, self.at = response.outcome, response.started
+        if response.rendered is not None:
+            for reason, number in response.rendered.refusals.items():
+                self.refuse(reason, number)
 
     def fail(self, outcome: Outcome, error: str | None) -> None:
         """End otherwise than it seemed so far; what was found stays."""

@@ -63,6 +63,8 @@ def test_no_part_of_a_run_is_filled_in_from_outside_after_it_was_made() -> None:
         "shared_committer.py: self._leased.let_go",
         "shared_committer.py: self._leased.spent",
         "spider_calls.py: spider._running",
+        "steering.py: committer._batch.seeds",
+        "steering.py: committer._unloaded",
     }
     assert found == counts
 

@@ -22,6 +22,7 @@ from crawler.store import (
     Retention,
     cookies,
     fingerprints,
+    rendered,
     revisits,
     sitemap_entries,
     texts,
@@ -157,6 +158,7 @@ class PostgresFlush:
         await texts.insert(sql, ended, index=False)
         await fingerprints.insert(sql, ended)
         await usages.insert(sql, ended)
+        await rendered.insert(sql, ended)
         files = [file_row(page_id, self.run_id, visit) for page_id, visit in ended if visit.file]
         await self._copy(db, "files", FILE_COLUMNS, files)
 

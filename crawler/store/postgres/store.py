@@ -21,6 +21,7 @@ from crawler.store import (
     RobotsRow,
     cookies,
     fingerprints,
+    rendered,
 )
 from crawler.store.address import DatabaseAddress
 from crawler.store.postgres import items, runs
@@ -30,6 +31,7 @@ from crawler.store.postgres.leases import LEASE, Leases, remove
 from crawler.store.postgres.numbering import Numbering
 from crawler.store.postgres.schema import migrate
 from crawler.store.postgres.statements import PostgresStatements
+from crawler.web.need_note import NeedNote
 from crawler.web.outcome import names
 from crawler.web.pattern_note import PatternNote
 from crawler.web.request import Todo
@@ -334,6 +336,10 @@ class PostgresStore:
     ) -> list[tuple[PatternNote, dict[int, int]]]:
         """Return where the largest patterns of URLs stand, the smallest first, with their texts."""
         return await self._shared(lambda sql: fingerprints.patterns(sql, limit, most_texts))
+
+    async def needs(self) -> list[NeedNote]:
+        """Return what was learnt of patterns of URLs: whether their pages need a browser."""
+        return await self._shared(rendered.needs)
 
     async def seed_redirects(self) -> list[str]:
         """Return the URLs to which seeds have redirected."""
