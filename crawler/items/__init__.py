@@ -32,7 +32,7 @@ TAKEN = frozenset(
     " hosts item_changes item_types link_counts link_lists links orphans outcomes page_files"
     " page_versions pages pattern_texts patterns problems redirects revisits robots runs search"
     " search_config search_content search_data search_docsize search_idx seen simhashes"
-    " sitemap_entries"
+    " sitemap_entries page_usages"
     " slow_pages texts todo".split()
 )
 """Tables and views of a store: the class `Files` is stored in `files_item`."""

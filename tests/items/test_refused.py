@@ -66,7 +66,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
-    logging.getLogger("crawler").addHandler(handler)
+    logger = logging.getLogger("crawler")
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.INFO)  # whatever a command before has set
 
     async def tell(web: SmallWeb) -> None:
         from crawler import Crawler
@@ -81,7 +84,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
             found.append(await crawler.run())
 
     on_web(tell)
-    logging.getLogger("crawler").removeHandler(handler)
+    logger.removeHandler(handler)
+    logger.setLevel(level)
     return found[0], store, lines
 
 

@@ -535,7 +535,7 @@ async def test_retries_stops_and_counts_come_back_from_parse_processes(site, pat
     done = await crawl(module.Far, store, *urls, engine__parse_processes=1, engine__workers=1)
     del sys.modules["far_spider"]
     assert done.reason == "from afar" and done.counts["parsed"] >= 3
-    assert "not in a parse process" in done.reasons["spider_error"]
+    assert "only in the process that keeps the store" in done.reasons["spider_error"]
     assert read(store, "SELECT outcome, error FROM attempts") == [("retry_asked", "captcha")]
 
 

@@ -196,6 +196,9 @@ class SimulatedCrawl:
     def verdict(self, host: HostQueue, url: str) -> Verdict:
         return Verdict.DENIED if self.web.page(url).denied else Verdict.PASS
 
+    def reason(self, host: HostQueue, url: str) -> str | None:
+        return None
+
     async def fetch(self, request: Request, *, keep: int | None = None) -> Response:
         todo = self.frontier.mine()
         page, at = self.web.page(todo.url), self.frontier.wall()
