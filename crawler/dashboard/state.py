@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import socket
 import statistics
 from collections import defaultdict
@@ -298,10 +298,10 @@ class State:
     def free(self) -> tuple[int, int] | None:
         """Bytes that are free on the disk of the store, and all; None where nobody says it."""
         try:
-            disk = os.statvfs(self.look.source.path)
-        except (OSError, AttributeError):
+            disk = shutil.disk_usage(self.look.source.path)
+        except OSError:
             return None
-        return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        return disk.free, disk.total
 
     @cached_property
     def item_types(self) -> dict[str, int]:
