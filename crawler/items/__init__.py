@@ -28,12 +28,14 @@ RESERVED = ("item_id", "page_id", "page_url", "run_id", "fetched_at", "replaced_
 
 
 TAKEN = frozenset(
-    "attempts bodies broken_links changes counters cookies crawl duplicates endless errors files"
-    " hosts item_changes item_types link_counts link_lists links orphans outcomes page_files"
-    " page_versions pages pattern_texts patterns problems redirects revisits robots runs search"
-    " search_config search_content search_data search_docsize search_idx seen simhashes"
-    " sitemap_entries page_usages"
-    " slow_pages texts todo".split()
+    (
+        "attempts bodies broken_links changes control cookies counters crawl duplicates endless"
+        " errors files hosts item_changes item_types link_counts link_lists links orphans outcomes"
+        " page_files page_usages page_versions pages pattern_texts patterns problems redirects"
+        " rendered_files rendered_pages rendering_needs revisits robots runs search search_config"
+        " search_content search_data search_docsize search_idx seen simhashes sitemap_entries"
+        " slow_pages texts ticks todo workers xhr_answers"
+    ).split()
 )
 """Tables and views of a store: the class `Files` is stored in `files_item`."""
 
