@@ -76,12 +76,11 @@ class Chromium:
             log.warning("the browser runs without a sandbox: %s", flaw)
         sweep()
         self._place = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-        try:
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(self.close)
             await self._launch(sandboxed=flaw is None)
             await self._listen()
-        except BaseException:
-            await self.close()
-            raise
+            undo.pop_all()
 
     async def _listen(self) -> None:
         """Hear of tabs that die, and watch the memory of the browser's processes."""

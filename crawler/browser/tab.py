@@ -9,7 +9,7 @@ import asyncio
 import base64
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -132,7 +132,7 @@ class Tab:
         try:
             async with asyncio.timeout(_CLOSE):
                 await self.page.close()
-        except Exception:  # whatever the driver says of a tab that is gone or hangs
+        except (Error, TimeoutError):  # it is gone, or hangs
             return self._crashed.is_set()
         return True
 
@@ -295,7 +295,7 @@ class Tab:
                         "returnByValue": True,
                     },
                 )
-            except Exception as error:
+            except Error as error:
                 if self.gone:
                     raise await self._crash() from error
                 self._world = None  # the page has gone to another document
@@ -375,20 +375,20 @@ class Tab:
             self._course.rendered.refuse(Refusal.BROWSER_POPUP)
         await window.close()
 
-    def _do(self, call: Any) -> None:
-        async def run() -> None:
-            try:
-                await call
-            except Error:  # the tab has gone, or the request has
-                pass
-            except Exception as error:
-                if self._course is not None and self._course.failure is None:
-                    said = f"{type(error).__name__}: {error}"
-                    self._course.failure = FetchError(said, Outcome.INTERNAL_ERROR)
-
-        task = asyncio.ensure_future(run())
+    def _do(self, call: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(call)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        """Let what failed in a task end the page; that the tab or a request has gone is none."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None or isinstance(error, Error):
+            return
+        if self._course is not None and self._course.failure is None:
+            said = f"{type(error).__name__}: {error}"
+            self._course.failure = FetchError(said, Outcome.INTERNAL_ERROR)
 
     def _paused(self, event: dict[str, Any]) -> None:
         self._do(self._judge.judge(event, self._course))

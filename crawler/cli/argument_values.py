@@ -12,6 +12,7 @@ from typing import Any
 
 from crawler.errors import SpiderError
 
+_UNKNOWN = (NameError, AttributeError, TypeError, SyntaxError, ValueError, LookupError)
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -50,7 +51,7 @@ def _declared(kind: type, name: str) -> Any:
 def _hints(thing: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(thing)
-    except Exception:  # a name that only a type checker knows: as if nothing were declared
+    except _UNKNOWN:  # a name that only a type checker knows: as if nothing were declared
         return {}
 
 
@@ -64,7 +65,7 @@ def _resolved(hint: Any, part: type) -> Any:
     known = {**vars(typing), **vars(sys.modules.get(part.__module__, typing))}
     try:
         return eval(hint, known)  # the source of the spider, which runs anyway
-    except Exception:
+    except _UNKNOWN:
         return None
 
 

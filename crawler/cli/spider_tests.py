@@ -54,7 +54,16 @@ def test(
     Example: crawler test record quotes --max-pages 10
     """
     if names[0] == "record" and len(names) > 1:
-        _record(names[1], names[2:], name, callback, max_pages, store, arguments or [], set_)
+        _record(
+            names[1],
+            names[2:],
+            name=name,
+            callback=callback,
+            max_pages=max_pages,
+            store=store,
+            arguments=arguments or [],
+            set_=set_,
+        )
         return
     if len(names) > 1:
         from crawler.errors import UsageError
@@ -110,6 +119,7 @@ def _test(text: str, name: str | None, arguments: list[str] | None, update: bool
 def _record(
     text: str,
     urls: list[str],
+    *,
     name: str | None,
     callback: str | None,
     max_pages: int,

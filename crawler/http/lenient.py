@@ -321,7 +321,7 @@ class Protocol(ResponseHandler):
         """Return whether the parser stands within the head of an answer nobody asked for."""
         try:
             begun = self._parser is not None and self._parser.feed_eof() is not None
-        except Exception:  # whatever it says of half a head: there is one
+        except HttpProcessingError:  # half a head: there is one
             return True
         return begun
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
-from crawler.errors import QueryError, StoreError, StoreRefused
+from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.query import Reader, Rows
 from crawler.store.address import DatabaseAddress, StoreAddress, address_of
-from crawler.store.postgres.reading import ReadOnly, is_of_query, store_error
+from crawler.store.postgres.reading import ReadOnly, is_of_query, server_errors, store_error
 
 _KINDS = {
     **{"int8": "INTEGER", "int4": "INTEGER", "int2": "INTEGER", "float8": "REAL"},
@@ -34,15 +35,14 @@ class PostgresReader(Reader):
         assert isinstance(address, DatabaseAddress)
         self.path = address
         self._reader = ReadOnly(address)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._reader.close)
             there = "SELECT to_regclass('crawl_control') IS NOT NULL"
             if not next(self._reader.query(there).rows)[0]:
                 raise StoreRefused(
                     f"{address}: there is no such crawl; crawl into it first, or name another"
                 )
-        except BaseException:
-            self._reader.close()
-            raise
+            undo.pop_all()
 
     def __exit__(self, *exc: object) -> None:
         self._reader.close()
@@ -51,18 +51,14 @@ class PostgresReader(Reader):
         """Run one statement that only reads; QueryError says what is wrong with it."""
         try:
             found = self._reader.query(sql, values)
-        except (QueryError, StoreError):
-            raise
-        except Exception as error:
+        except server_errors() as error:
             raise self._told_of(error, sql) from None
         return Rows(found.columns, self._checked(found.rows, sql))
 
     def _checked(self, rows: Iterator[tuple[Any, ...]], sql: str) -> Iterator[tuple[Any, ...]]:
         try:
             yield from rows
-        except (QueryError, StoreError):
-            raise
-        except Exception as error:
+        except server_errors() as error:
             raise self._told_of(error, sql) from None
 
     def _told_of(self, error: Exception, sql: str) -> BaseException:
@@ -96,7 +92,7 @@ class PostgresReader(Reader):
         """Return the types of a SELECT's columns, those of item tables as the spider has them."""
         try:
             found = self._reader.query(f"SELECT * FROM ({sql.rstrip().rstrip(';')}) AS q LIMIT 0")
-        except Exception:
+        except server_errors():
             return []
         own = self._declared(sql)
         return [

@@ -235,7 +235,11 @@ class Processes:
         """Put into a visit what only the owner can judge of an answer: what of it is new."""
         if answer.candidates or answer.refused or answer.deep or answer.only_new:
             self._discovery.take(
-                *(visit, answer.candidates, answer.asked_from, answer.refused, answer.deep),
+                visit,
+                answer.candidates,
+                asked_from=answer.asked_from,
+                refused=answer.refused,
+                deep=answer.deep,
                 only_new=answer.only_new,
             )
 

@@ -279,6 +279,7 @@ class Discovery:
         self,
         visit: Visit,
         candidates: Sequence[Candidate],
+        *,
         asked_from: int,
         refused: Iterable[tuple[Refusal, int]],
         deep: Iterable[int],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -29,6 +29,7 @@ from crawler.store import (
     texts,
     usages,
 )
+from crawler.store.candidates import Found, to_queue, with_parents
 from crawler.store.item_marks import Left
 from crawler.store.item_sql import Steps
 from crawler.store.items import NO_PAGES, QUERY, ItemReport, ItemTables
@@ -48,7 +49,7 @@ from crawler.store.rows import (
 )
 from crawler.store.tally import Tally
 from crawler.web.outcome import Outcome
-from crawler.web.request import FIRST, NEEDED, REVISIT, Candidate, Todo, early
+from crawler.web.request import FIRST, Todo
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
@@ -208,20 +209,11 @@ class Flush:
             " RETURNING host_id, url_hash",
             (to_json(sorted(keys)),),
         )
-        new = set(rows)
-        added = []
-        for candidate, parent_id, again in candidates:
-            key = (ids[candidate.host], candidate.url_hash)
-            if key in new or candidate.force:
-                new.discard(key)
-                todo = self._todo(candidate, key[0], parent_id)
-                added.append(todo._replace(rank=early(todo.rank), again=again) if again else todo)
-        return added
+        return to_queue(candidates, ids, set(rows), self._next_seq)
 
-    def _todo(self, candidate: Candidate, host_id: int, parent_id: int | None) -> Todo:
+    def _next_seq(self) -> int:
         seq, self._seq = self._seq, self._seq + 1
-        _, number, url, depth, rank, callback, extra, _, at, _ = candidate
-        return Todo(host_id, rank, seq, number, url, depth, 0, at, parent_id, callback, extra)
+        return seq
 
     def _put_back(self, retried: Iterable[Visit]) -> list[Todo]:
         """Make the rows of requests to be tried again: later, and behind what is queued."""
@@ -364,23 +356,6 @@ class Flush:
 
 
 _Packed = tuple[bytes, list[tuple[int, int, int]]]
-Found = tuple[Candidate, int | None, int]
-"""A candidate, the page that it was found on, and what it is to its page (`todo.again`)."""
-
-
-def with_parents(
-    seeds: Iterable[Candidate], rows: Iterable[tuple[int | None, Visit]]
-) -> Iterator[Found]:
-    """Return every candidate with the id of the page that it was found on.
-
-    Where a recrawl comes to a redirect, what is behind it belongs to the recrawl, too.
-    """
-    for seed in seeds:
-        yield seed, None, FIRST
-    for page_id, visit in rows:
-        again = REVISIT if visit.todo.again and visit.redirect_to is not None else FIRST
-        for candidate in visit.candidates:
-            yield candidate, page_id, NEEDED if candidate.needed else again
 
 
 def _packed(ended: list[tuple[int, Visit]], keep: Retention) -> _Packed:

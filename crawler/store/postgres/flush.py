@@ -28,7 +28,8 @@ from crawler.store import (
     texts,
     usages,
 )
-from crawler.store.flush import LARGE, Found, with_parents
+from crawler.store.candidates import Found, to_queue, with_parents
+from crawler.store.flush import LARGE
 from crawler.store.item_marks import Left
 from crawler.store.items import NO_PAGES, ItemReport
 from crawler.store.postgres.items import ItemStore
@@ -48,7 +49,7 @@ from crawler.store.rows import (
 from crawler.store.rows import clean as without_surrogates
 from crawler.store.tally import Tally
 from crawler.web.outcome import Outcome
-from crawler.web.request import FIRST, Candidate, Todo, early
+from crawler.web.request import FIRST, Todo
 from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
@@ -282,19 +283,7 @@ class PostgresFlush:
                 *map(list, zip(*keys[at : at + _SLICE], strict=True)),
             )
             new.update((row[0], row[1]) for row in rows)
-        added = []
-        for candidate, parent_id, again in candidates:
-            key = (ids[candidate.host], candidate.url_hash)
-            if key in new or candidate.force:
-                new.discard(key)
-                todo = self._todo(candidate, key[0], parent_id)
-                added.append(todo._replace(rank=early(todo.rank), again=again) if again else todo)
-        return added
-
-    def _todo(self, candidate: Candidate, host_id: int, parent_id: int | None) -> Todo:
-        seq = self._numbering.seqs.take()
-        _, number, url, depth, rank, callback, extra, _, at, _ = candidate
-        return Todo(host_id, rank, seq, number, url, depth, 0, at, parent_id, callback, extra)
+        return to_queue(candidates, ids, new, self._numbering.seqs.take)
 
     def _put_back(self, retried: Iterable[Visit]) -> list[Todo]:
         """Make the rows of requests to be tried again: later, and behind what is queued."""

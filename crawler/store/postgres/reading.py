@@ -164,6 +164,13 @@ def store_error(address: DatabaseAddress, error: BaseException) -> BaseException
     return to_store_error(address, error)
 
 
+def server_errors() -> tuple[type[Exception], ...]:
+    """Return what the server, the driver or the connection raises."""
+    asyncpg = asyncpg_module()
+    driver = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+    return (asyncpg.PostgresError, *driver, OSError, TimeoutError)
+
+
 def is_of_query(error: BaseException) -> bool:
     """Return whether an error says what is wrong with the SQL, not with the store."""
     state = getattr(error, "sqlstate", None) or ""
