@@ -241,7 +241,8 @@ class Tab:
             raise BodyTooLarge(f"a page of {found['large']:,} characters, over {most:,}")
         html = found["html"]
         if settings.frames:
-            html += await self._frames()
+            before, end, behind = html.rpartition("</body>")
+            html = (before or behind) + await self._frames(course) + (end + behind if end else "")
         body = html.encode("utf-8", "replace")
         if len(body) > most:
             raise BodyTooLarge(f"a page of {len(body):,} bytes, over {most:,}")
@@ -252,17 +253,22 @@ class Tab:
         url = urls.parse(found["url"]) or course.request.url
         return course.response(url, body, page=True)
 
-    async def _frames(self) -> str:
-        """Return what stands in the frames of the page, as sections behind it."""
-        inner = [frame for frame in self.page.frames if frame.parent_frame is not None]
+    async def _frames(self, course: Course) -> str:
+        """Return what stands in the frames of the page, as sections at the end of its body."""
+        with contextlib.suppress(Error, TimeoutError):  # as far as they are by then
+            async with asyncio.timeout(_CLOSE):
+                await self.page.wait_for_load_state("load")  # theirs come before the page's own
         found = []
+        inner = [frame for frame in self.page.frames if frame.parent_frame is not None]
         for frame in inner[:_FRAMES]:
             try:
                 async with asyncio.timeout(_CLOSE):
-                    text = await frame.content()
+                    await frame.wait_for_load_state("domcontentloaded")
+                    found.append(section(await frame.content(), frame.url))
             except (Error, TimeoutError):  # it is gone, or hangs
-                continue
-            found.append(section(text, frame.url))
+                course.rendered.refuse(Refusal.BROWSER_FRAME)
+        for _ in inner[_FRAMES:]:
+            course.rendered.refuse(Refusal.BROWSER_FRAME)
         return "".join(found)
 
     async def _take_answer(self, course: Course, number: str) -> None:

@@ -65,6 +65,7 @@ class Refusal(StrEnum):
     BROWSER_NAVIGATION = "browser_navigation"
     BROWSER_STEPS = "browser_steps"
     BROWSER_XHR = "browser_xhr"
+    BROWSER_FRAME = "browser_frame"
     BROWSER_POPUP = "browser_popup"
     BROWSER_DIALOG = "browser_dialog"
     BROWSER_DOWNLOAD = "browser_download"
@@ -123,6 +124,7 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.BROWSER_NAVIGATION: "a navigation out of the crawl during the steps of a page",
         Refusal.BROWSER_STEPS: "what a click or a scroll would bring beyond its `most`",
         Refusal.BROWSER_XHR: "an answer that `browser.xhr` asks for and that could not be kept",
+        Refusal.BROWSER_FRAME: "a frame of a page that did not load in time, or is one too many",
         Refusal.BROWSER_POPUP: "a window or tab that a page opens",
         Refusal.BROWSER_DIALOG: "a dialog of a page (alert, confirm, prompt), dismissed",
         Refusal.BROWSER_DOWNLOAD: "a download that a page starts",

@@ -125,7 +125,7 @@ def test_a_login_a_click_a_banner_and_a_late_page_by_steps(
                 "/scripted/consent": (Click("#agree"), Screenshot(), Pdf("print")),
                 "/scripted/slow": (Wait("p.late"),),
                 "/scripted/shadow": (Click("#nothing", optional=True),),
-                "/scripted/frames": (Wait(idle=True),),
+                "/scripted/frames": (),
                 "/scripted/": (Click("#nothing"),),
                 "/app/": (Scroll(most=3),),
             }
@@ -155,6 +155,8 @@ def test_a_login_a_click_a_banner_and_a_late_page_by_steps(
     assert seen["/scripted/slow"].css("p.late")
     assert seen["/scripted/shadow"].css("p.note a::attr(href)").get() == "/about/"
     assert 40 < len(seen["/app/"].css("article.product")) <= 80
+    inside = seen["/scripted/frames"]
+    assert inside.css("[data-frame] a::attr(href)").get() == inside.urljoin("/feed.xml")
     assert "by hand" in seen["/scripted/slow"].text
     assert spider.errors == {"/scripted/": "step_failed"}
     [said] = read(store, "SELECT error FROM pages WHERE outcome = 'step_failed'")
