@@ -23,6 +23,8 @@ from crawler.web.request import Request
 from crawler.web.response import Response
 
 if TYPE_CHECKING:
+    import ssl
+
     from crawler.browser.chromium import Chromium
     from crawler.browser.course import OnBrowser
     from crawler.browser.dial import Dialler
@@ -70,6 +72,7 @@ class Browser:
         self._storage: dict[str, Any] = {}  # of sessions that were closed
         self._dialler: Dialler | None = None
         self._headers: BrowserHeaders | None = None
+        self._certificate: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -202,7 +205,13 @@ class Browser:
         if self._dialler is None:
             self._dialler = Dialler(self._config, self._guard)
             self._headers = BrowserHeaders(self._config, self._guard)
-        chromium = Chromium(self._settings)
+        flags: tuple[str, ...] = ()
+        if self._dialler.judges:
+            from crawler.browser import certificate
+
+            self._certificate, flag = certificate.made()
+            flags = (flag,)
+        chromium = Chromium(self._settings, flags)
         await chromium.open()
         self._chromium = chromium
         return chromium
@@ -220,7 +229,10 @@ class Browser:
         from crawler.browser.session import BrowserSession
 
         assert self._dialler is not None and self._headers is not None
-        session = BrowserSession(self._config, self._jars[name], self._dialler, self._headers)
+        session = BrowserSession(
+            *(self._config, self._jars[name], self._dialler, self._headers),
+            certificate=self._certificate,
+        )
         await session.open(chromium, self._storage.pop(name, None))
         return session
 

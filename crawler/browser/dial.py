@@ -45,6 +45,11 @@ class Dialler:
         self._context = tls.context_of(config.tls, verify=settings.verify_tls)
         self._addresses: dict[tuple[str, int], tuple[float, list[str]]] = {}
 
+    @property
+    def judges(self) -> bool:
+        """Whether there are hosts whose certificates are for us to judge."""
+        return bool(self._by_host) or not isinstance(self._context, bool)
+
     def vouches(self, hostname: str) -> bool:
         """Return whether a host's certificate is for us to judge, and not for the browser."""
         return hostname in self._by_host or not isinstance(self._context, bool)
