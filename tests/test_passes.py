@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-MOST_FILES = 29
+MOST_FILES = 27
 
 
-def test_a_plain_page_passes_at_most_29_files_and_the_documentation_names_them() -> None:
+def test_a_plain_page_passes_at_most_27_files_and_the_documentation_names_them() -> None:
     script = ROOT / "docs" / "make" / "passes.py"
     told = subprocess.run(
         [sys.executable, script], capture_output=True, text=True, check=True, timeout=60

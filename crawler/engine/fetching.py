@@ -42,13 +42,15 @@ class Fetching:
         self._fetcher, self._strategies, self._browser = fetcher, strategies, browser
         self._gate, self._discovery = gate, discovery
         self._via = "scraper_api" if config.scraper_api.enabled else None
+        self._all_may = config.browser.mode in ("auto", "always")  # be for the browser
 
     async def fetch(self, request: Request, host: HostQueue) -> Response:
         """Return the response, over the crawl's own fetcher unless the request goes another way."""
         browser = self._browser
-        why = browser.takes(request) if browser is not None else None
-        if browser is not None and why is not None:
-            return await browser.render(request, lambda url: self._may_go(url, host), why=why)
+        if browser is not None and (request.browser or self._all_may):
+            why = browser.takes(request)
+            if why is not None:
+                return await browser.render(request, lambda url: self._may_go(url, host), why=why)
         via = request.via or self._via
         if via is None or via == "direct":
             keep = LARGEST if request.kind == SITEMAP else None

@@ -14,8 +14,8 @@ from crawler.links.anchors import anchors_of, fragments_of
 from crawler.links.duplicates import Duplicates
 from crawler.links.requisites import needed_by
 from crawler.parse import fast_pass
+from crawler.parse.usage import HEADERS, reserved, said_by
 from crawler.parsers import Parser
-from crawler.politeness.usage import bars
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
 from crawler.web.outcome import UNKEPT, Outcome
@@ -95,6 +95,17 @@ class PageReader:
             return False
         return self._walls.bars(visit, page)
 
+    def _reserved(self, visit: Visit, page: ScrapedPage) -> bool:
+        """Note what headers say about uses; return whether that reserves the page, which ends."""
+        headers = page.headers
+        if not any(name in headers for name in HEADERS):
+            return False
+        visit.usage = tuple(said_by(headers, ()))
+        found = reserved(visit.usage, self._config.politeness.heed_usage)
+        if found is not None:
+            visit.fail(Outcome.RESERVED, str(found))
+        return found is not None
+
     def name_wall(self, visit: Visit, page: ScrapedPage) -> None:
         """Name the wall behind a status that is no answer, such as 403, if there is one."""
         if self._walls is not None:
@@ -102,7 +113,7 @@ class PageReader:
 
     async def read(self, visit: Visit, page: ScrapedPage, request: Request) -> None:
         """Put what a page says and leads to into its visit, unless all of it was there before."""
-        if self.bars(visit, page) or bars(visit, page.headers, self._config.politeness.heed_usage):
+        if self.bars(visit, page) or self._reserved(visit, page):
             return
         is_html = page.response.is_html
         suspected = self._traps.suspects(page.url) and is_html

@@ -1,24 +1,9 @@
-"""What a host and its pages say about uses: robots.txt, TDM reservations, and headers."""
+"""What a host says about uses of its pages: robots.txt and TDM reservations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from crawler.parse.usage import HEADERS, TDM_FILE, UsageLine, locations, reserved, said_by
+from crawler.parse.usage import TDM_FILE, UsageLine, locations
 from crawler.robots import Robots, RobotsRule
-from crawler.web.outcome import Outcome
-from crawler.web.visit import Visit
-
-
-def bars(visit: Visit, headers: Mapping[str, str], purposes: Sequence[str]) -> bool:
-    """Note what headers say about uses; return whether that reserves the page, which ends so."""
-    if not any(name in headers for name in HEADERS):
-        return False
-    visit.usage = tuple(said_by(headers, ()))
-    found = reserved(visit.usage, purposes)
-    if found is not None:
-        visit.fail(Outcome.RESERVED, str(found))
-    return found is not None
 
 
 def statements(

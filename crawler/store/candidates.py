@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 
 from crawler.web.request import FIRST, NEEDED, REVISIT, Candidate, Todo, early
 from crawler.web.visit import Visit
@@ -37,9 +38,10 @@ def with_parents(
 
     Where a recrawl comes to a redirect, what is behind it belongs to the recrawl, too.
     """
-    for seed in seeds:
-        yield seed, None, FIRST
-    for page_id, visit in rows:
-        again = REVISIT if visit.todo.again and visit.redirect_to is not None else FIRST
-        for candidate in visit.candidates:
-            yield candidate, page_id, NEEDED if candidate.needed else again
+    found = (
+        (candidate, page_id, NEEDED if candidate.needed else again)
+        for page_id, visit in rows
+        for again in (REVISIT if visit.todo.again and visit.redirect_to is not None else FIRST,)
+        for candidate in visit.candidates
+    )
+    return chain(((seed, None, FIRST) for seed in seeds), found)
