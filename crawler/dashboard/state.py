@@ -27,10 +27,13 @@ _SILENT = 10.0  # seconds without a sign, after which a worker is silent
 _SLOW = 4  # times the least delay, from which on a host is slow
 _MIDDLE = 200  # answers of which the middle is taken
 
+_LIMITED = ("finished", "stopped")  # states of a run that a limit or the spider ended in good order
+
 WORDS = {
     "running": "Running",
     "paused": "Paused",
     "finished": "Finished",
+    "stopped": "Stopped",
     "broken": "Broken off",
     "new": "Not begun",
 }
@@ -152,7 +155,7 @@ class State:
             return "paused" if paused else "running"
         if self.values.get("seeded") and not self.queued:
             return "finished"
-        return "broken"
+        return "stopped" if run.state in _LIMITED else "broken"
 
     def _runs(self, run: LastRun) -> bool:
         if self.living:

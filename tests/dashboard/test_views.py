@@ -74,6 +74,28 @@ def test_the_overview_says_what_the_store_holds(store):
     told(story())
 
 
+@pytest.mark.parametrize("spider", ["things", "site"])
+def test_a_crawl_that_a_limit_ended_says_which_and_how_to_go_on(tmp_path, spider):
+    path = tmp_path / "things.db"
+
+    async def story():
+        async with PracticeSite(robots=False) as site:
+            await crawled(site, path, engine__max_pages=5)
+        with sqlite3.connect(path) as db:
+            db.execute("UPDATE runs SET spider = ?", (spider,))
+        async with shown(path) as base:
+            text = text_of((await got(f"{base}/things/"))[1])
+            metrics = (await got(f"{base}/metrics"))[1]
+        assert "Ended by: max_pages; a higher limit goes on." in text
+        assert "Broken off" not in text and "killed" not in text
+        command = f"crawler run things --store {path}"
+        way = {"things": command, "site": "the command that began it"}[spider]
+        assert f"URLs are queued. Go on with {way}" in text
+        assert 'crawlkeep_state{crawl="things",state="stopped"} 1.0' in metrics
+
+    told(story())
+
+
 def test_the_front_leads_to_the_one_crawl_and_lists_several(store, tmp_path):
     async def story():
         async with (

@@ -5,7 +5,7 @@ const root = document.documentElement;
 root.dataset.theme = localStorage.getItem("theme") ?? root.dataset.theme ?? "";
 
 addEventListener("DOMContentLoaded", () => {
-  theme(document.querySelector("#theme"));
+  document.querySelectorAll("#theme").forEach(theme); // a page that tells of a mistake has none
   document.querySelectorAll(".strips").forEach(strips);
   document.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
   addEventListener("keydown", keys);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from crawler.dashboard.sources import Look
 from crawler.dashboard.state import Host, State, quoted
 from crawler.dashboard.view import PagePart, View
 from crawler.markup import Html, charts, el, join, words
+from crawler.spider import SiteSpider
 from crawler.web import outcome
 
 _DECIDING, _LATEST = 7, 7
@@ -99,26 +101,52 @@ def _finished(look: Look, now: State) -> tuple[Any, ...]:
     )
 
 
+def _stopped(look: Look, now: State) -> tuple[Any, ...]:
+    run = now.run
+    title = (
+        f"Stopped {words.duration(look.now - run.ended)} ago" if run and run.ended else "Stopped"
+    )
+    reason = (run.reason if run else None) or "stopped"
+    way = f"; {_LIMITS[reason]}" if reason in _LIMITS else ""
+    return (title, join([f"Ended by: {reason}{way}. ", *_go_on(look, now)]))
+
+
+_LIMITS = {
+    "max_pages": "a higher limit goes on",
+    "max_items": "a higher limit goes on",
+    "max_time": "the next run has as long again",
+    "max_errors": "the next run bears as many again",
+    "max_bytes": "the next run has as many again",
+}
+"""How a run that ended by a limit is gone on with."""
+
+
 def _broken(look: Look, now: State) -> tuple[Any, ...]:
     run = now.run
     at = run.ended if run else None
     sign = max((worker["at"] for worker in now.workers), default=None)
     at = at or sign
+    title = f"Broken off {words.duration(look.now - at)} ago" if at else "Broken off"
+    why = {
+        "interrupted": "Somebody stopped it. ",
+        "failed": "It failed; the log says why. ",
+    }.get(run.state if run else "", "The process was killed. ")
+    return (
+        title,
+        join([why, "Nothing is lost: all that was committed stays. ", *_go_on(look, now)]),
+    )
+
+
+def _go_on(look: Look, now: State) -> tuple[Any, ...]:
+    """Return how many URLs wait, and the command that goes on with them."""
     queued = el("b", words.number(now.queued))
-    state = run.state if run else ""
-    if state == "stopped" and run is not None:
-        title = f"Stopped {words.duration(now.look.now - at)} ago" if at else "Stopped"
-        why = f"Ended by: {run.reason}. "
+    spider = now.run.spider if now.run else look.source.name
+    if spider == SiteSpider.name:  # the built-in one has its seeds from the command line alone
+        way: Any = "the command that began it"
     else:
-        title = f"Broken off {words.duration(now.look.now - at)} ago" if at else "Broken off"
-        why = {
-            "interrupted": "Somebody stopped it. ",
-            "failed": "It failed; the log says why. ",
-        }.get(state, "The process was killed. ")
-    spider = run.spider if run else now.look.source.name
-    go_on = el("code", f"crawler run {spider}")
-    lost = "Nothing is lost: all that was committed stays, and "
-    return (title, join([why, lost, queued, " URLs are queued. Go on with ", go_on, "."]))
+        path = shlex.quote(str(look.source.path))
+        way = el("code", f"crawler run {spider} --store {path}")
+    return (queued, " URLs are queued. Go on with ", way, ".")
 
 
 def _new(look: Look, now: State) -> tuple[Any, ...]:
@@ -129,6 +157,7 @@ _HEADS = {
     "running": _running,
     "paused": _paused,
     "finished": _finished,
+    "stopped": _stopped,
     "broken": _broken,
     "new": _new,
 }
