@@ -58,6 +58,7 @@ def crawl(
     store: options.Store = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
+    output: options.Output = None,
     fresh: options.Fresh = False,
     quiet: options.Quiet = False,
     log_level: options.Level = LogLevel.INFO,
@@ -72,6 +73,7 @@ def crawl(
 
     Example: crawler crawl https://docs.python.org/3/ --max-pages 100 --set politeness.delay=1
     """
+    from crawler.cli.outputs import outputs_of
     from crawler.cli.runner import RunOptions, run
     from crawler.cli.stores import DATA, place
     from crawler.engine.crawler import store_name
@@ -101,6 +103,7 @@ def crawl(
         overrides=overrides,
         fresh=fresh,
         as_json=json,
+        outputs=outputs_of(output, file, what="pages"),
         **told,
     )
     raise typer.Exit(run(spider, asked))

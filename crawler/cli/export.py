@@ -130,19 +130,24 @@ def export(
     with Reader(stores.any_of(store)) as reader:
         if purposes:
             choice = replace(choice, unreserved=_leave_out(reader, purposes))
-        job = _Export(reader, what, kind, output, choice, how)
+        job = ExportJob(reader, what, kind, output, choice, how)
         if kind in ("warc", "wacz", "markdown"):
-            job.archive(article=article)
+            _say(job.archive(article=article), output)
         elif growing:
-            job.grow(since_last, live=follow)
+            _say(job.grow(since_last, live=follow), output)
         elif str(output) == "-":
             job.stream()
         else:
-            job.write(continued=continue_)
+            _say(job.write(continued=continue_), output)
 
 
 def _tell(text: str) -> None:
     print(f"crawler: {text}", file=sys.stderr)
+
+
+def _say(number: int, output: Path) -> None:
+    if str(output) != "-":
+        print(f"{number:,} rows → {output}", file=sys.stderr)
 
 
 def _leave_out(reader: Reader, purposes: list[str]) -> str:
@@ -181,7 +186,7 @@ def progress(number: int, total: int, output: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Export:
+class ExportJob:
     """One export: what of which store goes where, and how."""
 
     reader: Reader
@@ -199,8 +204,8 @@ class _Export:
         exports.stream(rows, self.kind, sys.stdout.buffer, self._as_asked(typed))
         sys.stdout.buffer.flush()
 
-    def write(self, *, continued: bool) -> None:
-        """Write a file, or add to it what came since."""
+    def write(self, *, continued: bool) -> int:
+        """Write a file, or add to it what came since; return the number of rows."""
         from crawler import export as exports
 
         whole = self.choice == type(self.choice)() and not continued
@@ -212,10 +217,10 @@ class _Export:
             else:
                 rows, typed = exports.select(self.reader, self.what, self.choice)
                 number = exports.write(rows, self.kind, self.output, self._as_asked(typed))
-        self._say(number)
+        return number
 
-    def grow(self, name: str | None, *, live: bool) -> None:
-        """Add to a file, or write to standard output, what came since the last time."""
+    def grow(self, name: str | None, *, live: bool) -> int:
+        """Add to a file, or write to standard output, what came since, and return how many rows."""
         from crawler.cli import stores
         from crawler.export.follow import follow, open_sink
 
@@ -224,11 +229,10 @@ class _Export:
             open_sink(path, self.what, self.output, name, self.choice.after) as sink,
             self._bar(),
         ):
-            number = follow(self.reader, self.kind, self.choice, sink, self.how, live=live)
-        self._say(number)
+            return follow(self.reader, self.kind, self.choice, sink, self.how, live=live)
 
-    def archive(self, *, article: bool) -> None:
-        """Write stored bodies: as WARC records, or as one Markdown file a page."""
+    def archive(self, *, article: bool) -> int:
+        """Write stored bodies, as WARC records or one Markdown file a page; return how many."""
         from crawler.cli.terminal import tell_damaged
         from crawler.errors import UsageError
         from crawler.export import to_file
@@ -249,7 +253,7 @@ class _Export:
                 )
                 number = to_file(self.output, fill)
         tell_damaged(damaged)
-        self._say(number)
+        return number
 
     def _archiver(self) -> Callable[..., int]:
         if self.kind == "wacz":
@@ -292,7 +296,3 @@ class _Export:
             self.how.tick = lambda number: screen.show(progress(number, total, shown))
         yield
         screen.close()
-
-    def _say(self, number: int) -> None:
-        if str(self.output) != "-":
-            print(f"{number:,} rows → {self.output}", file=sys.stderr)

@@ -57,6 +57,17 @@ Processes = Annotated[
         help="Processes that fetch, parse and run callbacks; auto: as many as there are cores.",
     ),
 ]
+Output = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write what was found to a file at the end, also of an early one; the format is its"
+        " ending's (jsonl, json, csv, parquet, sqlite, xlsx, warc.gz, wacz). Repeat for more;"
+        " pages=FILE has the pages, {type} in a name gives each item type a file.",
+    ),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; the store there is moved aside.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but errors; the exit code tells.")

@@ -34,6 +34,7 @@ def run(
     store: options.Store = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
+    output: options.Output = None,
     fresh: options.Fresh = False,
     quiet: options.Quiet = False,
     log_level: options.Level = LogLevel.INFO,
@@ -45,24 +46,27 @@ def run(
 
     Example: crawler run quotes -a base=http://127.0.0.1:8000/ --max-pages 5
     """
-    from crawler.cli import INTERRUPTED, runner, spider_loader, stores
+    from crawler.cli import INTERRUPTED, outputs, runner, spider_loader, stores
 
-    names = _named(spiders or [], all_=all_, store=store)
+    names = _named(spiders or [], all_=all_, store=store, output=output)
     wanted = {"engine.max_pages": max_pages, "engine.processes": processes}
     overrides = options.overrides(set_, wanted)
     told = options.told(quiet, log_level, log_format, dashboard)
     code = 0
     for name in names:
         path = store
+        values = _values_of(name, arguments or [])
         if store is not None and "{" in store:
-            path = _filled_in(store, name, arguments or [])
+            path = stores.templated(store, values)
         made = spider_loader.load(name, arguments or [], store=path, resume=not fresh)
+        place = stores.target(path, stores.DATA / f"{made.name}.db", crawl=made.name)
         asked = runner.RunOptions(
-            store=stores.target(path, stores.DATA / f"{made.name}.db", crawl=made.name),
+            store=place,
             config=config,
             overrides=overrides,
             fresh=fresh,
             as_json=json,
+            outputs=outputs.outputs_of(output, place, values=values),
             **told,
         )
         ended = runner.run(made, asked)
@@ -73,16 +77,17 @@ def run(
     raise typer.Exit(code)
 
 
-def _filled_in(store: str, name: str, arguments: list[str]) -> str | None:
-    """Return the name of a store with what a spider has for `{name}` and the like."""
-    from crawler.cli import runner, spider_loader, stores
+def _values_of(name: str, arguments: list[str]) -> dict[str, object]:
+    """Return what the names of a store and of files are filled in with, as for `{name}`."""
+    from crawler.cli import runner, spider_loader
 
     kind = spider_loader.find(name)
-    values = spider_loader.values_of(kind, arguments)
-    return stores.templated(store, runner.store_values(kind, values))
+    return runner.store_values(kind, spider_loader.values_of(kind, arguments))
 
 
-def _named(spiders: list[str], *, all_: bool, store: str | None) -> list[str]:
+def _named(
+    spiders: list[str], *, all_: bool, store: str | None, output: list[str] | None
+) -> list[str]:
     """Return the spiders that are to run; UsageError where that cannot be told."""
     from crawler.cli import spider_loader
 
@@ -94,4 +99,10 @@ def _named(spiders: list[str], *, all_: bool, store: str | None) -> list[str]:
             f"--store {store} for {len(names)} spiders: each has a store of its own; write"
             " --store 'data/{name}.db'"
         )
+    for file in output or () if len(names) > 1 else ():
+        if "{name}" not in file:
+            raise UsageError(
+                f"-o {file} for {len(names)} spiders: each would write over it; write"
+                " -o 'out/{name}.jsonl'"
+            )
     return names

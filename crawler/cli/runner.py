@@ -18,6 +18,8 @@ from pathlib import Path
 
 from crawler import urls
 from crawler.cli import FAILED, GATE, INTERRUPTED, NO_PAGE, ending
+from crawler.cli.outputs import Output, told_if_unwritten
+from crawler.cli.outputs import write as write_outputs
 from crawler.cli.signals import Interrupts
 from crawler.cli.stores import move_aside
 from crawler.cli.terminal import Screen, start_logging
@@ -68,6 +70,7 @@ class RunOptions:
     log_json: bool = False
     dashboard: bool = False
     as_json: bool = False
+    outputs: tuple[Output, ...] = ()
 
 
 def run(spider: Spider, options: RunOptions) -> int:
@@ -85,9 +88,16 @@ def run(spider: Spider, options: RunOptions) -> int:
         _find_again(spider, config, options.store)
     gc.freeze()  # what was imported is never looked at again
     beside = _page(options.store) if options.dashboard else contextlib.nullcontext()
-    with beside, asyncio.Runner(loop_factory=_loop_factory()) as runner, _own_errors():
+    with (
+        told_if_unwritten(options.outputs),
+        beside,
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+        _own_errors(),
+    ):
         summary = runner.run(_crawl(spider, config, options.store, screen))
     _tell(spider, summary, options)
+    if summary.last:
+        write_outputs(options.outputs, options.store, summary)
     if summary.state == "interrupted":
         return INTERRUPTED
     if summary.failed_callbacks:

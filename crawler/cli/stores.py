@@ -73,8 +73,10 @@ def lock_timeout() -> float:
     return load().store.lock_timeout
 
 
-def templated(named: str | None, values: Mapping[str, object]) -> str | None:
-    """Return a store's name with `{name}` filled in, each by a value that is safe in a file name.
+def templated(
+    named: str | None, values: Mapping[str, object], *, option: str = "--store"
+) -> str | None:
+    """Return the name of a store or file with `{name}` and the like filled in, safe in a name.
 
     UsageError for a name that there is no value of. A file of that very name stays itself.
     """
@@ -86,7 +88,7 @@ def templated(named: str | None, values: Mapping[str, object]) -> str | None:
     except (KeyError, IndexError, ValueError, AttributeError) as error:
         missing = f"{{{error.args[0]}}} has no value" if isinstance(error, KeyError) else str(error)
         raise UsageError(
-            f"--store {named}: {missing}; there are: {', '.join(f'{{{name}}}' for name in safe)}"
+            f"{option} {named}: {missing}; there are: {', '.join(f'{{{name}}}' for name in safe)}"
         ) from None
 
 

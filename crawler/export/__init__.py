@@ -156,7 +156,7 @@ def stream(rows: Rows, kind: str, out: IO[bytes], options: WriteOptions) -> int:
     return formats.STREAMS[kind](unique(rows), out, options)
 
 
-def _for_sqlite(rows: Rows, options: WriteOptions) -> tuple[Rows, WriteOptions]:
+def for_sqlite(rows: Rows, options: WriteOptions) -> tuple[Rows, WriteOptions]:
     """Return columns names that differ in more than their case, which SQLite does not tell."""
     named = unique(rows, str.lower)
     renamed = zip(rows.columns, named.columns, strict=True)
@@ -170,7 +170,7 @@ def write(rows: Rows, kind: str, path: Path, options: WriteOptions) -> int:
     def fill(part: Path) -> int:
         if kind == "sqlite":
             part.unlink(missing_ok=True)
-            named, renamed = _for_sqlite(rows, options)
+            named, renamed = for_sqlite(rows, options)
             return formats.sqlite(named, part, renamed)
         if kind == "xlsx":
             return write_xlsx(unique(rows), part, options)

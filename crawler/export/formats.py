@@ -71,13 +71,19 @@ def jsonl(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
 
 def json(rows: Rows, out: IO[bytes], options: WriteOptions) -> int:
     """Write one JSON array of objects, and return the number of rows."""
+    return json_array([(rows, options.kinds)], out, options)
+
+
+def json_array(parts: Iterable[tuple[Rows, Kinds]], out: IO[bytes], options: WriteOptions) -> int:
+    """Write the rows of several tables as one JSON array, and return their number."""
     number, encode = 0, msgspec.json.Encoder().encode
-    for batch in batches(rows):
-        objects = _objects(rows.columns, batch, options.kinds)
-        out.write(b"[\n " if number == 0 else b",\n ")
-        out.write(_inert(b",\n ".join(map(encode, objects))))
-        number += len(batch)
-        options.tick(number)
+    for rows, kinds in parts:
+        for batch in batches(rows):
+            objects = _objects(rows.columns, batch, kinds)
+            out.write(b"[\n " if number == 0 else b",\n ")
+            out.write(_inert(b",\n ".join(map(encode, objects))))
+            number += len(batch)
+            options.tick(number)
     out.write(b"\n]\n" if number else b"[]\n")
     return number
 
