@@ -75,8 +75,6 @@ def crawl(
     """
     from crawler.cli.outputs import outputs_of
     from crawler.cli.runner import RunOptions, run
-    from crawler.cli.stores import DATA, place
-    from crawler.engine.crawler import store_name
     from crawler.spider import SiteSpider, seeds_of
 
     spider = SiteSpider(*urls)
@@ -93,9 +91,7 @@ def crawl(
     overrides = options.overrides(set_, wanted)
     if dry_run:
         raise typer.Exit(_dry_run(seeds, config, overrides))
-    file = place(store, DATA / f"{store_name(seeds[0])}.db")
-    if not fresh and file.is_file():
-        _check_seeds(file, seeds)
+    file = _place(store, seeds, fresh=fresh)
     told = options.told(quiet, log_level, log_format, dashboard)
     asked = RunOptions(
         store=file,
@@ -115,6 +111,17 @@ def _dry_run(seeds: list[str], config: Path | None, overrides: tuple[str, ...]) 
 
     there = tell(seeds, configuration.load(config, overrides=overrides))
     return 0 if there else NO_PAGE
+
+
+def _place(store: str | None, seeds: list[str], *, fresh: bool) -> Path:
+    """Return the store of the crawl; UsageError if it holds one that began elsewhere."""
+    from crawler.cli.stores import DATA, place
+    from crawler.engine.crawler import store_name
+
+    file = place(store, DATA / f"{store_name(seeds[0])}.db")
+    if not fresh and file.is_file():
+        _check_seeds(file, seeds)
+    return file
 
 
 def _check_seeds(store: Path, seeds: list[str]) -> None:

@@ -109,7 +109,7 @@ def _refuse_unwritable(output: Output) -> None:
 
 @contextmanager
 def told_if_unwritten(outputs: Sequence[Output]) -> Iterator[None]:
-    """Tell that files are not written where the crawl ends in an error."""
+    """Warn of files that are not written, as the crawl ends in an error."""
     try:
         yield
     except BaseException:

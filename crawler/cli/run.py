@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crawler.cli import options
 from crawler.cli.options import LogFormat, LogLevel
 from crawler.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crawler.spider import Spider
+    from crawler.store.address import StoreAddress
 
 
 def run(
@@ -46,7 +52,7 @@ def run(
 
     Example: crawler run quotes -a base=http://127.0.0.1:8000/ --max-pages 5
     """
-    from crawler.cli import INTERRUPTED, outputs, runner, spider_loader, stores
+    from crawler.cli import INTERRUPTED, outputs, runner
 
     names = _named(spiders or [], all_=all_, store=store, output=output)
     wanted = {"engine.max_pages": max_pages, "engine.processes": processes}
@@ -54,12 +60,8 @@ def run(
     told = options.told(quiet, log_level, log_format, dashboard)
     code = 0
     for name in names:
-        path = store
-        values = _values_of(name, arguments or [])
-        if store is not None and "{" in store:
-            path = stores.templated(store, values)
-        made = spider_loader.load(name, arguments or [], store=path, resume=not fresh)
-        place = stores.target(path, stores.DATA / f"{made.name}.db", crawl=made.name)
+        values = _values_of(name, arguments or []) if "{" in f"{store}{output}" else {}
+        made, place = _made(name, arguments or [], store, values, fresh=fresh)
         asked = runner.RunOptions(
             store=place,
             config=config,
@@ -77,8 +79,24 @@ def run(
     raise typer.Exit(code)
 
 
+def _made(
+    name: str,
+    arguments: list[str],
+    store: str | None,
+    values: Mapping[str, object],
+    *,
+    fresh: bool,
+) -> tuple[Spider, StoreAddress]:
+    """Return a spider and its store."""
+    from crawler.cli import spider_loader, stores
+
+    path = stores.templated(store, values)
+    made = spider_loader.load(name, arguments, store=path, resume=not fresh)
+    return made, stores.target(path, stores.DATA / f"{made.name}.db", crawl=made.name)
+
+
 def _values_of(name: str, arguments: list[str]) -> dict[str, object]:
-    """Return what the names of a store and of files are filled in with, as for `{name}`."""
+    """Return what the names of a store and of files are filled in with."""
     from crawler.cli import runner, spider_loader
 
     kind = spider_loader.find(name)
