@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values other-tools check fmt clean setup docs docs-site release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
+.PHONY: help crawl test kill-test values other-tools check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values other-tools setup fmt docs docs-site release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
+	@echo 'also: kill-test values other-tools setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
 
 # ---------------------------------------------------------------- use
 
@@ -97,6 +97,10 @@ docs-site: $(DEV)
 	$(BIN)/python docs/make/api.py
 	$(BIN)/zensical build --clean --strict
 	$(BIN)/python docs/make/check_site.py site
+
+# The pictures of the documentation, made from the real thing: one script a kind, each by itself.
+pictures: $(DEV)
+	for script in docs/make/pictures/*.py; do $(BIN)/python $$script || exit 1; done
 
 # The wheel and the sdist, tried in empty environments of every Python from 3.11 that is there.
 release: $(DEV)

@@ -32,7 +32,7 @@ def sources() -> Iterator[tuple[str, str]]:
     """Every example in Python, and the file in which it stands."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        for code in re.findall(r"```python[^\n]*\n(.*?)```", text, re.DOTALL):
             yield str(page.relative_to(ROOT)), code
     for file in SPIDERS:
         yield str(file.relative_to(ROOT)), file.read_text(encoding="utf-8")

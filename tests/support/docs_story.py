@@ -1,0 +1,113 @@
+"""Run a page of the documentation from its first block to its last, as a reader would."""
+
+import asyncio
+import contextlib
+import io
+import logging
+import re
+import shlex
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_story import ROOT, Command
+
+from crawler.cli import run as crawler
+
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+ELSEWHERE = ("pip ", "python3 ", ". ", "datasette ", "uv ", "pipx ", "make ")  # other programs
+QUICK = "[politeness]\ndelay = 0.0\n"
+NO_WAITS = {
+    "FETCH__RETRY_DELAY": "0.01",
+    "POLITENESS__ADAPTIVE": "false",
+    "POLITENESS__MAX_RETRY_AFTER": "0.01",
+}
+
+
+def shape(line: str) -> str:
+    """A line without its figures and the widths of its columns."""
+    return " ".join(re.sub(r"[\d.,:TZ]*\d[\d.,:TZ]*", "#", line).split())
+
+
+def commands(text: str) -> list[tuple[str, list[str]]]:
+    """The commands of a block, each with the output that is shown."""
+    found: list[tuple[str, list[str]]] = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        elif line.strip():
+            found[-1][1].append(line)
+    return found
+
+
+def run(line: str) -> Command:
+    """Run a `crawler` command in this process, in the working directory."""
+    assert line.startswith("crawler "), line
+    out, err = io.StringIO(), io.StringIO()
+    root = logging.getLogger()
+    handlers, paths = list(root.handlers), list(sys.path)
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(action="ignore"),  # of libraries: a command shows none
+    ):
+        code = crawler(shlex.split(line, comments=True)[1:])
+    root.handlers[:], sys.path[:] = handlers, paths
+    return Command(code, out.getvalue(), err.getvalue())
+
+
+def run_block(text: str) -> None:
+    """Run the `crawler` commands of a block, and compare what they print with what is shown."""
+    for line, shown in commands(text):
+        if line.startswith(ELSEWHERE) or "--serve-only" in line:
+            continue
+        command = run(line)
+        assert command.code == 0, (line, command.out, command.err)
+        printed = {shape(each) for each in (command.out + command.err).splitlines()}
+        for each in shown:
+            assert shape(each) in printed, (line, each, command.out, command.err)
+
+
+def execute(code: str, names: dict[str, object]) -> None:
+    """Run a cell, which may await at its top level."""
+    flags = __import__("ast").PyCF_ALLOW_TOP_LEVEL_AWAIT
+    result = eval(compile(code, "cell", "exec", flags=flags), names)
+    if result is not None:
+        asyncio.run(result)
+
+
+def run_page(text: str) -> None:
+    """Run every block of a page: files (`title="name"`) are written, commands and cells run."""
+    names: dict[str, object] = {"__name__": "cell"}
+    for language, title, block in BLOCK.findall(text):
+        if language == "console":
+            run_block(block)
+        elif title in ("cell", "program"):
+            execute(block, names)
+        elif title:
+            if title == "config.toml" and "[politeness]" not in block:
+                block = QUICK + block
+            Path(title).parent.mkdir(parents=True, exist_ok=True)
+            Path(title).write_text(block, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Work in a folder with the spiders of the checkout, in no hurry to wait."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for key, value in NO_WAITS.items():
+        monkeypatch.setenv(f"CRAWLER_{key}", value)
+    shutil.copytree(ROOT / "spiders", folder / "spiders")
+    (folder / "config.toml").write_text(QUICK, encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "cell", type(sys)("cell"))
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            if str(folder) in (getattr(sys.modules[name], "__file__", None) or ""):
+                del sys.modules[name]
