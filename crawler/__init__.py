@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crawler.config.layers import Config
     from crawler.config.secrets import Secret
     from crawler.engine.crawler import Crawler, Summary, crawl
-    from crawler.errors import CrawlerError, StopCrawl
+    from crawler.errors import CrawlerError, DropItem, StopCrawl
     from crawler.items import item
     from crawler.links.rule import Rule
     from crawler.spider import SitemapSpider, SiteSpider, Spider
@@ -29,6 +29,7 @@ _HOMES = {
     "Crawler": "engine.crawler",
     "CrawlerError": "errors",
     "Download": "web.download_stream",
+    "DropItem": "errors",
     "Outcome": "web.outcome",
     "Request": "web.request",
     "Response": "web.response",
@@ -51,6 +52,7 @@ __all__ = [
     "Crawler",
     "CrawlerError",
     "Download",
+    "DropItem",
     "Outcome",
     "Request",
     "Response",

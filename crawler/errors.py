@@ -9,6 +9,7 @@ CrawlerError
 │   └── OfflineOnly       a spider under test opens a socket
 ├── SpiderFailed          a spider's `start` or `opened` raised: exit code 1
 ├── StopCrawl             raised by a spider: the crawl ends, for this reason
+├── DropItem              raised by a pipeline: the item is dropped, for this reason
 ├── StoreError            the durable state: stops the crawl, loudly
 │   ├── StoreRefused      not a store, of a newer version, or not writable
 │   ├── StoreClaimed      another process is crawling into it, another download writing it
@@ -98,6 +99,13 @@ class StopCrawl(CrawlerError):
     def reason(self) -> str:
         """What the summary and the table `runs` say of the end."""
         return str(self)
+
+
+class DropItem(CrawlerError):
+    """Raise it in a pipeline to drop an item: `raise DropItem("no price")`; counted by reason."""
+
+    def __init__(self, reason: str = "no reason given") -> None:
+        super().__init__(reason)
 
 
 class StoreError(CrawlerError):

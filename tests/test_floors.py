@@ -36,7 +36,7 @@ FLOORS = [
     ["engine"],
     ["inspect"],
     ["export", "reparse", "control"],
-    ["practice", "dashboard"],
+    ["practice", "dashboard", "pipelines"],
     ["testing"],
     ["cli"],
     ["__main__"],

@@ -109,15 +109,22 @@ def _of_code(summary: Summary) -> Iterator[str]:
         yield f"raised: {line}{times}"
     if len(summary.raised) > _PLACES:
         yield f"raised: at {len(summary.raised) - _PLACES:,} other places"
-    if len(summary.raised) > ("closed" in summary.failed_callbacks):  # `closed` is of no page
+    if len(summary.raised) > len(_closings(summary)):  # which are of no page
         store = shlex.quote(summary.store)
         yield f'tracebacks: crawler query --store {store} "SELECT url, error FROM errors"'
-    pages = [name for name in summary.failed_callbacks if name != "closed"]
+    closings = _closings(summary)
+    pages = [name for name in summary.failed_callbacks if name not in closings]
     if pages:
         fix = f"mend it, then: crawler reparse {summary.spider} --store"
         yield (
             f"failed on every page: {', '.join(pages)}; {fix} {shlex.quote(summary.store)} --apply"
         )
+
+
+def _closings(summary: Summary) -> list[str]:
+    """Return what failed at the end of the run: `closed`, or `close` of a pipeline."""
+    ends = ("closed", ".close()")
+    return [name for name in summary.failed_callbacks if name.endswith(ends)]
 
 
 def _of_robots(summary: Summary) -> Iterator[str]:
@@ -180,6 +187,10 @@ def _of_items(summary: Summary) -> Iterator[str]:
         forgot = not summary.items and not refused
         every = ", every one: a pipeline gives back the item that it keeps" if forgot else ""
         yield f"{dropped:,} items dropped by pipelines{every}"
+        kinds = list(summary.dropped.items())
+        yield from (f"  {number:,} {kind}" for kind, number in kinds[:_KINDS])
+        if len(kinds) > _KINDS:
+            yield f"  and {len(kinds) - _KINDS:,} more kinds"
     if summary.widened:
         yield f"columns widened to hold all values: {', '.join(summary.widened)}"
     if summary.replaced:

@@ -82,6 +82,7 @@ def _tell(diff: Diff, seconds: float, applied: bool) -> None:
         f"{diff.damaged:,} damaged (both keep their items)" if diff.damaged else "",
         f"{diff.invalid:,} items did not fit their type" if diff.invalid else "",
         f"{diff.refused:,} items refused by a pipeline" if diff.refused else "",
+        f"{diff.dropped:,} items dropped by a pipeline" if diff.dropped else "",
         f"{diff.requests:,} requests yielded, not followed" if diff.requests else "",
     ]
     print(f"{', '.join(filter(None, parts))} ({seconds:.1f} s)")

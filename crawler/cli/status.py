@@ -97,6 +97,9 @@ def story(one: Overview) -> str:
     if one.problems:
         lines.append(f"rejected {one.problems:,} items; see the table problems")
         lines += [f"  {number:,} {kind}" for kind, number in list(one.rejected.items())[:_KINDS]]
+    if one.dropped:
+        lines.append(f"dropped  {sum(one.dropped.values()):,} items, by pipelines")
+        lines += [f"  {number:,} {kind}" for kind, number in list(one.dropped.items())[:_KINDS]]
     if one.widened:
         lines.append(f"widened  {one.widened:,} times a column of items, to hold all values")
     if one.replaced:

@@ -39,6 +39,7 @@ from crawler.parsers.inline import Inline
 from crawler.spider import Spider, on_browser_of
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
+from crawler.spider.pipelines import Pipelines
 from crawler.store import Committed, CrawlState, SharedStore, SteerableStore, Store
 from crawler.urls.scope import Scope
 from crawler.web.stats import Stats
@@ -107,7 +108,7 @@ async def assembled(
             on_browser=on_browser_of(crawl.spider),
         ) as browser,
     ):
-        committer = _committer(crawl, fetcher, strategies, guard, linker)
+        committer = _committer(crawl, fetcher, (strategies, collector.pipelines), guard, linker)
         sitemaps = SitemapReader(crawl.spider, discovery, committer)
         duplicates = await _duplicates(crawl, linker.traps)
         engine = Engine(
@@ -217,10 +218,15 @@ def _discovery(crawl: Crawl, linker: Linker) -> Discovery:
 
 
 def _committer(
-    crawl: Crawl, fetcher: Fetcher, strategies: Strategies, guard: AddressGuard, linker: Linker
+    crawl: Crawl,
+    fetcher: Fetcher,
+    told: tuple[Strategies | Pipelines, ...],
+    guard: AddressGuard,
+    linker: Linker,
 ) -> Committer:
     def after_commit(visits: list[Visit], committed: Committed) -> None:
-        strategies.after_commit(visits)
+        for hears in told:
+            hears.after_commit(visits)
 
     settings = crawl.config.store
     options: dict[str, Any] = {

@@ -201,7 +201,7 @@ class Crawler:
     async def _crawl(self, *, keep_pages: bool) -> Summary:
         self._started = time.monotonic()
         new = None if self._is_begun and self.state.arguments else kept(self.spider)
-        hand_over(self.spider, self.config, self.stats, self.state.state, self.stop)
+        hand_over(self.spider, self.config, self.stats, self.state, self.stop, store=self.place)
         await self._store.begin_run(self.spider.name, settings_json(self.spider, self.config), new)
         reason, state = "failed", "failed"
         try:
@@ -301,13 +301,14 @@ class Crawler:
         async with assembled(crawl, keep_pages=keep_pages) as (engine, seeding, steering):
             self._engine = engine
             try:
-                if await opened(self.spider, self.frontier):
+                if await opened(self.spider, engine.pipelines, self.frontier):
                     many, grace = settings.workers, settings.grace
                     end = settings.max_time
                     parts = engine, seeding, steering
                     await run_workers(*parts, workers=many, grace=grace, longest=end)
             finally:
                 seeding.close()  # it may not even have begun
+                await engine.close_pipelines(self.stats)
                 self._engine = None
 
     def _hear(self, visits: list[Visit], committed: Committed) -> None:
@@ -341,6 +342,7 @@ class Crawler:
             refused={str(name): number for name, number in stats.refused.items()},
             widened=list(stats.widened),
             rejected=dict(stats.rejected.most_common()),
+            dropped=dict(stats.dropped.most_common()),
             replaced=stats.replaced,
             hidden_pages=stats.hidden[0],
             hidden_characters=stats.hidden[1],
@@ -354,8 +356,9 @@ class Crawler:
 
     def _failed_callbacks(self) -> list[str]:
         failing = {name or "parse" for name in self.stats.failing - self.stats.parsed}
-        closing = f"{self.spider.name}.closed()" in self.stats.raised
-        return [*sorted(failing), *(["closed"] if closing else [])]
+        closings = [name for name in self.stats.raised if name.endswith((".close()", ".closed()"))]
+        own = f"{self.spider.name}.closed()"
+        return sorted(failing) + ["closed" if name == own else name for name in closings]
 
 
 def _domain_of(host: str) -> str:

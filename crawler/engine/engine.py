@@ -24,6 +24,7 @@ from crawler.engine.limits import RunLimits
 from crawler.engine.pacing import Pacing
 from crawler.engine.robots_gate import REFUSED, RobotsGate, Verdict, unanswered
 from crawler.engine.sitemap_reader import SITEMAP, SitemapReader
+from crawler.engine.spider_calls import pipelines_closed
 from crawler.errors import CrawlerError, FetchError, StoreError
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
@@ -46,6 +47,7 @@ from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
 from crawler.web.request import RENEWAL, Request, Todo, from_todo, priority_of
 from crawler.web.response import Response
+from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
 if TYPE_CHECKING:  # most crawls run in one process
@@ -93,6 +95,8 @@ class Engine:
         )
         self.frontier, self._fetcher, self.committer = frontier, fetcher, committer
         self._discovery, self._collector, self._gate = discovery, collector, gate
+        self.pipelines = collector.pipelines
+        self._judged = collector.pipelines.judges
         self._pacing = Pacing(config, frontier, committer.hurry)
         self._by_address = config.politeness.limit_by == "address"
 
@@ -100,6 +104,10 @@ class Engine:
     def pool(self) -> Pool:
         """What the connections are doing."""
         return self._fetcher.pool
+
+    async def close_pipelines(self, stats: Stats) -> None:
+        """Let the pipelines close what they have; what one raises then is told."""
+        await pipelines_closed(self.pipelines, stats, self._config.engine.callback_timeout)
 
     async def work(self) -> None:
         """Take requests until the frontier has no more; each ends, or goes back as it was."""
@@ -144,6 +152,8 @@ class Engine:
         """Hand a visit over to be stored; False where a limit was reached before it."""
         if visit.asked is not None:
             asked_retry.heed(visit, self._config.fetch.retries)
+        if self._judged and visit.items and visit.retry_at is None:
+            self.pipelines.judge(visit)
         limits = self._limits
         if limits is not None and not limits.take(visit):
             return False

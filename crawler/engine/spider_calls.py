@@ -16,8 +16,10 @@ from crawler.links.linker import Linker
 from crawler.spider import Spider
 from crawler.spider.collector import close, open_spider
 from crawler.spider.discover import Discovery
+from crawler.spider.pipelines import Pipelines
 from crawler.spider.running import RunningCrawl
-from crawler.store import Batch, Store
+from crawler.store import Batch, CrawlState, Store
+from crawler.store.address import StoreAddress
 from crawler.web.error_place import error_line
 from crawler.web.request import Request
 from crawler.web.stats import Stats
@@ -27,10 +29,18 @@ log = logging.getLogger("crawler")
 
 
 def hand_over(
-    spider: Spider, config: Config, stats: Stats, state: str | None, stop: Callable[[str], None]
+    spider: Spider,
+    config: Config,
+    stats: Stats,
+    state: CrawlState,
+    stop: Callable[[str], None],
+    *,
+    store: StoreAddress,
 ) -> RunningCrawl:
     """Hand a spider its crawl, for one run; it can `add` to it once there is a queue."""
-    running = spider._running = RunningCrawl(config, stats, state=state, stop=stop)
+    running = spider._running = RunningCrawl(
+        config, stats, state=state.state, stop=stop, spider=spider, store=store
+    )
     return running
 
 
@@ -72,14 +82,23 @@ def refuse_running_loop() -> None:
         )
 
 
-async def opened(spider: Spider, frontier: Frontier) -> bool:
-    """Let the spider open what it needs; False where it ends the crawl by StopCrawl."""
+async def opened(spider: Spider, pipelines: Pipelines, frontier: Frontier) -> bool:
+    """Let the spider and its pipelines open what they need; False where one raises StopCrawl."""
     try:
         await open_spider(spider)
+        await pipelines.open(spider.crawl)
     except StopCrawl as end:
         frontier.stop(end.reason)
         return False
     return True
+
+
+async def pipelines_closed(pipelines: Pipelines, stats: Stats, timeout: float) -> None:
+    """Let the pipelines close what they have; what one raises then is told."""
+    for name, error in (await pipelines.close(timeout)).items():
+        line = error_line(error) or error
+        stats.raised[name] = (line, 1)
+        log.error("pipeline %s failed: %s", name, line)
 
 
 async def closed(spider: Spider, reason: str, stats: Stats, config: Config, store: Store) -> None:

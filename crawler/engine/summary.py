@@ -34,6 +34,8 @@ class Summary:
     """Columns of items that got another type, as in `item.price from INTEGER to REAL`."""
     rejected: dict[str, int] = field(default_factory=dict)
     """Items that were refused, by kind, as in `Quote: quote.text takes text, got int`."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Items that pipelines dropped, by kind, as in `Quote: pipeline RequireFields: no price`."""
     replaced: int = 0
     """Texts of items in which NUL or a lone surrogate became U+FFFD, as no database takes them."""
     hidden_pages: int = 0

@@ -57,6 +57,7 @@ class Overview:
     items: dict[str, int]
     problems: int
     rejected: dict[str, int]
+    dropped: dict[str, int]
     widened: int
     replaced: int
     busiest: dict[str, int]
@@ -113,6 +114,7 @@ def _overview(reader: Reader) -> Overview:
         items=_items(reader),
         problems=next(iter(reader.query("SELECT count(*) FROM problems").rows))[0],
         rejected=_rejected(reader),
+        dropped=_most(_below("dropped.", counters)),
         widened=counters.get("items.widened", 0),
         replaced=counters.get("items.replaced", 0),
         busiest=dict(
@@ -190,6 +192,11 @@ def _rejected(reader: Reader) -> dict[str, int]:
         f" LIMIT {_KINDS}"
     )
     return dict(reader.query(sql).rows)
+
+
+def _most(counts: dict[str, int]) -> dict[str, int]:
+    """Return counts with the highest first."""
+    return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
 
 
 def _below(prefix: str, counters: dict[str, Any]) -> dict[str, int]:

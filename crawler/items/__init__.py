@@ -7,6 +7,7 @@ columns from the type, `record_of` checks one object against them. The store onl
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -72,6 +73,14 @@ class Record:
     table: Table
     values: tuple[Any, ...]
     replaced: int = 0
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields by name; lists and dicts as such."""
+        pairs = zip(self.table.columns, self.values, strict=True)
+        return {
+            column.name: json.loads(value) if column.kind == "json" and value is not None else value
+            for column, value in pairs
+        }
 
 
 @overload

@@ -134,6 +134,7 @@ class Answer(Struct, frozen=True, array_like=True, tag=21):
     counts: dict[str, int] = {}
     cookies: list[CookieRow] = []
     cookie_refusals: dict[Refusal, int] = {}
+    dropped: dict[str, int] = {}
 
 
 class Wish(Struct, frozen=True, array_like=True, tag=25):
@@ -152,9 +153,13 @@ class LogLine(Struct, frozen=True, array_like=True, tag=22):
 
 
 class Ended(Struct, frozen=True, array_like=True, tag=23):
-    """The last that a process says. `changed`: attributes in which its spider kept something."""
+    """The last that a process says. `changed`: attributes in which its spider kept something.
+
+    `raised`: tracebacks of pipelines that could not be closed.
+    """
 
     changed: list[str]
+    raised: dict[str, str]
 
 
 class Question(Struct, frozen=True, array_like=True, tag=24):

@@ -72,6 +72,7 @@ def answer_of(
         counts=counts,
         cookies=jars.changes(),
         cookie_refusals=jars.take_refusals(),
+        dropped={rows.clean(kind) or "": number for kind, number in visit.dropped.items()},
     )
     return _packed(answer)
 
@@ -117,4 +118,4 @@ def fill(visit: Visit, answer: Answer) -> None:
     visit.text, visit.hidden = answer.text, answer.hidden
     visit.refusals = answer.refusals
     visit.fragments, visit.anchors = answer.fragments, answer.anchors
-    visit.asked, visit.stop = answer.asked, answer.stop
+    visit.asked, visit.stop, visit.dropped = answer.asked, answer.stop, answer.dropped

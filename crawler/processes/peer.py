@@ -48,6 +48,7 @@ class WorkerProcess:
         self._waiting: dict[int, _Waiting] = {}
         self.busy: Counter[int] = Counter()  # requests by host
         self.answers = 0
+        self.raised: dict[str, str] = {}  # tracebacks of pipelines that could not be closed
         self.changed: list[str] = []
         """Attributes in which its spider had kept something, once it has ended."""
         loop = asyncio.get_running_loop()
@@ -166,4 +167,4 @@ class WorkerProcess:
             if not self._ready.done():
                 self._ready.set_result(message)
         elif isinstance(message, Ended):
-            self.changed = message.changed
+            self.changed, self.raised = message.changed, message.raised

@@ -45,6 +45,7 @@ from crawler.processes.peer import ProcessGone, WorkerProcess
 from crawler.spider import Spider
 from crawler.spider.discover import Discovery
 from crawler.web.carried import carried
+from crawler.web.error_place import error_line
 from crawler.web.outcome import Outcome
 from crawler.web.request import Candidate, Request
 from crawler.web.visit import Visit
@@ -135,6 +136,7 @@ class Processes:
             finally:
                 await _closed(process)
                 self._changed.update(process.changed)
+                self._tell_raised(process.raised)
             fruitless = 0 if process.answers else fruitless + 1
             if fruitless == _FRUITLESS:
                 raise SpiderError(
@@ -183,6 +185,13 @@ class Processes:
             json.dumps(carried("self.state", self._spider.state)),
             levels,
         )
+
+    def _tell_raised(self, raised: dict[str, str]) -> None:
+        """Tell of pipelines that could not be closed in a process."""
+        for name, error in raised.items():
+            line = error_line(error) or error
+            self._spider.stats.raised[name] = (line, 1)
+            log.error("pipeline %s failed: %s", name, line)
 
     def _tell_state(self) -> None:
         """Warn where the spiders of the processes have kept something that nobody else sees."""

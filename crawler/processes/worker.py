@@ -97,6 +97,7 @@ class Worker:
         )
         self._discovery = discovery
         collector = Collector(spider, discovery, timeout=config.engine.callback_timeout)
+        self.pipelines = collector.pipelines
         self.guard = AddressGuard(allow_private=config.fetch.allow_private)
         self.jars = spider.cookies = CookieJars()
         self.jars.restore(start.cookies)
@@ -129,7 +130,10 @@ class Worker:
     async def hand_over(self, state: str | None, wish: Callable[[Wish], None]) -> None:
         """Hand the spider its crawl, and let it open what its callbacks need."""
         running = self._spider._running = RunningCrawl(
-            self._config, state=state, stop=lambda reason: wish(Wish(stop=reason))
+            self._config,
+            state=state,
+            stop=lambda reason: wish(Wish(stop=reason)),
+            spider=self._spider,
         )
 
         def add(request: Request) -> None:
@@ -144,6 +148,7 @@ class Worker:
 
         running.let_add(add)
         await open_spider(self._spider)
+        await self.pipelines.open(running)
         running.state = NoState()
         running.stats.taken()  # the owner has counted what is counted there
 
@@ -257,12 +262,14 @@ class Service:
         ticking.cancel()
         for task in self._tasks:
             task.cancel()
+        failed = await self._worker.pipelines.close(_LAST_WORDS)
+        raised = {name: rows.clean(error) or "" for name, error in failed.items()}
         changed = [
             name
             for name, value in _kept_by(self._spider).items()
             if self._before.get(name) != value
         ]
-        self.channel.send(messages.Ended(changed))
+        self.channel.send(messages.Ended(changed, raised))
         self.channel.close()
 
     def hear(self, message: messages.ToWorker) -> None:

@@ -33,7 +33,7 @@ class Diff:
     """What parsing again would change: numbers of pages and of items, and the first differences.
 
     `requests` were given by callbacks and not followed; `invalid` items did not fit their type,
-    and `refused` ones made a pipeline raise.
+    `refused` ones made a pipeline raise, and `dropped` ones were dropped by one.
     """
 
     pages: int = 0
@@ -45,6 +45,7 @@ class Diff:
     changed: int = 0
     invalid: int = 0
     refused: int = 0
+    dropped: int = 0
     requests: int = 0
     examples: list[Example] = field(default_factory=list)
 
@@ -103,6 +104,7 @@ def _note_page(diff: Diff, result: Parsed) -> None:
         diff.refused += refused
         diff.invalid += len(result.problems) - refused
         diff.requests += result.requests
+        diff.dropped += result.dropped
 
 
 def tables_of(reader: Reader) -> ItemTables:

@@ -11,14 +11,17 @@ import xxhash
 import zstandard
 from multidict import CIMultiDict
 
+from crawler.errors import SpiderFailed
 from crawler.inspect.query import Reader
 from crawler.items import Record
 from crawler.reparse.pages import Pages, StoredPage, read
 from crawler.spider import Spider
 from crawler.spider.collector import Invoker
 from crawler.store.rows import unpack
+from crawler.web.error_place import error_line
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
+from crawler.web.refusal import Refusal
 from crawler.web.rendered import Rendered, Xhr
 from crawler.web.request import Request, Todo, from_todo
 from crawler.web.response import Response
@@ -48,6 +51,7 @@ class Parsed(NamedTuple):
     problems: list[tuple[str, str, str]]
     requests: int = 0
     error: str | None = None  # the traceback of the callback
+    dropped: int = 0  # items, by pipelines
     damage: str | None = None  # why what is stored could not be read
 
 
@@ -58,11 +62,18 @@ class Replay(Invoker):
         super().__init__(spider, _TIMEOUT)
         self._requests = 0
         self._loop: asyncio.Runner | None = None
+        if any(hasattr(thing, "open") for thing in spider.pipelines):
+            self._runner().run(self.pipelines.open(spider.crawl))
 
     def close(self) -> None:
-        """End the event loop, where a callback needed one."""
+        """Close the pipelines, and end the event loop, where one was needed."""
+        failed: dict[str, str] = {}
+        if any(hasattr(thing, "close") for thing in self.spider.pipelines):
+            failed = self._runner().run(self.pipelines.close(_TIMEOUT))
         if self._loop is not None:
             self._loop.close()
+        for name, error in failed.items():
+            raise SpiderFailed(f"pipeline {name} failed: {error_line(error) or error}")
 
     def on_request(self, visit: Visit, request: Request) -> None:
         """Count a Request: there is no network to follow it on."""
@@ -82,7 +93,8 @@ class Replay(Invoker):
         error_ = self.begin(visit, stored.callback or "parse", page, **page.request.args)
         if error_ is not None and not isinstance(error_, str):
             error_ = self._runner().run(error_)
-        return Parsed(origin, visit.items, visit.problems, self._requests, error_)
+        dropped = visit.refusals.get(Refusal.ITEM_DROPPED, 0)
+        return Parsed(origin, visit.items, visit.problems, self._requests, error_, dropped)
 
     def _runner(self) -> asyncio.Runner:
         if self._loop is None:

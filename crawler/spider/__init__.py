@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 Results = Any
 """What a callback may give: None, an item, a Request, or an iterable (also async) of these."""
 
-Pipeline = Callable[[Any], Any]
-"""A function item → item or None, or a coroutine function of the same kind."""
+Pipeline = Callable[..., Any] | type | object
+"""A function item → item or None, sync or async, or what has such a method `item`."""
 
 
 class Spider(HasCallbacks):
@@ -45,8 +45,9 @@ class Spider(HasCallbacks):
     Callbacks are `def`, `async def`, generators or async generators; they yield items and Requests.
     `-a name=value` on the command line arrives as attribute `name`, always a string. They are kept
     with the crawl, which goes on with the same ones alone.
-    `pipelines` are functions item → item or None (which drops it), sync or async: every item goes
-    through them in order. Name plain functions in a list; they get no `self`.
+    `pipelines` are functions item → item or None (which drops it), or classes with `item(item,
+    page)`, `open(crawl)`, `close()`; sync or async. Every item goes through them in order. Name
+    plain functions in a list; they get no `self`.
     `expect` lists what a healthy run fulfils, as in `items.quote >= 100` or `error_rate < 2%`.
     """
 
@@ -101,7 +102,7 @@ class Spider(HasCallbacks):
         if self._running is None:
             from crawler.spider.running import RunningCrawl  # imports the configuration
 
-            self._running = RunningCrawl()
+            self._running = RunningCrawl(spider=self)
         return self._running
 
     @property
@@ -225,6 +226,10 @@ def check(spider: Spider) -> None:
         raise SpiderError(f"{spider.name}: `allowed_domains` is one string; write a list")
     if isinstance(spider.expect, str):
         raise SpiderError(f"{spider.name}: `expect` is one string; write a list")
+    if spider.pipelines:
+        from crawler.spider import pipelines
+
+        pipelines.check(spider)
     for rule in spider.rules:
         name = rule.callback_name
         if name is not None and not callable(getattr(spider, name, None)):

@@ -7,26 +7,39 @@ do.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import traceback
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Mapping,
+)
 from typing import TYPE_CHECKING, Any
 
 from crawler.errors import FetchError, SpiderError, SpiderFailed, StopCrawl
 from crawler.items import InvalidItem, record_of
 from crawler.items.fields import NoItem, is_named_tuple
-from crawler.items.refused import as_given, of_pydantic, without_values
+from crawler.items.refused import of_pydantic
 from crawler.spider import Spider
+from crawler.spider.pipelines import Origin, Pipelines, refuse
 from crawler.spider.signatures import Signatures
-from crawler.web.error_place import error_line, own_line, place_of
+from crawler.web.error_place import error_line, own_line
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
-from crawler.web.request import Request
+from crawler.web.request import Request, from_todo
 from crawler.web.visit import Visit
 
 if TYPE_CHECKING:  # `crawler reparse` finds nothing new
     from crawler.spider.discover import Discovery
     from crawler.web.page import ScrapedPage
+
+Course = Generator[Awaitable[Any], Any, None]
+"""Items on their way through the pipelines: it yields what has to be awaited."""
 
 Rest = Coroutine[Any, Any, str | None]
 """What is still to be awaited of a call; gives the traceback where it raises."""
@@ -38,7 +51,7 @@ class Invoker:
     def __init__(self, spider: Spider, timeout: float) -> None:
         """`timeout` is in seconds, for what has to be awaited."""
         self.spider, self._timeout = spider, timeout
-        self._pipelines = list(spider.pipelines)
+        self.pipelines = Pipelines(spider)
         self._signatures = Signatures(spider)
 
     def on_request(self, visit: Visit, request: Request) -> None:
@@ -62,25 +75,58 @@ class Invoker:
             if results is None:
                 return None
             if inspect.isawaitable(results) or isinstance(results, AsyncIterable):
-                return self._rest(visit, results, found)
+                return self._rest(visit, results, found, arguments)
             self._take(visit, results, found)
         except BaseException as error:
             failed = _failed(visit, error, results)
-            return self._rest(visit, None, found, failed) if found else failed
-        return self._rest(visit, None, found) if found else None
+            return self._send(visit, found, arguments, failed) if found else failed
+        return self._send(visit, found, arguments) if found else None
+
+    def _send(
+        self,
+        visit: Visit,
+        found: list[Any],
+        arguments: tuple[object, ...],
+        failed: str | None = None,
+    ) -> Rest | str | None:
+        """Send items through the pipelines, each in order, at once as far as none is awaited.
+
+        Those that came before the method `failed` too.
+        """
+        course = self.pipelines.course(
+            visit, found, self._origin(visit, arguments), lambda item: _store(visit, item)
+        )
+        try:
+            waiting = next(course, None)
+        except BaseException as error:  # of what a pipeline gave: a coroutine, say
+            return _failed(visit, error)
+        return failed if waiting is None else self._rest_of(visit, course, waiting, failed)
+
+    def _origin(self, visit: Visit, arguments: tuple[object, ...]) -> Origin:
+        """Return where items come from, as far as what their method was called with tells."""
+        from crawler.web.page import ScrapedPage
+
+        page = next((one for one in arguments if isinstance(one, ScrapedPage)), None)
+        if page is not None:
+            return Origin(page, page.request, self.spider)
+        request = next((one for one in arguments if isinstance(one, Request)), None)
+        return Origin(None, request or from_todo(visit.todo, 0), self.spider)
 
     async def _rest(
-        self, visit: Visit, results: Any, found: list[Any], failed: str | None = None
+        self, visit: Visit, results: Any, found: list[Any], arguments: tuple[object, ...]
     ) -> str | None:
-        """Await what a method gave, and send its items through the pipelines, each in order.
+        """Await what a method gave, and send its items through the pipelines."""
+        failed = await self._within(visit, self._await(visit, results, found), results)
+        if not found:
+            return failed
+        rest = self._send(visit, found, arguments, failed)
+        return rest if rest is None or isinstance(rest, str) else await rest
 
-        Those that came before it `failed` too.
-        """
-        if results is not None:
-            failed = await self._within(visit, self._await(visit, results, found), results)
-        if found:
-            failed = await self._within(visit, self._through(visit, found)) or failed
-        return failed
+    async def _rest_of(
+        self, visit: Visit, course: Course, waiting: Any, failed: str | None
+    ) -> str | None:
+        """Await the pipelines of items; return what went wrong, or had before."""
+        return await self._within(visit, self._finish(course, waiting)) or failed
 
     async def _within(
         self, visit: Visit, awaited: Coroutine[Any, Any, None], results: Any = None
@@ -100,31 +146,16 @@ class Invoker:
             return _failed(visit, error, results)
         return None
 
-    async def _through(self, visit: Visit, found: list[Any]) -> None:
-        """Send items through the pipelines; one for which a pipeline raises is refused alone."""
-        for given in found:
-            item = given
-            for pipeline in self._pipelines:
+    async def _finish(self, course: Course, waiting: Any) -> None:
+        """Go on with the course of items whose pipelines gave something to be awaited."""
+        with contextlib.suppress(StopIteration):
+            while True:
                 try:
-                    item = pipeline(item)
-                    if inspect.isawaitable(item):
-                        item = await item
-                except StopCrawl as end:
-                    visit.stop = visit.stop or end.reason
-                    visit.refuse(Refusal.ITEM_DROPPED)
-                    break
+                    answer = await waiting
                 except (Exception, SystemExit) as error:
-                    name = getattr(pipeline, "__name__", type(pipeline).__name__)
-                    reason = without_values(f"{type(error).__name__}: {error}", given)
-                    if line := error_line(traceback.format_exc()):
-                        reason += f" ({place_of(line)})"
-                    _refuse(visit, given, f"pipeline {name}: {reason}")
-                    break
-                if item is None:
-                    visit.refuse(Refusal.ITEM_DROPPED)
-                    break
-            else:
-                _store(visit, item)
+                    waiting = course.throw(error)
+                else:
+                    waiting = course.send(answer)
 
     async def _await(self, visit: Visit, results: Any, found: list[Any]) -> None:
         if isinstance(results, AsyncIterable):
@@ -147,7 +178,7 @@ class Invoker:
             if result.callback is not None or result.errback is not None or result.args:
                 self._signatures.check(result)
             self.on_request(visit, result)
-        elif self._pipelines:
+        elif self.pipelines:
             found.append(result)
         else:
             _store(visit, result)
@@ -285,20 +316,14 @@ def _store(visit: Visit, result: Any) -> None:
         if visit.given is not None:
             visit.given.append(result)
     except InvalidItem as problem:
-        _refuse(visit, result, str(problem))
+        refuse(visit, result, str(problem))
     except SpiderError as problem:
         if inspect.iscoroutine(result):
             result.close()
             raise SpiderError("a coroutine is no item: is an `await` missing?") from None
         if not isinstance(problem, NoItem):
             raise
-        _refuse(visit, result, str(problem))
-
-
-def _refuse(visit: Visit, item: Any, reason: str) -> None:
-    """Count an item that cannot be stored, and keep it with the reason among the problems."""
-    visit.problems.append((type(item).__name__, reason[:2000], as_given(item)))
-    visit.refuse(Refusal.ITEM_REFUSED)
+        refuse(visit, result, str(problem))
 
 
 def _failed(visit: Visit, error: BaseException, results: Any = None) -> str | None:

@@ -43,13 +43,6 @@ def look(spider: Spider) -> None:
             told = leftover(name, vars(part)[name], used=name in used)
             if told is not None:
                 raise SpiderError(f"{_where(part, name)}{kind.name}: {told}")
-    for pipeline in spider.pipelines:
-        if hasattr(pipeline, "process_item"):
-            named = getattr(pipeline, "__name__", type(pipeline).__name__)
-            raise SpiderError(
-                f"{kind.name}: the pipeline {named} has `process_item`; a pipeline here is a"
-                " function item → item, or None to drop it"
-            )
     _look_for_misspelt(kind, own, used)
     for part in own:
         for found in _Source.of(part):

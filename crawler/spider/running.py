@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crawler.config.layers import Config
 from crawler.errors import SpiderError, UsageError
 from crawler.web.carried import carried, restored
 from crawler.web.request import Request
 from crawler.web.stats import Stats
+
+if TYPE_CHECKING:
+    from crawler.spider import Spider
+    from crawler.store.address import StoreAddress
 
 
 class RunningCrawl:
@@ -27,13 +32,26 @@ class RunningCrawl:
         *,
         state: str | None = None,
         stop: Callable[[str], None] | None = None,
+        spider: Spider | None = None,
+        store: StoreAddress | None = None,
     ) -> None:
         """`state` is what the store has of it, in JSON."""
         self.settings, self.stats = settings or Config(), stats or Stats()
         self.state: dict[str, Any] = restored(json.loads(state)) if state else {}
         self._committed = state
         self._stop = stop
+        self._spider = weakref.ref(spider) if spider is not None else None
+        self.store = store
+        """The store that the crawl is kept in; None in worker processes, tests and `reparse`."""
         self._add: Callable[[Request], None] | None = None
+
+    @property
+    def spider(self) -> Spider:
+        """The spider whose crawl it is."""
+        spider = self._spider() if self._spider is not None else None
+        if spider is None:
+            raise SpiderError("crawl.spider: there is no spider any more")
+        return spider
 
     def let_add(self, add: Callable[[Request], None]) -> None:
         """Take what queues a request, once there is a queue."""

@@ -70,6 +70,7 @@ class Tally:
         counts.update({f"refused.{name}": number for name, number in run.refused.items()})
         counts.update(f"retry.{v.outcome}" for v in batch.visits if v.retry_at is not None)
         counts.update({f"spider.{name}": number for name, number in batch.counts.items()})
+        counts.update({f"dropped.{kind}": number for kind, number in run.dropped.items()})
         counts["items.stored"] += run.items
         counts["items.widened"] += len(self.widened)
         counts["items.replaced"] += self.replaced

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import inspect
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +17,6 @@ from typing import Any
 
 from crawler.config import layers
 from crawler.errors import CrawlerError, FetchError, StopCrawl
-from crawler.items import Record
 from crawler.parse import fast_pass
 from crawler.spider import Spider, check, seeds_of
 from crawler.testing.network import refused
@@ -52,7 +50,8 @@ class Crawled:
     """What a crawl over recorded answers gave.
 
     `missing` are the URLs that it asked for and the recording has not, `left` the requests of other
-    kinds (downloads, streams), which no test plays; `refused` counts what was not taken, by reason.
+    kinds (downloads, streams), which no test plays; `refused` counts what was not taken, by reason,
+    `dropped` the items that pipelines dropped.
     """
 
     spider: str
@@ -60,6 +59,7 @@ class Crawled:
     missing: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
     counts: dict[str, int] = field(default_factory=dict)
     stopped: str = "finished"
 
@@ -167,9 +167,8 @@ class Offline:
                 self._stop("max_pages")
                 break
             await self._visit(heapq.heappop(self._queue)[2])
-        error = await self._parts.close(self.result.stopped)
-        if error is not None:
-            raise CrawlerError(f"{self.spider.name}.closed() failed: {error_line(error) or error}")
+        for name, error in (await self._parts.close(self.result.stopped)).items():
+            raise CrawlerError(f"{name} failed: {error_line(error) or error}")
         self.result.counts = dict(running.stats.counts)
 
     def _stop(self, reason: str) -> None:
@@ -212,27 +211,19 @@ class Offline:
         page = ParsedPage(
             request.url, visit.status, str(visit.outcome), request.callback_name or "parse"
         )
-        page.items = [(record.table.name, plain_item(record)) for record in visit.items]
+        page.items = [(record.table.name, record.fields()) for record in visit.items]
         page.requests = sorted({each.url for each in visit.candidates})
         page.problems = [(kind, reason) for kind, reason, _ in visit.problems]
         if visit.outcome is Outcome.SPIDER_ERROR and visit.error:
             page.error = error_line(visit.error) or visit.error.strip().rpartition("\n")[2]
         self.result.pages.append(page)
         self.result.refused.update({str(k): number for k, number in visit.refusals.items()})
+        self.result.dropped.update(visit.dropped)
         if visit.asked is not None:
             self.result.refused["asked_again"] += 1
         if self._follow:
             for each in visit.candidates:
                 self._put(each)
-
-
-def plain_item(record: Record) -> Item:
-    """Return the fields of a record by name; lists and dicts as such."""
-    pairs = zip(record.table.columns, record.values, strict=True)
-    return {
-        column.name: json.loads(value) if column.kind == "json" and value is not None else value
-        for column, value in pairs
-    }
 
 
 def is_async(spider: Spider) -> bool:

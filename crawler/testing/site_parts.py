@@ -65,20 +65,25 @@ class SiteParts:
         self, stop: Callable[[str], None], add: Callable[[Request], None]
     ) -> RunningCrawl:
         """Hand the spider its crawl, as a run does."""
-        running = self.spider._running = RunningCrawl(self._config, stop=stop)
+        running = self.spider._running = RunningCrawl(self._config, stop=stop, spider=self.spider)
         running.let_add(add)
         self.spider.cookies = CookieJars()
         return running
 
     async def open(self) -> None:
-        """Let the spider open what it needs."""
+        """Let the spider and its pipelines open what they need."""
         await open_spider(self.spider)
+        await self._collector.pipelines.open(self.spider.crawl)
 
-    async def close(self, reason: str) -> str | None:
-        """Let the spider hear of the end; return the traceback where it raises."""
-        if type(self.spider).closed is Spider.closed:
-            return None
-        return await close(self.spider, reason, self._config.engine.callback_timeout)
+    async def close(self, reason: str) -> dict[str, str]:
+        """Let pipelines and spider hear of the end; return the tracebacks of what raises."""
+        timeout = self._config.engine.callback_timeout
+        failed = await self._collector.pipelines.close(timeout)
+        if type(self.spider).closed is not Spider.closed:
+            error = await close(self.spider, reason, timeout)
+            if error is not None:
+                failed[f"{self.spider.name}.closed()"] = error
+        return failed
 
     async def starts(self, recorded: Iterable[StartPage]) -> AsyncIterator[Request]:
         """Yield the first requests: those of the recording where it has some, or the spider's."""
@@ -127,6 +132,7 @@ class SiteParts:
                 visit.entries += entries
         elif visit.outcome is Outcome.OK:
             await self._parser.parse(visit, ScrapedPage(response, request), request)
+        self._collector.pipelines.judge(visit)
 
     def _redirect(self, visit: Visit, request: Request, response: Response) -> None:
         most = self._config.fetch.max_redirects

@@ -100,7 +100,7 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.SITEMAP_TOO_DEEP: "a sitemap more than five index files deep",
         Refusal.BAD_SITEMAP_URL: "an entry of a sitemap whose URL is none, or was damaged",
         Refusal.SITEMAP_CUT_OFF: "the rest of a sitemap that ends before its end",
-        Refusal.ITEM_DROPPED: "an item for which a pipeline gave None",
+        Refusal.ITEM_DROPPED: "an item that a pipeline dropped; `dropped.` in `counters` has why",
         Refusal.ITEM_REFUSED: "an item that does not fit its type; a row of `problems` says why",
         Refusal.MESSAGE_REPEATED: "a message of a stream that came again after an opening",
         Refusal.STREAM_LOST_WITHOUT_CURSOR: "what a stream without a cursor said while it was lost",

@@ -32,6 +32,7 @@ class Stats:
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[Refusal] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)  # items, by type and reason
+    dropped: Counter[str] = field(default_factory=Counter)  # items, by type and reason
     widened: list[str] = field(default_factory=list)
     replaced: int = 0  # texts of items with characters that no database takes
     raised: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -72,6 +73,8 @@ class Stats:
         for visit in visits:
             for reason, number in visit.refusals.items():
                 self.refused[reason] += number
+            if visit.dropped:
+                self._drop(visit.dropped)
             if visit.retry_at is not None:
                 self.retries += 1
                 continue
@@ -100,6 +103,11 @@ class Stats:
             kind = f"{item}: {reason}"
             known = kind in self.rejected or len(self.rejected) < KINDS
             self.rejected[kind if known else OTHER] += 1
+
+    def _drop(self, dropped: Mapping[str, int]) -> None:
+        for kind, number in dropped.items():
+            known = kind in self.dropped or len(self.dropped) < KINDS
+            self.dropped[kind if known else OTHER] += number
 
     def _note_raised(self, visit: Visit) -> None:
         """Note what the spider's code raised, also when it was told of a failure."""

@@ -71,6 +71,7 @@ class Visit:
     # What collects from the spider's methods:
     items: list[Record] = field(default_factory=list)
     problems: list[tuple[str, str, str]] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)  # by pipelines: type and reason
     file: StoredFile | None = None  # what a Download stored
     asked: AskedRetry | None = None  # for this very request
     stop: str | None = None  # why the spider ends the crawl (StopCrawl)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crawler import Request, Rule, ScrapedPage, SiteSpider, Spider, item
+from crawler.pipelines import DropDuplicates, RequireFields, Webhook
 
 
 @item(key="url")
@@ -153,3 +154,29 @@ class Baker(Spider):
     def parse(self, page):
         yield {"method": page.json()["method"]}
         self.cookies[None].set("from", "parse", url=page.url)
+
+
+@item
+class ShelfTea:
+    """A tea on a shelf."""
+
+    name: str
+    price: float
+
+
+class Shelf(Spider):
+    """Yield the teas of a shelf, each name once, and send them to a webhook if there is one."""
+
+    name = "shelf"
+    hook = ""
+
+    @property
+    def pipelines(self):
+        ready = [RequireFields("name"), DropDuplicates("name")]
+        return [*ready, Webhook(self.hook, batch=1)] if self.hook else ready
+
+    def parse(self, page):
+        for text in page.css("li::text").getall():
+            name, _, price = text.partition("=")
+            yield ShelfTea(name, float(price))
+        yield from page.follow_all("a")
