@@ -89,7 +89,6 @@ docs: $(DEV)
 	$(BIN)/python docs/make/passes.py --write
 	$(BIN)/python docs/make/glossary.py --write
 	$(BIN)/python docs/make/api.py --write
-	$(BIN)/python docs/make/scrapy_names.py --write
 
 # The documentation as a site, in site/: warnings are errors, and our own crawler checks its links.
 docs-site: $(DEV)

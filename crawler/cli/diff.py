@@ -54,9 +54,9 @@ def diff(
 
     output = None if str(output) == "-" else output
     if a.isdigit() and b.isdigit():
-        found = compare.runs(stores.find(store), int(a), int(b))
+        found = compare.runs(stores.any_of(store), int(a), int(b))
     else:
-        found = compare.stores(stores.find(a), stores.find(b))
+        found = compare.stores(stores.any_of(a), stores.any_of(b))
     kind = _kind(format, output)
     if output is None:
         _show(found, kind, f"{a} → {b}")

@@ -13,6 +13,7 @@ from crawler.cli.terminal import Screen
 
 if TYPE_CHECKING:
     from crawler.export.import_ import ImportCounts
+    from crawler.store.address import StoreAddress
 
 
 def import_(
@@ -33,10 +34,10 @@ def import_(
 
     Example: crawler import crawl.warc.gz --store data/old.db
     """
-    from crawler.cli.stores import place
+    from crawler.cli.stores import target
     from crawler.errors import UsageError
 
-    path = place(store, Path(store))
+    path = target(store, Path(store), crawl="import")
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file")
     other: list[str] = []
@@ -53,14 +54,14 @@ def _some(urls: list[str]) -> str:
 
 
 async def _bring(
-    file: Path, path: Path, seeds: bool, spider: str, other: list[str]
+    file: Path, path: StoreAddress, seeds: bool, spider: str, other: list[str]
 ) -> tuple[ImportCounts, str]:
     from crawler.cli.stores import lock_timeout
     from crawler.export import import_ as importing
     from crawler.export import warc
     from crawler.store import open_store
 
-    store = open_store(str(path), lock_timeout=lock_timeout())
+    store = open_store(path, lock_timeout=lock_timeout())
     await store.open()
     screen = Screen()
     state, number = "failed", 0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crawler.config.layers import Config
     from crawler.sitemap import Entry
     from crawler.spider import Spider
+    from crawler.store.address import StoreAddress
 
 _SITEMAPS = 1000  # of an index that are read
 
@@ -59,7 +60,7 @@ def recrawl(
 
     if store is None and spider is not None:
         store = spider_loader.find(spider).name
-    path = stores.find(store)
+    path = stores.any_of(store)
     made = _spider(spider, path, arguments or [])
     settings = configuration.load(config, spider=made.settings, overrides=set_ or ())
     check(path, where)
@@ -81,7 +82,7 @@ def recrawl(
     raise typer.Exit(runner.run(made, asked))
 
 
-def _told(source: str, path: Path, now: str, settings: Config) -> int:
+def _told(source: str, path: StoreAddress, now: str, settings: Config) -> int:
     """Read from a sitemap what changed and what is new, and return how much is new."""
     from crawler.store import requeue
     from crawler.store.rows import iso
@@ -92,7 +93,7 @@ def _told(source: str, path: Path, now: str, settings: Config) -> int:
     return requeue.add_new(path, [entry.url for entry in entries], now)
 
 
-def _spider(name: str | None, path: Path, arguments: list[str]) -> Spider:
+def _spider(name: str | None, path: StoreAddress, arguments: list[str]) -> Spider:
     if name is not None:
         from crawler.cli import spider_loader
 

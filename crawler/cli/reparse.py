@@ -6,7 +6,6 @@ import functools
 import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +15,7 @@ from crawler.cli import options
 if TYPE_CHECKING:
     from crawler.reparse.diff import Diff
     from crawler.reparse.writer import Writer
+    from crawler.store.address import StoreAddress
 
 
 def reparse(
@@ -44,7 +44,7 @@ def reparse(
     from crawler.reparse.diff import Diff
 
     given = arguments or []
-    path = stores.find(spider_loader.find(spider).name if store is None else store)
+    path = stores.any_of(spider_loader.find(spider).name if store is None else store)
     screen, diff, began = Screen(), Diff(), time.perf_counter()
     with Reader(path) as reader:  # closed before the processes start: none may share it
         chosen = pages.choose(reader, where)
@@ -65,10 +65,10 @@ def reparse(
         print(f"columns widened to hold all values: {', '.join(writer.widened)}")
 
 
-def _writer(path: Path, stack: ExitStack) -> Writer:
+def _writer(path: StoreAddress, stack: ExitStack) -> Writer:
     from crawler.cli.stores import lock_timeout
     from crawler.reparse.writer import Writer
-    from crawler.store.requeue import claimed
+    from crawler.store.claimed import claimed
 
     return Writer(stack.enter_context(claimed(path, lock_timeout=lock_timeout())))
 

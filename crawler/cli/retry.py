@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crawler.cli import options
+
+if TYPE_CHECKING:
+    from crawler.store.address import StoreAddress
 
 
 def retry(
@@ -25,17 +27,17 @@ def retry(
     from crawler.cli import stores
     from crawler.store import requeue
 
-    path = stores.find(store)
+    path = stores.any_of(store)
     check(path, where)
     number = requeue.retry(path, where, lock_timeout=stores.lock_timeout())
     print(f"{number:,} requests queued again in {path}; go on with `crawler run` or `crawl`")
 
 
-def check(path: Path, where: str) -> None:
+def check(path: StoreAddress, where: str) -> None:
     """Run a condition over no page: QueryError says where a mistake is and what is near."""
     from crawler.inspect.query import Reader
 
     if where:
         with Reader(path) as reader:
-            hosts = "(SELECT host_id, name AS host FROM hosts)"
+            hosts = "(SELECT host_id, name AS host FROM hosts) AS named"
             reader.query(f"SELECT 1 FROM pages JOIN {hosts} USING (host_id) WHERE {where} LIMIT 0")

@@ -84,7 +84,7 @@ def run(spider: Spider, options: RunOptions) -> int:
         aside = _move_aside(options.store)
         if aside is not None:
             log.info("the old store is now %s", aside)
-    elif not isinstance(options.store, DatabaseAddress) and options.store.is_file():
+    elif isinstance(options.store, DatabaseAddress) or options.store.is_file():
         _find_again(spider, config, options.store)
     gc.freeze()  # what was imported is never looked at again
     beside = _page(options.store) if options.dashboard else contextlib.nullcontext()
@@ -156,9 +156,9 @@ def store_values(kind: type[Spider], given: Mapping[str, object]) -> dict[str, o
     return {**own, **given, "name": kind.name, "date": datetime.now().strftime("%Y-%m-%d")}
 
 
-def _find_again(spider: Spider, config: Config, store: Path) -> None:
+def _find_again(spider: Spider, config: Config, store: StoreAddress) -> None:
     """Queue what an earlier run refused, where the configuration takes more by now."""
-    from crawler.errors import QueryError, StoreRefused
+    from crawler.errors import QueryError, StoreClaimed, StoreRefused
     from crawler.inspect import bounds
     from crawler.inspect.query import Reader
 
@@ -174,6 +174,10 @@ def _find_again(spider: Spider, config: Config, store: Path) -> None:
     keys = ", ".join(widened.keys)
     try:
         number = find_again(store, spider, config, widened.where)
+    except StoreClaimed:
+        if isinstance(store, DatabaseAddress):
+            return  # other worker processes were first, and see to it
+        raise
     except QueryError:
         log.warning(
             "%s: more is taken than before (%s), but what was refused stands on pages whose bodies"

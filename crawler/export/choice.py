@@ -131,7 +131,7 @@ def _links(reader: Reader, choice: Choice) -> tuple[Rows, WriteOptions]:
     sql, asked = _LINKS + within, choice.asked("target")
     fields = _known(choice.fields, reader.query(f"{_LINKS} LIMIT 0").columns, "links")
     if asked or fields:
-        sql = f"SELECT {_names(fields) or '*'} FROM ({sql})"
+        sql = f"SELECT {_names(fields) or '*'} FROM ({sql}) AS chosen"
         sql += f" WHERE {' AND '.join(asked)}" if asked else ""
     return reader.query(sql), WriteOptions(table="links")
 
@@ -145,13 +145,13 @@ def _of_select(reader: Reader, sql: str, choice: Choice) -> tuple[Rows, WriteOpt
         raise UsageError("only pages, links or an item type go on from where they were")
     if choice != ALL:
         sql = sql.rstrip("; \n")
-        columns = reader.query(f"SELECT * FROM ({sql}\n) LIMIT 0").columns
+        columns = reader.query(f"SELECT * FROM ({sql}\n) AS chosen LIMIT 0").columns
         fields = _known(choice.fields, columns, "the SELECT")
         url = next((name for name in _URLS if name in columns), None)
         if url is None and (choice.include or choice.exclude):
             raise UsageError("--include and --exclude need a column url or page_url in the SELECT")
         asked = choice.asked(url or "")
-        sql = f"SELECT {_names(fields) or '*'} FROM ({sql}\n)"
+        sql = f"SELECT {_names(fields) or '*'} FROM ({sql}\n) AS chosen"
         sql += f" WHERE {' AND '.join(asked)}" if asked else ""
     return typed(reader, sql)
 

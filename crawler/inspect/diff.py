@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from crawler.errors import UsageError
@@ -13,6 +12,7 @@ from crawler.inspect import item_changes
 from crawler.inspect.query import Reader, Rows
 from crawler.inspect.run_report import breakable
 from crawler.store import damage
+from crawler.store.address import StoreAddress
 from crawler.web import outcome
 
 _PAGES = "SELECT url, status, outcome, title, content_hash, redirect_to FROM pages"
@@ -30,14 +30,14 @@ class Difference(NamedTuple):
     after: str | None
 
 
-def stores(a: Path, b: Path) -> Iterator[Difference]:
+def stores(a: StoreAddress, b: StoreAddress) -> Iterator[Difference]:
     """Yield how the store `b` differs from `a`: pages by URL, items by their key."""
     with Reader(a) as old, Reader(b) as new:
         yield from _pages(old, new)
         yield from _items(old, new)
 
 
-def runs(path: Path, a: int, b: int) -> Iterator[Difference]:
+def runs(path: StoreAddress, a: int, b: int) -> Iterator[Difference]:
     """Yield what the runs behind `a` up to `b` changed; UsageError where there is no such run."""
     with Reader(path) as reader:
         known = {run for (run,) in reader.query("SELECT run_id FROM runs").rows}
@@ -73,7 +73,7 @@ def _pages(old: Reader, new: Reader) -> Iterator[Difference]:
 
 
 def _by_url(reader: Reader) -> Iterator[tuple[Any, ...]]:
-    for row in reader.query(f"{_PAGES} ORDER BY url").rows:
+    for row in reader.query(f"{_PAGES} ORDER BY {reader.in_bytes('url')}").rows:
         if not isinstance(row[0], str):
             with damage.told(reader.path, f"the row of pages with the url {row[0]!r:.60}"):
                 raise TypeError("it is no text")
@@ -117,12 +117,14 @@ class _ItemColumns(NamedTuple):
 
     columns: list[str]
     key: list[str]
+    types: dict[str, str]
 
 
 def _types(reader: Reader) -> dict[str, _ItemColumns]:
     return {
-        name: _ItemColumns(*map(list, damage.item_type(name, columns, key, path=reader.path)))
+        name: _ItemColumns(list(own), list(names), dict(own))
         for name, columns, key in reader.query(_TYPES).rows
+        for own, names in (damage.item_type(name, columns, key, path=reader.path),)
     }
 
 
@@ -141,22 +143,24 @@ def _items(old: Reader, new: Reader) -> Iterator[Difference]:
             yield Difference(kind, name, f"{number:,} items, the whole type", None, None)
             continue
         columns = [column for column in was.columns if column in now.columns]
-        yield from _table(old, new, name, was.key if was.key == now.key else [], columns)
+        sides = (old, was.types), (new, now.types)
+        yield from _table(sides, name, was.key if was.key == now.key else [], columns)
 
 
 def _table(
-    old: Reader, new: Reader, name: str, key: list[str], columns: list[str]
+    sides: Sequence[tuple[Reader, dict[str, str]]], name: str, key: list[str], columns: list[str]
 ) -> Iterator[Difference]:
     # A page may give the very same item twice: then one of them has its equal, and one has not.
     label = key or ["page_url"]
-    keys = ", ".join(f'"{column}"' for column in label + ([] if key else columns))
+    every = label + ([] if key else columns)
     names = ", ".join(f'"{column}"' for column in [*label, *columns])
-    sides = (
-        iter(reader.query(f"SELECT json_array({keys}) AS k, {names} FROM {there} ORDER BY k").rows)
-        for reader in (old, new)
+    rows = (
+        iter(reader.query(f"SELECT {keys} AS k, {names} FROM {there} ORDER BY k").rows)
+        for reader, types in sides
+        for keys in (reader.json_array({column: types.get(column, "TEXT") for column in every}),)
         for there in (_there(reader, name),)
     )
-    for _, was, now in _merged(*sides):
+    for _, was, now in _merged(*rows):
         row = was or now
         assert row is not None
         shown = ", ".join(map(str, row[1 : len(label) + 1]))
@@ -191,7 +195,7 @@ def _marked(reader: Reader, a: int, b: int) -> Iterator[Difference]:
         " AND run_id > ? AND run_id <= ? ORDER BY change_id"
     )
     for name, item_id, page_url, gone in list(reader.query(sql, (a, b)).rows):
-        columns, key = types.get(name, _ItemColumns([], []))
+        columns, key, _ = types.get(name, _ItemColumns([], [], {}))
         names = ", ".join(f'"{column}"' for column in [*key, *columns]) or "NULL"
         found = list(
             reader.query(f'SELECT {names} FROM "{name}" WHERE item_id = ?', (item_id,)).rows
@@ -226,7 +230,7 @@ def _new_items(reader: Reader, a: int, b: int) -> Iterator[Difference]:
     with damage.told(reader.path, f"runs.items of the runs behind {a} and {b}"):
         lowest: dict[str, int] = json.loads(first)
         highest: dict[str, int] | None = json.loads(last) if last is not None else None
-    for name, (columns, key) in _types(reader).items():
+    for name, (columns, key, _) in _types(reader).items():
         if not key:
             sql = f'SELECT count(*) FROM "{name}" WHERE run_id > ? AND run_id <= ?'
             [(number,)] = reader.query(sql, (a, b)).rows
@@ -247,17 +251,17 @@ def _history(reader: Reader, a: int, b: int) -> Iterator[Difference]:
     sql = "SELECT name, columns, key FROM item_types WHERE history = 1"
     for name, columns, key_text in reader.query(sql).rows:
         key, own = map(list, damage.item_type(name, key_text, columns, path=reader.path))
+        keys = "".join(f'h."{c}", ' for c in key)
         olds = ", ".join(f'h."{c}"' for c in own)
         news = ", ".join(f't."{c}"' for c in own)
-        keys = ", ".join(f'h."{c}"' for c in key)
         rows = reader.query(
-            f'SELECT json_array({keys}), t.item_id, {olds}, {news} FROM "{name}_history" AS h'
+            f'SELECT t.item_id, {keys}{olds}, {news} FROM "{name}_history" AS h'
             f' LEFT JOIN "{name}" AS t USING (item_id)'
-            " WHERE h.run_id >= ? AND h.run_id < ? ORDER BY h.rowid",
+            f" WHERE h.run_id >= ? AND h.run_id < ? ORDER BY h.{reader.insertion}",
             (a, b),
         ).rows
-        for text, item_id, *values in rows:
-            label = ", ".join(map(str, json.loads(text)))
+        for item_id, *row in rows:
+            label, values = ", ".join(map(str, row[: len(key)])), row[len(key) :]
             was, now = values[: len(own)], values[len(own) :]
             fields = [at for at in range(len(own)) if was[at] != now[at]]
             before = ", ".join(f"{own[at]}={was[at]}" for at in fields)

@@ -37,6 +37,7 @@ def with_pages(reader: Reader, since: str, kind: str | None) -> Rows:
     values: Sequence[Any] = (since, *([kind] if kind else []))
     condition = " AND kind = ?" if kind else ""
     return reader.query(
-        f"SELECT {_SHOWN} FROM ({sql}) WHERE at >= ?{condition} ORDER BY at, of_items, change_id",
+        f"SELECT {_SHOWN} FROM ({sql}) AS told WHERE at >= ?{condition}"
+        " ORDER BY at, of_items, change_id",
         values,
     )

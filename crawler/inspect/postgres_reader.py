@@ -11,6 +11,7 @@ from typing import Any
 from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.query import Reader, Rows
 from crawler.store.address import DatabaseAddress, StoreAddress, address_of
+from crawler.store.postgres.item_sql import as_json, key_among
 from crawler.store.postgres.reading import ReadOnly, is_of_query, server_errors, store_error
 
 _KINDS = {
@@ -28,6 +29,7 @@ class PostgresReader(Reader):
     """A crawl in PostgreSQL opened for reading."""
 
     path: DatabaseAddress
+    insertion = "ctid"
 
     def __init__(self, path: str | StoreAddress) -> None:
         """Connect; StoreRefused where there is no such crawl."""
@@ -110,6 +112,19 @@ class PostgresReader(Reader):
             if name in words:
                 found |= json.loads(columns)
         return found
+
+    def in_bytes(self, column: str) -> str:
+        """Return what sorts texts as Python does, by code points."""
+        return f'{column} COLLATE "C"'
+
+    def json_array(self, columns: Mapping[str, str]) -> str:
+        """Return an array of columns (name → declared type), in JSON, as SQLite writes it."""
+        parts = ", ".join(as_json(column, kind) for column, kind in columns.items())
+        return f"'[' || concat_ws(',', {parts}) || ']' COLLATE \"C\""
+
+    def among(self, key: Mapping[str, str]) -> str:
+        """Return the condition that a row has one of the keys (name → declared type) of `?`."""
+        return key_among(key, "(SELECT value::json AS value FROM json_each(?)) AS keys")
 
     def size(self) -> int:
         """Return how many bytes the crawl takes."""

@@ -39,6 +39,8 @@ class Reader:
     """A store opened for reading; use it as a context manager."""
 
     path: StoreAddress
+    insertion = "rowid"
+    """The column that sorts rows as they were inserted."""
 
     def __new__(cls, path: str | StoreAddress) -> Self:
         """Make the reader of the database that keeps the store."""
@@ -141,6 +143,22 @@ class Reader:
             db.close()
         return [type_.partition(" ")[0].upper() for (type_,) in rows]
 
+    def in_bytes(self, column: str) -> str:
+        """Return what sorts texts as Python does, by code points."""
+        return column
+
+    def json_array(self, columns: Mapping[str, str]) -> str:
+        """Return an array of columns (name → declared type), in JSON, as SQL."""
+        return f"json_array({', '.join(map(quoted, columns))})"
+
+    def among(self, key: Mapping[str, str]) -> str:
+        """Return the condition that a row has one of the keys (name → declared type) of `?`.
+
+        That is an array of arrays, in JSON.
+        """
+        values = ", ".join(f"value ->> {place}" for place in range(len(key)))
+        return f"({', '.join(map(quoted, key))}) IN (SELECT {values} FROM json_each(?))"
+
     def size(self) -> int:
         """Return how many bytes the store takes."""
         log = self._file.with_name(self._file.name + "-wal")
@@ -228,6 +246,11 @@ _DEFINING = {
     *(sqlite3.SQLITE_CREATE_TEMP_VIEW, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE),
     *(sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION),
 }
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL."""
+    return f'"{name}"'
 
 
 # ---------------------------------------------------------------- what went wrong

@@ -148,7 +148,7 @@ def _tables(reader: Reader, run: int) -> str:
         f"SELECT url, outcome, status{_PAGES} AND outcome IN ({outcome.names('error')}) LIMIT 15"
     )
     links = views.select("broken_links")
-    broken = f"SELECT source, target, outcome FROM ({links}) LIMIT 15"
+    broken = f"SELECT source, target, outcome FROM ({links}) AS told LIMIT 15"
     return "".join(
         [
             _table("Politeness: seconds between two requests", reader, manners, (run,)),

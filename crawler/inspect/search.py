@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +15,8 @@ from crawler.inspect.query import Reader, Rows
 from crawler.parse.charset import decode
 from crawler.parse.text import read
 from crawler.store import lock
+from crawler.store.claimed import ClaimedStore, claimed
 from crawler.store.damage import PAGE_DAMAGE
-from crawler.store.requeue import claimed
 from crawler.store.rows import unpack
 from crawler.store.texts import INDEX, INSERT, Row, index_rows
 from crawler.web.outcome import names
@@ -158,7 +157,7 @@ _UNREAD = (
 )
 
 
-def _batches(db: sqlite3.Connection) -> Iterator[list[tuple[Any, ...]]]:
+def _batches(db: ClaimedStore) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the pages that are not indexed yet, with their bodies; others may be while it waits."""
     last = 0
     while batch := db.execute(

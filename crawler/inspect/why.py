@@ -243,7 +243,7 @@ def _sources(reader: Reader, url: str) -> Iterator[Line]:
     """Name pages that link to a URL; a scan over all lists of links."""
     sql = (
         "SELECT pages.url, pages.depth FROM link_lists JOIN pages USING (page_id)"
-        " WHERE instr(targets, ?) LIMIT ?"
+        " WHERE instr(targets, ?) > 0 LIMIT ?"
     )
     found = _rows(reader, sql, json.dumps(url, ensure_ascii=False), _SOURCES)
     for row in found:

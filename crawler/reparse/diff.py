@@ -69,7 +69,7 @@ class _ItemTable(NamedTuple):
     """A table of items in the store."""
 
     name: str
-    columns: list[str]
+    columns: dict[str, str]  # with their types
     key: tuple[str, ...]
 
 
@@ -130,7 +130,7 @@ def _new_items(results: list[Parsed], tables: ItemTables) -> dict[str, list[tupl
 def _types(reader: Reader) -> list[_ItemTable]:
     rows = reader.query("SELECT name, columns, key FROM item_types").rows
     return [
-        _ItemTable(name, list(own), tuple(names))
+        _ItemTable(name, dict(own), tuple(names))
         for name, columns, key in rows
         for own, names in (item_type(name, columns, key, path=reader.path),)
     ]
@@ -140,7 +140,7 @@ def _types(reader: Reader) -> list[_ItemTable]:
 
 
 def _old(reader: Reader, table: _ItemTable, pages: Iterable[int]) -> list[tuple[int, Item]]:
-    where = "page_id IN (SELECT value FROM json_each(?))"
+    where = "page_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"
     return list(_rows(reader, table, where, to_json(list(pages))))
 
 
@@ -188,11 +188,9 @@ def _old_keyed(
     The latter may stand with another page, which gave the same key later.
     """
     key = table.key
-    own = "page_id IN (SELECT value FROM json_each(?))"
-    parts = ", ".join(f"value ->> {number}" for number in range(len(key)))
-    names = ", ".join(f'"{name}"' for name in key)
+    own = "page_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"
     keys = to_json([_key(item, key) for _, item in new])
-    where = f"{own} OR ({names}) IN (SELECT {parts} FROM json_each(?))"
+    where = f"{own} OR {reader.among({name: table.columns[name] for name in key})}"
     found = _rows(reader, table, where, to_json(list(pages)), keys)
     return {_key(item, key): (page_id, item) for page_id, item in found}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from crawler.config.layers import Config
@@ -23,13 +22,15 @@ from crawler.reparse.replay import DAMAGED, revived
 from crawler.spider import Spider, seeds_of
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
-from crawler.store.requeue import add_excluded, add_found, claimed
+from crawler.store.address import StoreAddress
+from crawler.store.claimed import claimed
+from crawler.store.requeue import add_excluded, add_found
 from crawler.urls.scope import Scope
 from crawler.web.request import Candidate, Request
 from crawler.web.visit import Visit
 
 
-def find_again(path: Path, spider: Spider, config: Config, where: str = "") -> int:
+def find_again(path: StoreAddress, spider: Spider, config: Config, where: str = "") -> int:
     """Queue what stored pages lead to by the bounds of `config`, and return how much is new.
 
     `where` is SQL over `pages`. QueryError where no body is stored.

@@ -14,10 +14,11 @@ from crawler.web.outcome import names
 CHUNK, CHUNK_BYTES = 100, 1_000_000
 """A chunk ends with so many pages or bytes of bodies; the processes hold one each."""
 
+_IDS = "(SELECT CAST(value AS BIGINT) FROM json_each(?))"
 _PAGES = (
     "SELECT page_id, url, depth, status, headers, fetched_at, run_id, callback, request,"
-    " content_hash, body, {rendered} FROM pages JOIN bodies USING (page_id)"
-    " WHERE page_id IN (SELECT value FROM json_each(?)) ORDER BY page_id"
+    " content_hash, body FROM pages JOIN bodies USING (page_id)"
+    f" WHERE page_id IN {_IDS} ORDER BY page_id"
 )
 
 _KNOWN = "SELECT 1 FROM sqlite_master WHERE name = 'rendered_pages' AND sql LIKE '%browser%'"
@@ -34,6 +35,10 @@ class ChosenPages(NamedTuple):
     size: int
 
 
+XhrRow: TypeAlias = tuple[str, int, bytes]
+"""URL, status and packed body of what a script was answered."""
+
+
 class StoredPage(NamedTuple):
     """A stored page as its row has it."""
 
@@ -48,15 +53,8 @@ class StoredPage(NamedTuple):
     request: str | None
     content_hash: str | None
     body: bytes
-    rendered: str | None = None
-    """As JSON: the browser that rendered it, and what its scripts were answered, in hexadecimal."""
-
-
-_RENDERED = (
-    "(SELECT json_array(browser, (SELECT json_group_array(json_array(url, status, hex(body)))"
-    " FROM (SELECT url, status, body FROM xhr_answers AS x WHERE x.page_id = r.page_id"
-    " ORDER BY number))) FROM rendered_pages AS r WHERE r.page_id = pages.page_id)"
-)
+    rendered: tuple[str, list[XhrRow]] | None = None
+    """The browser that rendered it, and what its scripts were answered."""
 
 
 def choose(reader: Reader, where: str = "") -> ChosenPages:
@@ -89,6 +87,24 @@ def _cut(rows: Iterable[tuple[Any, ...]]) -> ChosenPages:
 
 def read(reader: Reader, chunk: Pages) -> Iterator[StoredPage]:
     """Yield the stored pages of a chunk; what is gone since it was chosen is passed over."""
+    ids = to_json(chunk.tolist())
     known = bool(list(reader.query(_KNOWN).rows))  # not in a store of an older version
-    sql = _PAGES.format(rendered=_RENDERED if known else "NULL")
-    return (StoredPage(*row) for row in reader.query(sql, (to_json(chunk.tolist()),)).rows)
+    rendered = _rendered(reader, ids) if known else {}
+    for row in reader.query(_PAGES, (ids,)).rows:
+        yield StoredPage(*row)._replace(rendered=rendered.get(row[0]))
+
+
+def _rendered(reader: Reader, ids: str) -> dict[int, tuple[str, list[XhrRow]]]:
+    """Return what is kept of the pages among these that a browser rendered."""
+    sql = f"SELECT page_id, browser FROM rendered_pages WHERE page_id IN {_IDS}"
+    found: dict[int, tuple[str, list[XhrRow]]]
+    found = {page_id: (browser, []) for page_id, browser in reader.query(sql, (ids,)).rows}
+    if found:
+        sql = (
+            f"SELECT page_id, url, status, body FROM xhr_answers WHERE page_id IN {_IDS}"
+            " ORDER BY page_id, number"
+        )
+        for page_id, *answer in reader.query(sql, (ids,)).rows:
+            if page_id in found:
+                found[page_id][1].append((answer[0], answer[1], answer[2]))
+    return found

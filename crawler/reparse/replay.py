@@ -113,8 +113,8 @@ def revived(stored: StoredPage) -> tuple[ScrapedPage, Visit]:
     headers = CIMultiDict(msgspec.json.decode(stored.headers or "{}"))
     response = Response(stored.url, stored.status, headers, body, started, 0.0)
     if stored.rendered is not None:
-        browser, answers = msgspec.json.decode(stored.rendered)
-        told = [Xhr(url, status, unpack(bytes.fromhex(text))) for url, status, text in answers]
+        browser, answers = stored.rendered
+        told = [Xhr(url, status, unpack(body)) for url, status, body in answers]
         response.rendered = Rendered(browser, xhr=told)
     todo = Todo(1, 0, 0, 0, stored.url, stored.depth, 0, 0.0, None, stored.callback, stored.request)
     visit = Visit(todo, Outcome.OK, started, stored.status, response)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crawler.errors import CrawlerError
@@ -20,6 +19,7 @@ from crawler.reparse.diff import Diff, compare
 from crawler.reparse.pages import ChosenPages, Pages
 from crawler.reparse.replay import Parsed, Replay
 from crawler.spider import Spider
+from crawler.store.address import StoreAddress
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -43,7 +43,7 @@ class ChunkResult(NamedTuple):
 class ReparseJob(NamedTuple):
     """What there is to do: the store, its chunks, the spider, and whether to give what it finds."""
 
-    path: Path
+    path: StoreAddress
     chunks: list[Pages]
     make: Make
     keep: bool = False

@@ -1,18 +1,16 @@
-"""Storing what the callbacks gave, into a file that is claimed (`store.requeue.claimed`)."""
+"""Storing what the callbacks gave, into a store that is claimed (`store.claimed`)."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from crawler.items import Record
 from crawler.reparse.replay import Parsed
+from crawler.store.claimed import ClaimedStore
 from crawler.store.item_marks import Left
 from crawler.store.item_sql import Rows
-from crawler.store.items import QUERY, ItemReport, ItemTables
-from crawler.store.requeue import ClaimedStore
 from crawler.store.rows import to_json
 
-_IDS = "(SELECT value FROM json_each(?))"
+_IDS = "(SELECT CAST(value AS BIGINT) FROM json_each(?))"
 
 
 class Writer:
@@ -24,9 +22,6 @@ class Writer:
     def __init__(self, db: ClaimedStore) -> None:
         """Take a connection that is in a transaction, and will be in one again."""
         self._db = db
-        self._tables = ItemTables()
-        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master")]
-        self._tables.load(db.execute(QUERY), names)
         self.widened: list[str] = []
         """Columns of items that were given another type, as in `item.price from TEXT to JSON`."""
 
@@ -34,26 +29,13 @@ class Writer:
         """Store a chunk. A page whose callback failed, or that is damaged, keeps its items."""
         good = [result for result in results if result.error is None and result.damage is None]
         ids = [result.origin.page_id for result in good]
-        told = self._store([(record, r.origin) for r in good for record in r.records], ids)
+        records = [(record, tuple(r.origin)) for r in good for record in r.records]
+        told = self._db.write_items(records, Left(replaced=ids))
         self.widened += told.widened
         problems: Rows = [(*r.origin[:3], *p) for r in good for p in r.problems]
         self._replace_problems(ids, problems + told.problems)
         self._note_outcomes(ids, [(r.error, r.origin.page_id) for r in results if r.error])
         self._db.step()
-
-    def _store(
-        self, records: list[tuple[Record, tuple[object, ...]]], ids: list[int]
-    ) -> ItemReport:
-        """Store items in place of those of the pages."""
-        steps = self._tables.writes(records, Left(replaced=ids))
-        answer = None
-        try:
-            while True:
-                sql, rows = steps.send(answer)  # type: ignore[arg-type]  # None starts it
-                answer = list(self._db.execute(sql, () if rows is None else (to_json(rows),)))
-        except StopIteration as end:
-            told: ItemReport = end.value
-            return told
 
     def _replace_problems(self, ids: list[int], problems: Rows) -> None:
         self._db.execute(f"DELETE FROM problems WHERE page_id IN {_IDS}", (to_json(ids),))
@@ -77,9 +59,4 @@ class Writer:
             "UPDATE pages SET outcome = 'spider_error', error = ? WHERE page_id = ?", failed
         )
         counts.update(dict(self._db.execute(count, (touched,))))
-        self._db.executemany(
-            "INSERT INTO counters VALUES ('outcome.' || ?, ?)"
-            " ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            [(name, number) for name, number in counts.items() if number],
-        )
-        self._db.execute("DELETE FROM counters WHERE value = 0")
+        self._db.count({f"outcome.{name}": number for name, number in counts.items()})

@@ -34,6 +34,9 @@ class ItemDialect(Protocol):
     def among(self, known: KnownTable) -> str:
         """Return the condition that an item has one of the keys that are the parameter."""
 
+    def as_any(self, text: str) -> str:
+        """Return a text, as SQL, as a column takes it that holds values of any type."""
+
     def given_at(self, name: str) -> str:
         """Return what removes the items that visits (page_id, fetched_at) gave."""
 
@@ -80,6 +83,10 @@ class SqliteItems:
     def among(self, known: KnownTable) -> str:
         """Return the condition that an item has one of the keys that are the parameter."""
         return item_sql.among(known.key)
+
+    def as_any(self, text: str) -> str:
+        """Return a text as it is: any column takes it."""
+        return text
 
     def given_at(self, name: str) -> str:
         """Return what removes the items that visits gave."""

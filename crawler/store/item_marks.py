@@ -8,12 +8,15 @@ where the page itself is gone. Each change of a mark is a row of `item_changes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crawler.store import item_sql
 from crawler.store.damage import item_type
 from crawler.store.item_parts import FittedRows, KnownTable
 from crawler.store.item_sql import GONE_AT, Statement
+
+if TYPE_CHECKING:
+    from crawler.store.item_dialect import ItemDialect
 
 
 class Left(NamedTuple):
@@ -36,12 +39,10 @@ def cleared(
     left: Left,
     known: dict[str, KnownTable],
     fitted: Iterable[FittedRows],
-    among: Callable[[KnownTable], str] = lambda table: item_sql.among(table.key),
+    sql: ItemDialect,
 ) -> Iterator[Statement]:
-    """Yield what marks or removes the items of pages that do not come again.
-
-    `among` is the condition that an item has one of the keys that are the parameter.
-    """
+    """Yield what marks or removes the items of pages that do not come again."""
+    among, told = sql.among, _Told(left, sql.as_any)
     coming: dict[str, list[FittedRows]] = {}
     for part in fitted:
         coming.setdefault(part.name, []).append(part)
@@ -52,18 +53,18 @@ def cleared(
         rows = [row for part in parts for row in _keys(part, table.key)]
         if marks and parts:  # which the insert takes the mark from
             back = f"gone_at IS NOT NULL AND {among(table)}"
-            yield _told(name, left, back, "NULL", rows)
+            yield told.statement(name, back, "NULL", rows)
         if replaced and marks and table.key:
             others = f"page_id IN ({replaced}) AND gone_at IS NULL"
             others += f" AND NOT {among(table)}" if parts else ""
-            yield from _mark(name, left, others, rows if parts else None)
+            yield from told.mark(name, others, rows if parts else None)
         elif replaced:
             kept = f" AND NOT {among(table)}" if parts else ""
-            sql = f'DELETE FROM "{name}" WHERE page_id IN ({replaced}){kept}'
-            yield Statement(sql, rows if parts else None)
+            delete = f'DELETE FROM "{name}" WHERE page_id IN ({replaced}){kept}'
+            yield Statement(delete, rows if parts else None)
         if gone and marks:
             there = f"page_id IN ({gone}) AND gone_at IS NULL"
-            yield from _mark(name, left, there)
+            yield from told.mark(name, there)
 
 
 def _keys(part: FittedRows, key: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
@@ -71,24 +72,30 @@ def _keys(part: FittedRows, key: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     return (tuple(row[place] for place in places) for row in part.rows)
 
 
-def _mark(
-    name: str, left: Left, where: str, rows: list[tuple[Any, ...]] | None = None
-) -> Iterator[Statement]:
-    """Yield what marks the items that fulfil a condition, and tells of it."""
-    yield _told(name, left, where, f"'{left.at}'", rows)
-    yield Statement(f"UPDATE \"{name}\" SET {GONE_AT} = '{left.at}' WHERE {where}", rows)
+class _Told(NamedTuple):
+    """Marks items, and writes down that their marks change."""
 
+    left: Left
+    as_any: Callable[[str], str]
 
-def _told(
-    name: str, left: Left, where: str, after: str, rows: list[tuple[Any, ...]] | None
-) -> Statement:
-    """Return what writes down that the mark of these items changes."""
-    return Statement(
-        "INSERT INTO item_changes (item, item_id, field, before, after, at, page_id, page_url,"
-        f" run_id) SELECT {_text(name)}, item_id, '{GONE_AT}', {GONE_AT}, {after}, '{left.at}',"
-        f' page_id, page_url, {left.run_id} FROM "{name}" WHERE {where}',
-        rows,
-    )
+    def mark(
+        self, name: str, where: str, rows: list[tuple[Any, ...]] | None = None
+    ) -> Iterator[Statement]:
+        """Yield what marks the items that fulfil a condition, and tells of it."""
+        yield self.statement(name, where, f"'{self.left.at}'", rows)
+        yield Statement(f"UPDATE \"{name}\" SET {GONE_AT} = '{self.left.at}' WHERE {where}", rows)
+
+    def statement(
+        self, name: str, where: str, after: str, rows: list[tuple[Any, ...]] | None
+    ) -> Statement:
+        """Return what writes down that the mark of these items changes."""
+        was, is_ = self.as_any(GONE_AT), self.as_any(after)
+        return Statement(
+            "INSERT INTO item_changes (item, item_id, field, before, after, at, page_id, page_url,"
+            f" run_id) SELECT {_text(name)}, item_id, '{GONE_AT}', {was}, {is_}, '{self.left.at}',"
+            f' page_id, page_url, {self.left.run_id} FROM "{name}" WHERE {where}',
+            rows,
+        )
 
 
 def _text(name: str) -> str:

@@ -105,7 +105,7 @@ class ItemTables:
         """Yield what stores the rows of parts whose tables are made."""
         fitted = [fitted_to(part, self._known[part.table.name]) for part in parts]
         if left or left.at is not None:
-            yield from cleared(left, self._known, fitted, self._sql.among)
+            yield from cleared(left, self._known, fitted, self._sql)
         for part in in_order(fitted, parts):
             yield from self._sql.inserts(part, self._known[part.name])
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_TIMEOUT = 60.0  # seconds that one statement may take: a connection that is dead says nothing
+TIMEOUT = 60.0  # seconds that one statement may take: a connection that is dead says nothing
 _PAUSE = 0.25  # seconds between two tries to connect
 _TOLD_AFTER = 5.0
 AGAIN = ("40001", "40P01", "55P03")
@@ -72,13 +72,18 @@ def to_store_error(address: DatabaseAddress, error: BaseException) -> StoreError
 class Connection:
     """A connection of one task at a time, to one crawl's schema."""
 
-    def __init__(self, address: DatabaseAddress, *, patience: float = 60.0) -> None:
-        """`patience`: seconds for which a server that does not answer is asked again."""
+    def __init__(
+        self, address: DatabaseAddress, *, patience: float = 60.0, timeout: float = TIMEOUT
+    ) -> None:
+        """`patience`: seconds for which a server that does not answer is asked again.
+
+        `timeout`: seconds that one statement may take.
+        """
         self.address = address
-        self._patience = patience
+        self._patience, self._timeout = patience, timeout
         self._db: asyncpg.Connection | None = None
         self.pooled = False
-        self._ended = False
+        self.ended = False
         self.lock = asyncio.Lock()
 
     @property
@@ -88,7 +93,7 @@ class Connection:
 
     def stop_waiting(self) -> None:
         """Wait no more for a server that does not answer."""
-        self._ended = True
+        self.ended = True
 
     async def open(self) -> None:
         """Connect, waiting for a server that starts; StoreError says why not."""
@@ -99,7 +104,7 @@ class Connection:
                 return
             except Exception as error:
                 waited = time.monotonic() - began
-                patient = is_lost(error) and waited < self._patience and not self._ended
+                patient = is_lost(error) and waited < self._patience and not self.ended
                 if not patient:
                     raise to_store_error(self.address, error) from error
                 if waited > _TOLD_AFTER and not told:
@@ -109,7 +114,7 @@ class Connection:
 
     async def _connect(self) -> asyncpg.Connection:
         asyncpg = asyncpg_module()
-        options: dict[str, Any] = {"dsn": self.address.dsn, "command_timeout": _TIMEOUT}
+        options: dict[str, Any] = {"dsn": self.address.dsn, "command_timeout": self._timeout}
         if self.pooled:
             options["statement_cache_size"] = 0
         db = await asyncpg.connect(**options, timeout=10)

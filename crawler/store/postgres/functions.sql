@@ -11,6 +11,14 @@ CREATE OR REPLACE FUNCTION round(double precision, integer) RETURNS double preci
     AS $$ SELECT pg_catalog.round($1::numeric, $2)::double precision $$;
 CREATE OR REPLACE FUNCTION instr(text, text) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT strpos($1, $2) $$;
+CREATE OR REPLACE FUNCTION glob_pattern(text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT '^(?:' || regexp_replace(
+        regexp_replace(replace(regexp_replace($1, '([.^$+(){}|\\])', '\\\1', 'g'), '[\^', '[^'),
+        '(?<!\[)\*', '.*', 'g'), '(?<!\[)\?', '.', 'g') || ')$' $$;
+CREATE OR REPLACE FUNCTION glob_matches(text, text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT $1 ~ glob_pattern($2) $$;
+CREATE OR REPLACE FUNCTION glob_differs(text, text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT $1 !~ glob_pattern($2) $$;
 CREATE OR REPLACE FUNCTION julianday(text) RETURNS double precision
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     AS $$ SELECT extract(epoch FROM $1::timestamptz)::double precision / 86400 + 2440587.5 $$;
@@ -24,6 +32,9 @@ CREATE OR REPLACE FUNCTION strftime(format text, at text) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$ SELECT strftime(format, at::timestamptz) $$;
 CREATE OR REPLACE FUNCTION strftime(format text, at double precision, modifier text) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$ SELECT strftime(format, to_timestamp(at)) $$;
+CREATE OR REPLACE FUNCTION strftime(format text, at text, modifier text) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    AS $$ SELECT strftime(format, at::timestamptz + modifier::interval) $$;
 CREATE OR REPLACE FUNCTION host(url text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT nullif(trim(BOTH '[]' FROM
         substring(lower(url) FROM '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^]]*\]|[^/:?#]*)')), '') $$;
@@ -34,6 +45,10 @@ CREATE OR REPLACE FUNCTION crawl_key(text) RETURNS bytea
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT sha256(convert_to($1, 'UTF8')) $$;
 CREATE OR REPLACE FUNCTION iif(boolean, anyelement, anyelement) RETURNS anyelement
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN $1 THEN $2 ELSE $3 END $$;
+CREATE OR REPLACE FUNCTION is_number(boolean, integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT $1::integer OPERATOR(pg_catalog.=) $2 $$;
+CREATE OR REPLACE FUNCTION is_not_number(boolean, integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT $1::integer OPERATOR(pg_catalog.<>) $2 $$;
 CREATE OR REPLACE FUNCTION json_part(text, integer) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT $1::json ->> $2 $$;
 CREATE OR REPLACE FUNCTION json_part(text, text) RETURNS text

@@ -6,7 +6,7 @@ Types are those of the values: an `ANY`, which in SQLite is a text or a number a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crawler.store.item_parts import FittedRows, KnownTable
@@ -17,7 +17,18 @@ _TYPES = {
     **dict.fromkeys(("REAL", "DECIMAL"), "double precision"),
     **{"INTEGER": "bigint", "BOOLEAN": "boolean", "ANY": "jsonb"},
 }
+_PLAIN = ("bigint", "boolean", "double precision")
 _ORIGIN = dict(zip(ORIGIN, ("bigint", "text", "bigint", "text"), strict=True))
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _sorted(place: int, kind: str) -> str:
+    """Return by what rows are sorted for a column of their key: bytes, in any locale."""
+    value = _cast(place, kind)
+    return value if kind in _PLAIN else f'({value})::text COLLATE "C"'
 
 
 def _text(value: str) -> str:
@@ -101,13 +112,16 @@ class PostgresItems:
         types = [_ORIGIN.get(c) or _TYPES[known.columns[c]] for c in every]
         values = ", ".join(_cast(place, kind) for place, kind in enumerate(types))
         sql = (
-            f'INSERT INTO "{part.name}" ({names(every)}) SELECT {values} FROM (SELECT value, place'
-            " FROM json_array_elements($1::text::json) WITH ORDINALITY AS e (value, place)"
-            " ORDER BY place) AS rows"
+            f'INSERT INTO "{part.name}" (item_id, {names(every)}) SELECT id, {values} FROM (SELECT'
+            f" value, nextval(pg_get_serial_sequence({_text(_quoted(part.name))}, 'item_id')) AS id"
+            " FROM json_array_elements($1::text::json) AS e (value)) AS rows"
         )
         if not part.key:
             yield Statement(sql, part.rows)
             return
+        # Sorted, so that no two workers wait in a ring; their ids are in the order of the rows.
+        by = {column: types[part.columns.index(column)] for column in part.key}
+        sql += f" ORDER BY {', '.join(_sorted(part.columns.index(c), k) for c, k in by.items())}"
         marks = GONE_AT not in known.columns
         changes = ", ".join(f'"{c}" = excluded."{c}"' for c in every if c not in part.key)
         changes += f", {GONE_AT} = NULL" if marks else ""
@@ -119,10 +133,12 @@ class PostgresItems:
 
     def among(self, known: KnownTable) -> str:
         """Return the condition that an item has one of the keys that are the parameter."""
-        values = ", ".join(
-            _cast(place, _TYPES[known.columns[column]]) for place, column in enumerate(known.key)
-        )
-        return f"({names(known.key)}) IN (SELECT {values} FROM json_array_elements($1::text::json))"
+        key = {column: known.columns[column] for column in known.key}
+        return key_among(key, "json_array_elements($1::text::json)")
+
+    def as_any(self, text: str) -> str:
+        """Return a text as a jsonb takes it."""
+        return f"to_jsonb(({text})::text)"
 
     def given_at(self, name: str) -> str:
         """Return what removes the items that visits gave."""
@@ -176,8 +192,31 @@ def _tables(shape: TableShape) -> list[str]:
 
 def _key(column: str, kind: str) -> str:
     """Return what the unique index has of a column: texts may be longer than a row of an index."""
-    plain = _TYPES[kind] in ("bigint", "boolean", "double precision")
-    return f'"{column}"' if plain else f'crawl_key("{column}"::text)'
+    return f'"{column}"' if _TYPES[kind] in _PLAIN else f'crawl_key("{column}"::text)'
+
+
+def key_among(key: Mapping[str, str], source: str) -> str:
+    """Return the condition that a row has one of the keys of `source`, by the unique index.
+
+    `key` has the columns and their types; `source` gives arrays of JSON, as `value`.
+    """
+    own = ", ".join(_key(column, kind) for column, kind in key.items())
+    values = []
+    for place, kind in enumerate(key.values()):
+        value = _cast(place, _TYPES[kind])
+        values.append(value if _TYPES[kind] in _PLAIN else f"crawl_key(({value})::text)")
+    return f"({own}) IN (SELECT {', '.join(values)} FROM {source})"
+
+
+def as_json(column: str, kind: str) -> str:
+    """Return a value as SQLite writes it in JSON."""
+    name = f'"{column}"'
+    told = {
+        "REAL": _spelled(name),
+        "DECIMAL": _spelled(name),
+        "BOOLEAN": f"{name}::integer::text",
+    }.get(kind, f"to_json({name})::text")
+    return f"coalesce({told}, 'null')"
 
 
 def _beyond(column: str) -> str:
@@ -186,13 +225,12 @@ def _beyond(column: str) -> str:
 
 def _told(row: str, column: str, kind: str) -> str:
     """Return a value as `item_changes` tells it."""
-    number = "::integer" if kind == "BOOLEAN" else ""
-    value = f'{row}."{column}"{number}::text'
-    return f"{row}.\"{column}\" #>> '{{}}'" if kind == "ANY" else value
+    value = f'{row}."{column}"'
+    return value if kind == "ANY" else f"to_jsonb({value}{'::integer' * (kind == 'BOOLEAN')})"
 
 
 def _rounds(rows: list[tuple[Any, ...]], places: list[int]) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the rows in lists without a key twice, sorted: no two workers wait in a ring."""
+    """Yield the rows in lists without a key twice."""
     left = rows
     while left:
         now: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -203,7 +241,7 @@ def _rounds(rows: list[tuple[Any, ...]], places: list[int]) -> Iterator[list[tup
                 later.append(row)
             else:
                 now[key] = row
-        yield [now[key] for key in sorted(now, key=repr)]
+        yield list(now.values())
         left = later
 
 

@@ -88,6 +88,19 @@ class ItemStore:
         told.widened, self._widened = self._widened, []
         return told
 
+    async def write_alone(
+        self, db: asyncpg.Connection, records: Records, left: Left = NO_PAGES
+    ) -> ItemReport:
+        """Store records, and bring the tables to what they need; nobody else may be at them."""
+        steps = self._tables.writes(records, left)
+        answer: Any = None
+        try:
+            while True:
+                answer = await _answer(db, steps.send(answer))
+        except StopIteration as end:
+            told: ItemReport = end.value
+        return told
+
     async def forget_given(self, db: asyncpg.Connection, visits: list[tuple[int, str]]) -> None:
         """Remove the items without a key that these visits (page_id, fetched_at) gave."""
         for statement in self._tables.given_at(visits):

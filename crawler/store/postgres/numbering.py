@@ -33,6 +33,20 @@ class Numbers:
             )
             self._blocks += [(row[0], row[0] + self._block) for row in rows]
 
+    async def give_back(self, db: asyncpg.Connection) -> None:
+        """Let the sequence go on behind the last number taken, where nobody took one since."""
+        if not self._blocks:
+            return
+        start, _ = self._blocks[0]
+        block = self._blocks[-1][1] - self._block
+        # The lock by which the sequence changes keeps others from taking a number.
+        await db.execute(f"ALTER SEQUENCE {self._sequence} OWNED BY NONE")
+        last = await db.fetchval(f"SELECT last_value FROM {self._sequence}")
+        whole = self._blocks[-1][1] - start == sum(b - a for a, b in self._blocks)
+        if last == block and whole:
+            await db.execute(f"ALTER SEQUENCE {self._sequence} RESTART WITH {start}")
+        self._blocks.clear()
+
     def take(self) -> int:
         """Return the next one."""
         start, end = self._blocks[0]
@@ -98,6 +112,11 @@ class Numbering:
             " unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING",
             *map(list, zip(*rows, strict=True)),
         )
+
+    async def give_back(self, db: asyncpg.Connection) -> None:
+        """Return what was not needed, so that the numbers of one worker have no gaps."""
+        await self.pages.give_back(db)
+        await self.seqs.give_back(db)
 
     async def reserve(self, db: asyncpg.Connection, batch: Batch) -> None:
         """Take as many numbers as a batch can need."""

@@ -6,22 +6,21 @@ pieces, so that memory stays flat however many there are.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crawler.errors import QueryError
 from crawler.store.address import DatabaseAddress
 from crawler.store.postgres.connection import Connection, asyncpg_module, to_store_error
 from crawler.store.postgres.statements import clean, inlined, spelled
+from crawler.store.postgres.thread import LoopThread
 
 if TYPE_CHECKING:
     import asyncpg
 
-T = TypeVar("T")
 _PIECE = 500  # rows fetched at once
+_LONG = 3600.0  # seconds that one answer may take: a question over all pages is slow
 _BEGIN = "SET TRANSACTION READ ONLY"
 
 
@@ -38,10 +37,9 @@ class ReadOnly:
 
     def __init__(self, address: DatabaseAddress) -> None:
         self.address = address
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._connection = Connection(address, patience=5.0)
+        self._thread = LoopThread()
+        self._wait = self._thread.wait
+        self._connection = Connection(address, patience=5.0, timeout=_LONG)
         self._cursors = 0
         try:
             self._wait(self._connection.open())
@@ -49,22 +47,12 @@ class ReadOnly:
             self.close()
             raise
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
     def close(self) -> None:
         """Close the connection, and end the thread."""
         try:
             self._wait(self._connection.close())
         finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+            self._thread.close()
 
     def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Found:
         """Run one statement that only reads; what asyncpg raises says what is wrong with it."""
@@ -95,11 +83,12 @@ class ReadOnly:
         """
         connection, own = self._connection, False
         if connection.lock.locked():
-            connection, own = Connection(self.address, patience=5.0), True
+            connection = Connection(self.address, patience=5.0, timeout=_LONG)
+            own = True
             await connection.open()
         try:
             async with connection.lock, connection.transaction(_BEGIN) as db:
-                await _plain(db)
+                await plain(db)
                 statement = await db.prepare(sql, name="" if connection.pooled else None)
                 shape = statement.get_attributes()
                 if not shape:
@@ -107,8 +96,9 @@ class ReadOnly:
                 columns = tuple(attribute.name for attribute in shape)
                 types = tuple(attribute.type.name for attribute in shape)
                 cursor = await statement.cursor(*values)
+                made = _as_integers if "bool" in types else tuple
                 while rows := await cursor.fetch(_PIECE):
-                    yield columns, types, [tuple(row.values()) for row in rows]
+                    yield columns, types, [made(row.values()) for row in rows]
                     if len(rows) < _PIECE:
                         return
                 yield columns, types, []
@@ -117,12 +107,18 @@ class ReadOnly:
                 await connection.close()
 
 
+def _as_integers(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return a row with 1 and 0 for true and false, as SQLite has them."""
+    return tuple(int(value) if isinstance(value, bool) else value for value in values)
+
+
 def _number(text: str) -> float:
     """Return a sum of integers, or an exact number, as SQLite has it."""
     return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
-async def _plain(db: asyncpg.Connection) -> None:
+async def plain(db: asyncpg.Connection) -> None:
+    """Let a connection give JSON and exact numbers as SQLite does."""
     for name, decode in (("jsonb", json.loads), ("numeric", _number)):
         await db.set_type_codec(name, encoder=str, decoder=decode, schema="pg_catalog")
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crawler.errors import StoreRefused
+from crawler.errors import StoreClaimed, StoreRefused
 from crawler.store.postgres.leases import Leases, remove
 from crawler.store.rows import iso
 from crawler.version import __version__
@@ -53,6 +53,12 @@ async def begin(
     # One row, locked first by all: of workers that start together one begins the run.
     current = await db.fetchval("SELECT run_id FROM crawl_control FOR UPDATE")
     await leases.reap(db)
+    claims = await db.fetchrow("SELECT node, pid FROM crawl_workers WHERE claims LIMIT 1")
+    if claims is not None:
+        raise StoreClaimed(
+            f"process {claims['pid']} on {claims['node'].partition('/')[0]} writes into this crawl"
+            " between two runs; begin when it is done"
+        )
     others = await db.fetchval(
         "SELECT count(*) FROM crawl_workers WHERE run_id = $1 AND worker_id <> $2",
         *(current, leases.worker_id),

@@ -117,20 +117,38 @@ def statements() -> dict[str, str]:
 
 def fingerprint() -> str:
     """Return what tells whether functions, views and outcomes are those of this version."""
-    parts = ((_HERE / "functions.sql").read_text("utf-8"), statements(), outcome.rows(), MASTER)
+    parts = (
+        (_HERE / "functions.sql").read_text("utf-8"),
+        statements(),
+        outcome.rows(),
+        MASTER,
+        _OPERATORS,
+    )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
+_OPERATORS = (
+    ("->>", "text", "integer", "json_part"),  # by which SQLite reads JSON in a text
+    ("->>", "text", "text", "json_part"),
+    ("~@", "text", "text", "glob_matches"),
+    ("!~@", "text", "text", "glob_differs"),
+    ("=", "boolean", "integer", "is_number"),  # SQLite's columns of BOOLEAN are 1 and 0
+    ("<>", "boolean", "integer", "is_not_number"),
+)
+
+
 async def _operators(db: asyncpg.Connection) -> None:
-    """Make `text ->> part`, by which SQLite reads JSON in a text."""
-    for kind in ("integer", "text"):
+    """Make the operators of SQLite that PostgreSQL has not."""
+    for name, left, right, function in _OPERATORS:
         there = await db.fetchval(
-            "SELECT 1 FROM pg_operator WHERE oprname = '->>' AND oprleft = 'text'::regtype"
-            f" AND oprright = '{kind}'::regtype AND oprnamespace = current_schema()::regnamespace"
+            f"SELECT 1 FROM pg_operator WHERE oprname = '{name}' AND oprleft = '{left}'::regtype"
+            f" AND oprright = '{right}'::regtype AND oprnamespace ="
+            " current_schema()::regnamespace"
         )
         if not there:
             await db.execute(
-                f"CREATE OPERATOR ->> (LEFTARG = text, RIGHTARG = {kind}, FUNCTION = json_part)"
+                f"CREATE OPERATOR {name} (LEFTARG = {left}, RIGHTARG = {right},"
+                f" FUNCTION = {function})"
             )
 
 

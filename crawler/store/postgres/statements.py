@@ -101,12 +101,19 @@ class PostgresStatements:
 
 # SQLite takes a condition with a CROSS JOIN, by which it keeps the order.
 _CROSS = re.compile(r"\bCROSS JOIN ((?:(?!\bJOIN\b)[\s\S])*?\bON\b)", re.IGNORECASE)
-_REGEXP = re.compile(r"('(?:[^']|'')*')|\b(NOT\s+)?REGEXP\b", re.IGNORECASE)
+_MATCHES = re.compile(r"('(?:[^']|'')*')|\b(NOT\s+)?(REGEXP|GLOB)\b", re.IGNORECASE)
+_OPERATORS = {
+    ("regexp", False): "~",
+    ("regexp", True): "!~",
+    ("glob", False): "~@",
+    ("glob", True): "!~@",
+}
 
 
 def spelled(sql: str) -> str:
-    """Return a query of SQLite as PostgreSQL spells it: CROSS JOIN … ON, and REGEXP."""
+    """Return a query of SQLite as PostgreSQL spells it: CROSS JOIN … ON, REGEXP and GLOB."""
     sql = _CROSS.sub(r"JOIN \1", sql)
-    if "regexp" not in sql.lower():
+    lower = sql.lower()
+    if "regexp" not in lower and "glob" not in lower:
         return sql
-    return _REGEXP.sub(lambda m: m[1] or ("!~" if m[2] else "~"), sql)
+    return _MATCHES.sub(lambda m: m[1] or _OPERATORS[m[3].lower(), bool(m[2])], sql)

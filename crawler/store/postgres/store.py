@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crawler.errors import StoreError
+from crawler.errors import StoreClaimed, StoreError
 from crawler.store import (
     Batch,
     Committed,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_CLAIMED = 0.25  # seconds between two looks whether a claim was given back
 _COUNTED = 1_000_000  # requests up to which the queue is counted when a store is opened
 
 
@@ -63,7 +64,7 @@ class PostgresStore:
         self.address = address
         self.leases = Leases(lease=lease, delay=delay)
         self.order: str | None = None
-        self._connection = Connection(address, patience=lock_timeout)
+        self._connection, self._patience = Connection(address, patience=lock_timeout), lock_timeout
         self._numbering = Numbering(self.leases)
         self._flush = PostgresFlush(self.leases, self._numbering, keep)
         self._flush_no, self._lag = 0, 0.0
@@ -114,6 +115,7 @@ class PostgresStore:
             with suppress(StoreError):  # its lease runs out then
                 self._connection.stop_waiting()
                 await self._run(lambda db: remove(db, own, died=False))
+                await self._run(self._numbering.give_back)
         await self._connection.close()
 
     async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
@@ -123,14 +125,17 @@ class PostgresStore:
 
     async def begin_run(self, spider: str, settings: str, arguments: str | None = None) -> int:
         """Begin a run, or join the one under way; StoreRefused where that is of other settings."""
-        run_id = await self._run(
-            lambda db: runs.begin(
-                db,
-                self.leases,
-                runs.Beginning(spider, settings, arguments),
-                self._flush.items.highest,
-            )
-        )
+        how, until = runs.Beginning(spider, settings, arguments), time.monotonic() + self._patience
+        highest = self._flush.items.highest
+        while True:
+            try:
+                run_id = await self._run(lambda db: runs.begin(db, self.leases, how, highest))
+                break
+            except StoreClaimed:  # a command between two runs: it is soon done
+                if time.monotonic() > until or self._connection.ended:
+                    raise
+            await asyncio.sleep(_CLAIMED)
+            await self._run(self.leases.renew)
         self._flush.run_id = run_id
         return run_id
 
