@@ -21,7 +21,8 @@ def main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         print(f"crawlkeep {__version__}")
         return
-    gc.set_threshold(50_000, 20, 100)  # imports make no garbage, and a crawl makes little
+    gc.set_threshold(50_000, 20, 100)  # a crawl makes little garbage
+    gc.disable()  # and imports none: a command begins to collect when it has imported what it needs
     try:
         from crawler.cli import run
 

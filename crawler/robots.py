@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
+from crawler.lazy_regex import lazy
+
 T = TypeVar("T")
 
 
@@ -45,19 +47,19 @@ _DIRECTIVES = {
     "sitemap": "sitemap", "sitemaps": "sitemap", "site-map": "sitemap",
     "content-usage": "usage", "content-signal": "usage", "license": "license",
 }  # fmt: skip
-_NEWLINE = re.compile("\r\n|\r|\n")
+_NEWLINE = lazy("\r\n|\r|\n")
 # Not str.strip(): text is bytes as latin-1 here, where a UTF-8 "à" ends in a no-break space.
 _BLANK = " \t\x0b\x0c\0"
-_DELAY = re.compile(r"\d{1,9}(?:\.\d*)?|\.\d+", re.ASCII)
+_DELAY = lazy(r"\d{1,9}(?:\.\d*)?|\.\d+", re.ASCII)
 # What is compared as it is (RFC 9309 2.2.2, RFC 3986 2). "*" and "$" are not: they are special
 # in a pattern, and so written as escapes in a path.
 _SAFE = r"A-Za-z0-9\-._~!&'()+,;=:@/?\[\]"
 # Text that is normal already: also with the escapes that normal text has.
-_PLAIN = re.compile(
+_PLAIN = lazy(
     rf"(?:[{_SAFE}]++|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|[46]0|5[B-E]|7[BCDF]))*+", re.ASCII
 )
-_ODD = re.compile(rf"%[0-9A-Fa-f]{{2}}|[^{_SAFE}%]", re.ASCII)
-_UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]", re.ASCII)
+_ODD = lazy(rf"%[0-9A-Fa-f]{{2}}|[^{_SAFE}%]", re.ASCII)
+_UNRESERVED = lazy(r"[A-Za-z0-9\-._~]", re.ASCII)
 
 
 class Robots:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from crawler.browser.auto import Auto
 from crawler.config.layers import Config
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import AddressGuard
@@ -25,6 +24,7 @@ from crawler.web.response import Response
 if TYPE_CHECKING:
     import ssl
 
+    from crawler.browser.auto import Auto
     from crawler.browser.chromium import Chromium
     from crawler.browser.course import OnBrowser
     from crawler.browser.dial import Dialler
@@ -38,6 +38,12 @@ def _stays(request: Request) -> Callable[[str], bool]:
 
     host = urls.host_of(request.url)
     return lambda url: urls.host_of(url) == host
+
+
+def _auto(needs: Iterable[NeedNote]) -> Auto:
+    from crawler.browser.auto import Auto
+
+    return Auto(needs)
 
 
 class Browser:
@@ -62,7 +68,7 @@ class Browser:
         """
         self._files, self._on_browser = files, on_browser
         self._replays = config.cache.mode == "replay"
-        self.auto = Auto(needs) if config.browser.mode == "auto" else None
+        self.auto = _auto(needs) if config.browser.mode == "auto" else None
         self._config, self._guard, self._jars = config, guard, jars
         self._settings = config.browser
         self._tabs = asyncio.Semaphore(self._settings.tabs)

@@ -9,37 +9,38 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from crawler.lazy_regex import lazy
 from crawler.parse.words import words_of
 
 _MOST = 1_000_000  # characters of a page that are looked at
 WORDS, LINKS = 50, 10
 """So much beside the shell is a page, whatever its scripts would add."""
 
-_SCRIPT = re.compile(r"<script\b([^<>]*+)>(.*?)(?:</script\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-_TYPE = re.compile(r"""\btype\s*=\s*["']?\s*([^"'\s>]+)""", re.IGNORECASE)
-_SRC = re.compile(r"""\bsrc\s*=\s*["']?\s*([^"'\s>]+)""", re.IGNORECASE)
+_SCRIPT = lazy(r"<script\b([^<>]*+)>(.*?)(?:</script\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_TYPE = lazy(r"""\btype\s*=\s*["']?\s*([^"'\s>]+)""", re.IGNORECASE)
+_SRC = lazy(r"""\bsrc\s*=\s*["']?\s*([^"'\s>]+)""", re.IGNORECASE)
 _RUN = ("module", "text/javascript", "application/javascript", "text/ecmascript", "text/babel")
 # Scripts that count visitors or show advertisements: a page is whole without them.
-_OTHERS = re.compile(
+_OTHERS = lazy(
     r"google-?analytics|googletagmanager|googlesyndication|doubleclick|gtag\(|dataLayer|fbq\("
     r"|connect\.facebook|hotjar|matomo|piwik|plausible|clarity\.ms|segment\.(?:com|io)|newrelic"
     r"|adsbygoogle|cookielaw|onetrust|cookiebot|recaptcha|cloudflareinsights|_paq|umami",
     re.IGNORECASE,
 )
-_NO = re.compile(
+_NO = lazy(
     r"<html[^<>]{0,300}\s(?:amp|⚡)(?:[\s=>])|<meta[^<>]{0,300}http-equiv\s*=\s*[\"']?refresh|<frameset\b",
     re.IGNORECASE,
 )
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_COMMENT = lazy(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _BLOCKS = ("head", "nav", "header", "footer", "form", "noscript", "template", "svg", "select")
-_SHELL = re.compile(
+_SHELL = lazy(
     "|".join(rf"<{name}\b[^<>]*+>.*?(?:</{name}\s*>|\Z)" for name in _BLOCKS)
     + r"|<(?P<box>div|section|aside|dialog)\b[^<>]{0,300}(?:cookie|consent|gdpr)[^<>]*+>"
     r".*?(?:</(?P=box)\s*>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-_LINK = re.compile(r"<a\b[^<>]{0,500}\shref\b", re.IGNORECASE)
-_MOUNT = re.compile(
+_LINK = lazy(r"<a\b[^<>]{0,500}\shref\b", re.IGNORECASE)
+_MOUNT = lazy(
     r"<(?P<tag>div|main|section|body)\b[^<>]{0,200}\b(?:id|class)\s*=\s*[\"']?"
     r"(?:app|root|main|content|mount|application|react-root|__next|__nuxt|q-app|svelte|gatsby"
     r"|___gatsby|ember-app|app-root|page|site|wrapper|container|shell|view|outlet|results|feed)"
@@ -48,12 +49,12 @@ _MOUNT = re.compile(
     r"</(?P=tag)>",
     re.IGNORECASE,
 )
-_CUSTOM = re.compile(
+_CUSTOM = lazy(
     r"<(?P<tag>[a-z][a-z0-9]{0,30}-[a-z0-9-]{0,40})\b[^<>]*+>[^<]{0,60}+</(?P=tag)>", re.IGNORECASE
 )
-_NOSCRIPT = re.compile(r"<noscript\b[^<>]*+>(.*?)(?:</noscript|\Z)", re.IGNORECASE | re.DOTALL)
-_PLEA = re.compile(r"java\s?script", re.IGNORECASE)
-_HOLE = re.compile(
+_NOSCRIPT = lazy(r"<noscript\b[^<>]*+>(.*?)(?:</noscript|\Z)", re.IGNORECASE | re.DOTALL)
+_PLEA = lazy(r"java\s?script", re.IGNORECASE)
+_HOLE = lazy(
     r"aria-busy\s*=\s*[\"']?true|\bclass\s*=\s*[\"'][^\"'<>]{0,200}\b(?:skeleton|shimmer|spinner|loading"
     r"|loader|placeholder)|<(?P<tag>main|ul|ol|tbody|article)\b[^<>]*+>\s*+</(?P=tag)>"
     r"|\bng-app\b|\bv-cloak\b|\bdata-reactroot\b|\{\{[^{}<]{1,60}\}\}",

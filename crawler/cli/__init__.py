@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -61,6 +62,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Every command: the module of `crawler.cli` and the function in it."""
 
+_CRAWLS = ("crawl", "run")  # what `runner` collects garbage for, once a crawl is imported
+
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 NO_PAGE, GATE = 3, 4
 
@@ -79,7 +82,7 @@ class LazyGroup(TyperGroup):
         module, function = COMMANDS[cmd_name]
         app = _app()
         command = getattr(import_module(f"crawler.cli.{module}"), function)
-        app.command(cmd_name)(_guarded(command))
+        app.command(cmd_name)(_guarded(command, imports=cmd_name in _CRAWLS))
         return typer.main.get_command(app)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -100,11 +103,16 @@ def _unknown(name: str) -> str:
     return f"there is no command {name!r}; {meant}; see: crawler --help"
 
 
-def _guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that runs with the terminal guarded; its help and usage are our own text."""
+def _guarded(command: Callable[..., None], *, imports: bool) -> Callable[..., None]:
+    """Return a command that runs with the terminal guarded; its help and usage are our own text.
+
+    `imports`: whether it begins with so much to import that it collects garbage by itself.
+    """
 
     @functools.wraps(command)
     def guarded(*positional: Any, **named: Any) -> None:
+        if not imports:
+            gc.enable()
         with guarded_terminal():
             try:
                 command(*positional, **named)

@@ -87,6 +87,7 @@ def run(spider: Spider, options: RunOptions) -> int:
     elif isinstance(options.store, DatabaseAddress) or options.store.is_file():
         _find_again(spider, config, options.store)
     gc.freeze()  # what was imported is never looked at again
+    gc.enable()
     beside = _page(options.store) if options.dashboard else contextlib.nullcontext()
     with (
         told_if_unwritten(options.outputs),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +18,11 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from crawler.errors import without_passwords
+from crawler.lazy_regex import lazy
 
 # C0 but tab and line feed, DEL, C1; what turns directions (Unicode TR9); line and paragraph
 # separators; halves of surrogate pairs, which no encoding can write.
-_CONTROLS = re.compile(
+_CONTROLS = lazy(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crawler.errors import ConfigError
+from crawler.lazy_regex import lazy
 
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
+_VARIABLE = lazy(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def expanded(text: str, write: Callable[[str], str] = str) -> str:
     return _VARIABLE.sub(lambda found: write(Secret(found[1] or found[2]).reveal()), text)
 
 
-_NAME = re.compile(
+_NAME = lazy(
     r"passw|passcode|passphrase|pass$|pwd|secret|token|credential|cookie|csrf|xsrf|signature"
     r"|authori[sz]|authentic|oauth|session[-_]?(?:id|key)|(?:api|access|private)[-_]?key|key$"
     r"|(?<![a-z])(?:pass|auth|key|otp|pin|sid|session)(?![a-z])",

@@ -14,10 +14,11 @@ from mimetypes import MimeTypes
 from urllib.parse import unquote, unquote_to_bytes
 
 from crawler import urls
+from crawler.lazy_regex import lazy
 
-_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=")
-_BETWEEN = re.compile(r"(?<=\?=)[ \t]+(?==\?)")  # white space between two words (RFC 2047 6.2)
-_EXTENSION = re.compile(r"[^.]\.[A-Za-z0-9_~-]{1,16}\Z")
+_WORD = lazy(r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=")
+_BETWEEN = lazy(r"(?<=\?=)[ \t]+(?==\?)")  # white space between two words (RFC 2047 6.2)
+_EXTENSION = lazy(r"[^.]\.[A-Za-z0-9_~-]{1,16}\Z")
 _TYPES = MimeTypes()  # Python's own table: what the system has differs from one to the next
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _EXTENSIONS = {
@@ -40,10 +41,10 @@ _EXTENSIONS = {
 LONGEST = 200
 """The most bytes of UTF-8 that `safe_name` gives; file systems take 255, a suffix may follow."""
 
-_PARAM = re.compile(r';\s*([\w!#$&+\-^`|~.*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^;]*))', re.ASCII)
-_BAD = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\\/\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]')
+_PARAM = lazy(r';\s*([\w!#$&+\-^`|~.*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^;]*))', re.ASCII)
+_BAD = lazy(r'[\x00-\x1f\x7f-\x9f<>:"|?*\\/\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]')
 # Names that Windows gives to devices, also with an extension.
-_DEVICE = re.compile(
+_DEVICE = lazy(
     r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:[ .].*)?", re.IGNORECASE
 )
 

@@ -14,9 +14,11 @@ from aiohttp import ClientResponse, DigestAuthMiddleware, hdrs
 from aiohttp.client_middleware_digest_auth import DigestFunctions
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from crawler.lazy_regex import lazy
+
 _TOKEN = r"[\w!#$%&'*+\-.^`|~]+"
 # What a challenge consists of (RFC 9110 11.6.1): name=value, or a word that begins the next one.
-_PIECE = re.compile(
+_PIECE = lazy(
     rf'\s*(?:,\s*)*(?:({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|({_TOKEN}))(?=\s*(?:,|$))'
     rf"|({_TOKEN})(?:\s+[\w\-.~+/]+=*(?=\s*(?:,|$)))?)",
     re.ASCII,

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import mimetypes
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from pathlib import PurePath
 from ssl import SSLContext
 from typing import Any, Self
 
@@ -27,7 +25,7 @@ from crawler.config.proxy import ProxySettings
 from crawler.config.secrets import may_leave, revealed
 from crawler.config.tls import TlsSettings
 from crawler.errors import FetchError, UsageError
-from crawler.http import lazy_trust, multipart, tls
+from crawler.http import lazy_trust, tls
 from crawler.http.address_guard import AddressGuard
 from crawler.http.content_disposition import header_text
 from crawler.http.cookies import CookieJars, add_by_hand
@@ -36,7 +34,6 @@ from crawler.http.environment import Environment
 from crawler.http.errors import to_fetch_error
 from crawler.http.exchange import Deadline, read, send
 from crawler.http.identity import Signer
-from crawler.http.multipart import Part
 from crawler.http.pool import Pool
 from crawler.http.proxies import Proxies, ProxyRoute
 from crawler.http.replay_cache import Cache
@@ -373,7 +370,9 @@ def _body(request: Request, headers: dict[str, str]) -> Any:
     """Return what aiohttp sends, and name its type in `headers` where they do not."""
     typed = any(name.lower() == "content-type" for name in headers)
     if request.files is not None:
-        return _multipart(request)
+        from crawler.http.multipart import body_of_files  # few requests carry files
+
+        return body_of_files(request)
     if request.json is not None:
         if not typed:
             headers["Content-Type"] = "application/json"
@@ -387,14 +386,3 @@ def _body(request: Request, headers: dict[str, str]) -> Any:
         if isinstance(request.data, str):
             headers["Content-Type"] = "text/plain; charset=utf-8"
     return data if isinstance(data, bytes) else bodies.opened(data)
-
-
-def _multipart(request: Request) -> aiohttp.MultipartWriter:
-    fields = [Part(name, revealed(value)) for name, value in bodies.pairs(request.data)]
-    files = [_file_part(field, path) for field, path in (request.files or {}).items()]
-    return multipart.body_of([*fields, *files])
-
-
-def _file_part(field: str, path: str | PurePath) -> Part:
-    name = PurePath(path).name  # "" of a field that nobody filled
-    return Part(field, bodies.opened(path) if name else b"", name, mimetypes.guess_type(name)[0])

@@ -7,13 +7,18 @@ and no backslashes, which aiohttp puts in. A text field has no Content-Type.
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from aiohttp import MultipartWriter, hdrs, payload
 from multidict import CIMultiDict
 
+from crawler.config.secrets import revealed
+from crawler.web import body as bodies
 from crawler.web.form_values import crlf, quoted
+from crawler.web.request import Request
 
 BINARY = "application/octet-stream"
 
@@ -33,6 +38,18 @@ def body_of(parts: Iterable[Part]) -> MultipartWriter:
     for part in parts:
         writer.append_payload(_payload(part))
     return writer
+
+
+def body_of_files(request: Request) -> MultipartWriter:
+    """Return the body of a request that sends files, with the fields of its form."""
+    fields = [Part(name, revealed(value)) for name, value in bodies.pairs(request.data)]
+    files = [_file_part(field, path) for field, path in (request.files or {}).items()]
+    return body_of([*fields, *files])
+
+
+def _file_part(field: str, path: str | PurePath) -> Part:
+    name = PurePath(path).name  # "" of a field that nobody filled
+    return Part(field, bodies.opened(path) if name else b"", name, mimetypes.guess_type(name)[0])
 
 
 def _payload(part: Part) -> payload.Payload:

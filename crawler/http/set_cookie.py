@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from crawler.lazy_regex import lazy
 from crawler.web.refusal import Refusal
 
 LONGEST_LIFE = 400 * 24 * 3600.0
@@ -21,13 +22,13 @@ LONGEST_LIFE = 400 * 24 * 3600.0
 _LONGEST_PAIR = 4096  # octets of name and value together (5.6)
 _LONGEST_ATTRIBUTE = 1024  # octets of an attribute's value; a longer one is stepped over (5.6)
 _WSP = " \t"
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_DELIMITERS = re.compile(r"[\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
-_TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\D.*)?", re.ASCII | re.DOTALL)
-_DAY = re.compile(r"(\d{1,2})(?:\D.*)?", re.ASCII | re.DOTALL)
-_YEAR = re.compile(r"(\d{2,4})(?:\D.*)?", re.ASCII | re.DOTALL)
+_CONTROL = lazy(r"[\x00-\x08\x0a-\x1f\x7f]")
+_DELIMITERS = lazy(r"[\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
+_TIME = lazy(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\D.*)?", re.ASCII | re.DOTALL)
+_DAY = lazy(r"(\d{1,2})(?:\D.*)?", re.ASCII | re.DOTALL)
+_YEAR = lazy(r"(\d{2,4})(?:\D.*)?", re.ASCII | re.DOTALL)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_SECONDS = re.compile(r"-?\d+", re.ASCII)
+_SECONDS = lazy(r"-?\d+", re.ASCII)
 _SAME_SITE = {"none": "None", "strict": "Strict", "lax": "Lax"}
 
 

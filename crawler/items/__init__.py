@@ -19,6 +19,7 @@ from crawler.items.columns import Column, Kind, encoder, kind_of, kind_of_value
 from crawler.items.encoders import BY_KIND, Encode, UnfitValue
 from crawler.items.encoders import text as clean
 from crawler.items.fields import fields_of, is_complete
+from crawler.lazy_regex import lazy
 
 __all__ = ["Column", "InvalidItem", "Kind", "Record", "Table", "item", "record_of", "table_of"]
 
@@ -158,7 +159,7 @@ def record_of(thing: Any) -> Record:
 
 
 _LOST = "\ufffd"
-_UNSTORABLE = re.compile(r"\\x00|\\ud[89a-f][0-9a-f]{2}")
+_UNSTORABLE = lazy(r"\\x00|\\ud[89a-f][0-9a-f]{2}")
 
 
 def _replaced(values: Iterable[Any], given: Iterable[Any]) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import enum
 import json
 import math
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,11 +29,13 @@ from uuid import UUID
 
 import msgspec
 
+from crawler.lazy_regex import lazy
+
 Encode = Callable[[Any], Any]
 
 
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*+)\\u0000")  # as JSON writes it; \\u0000 is six characters
-_UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
+_NUL = lazy(rb"(?<!\\)((?:\\\\)*+)\\u0000")  # as JSON writes it; \\u0000 is six characters
+_UNSTORABLE = lazy("[\\0\ud800-\udfff]")
 
 
 class UnfitValue(ValueError):

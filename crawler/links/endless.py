@@ -9,11 +9,11 @@ says. All of it is bounded, and `PatternNote` is what of it goes into the store.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 
 import xxhash
 
+from crawler.lazy_regex import lazy
 from crawler.parse.words import unmarked
 
 TEXTS = 4096
@@ -22,13 +22,13 @@ ALL_TEXTS = 100_000
 """Titles and texts of all patterns that are remembered; some 130 bytes each."""
 STRIDE = 16
 """Of so many pages of a pattern that always says something new one is looked at."""
-_TITLE = re.compile(r"<[tT][iI][tT][lL][eE](?=[\s/>])[^>]*+>([^<]*+)")
+_TITLE = lazy(r"<[tT][iI][tT][lL][eE](?=[\s/>])[^>]*+>([^<]*+)")
 _MOST_TEXT = 1 << 18  # characters of a page that are compared
-ID = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{12,}|[0-9a-fA-F]{8,}")
+ID = lazy(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{12,}|[0-9a-fA-F]{8,}")
 """An id: long, of letters and digits. "2026-11-21" and "python3.11" are none."""
-_PART = re.compile(r"[^/?&=]+")
-_NUMBER = re.compile(r"[0-9]+")
-_DATE = re.compile(r"([0-9]{4})([01][0-9])([0-3][0-9])")
+_PART = lazy(r"[^/?&=]+")
+_NUMBER = lazy(r"[0-9]+")
+_DATE = lazy(r"([0-9]{4})([01][0-9])([0-3][0-9])")
 
 
 class Pattern:

@@ -13,6 +13,7 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from crawler import urls
+from crawler.lazy_regex import lazy
 
 if TYPE_CHECKING:
     from crawler.web.page import ScrapedPage
@@ -46,17 +47,17 @@ _RELS = frozenset(
 )
 _THREAD = 64 * 1024  # bytes of a body from which it is read on a thread
 
-_STYLES = re.compile(
+_STYLES = lazy(
     r"""<style\b[^>]*>(.*?)(?:</style|\Z)|\sstyle\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.I | re.DOTALL
 )
-_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_COMMENT = lazy(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 # CSS Syntax Level 3: url( ), bare or quoted, and the string of @import.
 _STRING = r""""((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'"""
-_REFERENCE = re.compile(
+_REFERENCE = lazy(
     rf"""url\(\s*(?:{_STRING}|((?:[^\s"'()\\]|\\.)*))\s*\)|@import\s*(?:{_STRING})""",
     re.I | re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\r\n\f]?|(\n)|(.))", re.DOTALL)
+_ESCAPE = lazy(r"\\(?:([0-9a-fA-F]{1,6})[ \t\r\n\f]?|(\n)|(.))", re.DOTALL)
 
 
 async def needed_by(page: ScrapedPage) -> list[str]:

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import cchardet
 
+from crawler.lazy_regex import lazy
 from crawler.parse import mime
 from crawler.parse.encodings import PIECEWISE, name_of, to_text
 
@@ -63,7 +64,7 @@ def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
 # ---------------------------------------------------------------- the HTTP header
 
 
-_NAMED_AGAIN = re.compile(r"^\s*content-type:\s*", re.IGNORECASE)
+_NAMED_AGAIN = lazy(r"^\s*content-type:\s*", re.IGNORECASE)
 
 
 @lru_cache(maxsize=512)
@@ -83,28 +84,24 @@ _SPACE = rb"[\t\n\f\r ]"
 _NAME = rb"[^\t\n\f\r />][^\t\n\f\r />=]*+"
 _VALUE = rb"""(?:"([^"]*+)"|'([^']*+)'|(?=>)|([^\t\n\f\r >"'][^\t\n\f\r >]*+)(?=[\t\n\f\r >]))"""
 # "Get an attribute" of the standard. Where bytes run out within one, nothing matches.
-_ATTRIBUTE = re.compile(
-    rb"[\t\n\f\r /]*+(%b)%b*+(?:=%b*+%b|(?=[^=]))" % (_NAME, _SPACE, _SPACE, _VALUE)
-)
-_TAG = re.compile(
+_ATTRIBUTE = lazy(rb"[\t\n\f\r /]*+(%b)%b*+(?:=%b*+%b|(?=[^=]))" % (_NAME, _SPACE, _SPACE, _VALUE))
+_TAG = lazy(
     rb"</?[A-Za-z][^\t\n\f\r >]*+(?:%b)*+[\t\n\f\r /]*+>"
     % _ATTRIBUTE.pattern.replace(rb"(%b)" % _NAME, _NAME)
 )
-_TAG_START = re.compile(rb"</?[A-Za-z]")
-_TAG_END = re.compile(rb"[\t\n\f\r /]*+>")
-_BOGUS = re.compile(rb"<[!/?]")
-_META = re.compile(rb"<meta(?=[\t\n\f\r /])", re.IGNORECASE)
-_CHARSET = re.compile(rb"charset%b*+" % _SPACE, re.IGNORECASE)
-_LABEL = re.compile(
-    rb"""=%b*+(?:"([^"]*+)"|'([^']*+)'|([^"'\t\n\f\r ;][^\t\n\f\r ;]*+))""" % _SPACE
-)
-_LATE = re.compile(rb"<meta[^>]{0,200}charset", re.IGNORECASE)
+_TAG_START = lazy(rb"</?[A-Za-z]")
+_TAG_END = lazy(rb"[\t\n\f\r /]*+>")
+_BOGUS = lazy(rb"<[!/?]")
+_META = lazy(rb"<meta(?=[\t\n\f\r /])", re.IGNORECASE)
+_CHARSET = lazy(rb"charset%b*+" % _SPACE, re.IGNORECASE)
+_LABEL = lazy(rb"""=%b*+(?:"([^"]*+)"|'([^']*+)'|([^"'\t\n\f\r ;][^\t\n\f\r ;]*+))""" % _SPACE)
+_LATE = lazy(rb"<meta[^>]{0,200}charset", re.IGNORECASE)
 # Elements whose content is text, which browsers pass over where the standard's prescan does not.
-_RAW = re.compile(
+_RAW = lazy(
     rb"<(script|style|title|textarea|xmp|iframe|noembed|noframes)(?=[\t\n\f\r />])", re.IGNORECASE
 )
 _XML_STARTS = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
-_XML = re.compile(rb"""<\?xml[^>]*?encoding[\0- ]*=[\0- ]*(?:"([^"\0- ]*)"|'([^'\0- ]*)')""")
+_XML = lazy(rb"""<\?xml[^>]*?encoding[\0- ]*=[\0- ]*(?:"([^"\0- ]*)"|'([^'\0- ]*)')""")
 
 
 def _declared_inside(body: bytes, essence: str) -> str | None:
@@ -205,7 +202,7 @@ def _declarable(name: str | None) -> str | None:
 
 # ---------------------------------------------------------------- the look of the bytes
 
-_MULTI = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_MULTI = lazy(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 # What the detector says and the standard has no label for.
 _DETECTED = {
     "gb18030": "gbk",
@@ -245,7 +242,7 @@ def _nearly_utf8(body: bytes, error: UnicodeDecodeError) -> bool:
     return good > 20 and good >= 0.95 * high
 
 
-_HINT = re.compile(rb"""charset\s*=\s*["']?\s*([a-z0-9_:-]+)""", re.IGNORECASE)
+_HINT = lazy(rb"""charset\s*=\s*["']?\s*([a-z0-9_:-]+)""", re.IGNORECASE)
 _LEAST_THAI = 40  # bytes beyond ASCII: of fewer the detector takes about anything for Thai
 
 

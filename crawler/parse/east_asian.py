@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
+from crawler.lazy_regex import lazy
+
 Bad = Callable[[str], bytes]
 """Gives what stands for a character that an encoding has not."""
 
@@ -50,24 +52,24 @@ class _Codec(NamedTuple):
 
 
 def _sequences(*patterns: bytes) -> re.Pattern[bytes]:
-    return re.compile(b"|".join((rb"[\0-\x7f]+", *patterns, rb"[\x80-\xff]")))
+    return lazy(b"|".join((rb"[\0-\x7f]+", *patterns, rb"[\x80-\xff]")))
 
 
 _CODECS = {
     "big5": _Codec(
         "big5hkscs",
-        re.compile("[\u2022\uff64\u203e\u223c\u2641\u2609\uff0f\uff3c\xa5\xa2\xa3]"),
+        lazy("[\u2022\uff64\u203e\u223c\u2641\u2609\uff0f\uff3c\xa5\xa2\xa3]"),
         _sequences(rb"[\x81-\xfe][\x40-\x7e\x80-\xff]"),
     ),
     "euc-jp": _Codec(
         "euc_jp",
-        re.compile("[\u301c\u2016\u2212\xa2\xa3\xac]"),
+        lazy("[\u301c\u2016\u2212\xa2\xa3\xac]"),
         _sequences(rb"\x8f[\xa1-\xfe][\x80-\xff]?", rb"[\x8e\x8f\xa1-\xfe][\x80-\xff]"),
     ),
     "euc-kr": _Codec("cp949", None, _sequences(rb"[\x81-\xfe][\x41-\xff]")),
     "gb18030": _Codec(
         "gb18030",
-        re.compile(f"[{_PRIVATE}]"),
+        lazy(f"[{_PRIVATE}]"),
         _sequences(
             rb"[\x81-\xfe][0-9][\x81-\xfe][0-9]",
             rb"[\x81-\xfe][0-9](?:[\x81-\xfe])?\Z",
@@ -76,7 +78,7 @@ _CODECS = {
     ),
     "shift_jis": _Codec(
         "cp932",
-        re.compile("[\xa0\uf8f0-\uf8f3]"),
+        lazy("[\xa0\uf8f0-\uf8f3]"),
         _sequences(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xff]"),
     ),
 }
@@ -203,7 +205,7 @@ def _jis0208() -> dict[int, str]:
 # ---------------------------------------------------------------- ISO-2022-JP
 
 _ESCAPES = {b"(B": "ascii", b"(J": "roman", b"(I": "katakana", b"$@": "jis", b"$B": "jis"}
-_IN_ONE_BYTE = re.compile(rb"[^\x1b\x0e\x0f\x80-\xff]+")
+_IN_ONE_BYTE = lazy(rb"[^\x1b\x0e\x0f\x80-\xff]+")
 _ROMAN = str.maketrans("\\~", "\xa5\u203e")
 
 

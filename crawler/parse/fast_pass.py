@@ -15,6 +15,7 @@ from functools import cache
 from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
+from crawler.lazy_regex import lazy
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.references import decoded
 
@@ -103,7 +104,7 @@ _PATTERN = rf"""<(?=[a-zA-Z!?])(?:{{}}
     | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))         # a comment
     | [!?][^>]*+(?:>|\Z))                                   # a doctype or bogus comment"""
 _FLAGS = re.VERBOSE | re.ASCII
-_PLAIN = re.compile(_PATTERN.format(""), _FLAGS)
+_PLAIN = lazy(_PATTERN.format(""), _FLAGS)
 
 
 @cache
@@ -117,7 +118,7 @@ def _tag() -> re.Pattern[str]:
 
 
 # What is no attribute (1: None) is taken along too, so that no search starts again inside it.
-_ATTRIBUTE = re.compile(
+_ATTRIBUTE = lazy(
     r"""[\t\n\f\r /]*+(?:(=?[^\t\n\f\r />=]++)
         (?:[\t\n\f\r ]*+=[\t\n\f\r ]*+
             (?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\t\n\f\r >"'][^\t\n\f\r >]*+))?+
@@ -184,7 +185,7 @@ def _gathered(text: str, matches: Iterable[tuple[str, ...]]) -> Scan | None:
     return Scan(title, base, hrefs, robots)
 
 
-_INNER_SCRIPT = re.compile(r"<script[\s/>]", re.IGNORECASE)  # whose end does not end the outer one
+_INNER_SCRIPT = lazy(r"<script[\s/>]", re.IGNORECASE)  # whose end does not end the outer one
 _APART = frozenset(("noscript", "template", "frameset"))
 
 
@@ -214,9 +215,9 @@ def title_of(raw: str) -> str:
     return " ".join([word for word in _SPACES.split(text) if word])
 
 
-_SPACES = re.compile("[\t\n\f\r ]+")
+_SPACES = lazy("[\t\n\f\r ]+")
 # What may stand before a frameset that takes the place of the body.
-_HEAD = re.compile(
+_HEAD = lazy(
     rf"""(?:[\t\n\f\r ]++|<!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))|<[!?][^>]*+>
     | </?(?:html|head|meta|link|base|basefont|bgsound){_END}{_ATTRIBUTES}>
     | <(title|style|script|noscript|template){_END}{_ATTRIBUTES}>
@@ -333,7 +334,7 @@ def _search(pattern: re.Pattern[str], text: str, at: int) -> int:
     return size
 
 
-_META = re.compile(r"""(?:^|[\s/])name\s*+=\s*+["']?\s*+([^\s"'>]++)""", re.IGNORECASE)
+_META = lazy(r"""(?:^|[\s/])name\s*+=\s*+["']?\s*+([^\s"'>]++)""", re.IGNORECASE)
 _OTHER_METAS = {"viewport", "description", "keywords", "generator", "author", "theme-color"}
 
 

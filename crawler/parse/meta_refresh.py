@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from crawler import urls
+from crawler.lazy_regex import lazy
 from crawler.parse.encodings import encode_query
 
-_TIME = re.compile(r"[\t\n\f\r ]*+([0-9]*+)(?=(\.?))[0-9.]*+", re.ASCII)
-_BREAK = re.compile(r"[\t\n\f\r ]*+[;,]?[\t\n\f\r ]*+")
-_LABEL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*+=[\t\n\f\r ]*+")
+_TIME = lazy(r"[\t\n\f\r ]*+([0-9]*+)(?=(\.?))[0-9.]*+", re.ASCII)
+_BREAK = lazy(r"[\t\n\f\r ]*+[;,]?[\t\n\f\r ]*+")
+_LABEL = lazy(r"[uU][rR][lL][\t\n\f\r ]*+=[\t\n\f\r ]*+")
 
 LONGEST_DELAY = 10**9
 """The most seconds that `refresh_of` gives: whatever is longer means "never"."""

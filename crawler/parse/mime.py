@@ -10,17 +10,19 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from crawler.lazy_regex import lazy
+
 HEADER = 1445
 """Bytes of a body that are looked at: the resource header of the standard."""
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _SPACE = "\t\n\r "
-_ESSENCE = re.compile(rf"({_TOKEN})/({_TOKEN})[\t\n\r ]*\Z")
-_NAME = re.compile(rf"{_TOKEN}\Z")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\\?\Z)', re.DOTALL)
-_VALUE = re.compile(r"[\t -~\x80-\xff]*\Z")
+_ESSENCE = lazy(rf"({_TOKEN})/({_TOKEN})[\t\n\r ]*\Z")
+_NAME = lazy(rf"{_TOKEN}\Z")
+_QUOTED = lazy(r'"((?:[^"\\]|\\.)*)(?:"|\\?\Z)', re.DOTALL)
+_VALUE = lazy(r"[\t -~\x80-\xff]*\Z")
 # A list of headers is cut at commas that stand in no quotes.
-_MEMBER = re.compile(r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"])*', re.DOTALL)
+_MEMBER = lazy(r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"])*', re.DOTALL)
 _UNKNOWN = frozenset(("unknown/unknown", "application/unknown", "*/*"))
 
 
@@ -94,7 +96,7 @@ def _members(header: str) -> list[str]:
 
 # ---------------------------------------------------------------- what the bytes show
 
-_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_BINARY = lazy(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 # The very headers that Apache once sent for files that it did not know.
 _APACHE = frozenset(
     (
@@ -104,34 +106,34 @@ _APACHE = frozenset(
         "text/plain; charset=UTF-8",
     )
 )
-_MARKUP = re.compile(
+_MARKUP = lazy(
     rb"[\t\n\x0c\r ]*(?:(<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title"
     rb"|b|body|br|p)[ >]|<!--)|(<\?xml))",
     re.IGNORECASE,
 )
-_FEED = re.compile(
+_FEED = lazy(
     rb"(?:\xef\xbb\xbf)?(?:[\t\n\x0c\r ]++|<!--(?:[^-]++|-(?!->))*+-->|<![^>-][^>]*+>"
     rb"|<\?(?:[^?]++|\?(?!>))*+\?>)*+<(rss|feed|rdf:RDF)"
 )
 _RDF = (b"http://www.w3.org/1999/02/22-rdf-syntax-ns#", b"http://purl.org/rss/1.0/")
 _MAGIC = (
-    (re.compile(rb"\x00\x00\x01\x00|\x00\x00\x02\x00"), "image/x-icon"),
-    (re.compile(rb"BM"), "image/bmp"),
-    (re.compile(rb"GIF8[79]a"), "image/gif"),
-    (re.compile(rb"RIFF....WEBPVP", re.DOTALL), "image/webp"),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
-    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
-    (re.compile(rb"FORM....AIFF", re.DOTALL), "audio/aiff"),
-    (re.compile(rb"ID3"), "audio/mpeg"),
-    (re.compile(rb"OggS\x00"), "application/ogg"),
-    (re.compile(rb"MThd\x00\x00\x00\x06"), "audio/midi"),
-    (re.compile(rb"RIFF....AVI ", re.DOTALL), "video/avi"),
-    (re.compile(rb"RIFF....WAVE", re.DOTALL), "audio/wave"),
-    (re.compile(rb"\x00..[\x00\x04\x08\x0c-\xfc]ftyp", re.DOTALL), "video/mp4"),
-    (re.compile(rb"\x1a\x45\xdf\xa3"), "video/webm"),
-    (re.compile(rb"\x1f\x8b\x08"), "application/x-gzip"),
-    (re.compile(rb"PK\x03\x04"), "application/zip"),
-    (re.compile(rb"Rar!\x1a\x07\x00"), "application/x-rar-compressed"),
+    (lazy(rb"\x00\x00\x01\x00|\x00\x00\x02\x00"), "image/x-icon"),
+    (lazy(rb"BM"), "image/bmp"),
+    (lazy(rb"GIF8[79]a"), "image/gif"),
+    (lazy(rb"RIFF....WEBPVP", re.DOTALL), "image/webp"),
+    (lazy(rb"\x89PNG\r\n\x1a\n"), "image/png"),
+    (lazy(rb"\xff\xd8\xff"), "image/jpeg"),
+    (lazy(rb"FORM....AIFF", re.DOTALL), "audio/aiff"),
+    (lazy(rb"ID3"), "audio/mpeg"),
+    (lazy(rb"OggS\x00"), "application/ogg"),
+    (lazy(rb"MThd\x00\x00\x00\x06"), "audio/midi"),
+    (lazy(rb"RIFF....AVI ", re.DOTALL), "video/avi"),
+    (lazy(rb"RIFF....WAVE", re.DOTALL), "audio/wave"),
+    (lazy(rb"\x00..[\x00\x04\x08\x0c-\xfc]ftyp", re.DOTALL), "video/mp4"),
+    (lazy(rb"\x1a\x45\xdf\xa3"), "video/webm"),
+    (lazy(rb"\x1f\x8b\x08"), "application/x-gzip"),
+    (lazy(rb"PK\x03\x04"), "application/zip"),
+    (lazy(rb"Rar!\x1a\x07\x00"), "application/x-rar-compressed"),
 )
 _BOMS = (b"\xfe\xff", b"\xff\xfe", b"\xef\xbb\xbf")
 
@@ -185,7 +187,7 @@ def _feed(body: bytes) -> str:
     return "application/rss+xml" if found[1] == b"rss" else "application/atom+xml"
 
 
-_XHTML = re.compile(
+_XHTML = lazy(
     rb"""(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(?:[\t\n\r ]++|<!--(?:[^-]++|-(?!->))*+-->
         |<\?(?:[^?]++|\?(?!>))*+\?>|<!DOCTYPE(?:[^\[>"']++|"[^"]*+"|'[^']*+'|\[[^\]]*+\])*+>)*+
         <html[\t\n\r ][^>]*?xmlns[\t\n\r ]*=[\t\n\r ]*["']http://www\.w3\.org/1999/xhtml["']""",

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from crawler.lazy_regex import lazy
 from crawler.parse.fast_pass import DRAWN, FOREIGN
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.tokenizer import RAW, Tag, tags
@@ -57,10 +58,10 @@ _PATTERN = rf"""<(?=[a-zA-Z!?/])(?:
     | (?:[!?]|/(?![a-zA-Z]))[^>]*+(?:>|\Z))                     # a doctype or bogus comment"""
 _LINK, _TAG, _TEXT = 2, 5, 9  # the last group of each kind
 
-_NAME = re.compile(r"[a-z][a-z0-9-]*")
-_INNER_SCRIPT = re.compile(rf"<script{_END}", re.IGNORECASE)
+_NAME = lazy(r"[a-z][a-z0-9-]*")
+_INNER_SCRIPT = lazy(rf"<script{_END}", re.IGNORECASE)
 # A tag inside of a link, which is no part of its text; what is none of these the tokenizer reads.
-_MARK = re.compile(rf"<(?!{_RAW})/?[a-zA-Z]{_SIMPLE}>")
+_MARK = lazy(rf"<(?!{_RAW})/?[a-zA-Z]{_SIMPLE}>")
 
 
 @lru_cache(maxsize=64)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import math
 import re
 
+from crawler.lazy_regex import lazy
+
 _SPACE = "\t\n\f\r "
-_BEFORE = re.compile(r"[\t\n\f\r ,]*+")
-_URL = re.compile(r"[^\t\n\f\r ]++")
-_SPACES = re.compile(r"[\t\n\f\r ]*+")
+_BEFORE = lazy(r"[\t\n\f\r ,]*+")
+_URL = lazy(r"[^\t\n\f\r ]++")
+_SPACES = lazy(r"[\t\n\f\r ]*+")
 # Commas within parentheses do not end a candidate; parentheses that stay open reach to the end.
-_DESCRIPTORS = re.compile(r"((?:[^,(]++|\([^)]*+(?:\)|\Z))*+),?")
-_DESCRIPTOR = re.compile(r"(?:[^\t\n\f\r (]++|\([^)]*+(?:\)|\Z))++")
-_INTEGER = re.compile(r"[0-9]+", re.ASCII)
-_FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_DESCRIPTORS = lazy(r"((?:[^,(]++|\([^)]*+(?:\)|\Z))*+),?")
+_DESCRIPTOR = lazy(r"(?:[^\t\n\f\r (]++|\([^)]*+(?:\)|\Z))++")
+_INTEGER = lazy(r"[0-9]+", re.ASCII)
+_FLOAT = lazy(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 
 
 class ImageCandidate(str):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from crawler.lazy_regex import lazy
 from crawler.parse.foreign import NAMESPACES, ForeignElements
 from crawler.parse.namespaces import Namespaces
 from crawler.parse.references import decoded
@@ -23,7 +24,7 @@ _ATTRIBUTES = (
 )
 # Everything a "<" can begin. What the end cuts off is taken to the end; of a tag nothing is made
 # of it then (https://html.spec.whatwg.org/#parse-error-eof-in-tag).
-_TAG = re.compile(
+_TAG = lazy(
     rf"""<(?:
       (/?)([a-zA-Z][^\t\n\f\r />]*+)({_ATTRIBUTES})(>|\Z)   # a tag: end?, name, attributes, end
     | (!--)(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))        # a comment
@@ -31,7 +32,7 @@ _TAG = re.compile(
     re.VERBOSE,
 )
 # What is no attribute (its name is "") is taken along: no search starts again inside it.
-_ATTRIBUTE = re.compile(
+_ATTRIBUTE = lazy(
     r"""[\t\n\f\r /]*+(?:(=?[^\t\n\f\r />=]++)
         (?:[\t\n\f\r ]*+=[\t\n\f\r ]*+
            (?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\t\n\f\r >"'][^\t\n\f\r >]*+))?+)?+
@@ -40,10 +41,10 @@ _ATTRIBUTE = re.compile(
 )
 RAW = frozenset(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"])
 """Elements whose content is text, whatever it looks like."""
-_ENDS = {name: re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in RAW}
+_ENDS = {name: lazy(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in RAW}
 _LONGEST_END = 16
-_SCRIPT = re.compile(r"<!--|</script(?=[\t\n\f\r />])", re.IGNORECASE)
-_ESCAPED = re.compile(r"-->|<(/?)script(?=[\t\n\f\r />])", re.IGNORECASE)
+_SCRIPT = lazy(r"<!--|</script(?=[\t\n\f\r />])", re.IGNORECASE)
+_ESCAPED = lazy(r"-->|<(/?)script(?=[\t\n\f\r />])", re.IGNORECASE)
 
 
 class Tag(NamedTuple):

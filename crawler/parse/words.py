@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 
+from crawler.lazy_regex import lazy
+
 
 def any_case(names: str) -> str:
     """Spell a regex that matches the names in any case; re.IGNORECASE would cost a third more."""
     return "|".join("".join(f"[{c}{c.upper()}]" for c in name) for name in names.split())
 
 
-_UNREAD = re.compile(
+_UNREAD = lazy(
     rf"""<(?=[!sStT])(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
     | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>?
       (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z))""",
     re.VERBOSE,
 )
-_TAGS = re.compile(r"<[^>]*+>?(?:\s*+<[^>]*+>?)*+")
+_TAGS = lazy(r"<[^>]*+>?(?:\s*+<[^>]*+>?)*+")
 
 
 def unmarked(html: str) -> str:

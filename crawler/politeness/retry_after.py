@@ -3,19 +3,19 @@
 import re
 from datetime import UTC, datetime
 
+from crawler.lazy_regex import lazy
+
 LONGEST_WAIT = 365 * 24 * 3600.0
 """The most seconds that `retry_after` gives: whatever asks for more means "never"."""
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = r"(\d\d):(\d\d):(\d\d)"
 # The three forms of RFC 9110 5.6.7. The name of the day tells nothing and is not checked.
-_DAY_FIRST = re.compile(
+_DAY_FIRST = lazy(
     rf"(?:[a-z]+, *)?(\d\d?)(?: +|-)([a-z]{{3}})(?: +|-)(\d{{4}}|\d\d) +{_CLOCK} +(?:gmt|utc)",
     re.ASCII | re.IGNORECASE,
 )
-_ASCTIME = re.compile(
-    rf"[a-z]+ +([a-z]{{3}}) +(\d\d?) +{_CLOCK} +(\d{{4}})", re.ASCII | re.IGNORECASE
-)
+_ASCTIME = lazy(rf"[a-z]+ +([a-z]{{3}}) +(\d\d?) +{_CLOCK} +(\d{{4}})", re.ASCII | re.IGNORECASE)
 
 
 def retry_after(value: str | None, now: float | datetime) -> float | None:

@@ -18,18 +18,19 @@ from typing import Any
 
 from crawler.config.secrets import Secret
 from crawler.errors import SpiderError
+from crawler.lazy_regex import lazy
 from crawler.store.damage import told
 
 Kept = dict[str, dict[str, Any]]
 """The arguments as stored, by name: {"value": …}, {"secret": name}, {"hash": …} or {"repr": …}."""
 
 _ROUNDS = 100_000
-_SECRET = re.compile(
+_SECRET = lazy(
     r"passw|passphrase|pwd|secret|token|credential|cookie|(?:^|_)(?:auth|authorization|pin)(?:_|$)"
     r"|(?:^|_|api|access|private)key(?:_|$)",
     re.IGNORECASE,
 )
-_USERINFO = re.compile(r"://[^/?#\s]*:[^/?#\s]*@")
+_USERINFO = lazy(r"://[^/?#\s]*:[^/?#\s]*@")
 
 
 # ---------------------------------------------------------------- known or not

@@ -7,7 +7,8 @@ Links, redirects, entries of sitemaps and the Requests of callbacks: all of them
 from __future__ import annotations
 
 import asyncio
-from array import array
+import mmap
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
@@ -35,15 +36,24 @@ _SLICE = 500  # links that are resolved without letting others run: at most abou
 _FULL_SLICE = 200  # the same with their texts and relations
 
 
+def _zeros(size: int) -> mmap.mmap:
+    """Return memory of this process alone, which takes room where it is written to."""
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size)
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
 class Recent:
     """A direct-mapped memory of URL hashes handed to the committer: 8 MB, never grows.
+
+    The system gives the memory page by page as it is used, and none at all to a small crawl.
 
     It only ever saves asking the store: a forgotten hash is found there, and a failed commit
     ends the run, so nothing is remembered that was not stored.
     """
 
     def __init__(self) -> None:
-        self._slots = array("q", (0,)) * _SLOTS
+        self._slots = memoryview(_zeros(8 * _SLOTS)).cast("q")
 
     def add(self, url_hash: int) -> bool:
         """Remember a hash; False when it was remembered already."""

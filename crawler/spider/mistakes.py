@@ -10,7 +10,6 @@ import ast
 import difflib
 import inspect
 import sys
-import textwrap
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,10 +90,9 @@ _PARSING = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The source of one class: its file, its first line, its tree, and the names around it."""
+    """The source of one class: its file, its tree, and the names around it."""
 
     file: str
-    line: int
     tree: ast.ClassDef
     names: dict[str, Any]
 
@@ -103,14 +101,14 @@ class _Source:
         """Yield the source of a class, if there is one: a class may be made otherwise."""
         try:
             with _PARSING:
-                lines, first = inspect.getsourcelines(part)
-                [tree] = ast.parse(textwrap.dedent("".join(lines))).body
+                lines, first = inspect.findsource(part)
+                tree = _class_at(first + 1, ast.parse("".join(lines)))
         except (OSError, TypeError, ValueError, SyntaxError, SystemError, RecursionError):
             return
-        if isinstance(tree, ast.ClassDef):
+        if tree is not None:
             module = sys.modules.get(part.__module__)
             file = _shown(inspect.getsourcefile(part) or "")
-            yield cls(file, first, tree, vars(module) if module is not None else {})
+            yield cls(file, tree, vars(module) if module is not None else {})
 
     def look(self, kind: type[Spider]) -> None:
         """Raise for the first callback in it that no request can have."""
@@ -127,8 +125,7 @@ class _Source:
                         why = self._why(kind, value, field, me, inner)
                         why = why or _unfit(kind, value, me, named)
                         if why is not None:
-                            line = self.line + value.lineno - 1
-                            raise SpiderError(f"{self.file}:{line}: {kind.name}: {why}")
+                            raise SpiderError(f"{self.file}:{value.lineno}: {kind.name}: {why}")
 
     def _why(
         self, kind: type[Spider], value: ast.expr, field: str, me: str | None, inner: set[str]
@@ -177,6 +174,19 @@ class _Source:
                 " give the spider a method that calls it"
             )
         return None
+
+
+def _class_at(line: int, module: ast.Module) -> ast.ClassDef | None:
+    """Return the class that begins on a line, its decorators included, None if there is none.
+
+    `inspect.getsource` would read the lines with `tokenize`, which takes a twentieth of a start.
+    """
+    for node in ast.walk(module):
+        if isinstance(node, ast.ClassDef):
+            starts = [node.lineno, *(each.lineno for each in node.decorator_list)]
+            if line in starts:
+                return node
+    return None
 
 
 def _callbacks_of(call: ast.Call) -> Iterator[tuple[str, ast.expr, list[str] | None]]:

@@ -12,11 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from crawler.lazy_regex import lazy
 from crawler.web import outcome
 
 _FILE = Path(__file__).parent / "views.sql"
-_VIEW = re.compile(r"^CREATE VIEW (\w+) AS\n.*?(?=;$)", re.MULTILINE | re.DOTALL)
-_MARK = re.compile(r"\{(\w+)\}")
+_VIEW = lazy(r"^CREATE VIEW (\w+) AS\n.*?(?=;$)", re.MULTILINE | re.DOTALL)
+_MARK = lazy(r"\{(\w+)\}")
 
 Entry = tuple[str, str, str | None]
 """Type, name and SQL of a table, view, index or trigger, as in `sqlite_master`."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
@@ -16,12 +15,13 @@ from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from crawler.config.secrets import Secret, is_secret, revealed
 from crawler.errors import UsageError, without_passwords
+from crawler.lazy_regex import lazy
 
 KEPT = (str, bytes, PurePath, Mapping, list, tuple)  # forms of data that can be read twice
 RAW = (str, bytes, PurePath)  # forms of data that are no form fields
 _SECRET = "$secret"
-_FIELD = re.compile(r"[\w.\[\]$:-]+")
-_USERINFO = re.compile(r"^[/\\]*[^\s/\\?#]*@")
+_FIELD = lazy(r"[\w.\[\]$:-]+")
+_USERINFO = lazy(r"^[/\\]*[^\s/\\?#]*@")
 
 
 def with_params(url: str, params: Mapping[str, Any] | Iterable[tuple[str, str]]) -> str:

@@ -9,8 +9,10 @@ import os
 import re
 from pathlib import Path
 
+from crawler.lazy_regex import lazy
+
 _BEGIN = "Traceback (most recent call last)"
-_FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILINE)
+_FRAME = lazy(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILINE)
 _OURS = str(Path(__file__).parents[1]) + os.sep
 _LIBRARY = str(Path(os.__file__).parent) + os.sep
 _INSTALLED = ("site-packages", "dist-packages")

@@ -14,19 +14,20 @@ from datetime import date
 
 import xxhash
 
+from crawler.lazy_regex import lazy
 from crawler.parse.encodings import name_of, to_bytes
 
-_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
-_COLOR = re.compile(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
-_NO_SECONDS = re.compile(r"(?<=:\d\d)(?::00(?:\.0+)?|\.0+)\Z")
+_NUMBER = lazy(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+_COLOR = lazy(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
+_NO_SECONDS = lazy(r"(?<=:\d\d)(?::00(?:\.0+)?|\.0+)\Z")
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?"
 _DATE = r"(\d{4,})-(\d\d)-(\d\d)"
 _PATTERNS = {
-    "date": re.compile(_DATE, re.ASCII),
-    "month": re.compile(r"(\d{4,})-(\d\d)", re.ASCII),
-    "week": re.compile(r"(\d{4,})-W(\d\d)", re.ASCII),
-    "time": re.compile(_TIME, re.ASCII),
-    "datetime-local": re.compile(rf"{_DATE}[T ]{_TIME}", re.ASCII),
+    "date": lazy(_DATE, re.ASCII),
+    "month": lazy(r"(\d{4,})-(\d\d)", re.ASCII),
+    "week": lazy(r"(\d{4,})-W(\d\d)", re.ASCII),
+    "time": lazy(_TIME, re.ASCII),
+    "datetime-local": lazy(rf"{_DATE}[T ]{_TIME}", re.ASCII),
 }
 _SPACE = "\t\n\f\r "
 _LINES = str.maketrans("", "", "\r\n")

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from crawler import urls
+from crawler.lazy_regex import lazy
 
 _SPACE = " \t"
-_NAME = re.compile(r"[^\s=;,]*")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)("|\Z)', re.DOTALL)
-_BARE = re.compile(r"[^;,]*")
+_NAME = lazy(r"[^\s=;,]*")
+_QUOTED = lazy(r'"((?:[^"\\]|\\.)*+)("|\Z)', re.DOTALL)
+_BARE = lazy(r"[^;,]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ robots.txt and imported pages alike. Whether a crawl goes there is decided where
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from crawler import urls
 from crawler.config.secrets import may_leave
 from crawler.errors import FetchError
+from crawler.lazy_regex import lazy
 from crawler.urls.userinfo import userinfo
 from crawler.web.outcome import Outcome
 from crawler.web.request import Request, url_hash
@@ -20,7 +20,7 @@ from crawler.web.request import Request, url_hash
 STATUSES = frozenset({301, 302, 303, 307, 308})
 """The redirect statuses of Fetch, section 2.2.3."""
 
-_BYTES = re.compile("[\udc80-\udcff]")  # bytes of a header that are no UTF-8
+_BYTES = lazy("[\udc80-\udcff]")  # bytes of a header that are no UTF-8
 _SPACE = " \t\r\n"  # HTTP white space; a no-break space belongs to the URL
 _OF_BODY = frozenset(
     f"content-{name}" for name in ("type", "length", "encoding", "language", "location")

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from crawler.lazy_regex import lazy
 from crawler.parse import charset, json_text, mime
 from crawler.web.outcome import Outcome, outcome_of
 from crawler.web.rendered import Rendered
 
 # Most answers: declared to be HTML, and beginning like a page, so that they are no feed.
-_HTML = re.compile(r"text/html[\t ]*(?:;[^,]*)?", re.IGNORECASE)
-_PAGE = re.compile(
+_HTML = lazy(r"text/html[\t ]*(?:;[^,]*)?", re.IGNORECASE)
+_PAGE = lazy(
     rb"[\t\n\f\r ]*(?:<!doctype html[^>]*>[\t\n\f\r ]*)?"
     rb"<(?:html|head|title|meta|body)[\t\n\f\r />]",
     re.IGNORECASE,
