@@ -2,9 +2,10 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import pytest
@@ -14,6 +15,7 @@ from crawler import Rule, Spider, item
 from crawler.dashboard.serve import Listening, served
 from crawler.practice import PracticeSite
 
+T = TypeVar("T")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>\x1b]0;owned\x07\u202egnp.exe"
 
@@ -84,20 +86,98 @@ async def posted(url: str, data: dict[str, str], **headers: str) -> aiohttp.Clie
         return response
 
 
-@asynccontextmanager
-async def browser() -> AsyncIterator[object]:
-    """Start a headless Chromium; skips where there is none."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium; apt install chromium")
-    playwright = pytest.importorskip("playwright.async_api")
-    async with playwright.async_playwright() as started:
+_HEARD = """
+window.heard = [];
+addEventListener("securitypolicyviolation", (event) => heard.push(
+    `${event.violatedDirective}: ${event.blockedURI}`));
+"""
+
+
+class Tab:
+    """A page of the browser that notes whatever should not be: nothing of it may be."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self._noted: list[str] = []
+        self.asked: set[str] = set()
+        """The origins of all that was asked for."""
+        page.on("console", lambda said: said.type in ("error", "warning") and self._note(said.text))
+        page.on("pageerror", lambda error: self._note(f"script: {error}"))
+        page.on("dialog", self._dialog)
+        page.on("request", lambda request: self.asked.add("/".join(request.url.split("/")[:3])))
+
+    def _note(self, said: str) -> None:
+        self._noted.append(said)
+
+    async def _dialog(self, dialog: Any) -> None:
+        self._note(f"dialog: {dialog.message}")
+        await dialog.dismiss()
+
+    async def trouble(self) -> list[str]:
+        """Return what the console, scripts and the Content-Security-Policy said, and forget it."""
+        said, self._noted = self._noted, []
+        return said + await self.page.evaluate("heard.splice(0)")
+
+    async def text(self, selector: str = "body") -> str:
+        """Return the text that is seen in an element."""
+        return " ".join((await self.page.inner_text(selector)).split())
+
+
+class Stage:
+    """One loop and one browser for all tests of a module: neither is started twice."""
+
+    def __init__(self) -> None:
+        if CHROMIUM is None:
+            pytest.skip("no chromium; apt install chromium")
+        self._playwright = pytest.importorskip("playwright.async_api")
+        self._runner = asyncio.Runner()
+        self._open = AsyncExitStack()
+        self.browser: Any = None
+
+    def __enter__(self) -> Self:
+        self._runner.__enter__()
+        self.browser = self.run(self._launch())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self._open.aclose())
+        self._runner.__exit__(None, None, None)
+
+    async def _launch(self) -> Any:
+        started = await self._open.enter_async_context(self._playwright.async_playwright())
+        rules = "MAP *.example 127.0.0.1"  # names that an attacker lets point to this machine
         launched = await started.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules={rules}"],
+        )
+        self._open.push_async_callback(launched.close)
+        return launched
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a story to its end, within a minute."""
+
+        async def within() -> T:
+            async with asyncio.timeout(60):
+                return await coroutine
+
+        return self._runner.run(within())
+
+    def enter(self, manager: AbstractAsyncContextManager[T]) -> T:
+        """Open something that stays until the module ends."""
+        return self.run(self._open.enter_async_context(manager))
+
+    @asynccontextmanager
+    async def tab(self, *, width: int = 1280, dark: bool = False) -> AsyncIterator[Tab]:
+        """Open a page in a profile of its own."""
+        context = await self.browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
         )
         try:
-            yield launched
+            await context.add_init_script(_HEARD)
+            context.set_default_timeout(10_000)
+            yield Tab(await context.new_page())
         finally:
-            await launched.close()
+            await context.close()
 
 
 def told(coroutine) -> None:

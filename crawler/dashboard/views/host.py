@@ -205,9 +205,14 @@ def _robots(look: Look, host: Host) -> Html:
         when = words.clock(at, look.now, seconds=True)
         told = f"{status or 'no answer'} at {when}: "
         shown = body.decode("utf-8", "replace")[:4000] if body and status == 200 else ""
-        rest = el("details", el("summary", "as it is"), el("pre", shown)) if shown else ""
+        rest = _rules(shown) if shown else ""
         return join([told, robots_in_words(status, body), rest])
     return soft("not asked yet")
+
+
+def _rules(text: str) -> Html:
+    shown = el("pre", text, tabindex="0", role="region", aria_label="robots.txt")
+    return el("details", el("summary", "as it is"), shown)
 
 
 def queue(look: Look, now: State) -> Html:

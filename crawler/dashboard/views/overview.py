@@ -32,6 +32,7 @@ from crawler.spider import SiteSpider
 from crawler.web import outcome
 
 _DECIDING, _LATEST = 7, 7
+_ASKED = "stopped"  # the reason of a run that ended as somebody asked it to
 
 
 def deciding(look: Look, now: State) -> list[Host]:
@@ -106,9 +107,19 @@ def _stopped(look: Look, now: State) -> tuple[Any, ...]:
     title = (
         f"Stopped {words.duration(look.now - run.ended)} ago" if run and run.ended else "Stopped"
     )
-    reason = (run.reason if run else None) or "stopped"
+    reason = (run.reason if run else None) or _ASKED
+    if reason == _ASKED:
+        return (title, join([*_who(now), *_go_on(look, now)]))
     way = f"; {_LIMITS[reason]}" if reason in _LIMITS else ""
     return (title, join([f"Ended by: {reason}{way}. ", *_go_on(look, now)]))
+
+
+def _who(now: State) -> Iterator[Any]:
+    """Yield who stopped it, and why."""
+    row = next((row for row in now.asked if row.action == "stop"), None)
+    who = (row.who if row else "") or "Somebody"
+    why = f": “{row.reason}”" if row and row.reason else ""
+    yield f"{who} stopped it{why}. "
 
 
 _LIMITS = {

@@ -95,7 +95,8 @@ def _result(look: Look, sql: str) -> Iterator[Html]:
 
 def _wrong(told: str) -> Html:
     first, _, rest = told.partition("\n")
-    shown = el("pre", rest.strip("\n")) if rest else ""
+    lines = el("pre", rest.strip("\n"), tabindex="0", role="region", aria_label="Where it is wrong")
+    shown = lines if rest else ""
     return el("div", el("p", el("span", first, class_="bad")), shown, role="alert")
 
 

@@ -175,7 +175,7 @@ def stored(look: Look, now: State) -> Html:
         ("took", words.duration(page["elapsed"]) if page["elapsed"] is not None else ""),
         ("leads to", url_link(look, page["redirect_to"]) if page["redirect_to"] else ""),
         ("items", join(_items(look, page["page_id"]), ", ")),
-        ("error", el("pre", page["error"]) if page["error"] else ""),
+        ("error", _scrolled(page["error"], "Error") if page["error"] else ""),
     ]
     shown = el(
         "dl",
@@ -183,6 +183,11 @@ def stored(look: Look, now: State) -> Html:
         class_="facts",
     )
     return section("stored", "Stored", shown, *_headers(page["headers"]), links=links)
+
+
+def _scrolled(text: str, label: str) -> Html:
+    """Return lines that are scrolled where they are long, by keys too."""
+    return el("pre", text, tabindex="0", role="region", aria_label=label)
 
 
 def _size(size: int | None, kept: int | None) -> str:
@@ -195,7 +200,7 @@ def _headers(text: str | None) -> Iterator[Html]:
     found = decoded(text, {})
     if isinstance(found, dict) and found:
         lines = "\n".join(f"{name}: {value}" for name, value in found.items())
-        yield el("details", el("summary", f"All {len(found)} headers"), el("pre", lines))
+        yield el("details", el("summary", f"All {len(found)} headers"), _scrolled(lines, "Headers"))
 
 
 def _items(look: Look, page_id: int) -> Iterator[Html]:
