@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values other-tools check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
+.PHONY: help crawl test kill-test values heal other-tools check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values other-tools setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
+	@echo 'also: kill-test values heal other-tools setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
 
 # ---------------------------------------------------------------- use
 
@@ -62,6 +62,10 @@ kill-test: $(DEV)
 # What goes into items comes out of SQL, JSON lines, Parquet and pandas: 200,000 values.
 values: $(DEV)
 	VALUES=200000 $(BIN)/pytest tests/items/test_given.py $(ARGS)
+
+# Fifty changes of a site, each of which must be told and most of which are healed; half in CI's suite.
+heal: $(DEV)
+	HEAL=all $(BIN)/pytest tests/testing/test_heal.py $(ARGS)
 
 # DuckDB, pandas, polars, Datasette and sqlite-utils open a store, and reckon right.
 other-tools: $(DEV)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self
@@ -15,6 +16,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """Hears both signals as a context manager, inside a running loop's main thread.
 
+    In any other thread Python lets nobody hear signals: there they are the main thread's to hear.
     Plain handlers and not the loop's own: they run even while a spider's callback holds the loop,
     so that a third signal always ends the process. Nothing is lost by that: what was in flight is
     still in the store's `todo`.
@@ -30,7 +32,8 @@ class Interrupts:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
         return self
 
     def __exit__(self, *exc: object) -> None:

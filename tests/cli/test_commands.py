@@ -183,7 +183,7 @@ def test_fetch_of_a_dead_address_names_the_outcome(desk: Desk) -> None:
 
 def test_the_shell_has_the_page_in_it(site: ServedSite, desk: Desk) -> None:
     typed = "print(page.css('li.next a').attrib['href'])\nprint(fetch(page.links[0]).status)\n"
-    done = desk.run("shell", site.url, stdin=typed)
+    done = desk.process("shell", site.url, stdin=typed)
     assert done.code == 0
     assert "/page/2/" in done.out
     assert "200" in done.out

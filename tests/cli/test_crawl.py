@@ -161,7 +161,8 @@ def test_what_a_spider_writes_into_a_file_of_its_own_is_there_though_it_never_cl
     site: ServedSite, desk: Desk
 ) -> None:
     (desk.folder / "spiders" / "writer.py").write_text(WRITER)
-    assert desk.run("run", "writer", "-a", f"base={site.url}", *FAST, "--max-pages", "3").code == 0
+    writer = ("run", "writer", "-a", f"base={site.url}", *FAST, "--max-pages", "3")
+    assert desk.process(*writer).code == 0
     assert len((desk.folder / "seen.txt").read_text().splitlines()) == 3
 
 

@@ -214,7 +214,7 @@ def test_a_file_that_may_not_grow_stops_the_crawl_as_a_full_disk_does(
         resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 
     command = quotes(site, "limit.db", "--json")
-    said = refused(desk.run(*command, preexec_fn=limit))
+    said = refused(desk.process(*command, preexec_fn=limit))
     resumed = desk.run(*command)
     assert "run again" in said or "same command again" in said
     assert resumed.summary["total_pages"] == 10

@@ -4,6 +4,7 @@ No traceback, and an exit code that tells: 2 what cannot work, 1 what failed on 
 """
 
 import sqlite3
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -260,13 +261,16 @@ def said(tmp_path_factory: pytest.TempPathFactory, site: ServedSite) -> dict[str
     (desk.folder / "bad.toml").write_text("[politeness\n")
     (desk.folder / "unknown.toml").write_text("[politness]\ndelay = 1\n")
     (desk.folder / "text.db").write_text("This is a text, not a database. " * 100)
-    (desk.folder / "warcio.py").write_text("raise ModuleNotFoundError(name='warcio')\n")
     with sqlite3.connect(desk.folder / "other.db") as other:
         other.execute("CREATE TABLE mine (x)")
     other.close()
     first = f"crawl BASE --store pages.db --max-pages 1 {FAST}"
     typed = [first, *(command for command, _, _ in MISTAKES)]
-    done = desk.run_all([_words(command, site.url) for command in typed])
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in sys.modules if name.startswith("warcio.")]:
+            patch.delitem(sys.modules, name)
+        patch.setitem(sys.modules, "warcio", None)  # an extra that is not installed
+        done = desk.run_all([_words(command, site.url) for command in typed])
     return dict(zip(typed, done, strict=True))
 
 

@@ -2,20 +2,15 @@
 
 import asyncio
 import contextlib
-import io
-import logging
 import re
 import shlex
 import shutil
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_story import ROOT, Command
-
-from crawler.cli import run as crawler
+from cli_story import ROOT, Command, Desk, here
 
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 ELSEWHERE = ("pip ", "python3 ", ". ", "datasette ", "uv ", "pipx ", "make ")  # other programs
@@ -46,17 +41,7 @@ def commands(text: str) -> list[tuple[str, list[str]]]:
 def run(line: str) -> Command:
     """Run a `crawler` command in this process, in the working directory."""
     assert line.startswith("crawler "), line
-    out, err = io.StringIO(), io.StringIO()
-    root = logging.getLogger()
-    handlers, paths = list(root.handlers), list(sys.path)
-    with (
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        warnings.catch_warnings(action="ignore"),  # of libraries: a command shows none
-    ):
-        code = crawler(shlex.split(line, comments=True)[1:])
-    root.handlers[:], sys.path[:] = handlers, paths
-    return Command(code, out.getvalue(), err.getvalue())
+    return here(Desk(Path.cwd()), shlex.split(line, comments=True)[1:])
 
 
 def run_block(text: str) -> None:
@@ -104,10 +89,4 @@ def desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     shutil.copytree(ROOT / "spiders", folder / "spiders")
     (folder / "config.toml").write_text(QUICK, encoding="utf-8")
     monkeypatch.setitem(sys.modules, "cell", type(sys)("cell"))
-    before = set(sys.modules)
-    try:
-        yield
-    finally:
-        for name in set(sys.modules) - before:
-            if str(folder) in (getattr(sys.modules[name], "__file__", None) or ""):
-                del sys.modules[name]
+    yield

@@ -91,15 +91,20 @@ def merged(*layers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 async def crawl(
-    urls: Iterable[str], store: Path, *, follow: bool = False, **settings: dict[str, Any]
+    urls: Iterable[str],
+    store: Path,
+    *,
+    follow: bool = False,
+    most: float = 10.0,
+    **settings: dict[str, Any],
 ) -> Ended:
-    """Crawl these URLs beside a healthy host, and check that nothing is left behind."""
+    """Crawl these URLs beside a healthy host within `most` seconds; nothing is left behind."""
     before = _left()
     async with FaultServer() as healthy:
         fine = healthy.at("/fine", lambda wire: _fine(wire))
         spider = Visitor([*urls, fine], follow)
         async with Crawler(spider, store=store, settings=merged(QUICK, settings)) as crawler:
-            summary = await asyncio.wait_for(crawler.run(), 10)
+            summary = await asyncio.wait_for(crawler.run(), most)
         ended = Ended(store, summary, spider)
     assert ended.outcome(fine) == "ok"  # the crawl goes on
     assert summary.queued == 0
