@@ -238,13 +238,16 @@ def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool
     found = Scan(None, None, [], [])
     title: list[str] | None = None
     apart = Apart(xml=xml)
+    picture = False  # whether the document is one, whose title is an element of SVG
     for number, tag in enumerate(tags(text, xml=xml)):
-        if not number % 4096 and expired():
-            raise TimeoutError(f"at tag {number:,}")
+        if not number % 4096:
+            picture = picture or (xml and not number and tag.foreign == "svg")
+            if expired():
+                raise TimeoutError(f"at tag {number:,}")
         apart.take(tag)
         if title is not None:
             title.append(tag.before)
-        if tag.name == "title" and not tag.foreign and found.title is None and not apart:
+        if tag.name == "title" and _counts(tag, picture) and found.title is None and not apart:
             if xml and not tag.ends:
                 title = []
             elif title is not None or not tag.ends:
@@ -256,6 +259,11 @@ def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool
         elif not tag.ends and not apart.inert:
             found = _taken(found, tag, bool(apart), xml)
     return found
+
+
+def _counts(title: Tag, picture: bool) -> bool:
+    """Return whether a title is that of the document: in SVG only if this is a picture."""
+    return not title.foreign or (picture and title.foreign == "svg")
 
 
 def _taken(found: Scan, tag: Tag, apart: bool, xml: bool) -> Scan:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from crawler.lazy_regex import lazy
 from crawler.parse.references import decoded
 
 _XHTML = "http://www.w3.org/1999/xhtml"
@@ -15,9 +16,16 @@ _KNOWN = {
     _XHTML: "",
     "http://www.w3.org/2000/svg": "svg",
     "http://www.w3.org/1998/Math/MathML": "math",
+    "http://www.w3.org/1999/xlink": "xlink",
 }
 _DECLARED = re.compile(
     r"""(?:^|[\t\n\r ])xmlns(?::([^\s=]+))?[\t\n\r ]*=[\t\n\r ]*(?:"([^"]*)"|'([^']*)')"""
+)
+# A document type, with the declarations in it.
+_DOCTYPE = lazy(
+    r"""<!DOCTYPE(?:[^\[>"']++|"[^"]*+"|'[^']*+'
+    |\[(?:[^\]"'<]++|"[^"]*+"|'[^']*+'|<!--(?:[^-]++|-(?!->))*+-->|<)*+\])*+>""",
+    re.VERBOSE,
 )
 _DEEPEST = 4096  # elements within each other that are remembered
 
@@ -28,12 +36,13 @@ class Namespaces:
     Where a document names no namespace at all it is taken for HTML: it was sent as that.
     """
 
-    __slots__ = ("_bare", "open")
+    __slots__ = ("_bare", "_known", "open")
 
     def __init__(self, text: str) -> None:
         self.open: list[tuple[str, str, dict[str, str]]] = []
         """Name, namespace ("" for HTML), and the namespaces by prefix inside of it."""
         self._bare = {"": "" if _XHTML not in text else "other"}
+        self._known = self._bare
 
     @property
     def inside(self) -> bool:
@@ -49,9 +58,19 @@ class Namespaces:
                 known[prefix] = _KNOWN.get(decoded(double or single), "other")
         prefix, _, _ = name.rpartition(":")
         namespace = known.get(prefix, "other")
+        self._known = known
         if not empty and len(self.open) < _DEEPEST:
             self.open.append((name, namespace, known))
         return namespace
+
+    def spelled(self, attributes: str) -> str:
+        """Return the attributes of the tag just taken, those of XLink under its usual prefix."""
+        if "xlink" in self._known.values():
+            for prefix, namespace in self._known.items():
+                if namespace == "xlink" and prefix not in ("", "xlink"):
+                    found = rf"(?<=[\t\n\r ]){re.escape(prefix)}:(?=href[\t\n\r =])"
+                    attributes = re.sub(found, "xlink:", attributes)
+        return attributes
 
     def end(self, name: str) -> str:
         """Take an end tag; return the namespace of the element that it ends."""
@@ -66,3 +85,15 @@ class Namespaces:
     def local(name: str) -> str:
         """Return a name without its prefix."""
         return name.rpartition(":")[2]
+
+
+def end_of_declaration(text: str, start: int, end: int) -> int:
+    """Return where a processing instruction or a document type ends that begins at `start`.
+
+    `end` is where HTML has it end, and anything else.
+    """
+    if text.startswith("<?", start):
+        found = text.find("?>", start + 2)
+        return found + 2 if found >= 0 else len(text)
+    doctype = _DOCTYPE.match(text, start)
+    return doctype.end() if doctype else end

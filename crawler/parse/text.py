@@ -12,24 +12,24 @@ from functools import cache
 from html import unescape
 from typing import NamedTuple
 
+from crawler.lazy_regex import lazy
 from crawler.parse.fast_pass import is_frameset
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
 from crawler.parse.tokenizer import plain_markup
 from crawler.parse.words import any_case
 
-# What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3), and what is drawn
-# as a box: two of these are never one word. All other elements, unknown ones too, are in a line.
+# What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3). All other
+# elements, unknown ones and boxes within a line too, are in a line, as browsers' innerText says.
 _BLOCKS = (  # the common ones first
-    "div li p td tr dd dt dl ul br pre table tbody h1 h2 h3 h4 h5 h6 hr img"
+    "div li p td tr dd dt dl ul br pre table tbody h1 h2 h3 h4 h5 h6 hr"
     " address article aside blockquote caption center details dialog dir fieldset"
-    " figcaption figure footer form header hgroup legend listing main menu nav"
-    " ol optgroup option plaintext search section summary tfoot th thead xmp"
-    " button embed input marquee math meter object picture progress select svg"
+    " figcaption figure footer form header hgroup legend listing main menu nav foreignobject"
+    " ol optgroup option plaintext search section select summary text tfoot th thead xmp"
 )
 _INLINE = (
-    "a abbr acronym b bdi bdo big cite code data dfn del em font i ins kbd label mark nobr q rp rt"
-    " ruby s samp small span strike strong sub sup time tt u var wbr"
+    "a abbr acronym b bdi bdo big cite code data dfn del em font i img ins kbd label mark nobr q rp"
+    " rt ruby s samp small span strike strong sub sup time tt u var wbr"
 )
 
 
@@ -112,6 +112,10 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     """
     if xml:
         html, raw = plain_markup(html, xml=True), None
+    elif _is_misplaced(html):
+        from crawler.parse.browser_tree import in_order  # Lexbor, which most pages never need
+
+        html, raw = _LOOSE.sub(r"\1", in_order(html)), None
     read, odd = _unread(html)
     hidden = 0
     if odd and is_frameset(html):
@@ -131,8 +135,8 @@ def _unread(html: str) -> tuple[str, bool]:
     def without(found: re.Match[str]) -> str:
         nonlocal odd, strange
         if found[2]:
-            drawn, strange = _is_drawn(found[0]), strange or _EMPTY.match(found[0]) is not None
-            strange = strange or drawn
+            drawn = _is_drawn(found[0])
+            strange = strange or drawn or _is_odd_picture(found[0])
             return found[0] if drawn else "<svg>"
         if not found[3]:
             strange = strange or _is_strange(found[1], found[0])
@@ -144,6 +148,29 @@ def _unread(html: str) -> tuple[str, bool]:
     if strange or _TEXT_BY_NAME.search(read):
         read = _UNREAD.sub(without, plain_markup(html))
     return read, odd
+
+
+# What a browser puts elsewhere, or leaves out: what stands in a table and in no cell of it, in a
+# list and in none of its options, and end tags of what is not open.
+_TABLE = lazy(
+    r"""<(?:table|/?t(?:r|body|head|foot)|/t[dh]|/caption)(?=[\s>])[^>]*+>\s*+
+    (?!<(?:/?t|/?c(?:aption|ol)|/?form|script|style|template|input|!--)|\Z)""",
+    re.VERBOSE,
+)
+_LIST = lazy(r"<select(?=[\s>])[^>]*+>\s*+(?!</?(?:opt|select|hr)|<!--|<script)")
+# What of a list is none of its options: it is not shown.
+_LOOSE = lazy(r"(<select(?=[\s>])[^>]*+>|</opt(?:ion|group)>)(?:[^<]++|<(?!/?(?:opt|select)))++")
+_LARGE = 32 * 1024  # characters of a page whose tree costs more than the order of its words says
+
+
+def _is_misplaced(html: str) -> bool:
+    if len(html) > _LARGE or "<plaintext" in html:  # whose end no markup can write
+        return False
+    return (
+        ("<table" in html and _TABLE.search(html) is not None)
+        or ("<select" in html and _LIST.search(html) is not None)
+        or html.count("</div") > html.count("<div")
+    )
 
 
 _TEXT_BY_NAME = re.compile("<(?:xmp|plaintext|XMP|PLAINTEXT)")
@@ -160,7 +187,13 @@ def _is_drawn(svg: str) -> bool:
     return _UNDRAWN.sub("", svg).strip() != ""
 
 
+def _is_odd_picture(svg: str) -> bool:
+    """Return whether a picture ends where it begins, or holds one of its own."""
+    return _EMPTY.match(svg) is not None or _PICTURE.search(svg, 4) is not None
+
+
 _EMPTY = re.compile(r"<[^>]*+(?<=/)>")
+_PICTURE = lazy(r"<[sS][vV][gG][\s/>]")
 
 
 def _is_strange(name: str | None, markup: str) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
 from crawler.parse.foreign import NAMESPACES, ForeignElements
-from crawler.parse.namespaces import Namespaces
+from crawler.parse.namespaces import Namespaces, end_of_declaration
 from crawler.parse.references import decoded
 
 _WINDOW = 1 << 18  # characters that one search may take: about 5 ms
@@ -90,6 +90,8 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
         if name is None:
             if (xml or foreign.inside) and text.startswith("<![CDATA[", start):
                 at = since = _end_of_cdata(text, start, pieces)
+            elif xml:
+                at = since = end_of_declaration(text, start, at)
             continue
         if not whole:
             continue
@@ -104,6 +106,8 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
             empty = attributes[-1:] == "/" and _is_empty(attributes)
             namespace = foreign.start(name, attributes, empty=empty)
             name = foreign.local(name)
+            if isinstance(foreign, Namespaces):
+                attributes = foreign.spelled(attributes)
         if not (xml or namespace):
             if name in RAW:
                 stop = _raw_end(text, at, name)

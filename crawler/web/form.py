@@ -16,10 +16,12 @@ from lxml.html import HtmlElement
 from crawler import urls
 from crawler.config.secrets import Secret
 from crawler.errors import UsageError
+from crawler.parse.browser_tree import held
 from crawler.parse.encodings import encode_query
 from crawler.web import form_values
 from crawler.web.form_tree import FormTree
 from crawler.web.request import Request
+from crawler.web.text_area import wrapped
 
 _BUTTONS = ("submit", "image")
 _SILENT = ("button", "reset", *_BUTTONS)
@@ -232,7 +234,7 @@ def _fields(controls: list[HtmlElement], encoding: str) -> Iterator[Field]:
     found: list[Field] = []
     for element in controls:
         off = _is_disabled(element)
-        for field in _fields_of(element, element.get("name") or "", encoding):
+        for field in _fields_of(element, held(element.get("name") or ""), encoding):
             if field.kind == "radio" and field.value is not None:
                 radios[field.name] = field
             if not off:
@@ -251,7 +253,7 @@ def _fields_of(element: HtmlElement, name: str, encoding: str) -> Iterator[Field
     elif element.tag == "select":
         yield from _options(element, name)
     elif element.tag == "textarea":
-        yield Field(name, _lines(element.text or ""), "textarea", element)
+        yield Field(name, _lines(held(element.text or "")), "textarea", element)
     elif kind in ("checkbox", "radio"):
         on = element.get("checked") is not None
         yield Field(name, _on(element) if on else None, kind, element)
@@ -260,12 +262,14 @@ def _fields_of(element: HtmlElement, name: str, encoding: str) -> Iterator[Field
     elif kind == "hidden" and name.lower() == "_charset_":
         yield Field(name, form_values.spelled(encoding), kind, element)
     elif kind not in _SILENT:
-        value = form_values.sanitized(kind, element.get("value") or "", element.attrib)
+        value = form_values.sanitized(kind, held(element.get("value") or ""), element.attrib)
         yield Field(name, value, kind or "text", element)
 
 
 def _entries(field: Field, value: Any) -> list[tuple[str, Any]]:
     """Return what a field sends: its value and, where it asks for that, its direction."""
+    if field.kind == "textarea" and isinstance(value, str):
+        value = wrapped(value, field.element.attrib)
     direction = field.element.get("dirname")
     if not direction or field.kind not in _TEXTS:
         return [(field.name, value)]
@@ -325,12 +329,12 @@ def _on(element: HtmlElement) -> str:
     if element.tag == "option":
         return _text_of(element)
     value = element.get("value")
-    return "on" if value is None else value
+    return "on" if value is None else held(value)
 
 
 def _text_of(option: HtmlElement) -> str:
     value = option.get("value")
-    return form_values.collapsed(_text_within(option)) if value is None else value
+    return form_values.collapsed(_text_within(option)) if value is None else held(value)
 
 
 def _text_within(option: HtmlElement) -> str:

@@ -13,21 +13,14 @@ from collections.abc import Iterator
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
-from crawler.parse.browser_tree import tree_of
-from crawler.parse.tokenizer import attributes_of, spans
+from crawler.parse.browser_tree import COSTLY, TreeCost, tree_of
+from crawler.parse.tokenizer import spans
 
 CONTROLS = ("input", "select", "textarea", "button")
 """The elements that may send something."""
 
 _MARK = "form-element-pointer"  # before all others: of two of one name, the first counts
 _FOREIGN = "none"  # of what has the name of a control, but is an element of a picture
-_COSTLY = 10_000_000
-"""Steps of Lexbor, some 10 ns each: beyond that libxml2's tree has to do."""
-_KEPT_OPEN = frozenset("a b big code em font i nobr s small strike strong tt u".split())
-_OFTEN_UNENDED = frozenset(
-    "p li dd dt td th tr thead tbody tfoot option optgroup area base basefont bgsound br col embed"
-    " frame hr image img input keygen link meta param source track wbr".split()
-)
 
 
 class FormTree:
@@ -40,7 +33,7 @@ class FormTree:
             self.root = _xml_tree(html)
         else:
             marked, costs = _marked(html)
-            self.root = tree_of(marked) if costs <= _COSTLY else _lenient_tree(marked)
+            self.root = tree_of(marked) if costs <= COSTLY else _lenient_tree(marked)
         self._marked = {
             mark: form
             for form in self.root.iter("form")
@@ -69,23 +62,14 @@ class FormTree:
 
 
 def _marked(html: str) -> tuple[str, int]:
-    """Return a page whose forms and controls carry marks, and what its tree costs in steps.
-
-    Lexbor looks through all open elements at many a tag, and opens those of `_KEPT_OPEN` anew in
-    every block: 20,000 `<div>` within each other take it 5 s.
-    """
+    """Return a page whose forms and controls carry marks, and what its tree costs in steps."""
     pieces: list[str] = []
-    at = costs = depth = formats = templates = 0
+    cost = TreeCost()
+    at = templates = 0
     pointer = ""
     for number, span in enumerate(spans(html)):
         name, step = span.name, -1 if span.ends else 1
-        if name in _KEPT_OPEN:
-            formats = max(0, formats + step)
-        elif name not in _OFTEN_UNENDED:
-            depth = max(0, depth + step)
-        costs += depth + 20 * formats
-        if span.end - span.start > 10_000:  # each attribute is compared with all others
-            costs += len(attributes_of(span.attributes)) ** 2
+        cost.take(span)
         if name == "template":
             templates = max(0, templates + step)
         if templates:
@@ -103,7 +87,7 @@ def _marked(html: str) -> tuple[str, int]:
         pieces += (html[at:cut], f' {_MARK}="{_FOREIGN if span.foreign else pointer}"')
         at = cut
     pieces.append(html[at:])
-    return "".join(pieces), costs
+    return "".join(pieces), cost.steps
 
 
 def _lenient_tree(html: str) -> HtmlElement:

@@ -16,9 +16,9 @@ import xxhash
 
 from crawler.lazy_regex import lazy
 from crawler.parse.encodings import name_of, to_bytes
+from crawler.web import colors
 
 _NUMBER = lazy(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
-_COLOR = lazy(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 _NO_SECONDS = lazy(r"(?<=:\d\d)(?::00(?:\.0+)?|\.0+)\Z")
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?"
 _DATE = r"(\d{4,})-(\d\d)-(\d\d)"
@@ -47,7 +47,7 @@ def sanitized(kind: str, value: str, attributes: Mapping[str, str]) -> str:
     if kind == "range":
         return _ranged(value, attributes)
     if kind == "color":
-        return _color(value.strip(_SPACE).lower())
+        return colors.simple(value)
     if kind == "hidden":
         return value
     text = value.translate(_LINES)
@@ -64,14 +64,6 @@ def _moment(kind: str, value: str) -> str:
     if numbers and not _is_date(kind, *numbers):
         return ""
     return _NO_SECONDS.sub("", value.replace(" ", "T")) if kind == "datetime-local" else value
-
-
-def _color(value: str) -> str:
-    """Return a color as its six digits; those with a name are not known."""
-    if not _COLOR.fullmatch(value):
-        return "#000000"
-    digits = value[1:] if len(value) > 5 else "".join(digit * 2 for digit in value[1:])
-    return f"#{digits[:6]}"
 
 
 def _is_date(kind: str, year: int, part: int, day: int = 1) -> bool:

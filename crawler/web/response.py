@@ -108,6 +108,7 @@ class Response:
         essence = mime.computed(declared, body, nosniff=nosniff) if declared or body else ""
         is_xml = mime.is_xhtml(essence, body)
         essence = "application/xhtml+xml" if is_xml else essence
+        is_xml = is_xml or essence == "image/svg+xml"  # whose links and title count as a page's do
         # A feed that is declared to be HTML is shown as a page by browsers, and read as one.
         supplied = mime.extract(declared) if declared else None
         is_page = is_xml or "text/html" in (essence, supplied and supplied.essence)

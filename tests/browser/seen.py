@@ -35,11 +35,11 @@ def read(file: Path) -> ScrapedPage:
 def ours(file: Path) -> dict[str, Any]:
     """Return what Crawlkeep sees of a page."""
     page = read(file)
-    metas = page.found.robots
+    metas, is_page = page.found.robots, page.response.is_html
     refresh = refresh_on(page)
     full = document(page.html, page.url, encoding=page.encoding, xml=page.response.is_xml)
     return {
-        "type": page.response.content_type,
+        "type": kind(page.response.content_type, is_page=is_page),
         "title": page.title or "",
         "encoding": page.html and page.encoding,
         "base": page.base_url,
@@ -47,8 +47,19 @@ def ours(file: Path) -> dict[str, Any]:
         "canonical": full.canonical,
         "robots": [content for name, content in metas if name == "robots"],
         "refresh": [refresh.delay, refresh.url] if refresh else None,
-        "text": words(page.text) if page.response.is_html else "",
+        "text": words(page.text) if is_page and page.response.content_type in PAGES else "",
     }
+
+
+def other(file: Path, seen: dict[str, Any] | None) -> tuple[str, ...]:
+    """Return the parts of a page that differ from what the browser sees.
+
+    Of what it saves instead of showing it is only told whether it is a page here.
+    """
+    if seen is None:
+        return ("type",) if read(file).response.is_html else ()
+    mine, its = ours(file), theirs(seen, f"http://{HOST}/{file.parent.name}/{file.name}")
+    return tuple(key for key in mine if mine[key] != its[key])
 
 
 def theirs(seen: dict[str, Any], url: str) -> dict[str, Any]:
@@ -57,6 +68,7 @@ def theirs(seen: dict[str, Any], url: str) -> dict[str, Any]:
     refresh = seen["refresh"]
     target = urls.parse(refresh[1]) if refresh else None
     return seen | {
+        "type": kind(seen["type"], is_page=seen["type"] == "text/html"),
         "title": " ".join(re.split("[\t\n\f\r ]+", seen["title"].strip("\t\n\f\r "))),
         "encoding": seen["encoding"].lower(),
         "base": urls.parse(seen["base"]) or url,
@@ -70,9 +82,24 @@ def theirs(seen: dict[str, Any], url: str) -> dict[str, Any]:
 PAGES = ("text/html", "application/xhtml+xml", "text/xml", "application/xml")
 
 
+def kind(essence: str, *, is_page: bool) -> str:
+    """Return as what a response is read: a name may be chosen, the parser may not."""
+    if essence in ("text/xml", "application/xml") or essence.endswith("+xml"):
+        return "text/html" if is_page and essence not in XML else "xml"
+    return essence
+
+
+XML = ("application/xhtml+xml", "image/svg+xml")
+# Control characters and what is invisible by default: nobody sees them, so they are left out here.
+UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+)
+
+
 def words(text: str) -> str:
-    """Return a text with its white space collapsed; no-break spaces are none."""
-    return " ".join(re.split("[\t\n\f\r ]+", text)).strip()
+    """Return a text with its white space collapsed; no-break spaces are none, but alone no word."""
+    every = re.split("[\t\n\f\r ]+", UNSEEN.sub("", text))
+    return " ".join(word for word in every if word and not word.isspace())
 
 
 def sent(file: Path) -> dict[str, str] | None:
