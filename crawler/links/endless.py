@@ -24,8 +24,9 @@ STRIDE = 16
 """Of so many pages of a pattern that always says something new one is looked at."""
 _TITLE = lazy(r"<[tT][iI][tT][lL][eE](?=[\s/>])[^>]*+>([^<]*+)")
 _MOST_TEXT = 1 << 18  # characters of a page that are compared
-ID = lazy(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{12,}|[0-9a-fA-F]{8,}")
+ID = r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{12,}|[0-9a-fA-F]{8,}"
 """An id: long, of letters and digits. "2026-11-21" and "python3.11" are none."""
+_ID = lazy(ID)
 _PART = lazy(r"[^/?&=]+")
 _NUMBER = lazy(r"[0-9]+")
 _DATE = lazy(r"([0-9]{4})([01][0-9])([0-3][0-9])")
@@ -147,7 +148,7 @@ def page_id(url: str) -> int:
 def _without_numbers(text: str, url: str) -> str:
     """Take out the numbers of the URL and their neighbours: pages name themselves, and the next."""
     parts = _PART.findall(url, url.find("/", 8))
-    parts = [part for part in parts if part.isdecimal() or not ID.fullmatch(part)]
+    parts = [part for part in parts if part.isdecimal() or not _ID.fullmatch(part)]
     found = [number for part in parts for number in _NUMBER.findall(part) if len(number) < 10]
     found += [part for number in found for date in _DATE.findall(number) for part in date]
     near = {(int(number) + step, len(number)) for number in found for step in (-1, 0, 1)}

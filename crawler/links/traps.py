@@ -17,6 +17,7 @@ import xxhash
 
 from crawler import urls
 from crawler.config.traps import TrapsSettings
+from crawler.lazy_regex import lazy
 from crawler.links import endless
 from crawler.links.blocks import Blocks
 from crawler.links.endless import ID, STRIDE, Pattern, RecentPatterns
@@ -38,7 +39,7 @@ _MOST_TEXT = 1 << 18  # characters of a page that are compared
 _NOTED = 64  # pages of a pattern after which its count is stored, while it is below the limit
 _VARIES = re.compile(r"[0-9?]")
 _NUMBER = re.compile(r"[0-9]+")
-_SHORTEST_ID = 8  # characters
+_IDS = lazy(rf"/(?:{ID})(?=/|\Z)")
 
 
 def shape_refusal(url: str, limits: TrapsSettings) -> Refusal | None:
@@ -69,12 +70,8 @@ def _most(texts: Iterable[str]) -> int:
 def pattern_of(url: str) -> str:
     """Return what a URL has in common with those that differ in numbers, ids and query values."""
     path, mark, query = url.partition("?")
-    host, target = urls.split(path)
-    parts = [
-        "*" if len(part) >= _SHORTEST_ID and ID.fullmatch(part) else part
-        for part in target.split("/")
-    ]
-    path = host + _NUMBER.sub("0", "/".join(parts))
+    at = path.index("/", 8)
+    path = path[:at] + _NUMBER.sub("0", _IDS.sub("/*", path[at:]))
     if not mark:
         return path
     names = {_NUMBER.sub("0", pair.partition("=")[0]) for pair in query.split("&")}
