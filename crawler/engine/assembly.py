@@ -29,6 +29,7 @@ from crawler.frontier.steered import SteeredFrontier
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
+from crawler.http.pool import Pool, merged
 from crawler.http.replay_cache import cached_answers
 from crawler.links.duplicates import Duplicates, settled
 from crawler.links.endless import ALL_TEXTS
@@ -71,6 +72,7 @@ class Crawl:
     taking: asyncio.Event
     stats: Stats = field(default_factory=Stats)
     launched: list[Launched] = field(default_factory=list)  # processes that wait for a run
+    pools: dict[int, Pool] = field(default_factory=dict)  # of worker processes, by their ids
 
 
 @asynccontextmanager
@@ -235,7 +237,7 @@ def _committer(
         "jars": crawl.cookies,
         "listeners": (crawl.listener, after_commit),
         "taking": crawl.taking,
-        "pool": lambda: fetcher.pool,
+        "pool": lambda: merged([fetcher.pool, *crawl.pools.values()]),
         "counts": crawl.stats.taken,
         "state": crawl.spider.crawl.changed_state,
         "asked_until": crawl.state.asked_until,

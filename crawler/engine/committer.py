@@ -70,7 +70,7 @@ class Committer:
         self._promised = 0.0  # time of the loop's clock until which hosts are asked
         self._resting: set[int] = set()  # hosts whose rest is to be committed without a visit
         self._interval, self._size = interval, size
-        self._listeners, self._pool = tuple(listeners), pool
+        self._listeners, self.pool = tuple(listeners), pool
         self._by_name: WeakValueDictionary[str, HostQueue] = WeakValueDictionary()
         self._overtaken: list[HostQueue] = []  # by what is in the batch
         self._last = -(1 << 62)  # the highest rank of all requests met: the last in their hosts
@@ -242,7 +242,7 @@ class Committer:
             return 0
         if self._jars is not None:
             batch.cookies = self._jars.changes()
-        batch.pool = self._pool().summary()
+        batch.pool = self.pool().summary()
         began = time.perf_counter()
         committed = await self._store.commit(batch)
         self.flushes.append(time.perf_counter() - began)

@@ -102,8 +102,8 @@ class Engine:
 
     @property
     def pool(self) -> Pool:
-        """What the connections are doing."""
-        return self._fetcher.pool
+        """What the connections are doing, those of all processes."""
+        return self.committer.pool()
 
     async def close_pipelines(self, stats: Stats) -> None:
         """Let the pipelines close what they have; what one raises then is told."""

@@ -47,6 +47,7 @@ def processes_of(
         contents=duplicates.contents,
         launched=crawl.launched,
         add=committer.put_seed,
+        pools=crawl.pools,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -29,7 +29,8 @@ class Pool:
     """The pool by host (scheme://name:port), the addresses it remembers by name, and the memory.
 
     `open` counts connections with a request on them, `idle` those kept for the next one, `waiting`
-    the requests without one. `memory` is the resident set of the process in bytes.
+    the requests without one. `memory` is the resident set of the process in bytes, of a crawl in
+    several processes that of all of them.
     """
 
     hosts: dict[str, Connections] = field(default_factory=dict)
@@ -66,6 +67,22 @@ class Pool:
 
 def _weight(host: Connections) -> int:
     return host.open + host.waiting
+
+
+def merged(pools: Sequence[Pool]) -> Pool:
+    """Return the pools of several processes as one."""
+    if len(pools) == 1:
+        return pools[0]
+    hosts: dict[str, Connections] = {}
+    addresses: dict[str, tuple[str, ...]] = {}
+    for pool in pools:
+        addresses.update(pool.addresses)
+        for name, more in pool.hosts.items():
+            had = hosts.get(name, Connections())
+            hosts[name] = Connections(
+                had.open + more.open, had.idle + more.idle, had.waiting + more.waiting
+            )
+    return Pool(hosts, addresses, sum(pool.memory for pool in pools))
 
 
 def pool_of(connectors: Iterable[aiohttp.BaseConnector]) -> Pool:

@@ -10,10 +10,13 @@ import asyncio
 import mmap
 import struct
 import time
+from collections.abc import Callable
+from itertools import count
 
 _BEAT = struct.Struct("d")
 _NUMBER = struct.Struct("q")
 _EVERY = 0.25  # seconds
+_TELL = 4  # beats
 
 
 class Beat:
@@ -35,11 +38,13 @@ class Beat:
         if self.reading == number:
             _NUMBER.pack_into(self._shared, _BEAT.size, 0)
 
-    async def tick(self) -> None:
-        """Note again and again that the loop comes round."""
-        while True:
+    async def tick(self, tell: Callable[[], None]) -> None:
+        """Note again and again that the loop comes round, and call `tell` once a second."""
+        for number in count(1):
             _BEAT.pack_into(self._shared, 0, time.monotonic())
             await asyncio.sleep(_EVERY)
+            if number % _TELL == 0:
+                tell()
 
     # ------------------------------------------------------------ the owner
 

@@ -6,6 +6,7 @@ What is said in one turn of the event loop goes out in one write.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,6 +16,20 @@ from msgspec import Struct
 from crawler.processes.messages import LENGTH, pack
 
 _HEAD = LENGTH.size
+
+
+def first_message(channel: socket.socket, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
+    """Return the first message that comes, before there is a loop; None where the end comes."""
+    data = b""
+    size = _HEAD
+    while len(data) < size:
+        more = channel.recv(size - len(data))
+        if not more:
+            return None
+        data += more
+        if len(data) == _HEAD:
+            size = _HEAD + LENGTH.unpack(data)[0]
+    return decoder.decode(data[_HEAD:])
 
 
 class Channel(asyncio.Protocol):

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from crawler.http.pool import Pool
 from crawler.items import Table
 from crawler.parsers.recipe import Recipe
 from crawler.store import CookieRow
@@ -171,8 +172,14 @@ class Question(Struct, frozen=True, array_like=True, tag=24):
     near: int | None
 
 
+class PoolNow(Struct, frozen=True, array_like=True, tag=26):
+    """What the connections of a process are doing."""
+
+    pool: Pool
+
+
 ToWorker = Start | Task | Included | Named | CookiesNow | Judged | End
-ToOwner = Ready | Question | Answer | Wish | LogLine | Ended
+ToOwner = Ready | Question | Answer | Wish | LogLine | PoolNow | Ended
 
 to_worker = msgspec.msgpack.Decoder(ToWorker)
 to_owner = msgspec.msgpack.Decoder(ToOwner)

@@ -8,10 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crawler.errors import SpiderError
+from crawler.http.pool import Pool
 from crawler.processes import messages
 from crawler.processes.channel import Channel
 from crawler.processes.launch import Launched, spawned
-from crawler.processes.messages import Answer, Ended, Judged, LogLine, Question, Ready, Task, Wish
+from crawler.processes.messages import (
+    Answer,
+    Ended,
+    Judged,
+    LogLine,
+    PoolNow,
+    Question,
+    Ready,
+    Task,
+    Wish,
+)
 from crawler.web.visit import Visit
 
 _GOODBYE = 2.0  # seconds that an idle process gets to end by itself
@@ -42,9 +53,11 @@ class WorkerProcess:
         hear_answer: Callable[[WorkerProcess, Answer], None],
         judge: Callable[[Visit, Question], str | None],
         heed: Callable[[Wish], None],
+        pools: dict[int, Pool],
     ) -> None:
+        """`pools` is where it says by its id what its connections do, while it lives."""
         self._hear_log, self._hear_answer = hear_log, hear_answer
-        self._judge, self._heed = judge, heed
+        self._judge, self._heed, self._pools = judge, heed, pools
         self._waiting: dict[int, _Waiting] = {}
         self.busy: Counter[int] = Counter()  # requests by host
         self.answers = 0
@@ -110,6 +123,7 @@ class WorkerProcess:
 
     def _end(self) -> None:
         """Hear that it is gone."""
+        self._pools.pop(self.pid, None)
         if not self._ready.done():
             self._ready.set_exception(EOFError("it ended before it could begin"))
             self._ready.exception()  # which nobody may wait for
@@ -161,6 +175,8 @@ class WorkerProcess:
             self.send(messages.pack(Judged(message.number, self._judge(visit, message))))
         elif isinstance(message, Wish):
             self._heed(message)
+        elif isinstance(message, PoolNow):
+            self._pools[self.pid] = message.pool
         elif isinstance(message, LogLine):
             self._hear_log(message)
         elif isinstance(message, Ready):

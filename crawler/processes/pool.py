@@ -23,6 +23,7 @@ from crawler.errors import FetchError, SpiderError
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
+from crawler.http.pool import Pool
 from crawler.links.linker import Linker
 from crawler.links.traps import SeenContents
 from crawler.parsers.recipe import recipe_of
@@ -77,13 +78,17 @@ class Processes:
         contents: SeenContents | None,
         launched: list[Launched],
         add: Callable[[Candidate], None],
+        pools: dict[int, Pool],
     ) -> None:
-        """`launched` are processes that wait for their first message; `add` queues a request."""
+        """`launched` are processes that wait for their first message; `add` queues a request.
+
+        `pools` is kept at what the connections of each process do, by its id.
+        """
         self._number, self._config, self._spider = number, config, spider
         self._store, self._linker, self._discovery = store, linker, discovery
         self._guard, self._jars, self._contents = guard, jars, contents
         self._recipe = recipe_of(spider)
-        self._launched, self._add = launched, add
+        self._launched, self._add, self._pools = launched, add, pools
         self._places: list[WorkerProcess | None] = [None] * number
         self._waiters: deque[asyncio.Future[None]] = deque()  # for a process that has room
         self._task = 0
@@ -117,7 +122,9 @@ class Processes:
         """Keep one process at work, and put another in its place when it dies or hangs."""
         failed = fruitless = 0
         while True:
-            process = WorkerProcess(self._hear_log, self._hear_answer, self._judge, self._heed)
+            process = WorkerProcess(
+                self._hear_log, self._hear_answer, self._judge, self._heed, self._pools
+            )
             try:
                 try:
                     known = len(self._included)

@@ -26,6 +26,7 @@ from crawler.errors import FetchError, UsageError
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
 from crawler.http.fetcher import Fetcher
+from crawler.http.pool import Pool
 from crawler.http.replay_cache import cached_answers
 from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
@@ -35,15 +36,15 @@ from crawler.parsers.recipe import spider_of
 from crawler.politeness import retry
 from crawler.processes import messages
 from crawler.processes.beat import Beat
-from crawler.processes.channel import Channel
+from crawler.processes.channel import Channel, first_message
 from crawler.processes.contents import Ask, WorkerDuplicates
 from crawler.processes.discovery import WorkerDiscovery, WorkerVisit
 from crawler.processes.messages import (
-    LENGTH,
     CookiesNow,
     Included,
     Judged,
     Named,
+    PoolNow,
     Question,
     Ready,
     ScopeNow,
@@ -108,7 +109,7 @@ class Worker:
             WorkerDuplicates(config.traps, self._linker.traps, ask),
             discovery,
         )
-        self._fetcher: Fetcher
+        self._fetcher: Fetcher | None = None
         self.hear_named(start.named)
 
     async def open(self, stack: AsyncExitStack) -> None:
@@ -126,6 +127,11 @@ class Worker:
                 cache=cache,
             )
         )
+
+    @property
+    def pool(self) -> Pool | None:
+        """What the connections of this process are doing, None before they can be opened."""
+        return self._fetcher.pool if self._fetcher is not None else None
 
     async def hand_over(self, state: str | None, wish: Callable[[Wish], None]) -> None:
         """Hand the spider its crawl, and let it open what its callbacks need."""
@@ -170,6 +176,7 @@ class Worker:
         response: Packed | None = None
         try:
             request = from_todo(task.todo, task.priority)
+            assert self._fetcher is not None
             answer = await self._fetcher.fetch(request)
             visit.answer(answer)
             self._accept(visit, request, answer)
@@ -250,7 +257,7 @@ class Service:
 
     async def run(self, stack: AsyncExitStack, state: str | None) -> None:
         """Visit what comes until the owner says that it was all, or is gone."""
-        ticking = asyncio.create_task(self._beat.tick())
+        ticking = asyncio.create_task(self._beat.tick(self._tell_pool))
         try:
             await self._worker.open(stack)
             await self._worker.hand_over(state, self.channel.send)
@@ -271,6 +278,10 @@ class Service:
         ]
         self.channel.send(messages.Ended(changed, raised))
         self.channel.close()
+
+    def _tell_pool(self) -> None:
+        if (pool := self._worker.pool) is not None:
+            self.channel.send(PoolNow(pool))
 
     def hear(self, message: messages.ToWorker) -> None:
         """Do what the owner says."""
@@ -332,9 +343,9 @@ def main(owner: int, lifeline: int, shared: int) -> None:
         signal.signal(ending, signal.SIG_IGN)  # a terminal's Ctrl-C is for the owner to heed
     threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
     channel = socket.socket(fileno=owner)
-    start = _first(channel)
-    if start is None:
-        return
+    start = first_message(channel, messages.to_worker)
+    if not isinstance(start, Start):
+        return  # the owner is gone
     try:
         spider = spider_of(start.recipe)
         config = msgspec.msgpack.decode(start.config, type=Config)
@@ -366,22 +377,6 @@ def _start_logging(levels: dict[str, int], send: Callable[[messages.LogLine], No
     logging.basicConfig(handlers=[handler], force=True)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
-
-
-def _first(channel: socket.socket) -> Start | None:
-    """Return the first message, None where the owner is gone."""
-    data = b""
-    while len(data) < LENGTH.size or len(data) < LENGTH.size + LENGTH.unpack_from(data)[0]:
-        want = (
-            LENGTH.unpack_from(data)[0] + LENGTH.size if len(data) >= LENGTH.size else LENGTH.size
-        )
-        more = channel.recv(want - len(data))
-        if not more:
-            return None
-        data += more
-    start = messages.to_worker.decode(data[LENGTH.size :])
-    assert isinstance(start, Start)
-    return start
 
 
 def _watch(lifeline: int) -> None:

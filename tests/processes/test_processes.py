@@ -19,6 +19,7 @@ from fault_server import page as answer
 
 from crawler import Crawler, SiteSpider, Spider, Summary
 from crawler.errors import SpiderError
+from crawler.http.pool import Pool, memory
 from crawler.parse.fast_pass import LARGE
 from crawler.practice import PracticeSite
 from crawler.web.page import ScrapedPage
@@ -328,6 +329,28 @@ def test_a_process_killed_from_outside_while_the_crawl_runs_changes_nothing(tmp_
     summary, with_deaths, without = asyncio.run(story())
     assert "parse_crashed" not in summary.outcomes
     assert with_deaths == without
+
+
+def test_the_pool_of_a_crawl_counts_the_connections_and_the_memory_of_all_processes(tmp_path):
+    async def story() -> tuple[Pool, str, dict[str, int]]:
+        async with PracticeSite() as site:
+            site.add_page("/start", linking("/one", "/two"))
+            for path in ("/one", "/two"):
+                site.add_page(path, linking(), delay=2.5)
+            settings = FAST | {"engine": {"processes": 2}}
+            spider = SiteSpider(site.at("/start"))
+            async with Crawler(spider, store=tmp_path / "a.db", settings=settings) as crawler:
+                run = asyncio.create_task(crawler.run())
+                while not any(host.open == 2 for host in crawler.pool.hosts.values()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                pool = crawler.pool
+                await run
+                return pool, site.at("/"), dict(crawler.pool.hosts)
+
+    pool, site, afterwards = asyncio.run(asyncio.wait_for(story(), 30))
+    assert pool.hosts.keys() == {site.removesuffix("/")}
+    assert pool.memory > memory() + 20_000_000
+    assert afterwards == {}
 
 
 def test_the_scan_of_a_page_without_end_is_given_up_without_processes_too(tmp_path):
