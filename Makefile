@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values heal other-tools check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
+.PHONY: help crawl test kill-test values heal other-tools examples check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values heal other-tools setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
+	@echo 'also: kill-test values heal other-tools examples setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
 
 # ---------------------------------------------------------------- use
 
@@ -72,12 +72,21 @@ other-tools: $(DEV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[tools]'
 	$(BIN)/pytest -rs tests/export/test_other_tools.py $(ARGS)
 
+# Every port in examples/ with its full numbers, and their types as the strictest readers see them.
+examples: $(DEV)
+	CRAWLER_EXAMPLE_RECORDS=100000 $(BIN)/pytest tests/test_examples.py $(ARGS)
+	$(BIN)/mypy --strict examples/*.py
+	@$(BIN)/python -c 'import pyright' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pyright[nodejs]>=1.1.400'
+	$(BIN)/pyright --pythonpath $(BIN)/python examples
+
 check: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32
 	$(BIN)/mypy --platform darwin
+	$(BIN)/mypy --strict examples/*.py
 	$(BIN)/pytest tests/test_floors.py
 
 fmt: $(DEV)
@@ -93,6 +102,7 @@ docs: $(DEV)
 	$(BIN)/python docs/make/passes.py --write
 	$(BIN)/python docs/make/glossary.py --write
 	$(BIN)/python docs/make/api.py --write
+	$(BIN)/python docs/make/scrapy_names.py --write
 
 # The documentation as a site, in site/: warnings are errors, and our own crawler checks its links.
 docs-site: $(DEV)

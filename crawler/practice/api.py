@@ -29,6 +29,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/products", product_cursor),
         web.get("/api/authors", author_links),
         web.get("/api/private/products", private_products),
+        web.post("/api/search", search),
     ]
 
 
@@ -93,6 +94,21 @@ async def private_products(request: web.Request) -> web.Response:
             text="Send the key in the header X-API-Key.", headers={"WWW-Authenticate": "ApiKey"}
         )
     return await product_cursor(request)
+
+
+async def search(request: web.Request) -> web.Response:
+    """Products by a word of their name, asked in JSON: `{page, pages, items}`."""
+    try:
+        asked = await request.json()
+        word, number = str(asked.get("query", "")).lower(), int(asked.get("page", 1))
+    except (ValueError, TypeError, AttributeError):
+        raise web.HTTPBadRequest(text='send {"query": "…", "page": 1} as JSON') from None
+    found = [product for product in products() if word in product.name.lower()]
+    last = max(1, pages(len(found), 20))
+    if not 1 <= number <= last:
+        raise web.HTTPBadRequest(text=f"page must be from 1 to {last}")
+    items = [_product(product) for product in found[(number - 1) * 20 :][:20]]
+    return web.json_response({"page": number, "pages": last, "items": items})
 
 
 def whole(request: web.Request, name: str, default: int, least: int, most: int) -> int:

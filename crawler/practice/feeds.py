@@ -7,6 +7,7 @@ from html import escape
 
 from aiohttp import web
 
+from crawler.practice.api import whole
 from crawler.practice.catalog import THINGS, products
 from crawler.practice.content import pages, quotes, tags, voices
 from crawler.practice.layout import CHANGED, content, page
@@ -48,6 +49,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/sitemap-shop.xml.gz", shop_sitemap),
         web.get("/sitemap-other.txt", other_sitemap),
         web.get("/feed.xml", feed),
+        web.get("/readings.jsonl", readings),
         web.get("/private/", private),
         web.get("/private/notice/", notice),
         web.get("/private/ledger/", ledger),
@@ -104,6 +106,20 @@ async def feed(request: web.Request) -> web.Response:
         f'{_DECLARATION}<rss version="2.0"><channel>{head}\n{rows}</channel></rss>\n'.encode(),
         "application/rss+xml; charset=utf-8",
     )
+
+
+async def readings(request: web.Request) -> web.StreamResponse:
+    """`count` records of a tide gauge as JSON lines, at most a million, streamed."""
+    number = whole(request, "count", 1000, 0, 1_000_000)
+    answer = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
+    await answer.prepare(request)
+    for first in range(0, number, 10_000):
+        lines = (
+            f'{{"id": {n}, "station": "gauge-{n % 7}", "level": {n * 37 % 500 / 100}}}\n'
+            for n in range(first, min(first + 10_000, number))
+        )
+        await answer.write("".join(lines).encode())
+    return answer
 
 
 async def private(request: web.Request) -> web.Response:

@@ -13,11 +13,13 @@ from crawler.practice import (
     account,
     answers,
     api,
+    branches,
     encodings,
     feeds,
     files,
     hits,
     hostile,
+    manual,
     notes,
     oddities,
     quotes,
@@ -46,6 +48,8 @@ SECTIONS = (
     traps,
     scripted,
     hostile,
+    branches,
+    manual,
 )
 
 

@@ -59,7 +59,7 @@ class Invoker:
         raise NotImplementedError
 
     def begin(
-        self, visit: Visit, name: str, *arguments: object, **named: object
+        self, visit: Visit, name: str, /, *arguments: object, **named: object
     ) -> Rest | str | None:
         """Call a method and take what it gives at once.
 
@@ -237,7 +237,7 @@ class Collector(Invoker):
             visit.error = f"{visit.error or ''}\n{error}".strip()
 
     async def _call(
-        self, visit: Visit, name: str, *arguments: object, **named: object
+        self, visit: Visit, name: str, /, *arguments: object, **named: object
     ) -> str | None:
         """Call a method of the spider; return the traceback if it raises."""
         rest = self.begin(visit, name, *arguments, **named)

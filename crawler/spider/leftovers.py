@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
+from crawler.spider.scrapy_names import scrapy_name
+
+_TOLD = 8  # settings that one message names
 _METHODS = {
     "start_requests": "is `start` here: def or async def, it yields Requests",
     "process_item": "belongs to no spider; name functions item → item in `pipelines`",
@@ -20,12 +24,14 @@ _METHODS = {
     "parse_node": "is not called here; page.xpath() reads XML in `parse`",
     "parse_row": "is not called here; read the CSV of page.text in `parse`",
     "sitemap_filter": "is not called here; `sitemap_rules` and `sitemap_since` choose entries",
+    "log": "is not called here; self.logger.info(…) logs",
     "spider_opened": "is not called here; write `opened(self)`",
     "spider_closed": "is not called here; write `closed(self, reason)`",
     "spider_idle": "is not called here; a run ends when nothing is left, self.crawl.add() adds",
     "item_scraped": "is not called here; name functions item → item in `pipelines`",
 }
 _ATTRIBUTES = {
+    "crawler": "is self.crawl here: settings, stats, stop(reason), add(request)",
     "custom_settings": 'is `settings` here, by section: settings = {"politeness": {"delay": 1}};'
     " see docs/configuration.md",
     "handle_httpstatus_list": 'is settings = {"fetch": {"accept_status": [404]}} here, or'
@@ -41,6 +47,12 @@ _ATTRIBUTES = {
     "http_auth_domain": "is a row of [auth] here; see docs/http.md",
     "sitemap_alternate_links": "is `sitemap_alternates` here",
     "link_extractor": "is `rules` here: Rule(allow=…, restrict_css=…)",
+    "download_warnsize": "is not read here; SELECT url, size FROM pages ORDER BY size DESC",
+    "namespaces": "is not read here; page.selector.register_namespace(prefix, uri) names one",
+    "delimiter": "is not read here; read the CSV of page.text in `parse`",
+    "quotechar": "is not read here; read the CSV of page.text in `parse`",
+    "headers": 'is not read here; settings = {"fetch": {"headers": {…}}} sends them with every'
+    " request",
     "iterator": "is not read here; page.xpath() reads XML in `parse`",
     "itertag": "is not read here; page.xpath() reads XML in `parse`",
 }
@@ -54,13 +66,52 @@ def leftover(name: str, value: Any, *, used: bool = False) -> str | None:
     is_method = callable(value) or isinstance(value, (classmethod, staticmethod))
     text = (_METHODS if is_method else _ATTRIBUTES).get(name)
     if text is not None and not used:
-        return f"`{name}` {text}"
+        return f"`{name}` {text}{_each(value) if name == 'custom_settings' else ''}"
+    if name == "settings" and (flat := _flat(value)):
+        return f"`settings` goes by section, as config.toml does{_each(flat)}"
     if is_method and _takes_failure(value):
         return (
             f"`{name}` is an errback of Scrapy; here it takes (request, outcome, status, page), is"
             " named by Request(errback=…), or is `on_error` for all requests"
         )
     return None
+
+
+def of_self(name: str) -> str | None:
+    """Return what is said of `self.name` where a spider of Scrapy has that, and none here."""
+    text = {"crawler": _ATTRIBUTES["crawler"], "log": _METHODS["log"]}.get(name)
+    return None if text is None else f"`self.{name}` {text}"
+
+
+def _flat(settings: Any) -> dict[str, Any]:
+    """Return the settings that stand outside of a section, as in Scrapy."""
+    if not isinstance(settings, Mapping):
+        return {}
+    return {name: v for name, v in settings.items() if isinstance(name, str) and name.isupper()}
+
+
+def _each(settings: Any) -> str:
+    """Return what each of Scrapy's settings is here."""
+    if not isinstance(settings, Mapping) or not settings:
+        return ""
+    told = []
+    for name in map(str, settings):
+        row = scrapy_name("setting", name)
+        told.append(row.told() if row is not None else f"{name} is no setting of Scrapy's own")
+    more = f"; and {len(told) - _TOLD} more, see docs/from-scrapy.md" if told[_TOLD:] else ""
+    return ": " + "; ".join(told[:_TOLD]) + more
+
+
+def of_request(argument: str) -> str | None:
+    """Return what is said of an argument that only a request of Scrapy takes."""
+    row = scrapy_name("request", argument)
+    return None if row is None or row.here == f"Request.{argument}" else row.told()
+
+
+def of_meta(key: str) -> str | None:
+    """Return what is said of a key of `meta` that means something to Scrapy, and nothing here."""
+    row = scrapy_name("meta", key)
+    return None if row is None else f"meta: {row.told()}"
 
 
 def _takes_failure(value: Any) -> bool:

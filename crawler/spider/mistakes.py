@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.errors import SpiderError
 from crawler.spider.arguments import read_by
-from crawler.spider.leftovers import leftover
+from crawler.spider.leftovers import leftover, of_meta, of_request, of_self
 from crawler.web.callback import HasCallbacks, private
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MAKERS = {"Request": None, "Download": None, "Rule": None, "follow": 1, "follow_all": 1}
 """What takes a callback, and the place of it among the positional arguments."""
+
+_REQUESTS = ("Request", "follow", "follow_all")
 
 _KEPT = "a request is kept by the name of its callback: make it a method of the spider"
 _HOOKS = ("parse", "start", "start_urls", "on_error", "opened", "closed")
@@ -39,6 +41,8 @@ def look(spider: Spider) -> None:
     used = {name for part in own for name in read_by(part)}
     for part in own:
         for name in vars(part):
+            if name != "settings" and hasattr(_plain(kind), name):
+                continue  # it is ours
             told = leftover(name, vars(part)[name], used=name in used)
             if told is not None:
                 raise SpiderError(f"{_where(part, name)}{kind.name}: {told}")
@@ -111,7 +115,8 @@ class _Source:
             yield cls(file, tree, vars(module) if module is not None else {})
 
     def look(self, kind: type[Spider]) -> None:
-        """Raise for the first callback in it that no request can have."""
+        """Raise for the first callback in it that no request can have, or name that is Scrapy's."""
+        assigned = self._assigned()
         for node in self.tree.body:
             inner = {
                 n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef) and n is not node
@@ -119,6 +124,8 @@ class _Source:
             me = None
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.args.args:
                 me = node.args.args[0].arg
+            for value, told in _leftovers_in(kind, node, me, assigned):
+                raise SpiderError(f"{self.file}:{value.lineno}: {kind.name}: {told}")
             for call in ast.walk(node):
                 if isinstance(call, ast.Call):
                     for field, value, named in _callbacks_of(call):
@@ -126,6 +133,14 @@ class _Source:
                         why = why or _unfit(kind, value, me, named)
                         if why is not None:
                             raise SpiderError(f"{self.file}:{value.lineno}: {kind.name}: {why}")
+
+    def _assigned(self) -> set[str]:
+        """Return the names of attributes that the class sets somewhere."""
+        return {
+            node.attr
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        }
 
     def _why(
         self, kind: type[Spider], value: ast.expr, field: str, me: str | None, inner: set[str]
@@ -158,12 +173,7 @@ class _Source:
         if isinstance(owner, ast.Name) and owner.id == me:
             if private(name):
                 return f"{field}: {name} is private to its class; call it _{name.lstrip('_')}"
-            assigned = {
-                n.attr
-                for n in ast.walk(self.tree)
-                if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
-            }
-            return None if name in assigned else _missing(kind, name, field)
+            return None if name in self._assigned() else _missing(kind, name, field)
         made = isinstance(owner, ast.Call) and ast.unparse(owner.func) != "super"
         known = self.names.get(owner.id) if isinstance(owner, ast.Name) else None
         foreign = known is not None and not inspect.isclass(known) and not inspect.ismodule(known)
@@ -205,6 +215,34 @@ def _callbacks_of(call: ast.Call) -> Iterator[tuple[str, ast.expr, list[str] | N
     place = _MAKERS.get(maker)
     if place is not None and len(call.args) > place:
         yield "callback", call.args[place], keys
+
+
+def _leftovers_in(
+    kind: type[Spider], tree: ast.AST, me: str | None, own: set[str]
+) -> Iterator[tuple[ast.expr, str]]:
+    """Yield what a method uses that only Scrapy has, and what is said of it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from _leftovers_of(node)
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", None) == me:
+            told = None if hasattr(kind, node.attr) else of_self(node.attr)
+            if told is not None and node.attr not in own:
+                yield node, told
+
+
+def _leftovers_of(call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
+    """Yield the arguments of a call, and keys of its `meta`, that only Scrapy would heed."""
+    maker = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if maker not in _REQUESTS:
+        return
+    for keyword in call.keywords:
+        why = of_request(keyword.arg) if keyword.arg else None
+        if why is not None:
+            yield keyword.value, why
+        if keyword.arg == "meta" and isinstance(keyword.value, ast.Dict):
+            for key in keyword.value.keys:
+                if isinstance(key, ast.Constant) and (why := of_meta(str(key.value))):
+                    yield key, why
 
 
 def _missing(kind: type[Spider], name: str, field: str) -> str | None:

@@ -1,0 +1,48 @@
+"""A store locator: the branches that a sitemap lists, by the JSON-LD of their pages.
+
+crawler demo --serve-only
+crawler run examples/store_locator.py -o branches.csv
+"""
+
+import json
+from collections.abc import Iterator
+
+from crawler import Rule, ScrapedPage, SitemapSpider, item
+
+
+@item(key="ref")
+class Branch:
+    """One shop, as schema.org has it."""
+
+    ref: str
+    name: str
+    street: str
+    city: str
+    lat: float
+    lon: float
+    phone: str | None
+    hours: list[str]
+    website: str
+
+
+class StoreLocator(SitemapSpider):
+    """Every branch of the practice site."""
+
+    name = "store_locator"
+    sitemap_urls = ["http://127.0.0.1:8000/sitemap-branches.xml"]
+    sitemap_rules = [Rule(allow=r"/branches/[\w-]+/$")]
+
+    def parse(self, page: ScrapedPage) -> Iterator[Branch]:
+        data = json.loads(page.css('script[type="application/ld+json"]::text').get("{}"))
+        address, place = data["address"], data["geo"]
+        yield Branch(
+            ref=data["branchCode"],
+            name=data["name"],
+            street=address["streetAddress"],
+            city=address["addressLocality"],
+            lat=place["latitude"],
+            lon=place["longitude"],
+            phone=data.get("telephone"),
+            hours=data.get("openingHours", []),
+            website=page.url,
+        )
