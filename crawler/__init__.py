@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crawler.config.layers import Config
     from crawler.config.secrets import Secret
     from crawler.engine.crawler import Crawler, Summary, crawl
-    from crawler.errors import CrawlerError, DropItem, StopCrawl
+    from crawler.errors import CrawlerError, DropItem, DropRequest, StopCrawl
     from crawler.items import item
     from crawler.links.rule import Rule
     from crawler.spider import SitemapSpider, SiteSpider, Spider
@@ -30,6 +30,7 @@ _HOMES = {
     "CrawlerError": "errors",
     "Download": "web.download_stream",
     "DropItem": "errors",
+    "DropRequest": "errors",
     "Outcome": "web.outcome",
     "Request": "web.request",
     "Response": "web.response",
@@ -53,6 +54,7 @@ __all__ = [
     "CrawlerError",
     "Download",
     "DropItem",
+    "DropRequest",
     "Outcome",
     "Request",
     "Response",

@@ -10,6 +10,7 @@ CrawlerError
 ├── SpiderFailed          a spider's `start` or `opened` raised: exit code 1
 ├── StopCrawl             raised by a spider: the crawl ends, for this reason
 ├── DropItem              raised by a pipeline: the item is dropped, for this reason
+├── DropRequest           raised by a hook: the request ends, for this reason
 ├── StoreError            the durable state: stops the crawl, loudly
 │   ├── StoreRefused      not a store, of a newer version, or not writable
 │   ├── StoreClaimed      another process is crawling into it, another download writing it
@@ -103,6 +104,16 @@ class StopCrawl(CrawlerError):
 
 class DropItem(CrawlerError):
     """Raise it in a pipeline to drop an item: `raise DropItem("no price")`; counted by reason."""
+
+    def __init__(self, reason: str = "no reason given") -> None:
+        super().__init__(reason)
+
+
+class DropRequest(CrawlerError):
+    """Raise it in a hook to end a request, before or after its fetch, with the reason.
+
+    Its outcome is `hook_dropped`, of which `on_error` hears.
+    """
 
     def __init__(self, reason: str = "no reason given") -> None:
         super().__init__(reason)

@@ -146,7 +146,10 @@ def test_the_picture_of_the_rooms_is_drawn_from_the_imports_of_today() -> None:
 
 
 def test_only_the_command_line_prints_logs_to_handlers_hears_signals_and_exits() -> None:
-    own = ("processes/worker.py", "processes/launch.py", "export/markdown.py")
+    own = (
+        *("processes/worker.py", "processes/log_lines.py", "processes/launch.py"),
+        "export/markdown.py",
+    )
     alone = [PACKAGE / name for name in own]  # processes of their own
     calls = {"print", "logging.basicConfig", "signal.signal", "sys.exit", "os._exit"}
     wrong = [

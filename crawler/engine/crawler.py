@@ -15,7 +15,14 @@ from crawler.config.layers import Config
 from crawler.engine.assembly import Crawl, assembled
 from crawler.engine.committer import Listener
 from crawler.engine.engine import Engine
-from crawler.engine.spider_calls import closed, given_by, hand_over, opened, refuse_running_loop
+from crawler.engine.spider_calls import (
+    closed,
+    given_by,
+    hand_over,
+    opened,
+    parts_closed,
+    refuse_running_loop,
+)
 from crawler.engine.summary import Summary as Summary
 from crawler.engine.summary import settings_json
 from crawler.engine.worker_processes import launched, let_go
@@ -301,14 +308,14 @@ class Crawler:
         async with assembled(crawl, keep_pages=keep_pages) as (engine, seeding, steering):
             self._engine = engine
             try:
-                if await opened(self.spider, engine.pipelines, self.frontier):
+                if await opened(self.spider, engine.parts, self.frontier):
                     many, grace = settings.workers, settings.grace
                     end = settings.max_time
                     parts = engine, seeding, steering
                     await run_workers(*parts, workers=many, grace=grace, longest=end)
             finally:
                 seeding.close()  # it may not even have begun
-                await engine.close_pipelines(self.stats)
+                await parts_closed(engine.parts, self.stats, settings.callback_timeout)
                 self._engine = None
 
     def _hear(self, visits: list[Visit], committed: Committed) -> None:
@@ -348,17 +355,11 @@ class Crawler:
             hidden_characters=stats.hidden[1],
             counts=dict(stats.counts),
             raised=dict(stats.raised.values()),
-            failed_callbacks=self._failed_callbacks(),
+            failed_callbacks=stats.failed_callbacks(self.spider.name),
             reasons={str(name): reason for name, reason in stats.reasons.items()},
             last=self.last,
             stayed=stats.pages > 0 and not stats.onward,
         )
-
-    def _failed_callbacks(self) -> list[str]:
-        failing = {name or "parse" for name in self.stats.failing - self.stats.parsed}
-        closings = [name for name in self.stats.raised if name.endswith((".close()", ".closed()"))]
-        own = f"{self.spider.name}.closed()"
-        return sorted(failing) + ["closed" if name == own else name for name in closings]
 
 
 def _domain_of(host: str) -> str:

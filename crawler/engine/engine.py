@@ -24,7 +24,6 @@ from crawler.engine.limits import RunLimits
 from crawler.engine.pacing import Pacing
 from crawler.engine.robots_gate import REFUSED, RobotsGate, Verdict, unanswered
 from crawler.engine.sitemap_reader import SITEMAP, SitemapReader
-from crawler.engine.spider_calls import pipelines_closed
 from crawler.errors import CrawlerError, FetchError, StoreError
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
@@ -40,6 +39,7 @@ from crawler.parsers.inline import PageReader
 from crawler.politeness import retry
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
+from crawler.spider.hooks import hooked
 from crawler.web import redirects
 from crawler.web.download_stream import STREAM
 from crawler.web.outcome import Outcome, having
@@ -47,7 +47,6 @@ from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
 from crawler.web.request import RENEWAL, Request, Todo, from_todo, priority_of
 from crawler.web.response import Response
-from crawler.web.stats import Stats
 from crawler.web.visit import Visit
 
 if TYPE_CHECKING:  # most crawls run in one process
@@ -91,12 +90,15 @@ class Engine:
         self._reader = PageReader(config, parser, duplicates, discovery, keep_pages=keep_pages)
         self._strategies = strategies
         self._ways = Fetching(
-            config, fetcher, strategies, browser=browser, gate=gate, discovery=discovery
+            *(config, fetcher, strategies, collector.hooks),
+            browser=browser,
+            gate=gate,
+            discovery=discovery,
         )
         self.frontier, self._fetcher, self.committer = frontier, fetcher, committer
         self._discovery, self._collector, self._gate = discovery, collector, gate
-        self.pipelines = collector.pipelines
-        self._judged = collector.pipelines.judges
+        self.parts = collector.pipelines, collector.hooks
+        self._pipelines, self._hooks = collector.pipelines, collector.hooks or None
         self._pacing = Pacing(config, frontier, committer.hurry)
         self._by_address = config.politeness.limit_by == "address"
 
@@ -104,10 +106,6 @@ class Engine:
     def pool(self) -> Pool:
         """What the connections are doing, those of all processes."""
         return self.committer.pool()
-
-    async def close_pipelines(self, stats: Stats) -> None:
-        """Let the pipelines close what they have; what one raises then is told."""
-        await pipelines_closed(self.pipelines, stats, self._config.engine.callback_timeout)
 
     async def work(self) -> None:
         """Take requests until the frontier has no more; each ends, or goes back as it was."""
@@ -152,8 +150,8 @@ class Engine:
         """Hand a visit over to be stored; False where a limit was reached before it."""
         if visit.asked is not None:
             asked_retry.heed(visit, self._config.fetch.retries)
-        if self._judged and visit.items and visit.retry_at is None:
-            self.pipelines.judge(visit)
+        if visit.items and visit.retry_at is None and self._pipelines.judges:
+            self._pipelines.judge(visit)
         limits = self._limits
         if limits is not None and not limits.take(visit):
             return False
@@ -182,15 +180,23 @@ class Engine:
             await self._check(visit, as_sent(request, todo, read=read), read=read)
             return visit
         if request.kind and request.kind not in (SITEMAP, REQUISITE):
-            found = await self._strategies.visit(todo, request)
+            sent = await self._ways.sent(visit, request) if self._hooks is not None else request
+            if sent is None:
+                return visit
+            found = await self._strategies.visit(todo, sent)
             if found is None or found.stored or found.response is None:
                 return found
             visit, response = found, found.response
         elif self.processes is not None and self._ways.leaves(request, self.processes):
             return await self._let_visit(self.processes, visit, request, host)
         else:
-            response = await self._ways.fetch(request, host)
-            visit.answer(response)
+            if self._hooks is None:
+                response = await self._ways.fetch(request, host)
+                visit.answer(response)
+            elif (hooked := await self._ways.between_hooks(visit, request, host)) is not None:
+                response = hooked
+            else:
+                return visit
             if response.status >= 300 or self._retried:
                 self._accept(visit, request, response.status)
         if visit.retry_at is None:
@@ -278,8 +284,11 @@ class Engine:
         """Let a worker process visit, and judge here what only this process can; None: not yet."""
         answer = await processes.visit(visit, request, host)
         response = visit.response
-        if answer is None or response is None:
-            return None if answer is None else visit
+        if answer is None:
+            return None
+        if response is None or (self._hooks is not None and not answer.read and hooked(visit)):
+            processes.take(visit, answer)
+            return visit
         if answer.read and visit.outcome not in (Outcome.WALLED, Outcome.RESERVED):
             page = ScrapedPage(response, request, visit.links)
             if self._traps.suspects(page.url) and response.is_html:

@@ -13,10 +13,13 @@ from crawler.clients.strategies import Strategies
 from crawler.config.layers import Config
 from crawler.engine.robots_gate import RobotsGate, Verdict
 from crawler.engine.sitemap_reader import LARGEST, SITEMAP
+from crawler.errors import FetchError
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
 from crawler.parsers.inline import PageReader
 from crawler.spider.discover import Discovery
+from crawler.spider.hooks import Hooks
+from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
 from crawler.web.response import Response
@@ -34,11 +37,13 @@ class Fetching:
         config: Config,
         fetcher: Fetcher,
         strategies: Strategies,
+        hooks: Hooks,
         *,
         browser: Browser | None,
         gate: RobotsGate | None,
         discovery: Discovery,
     ) -> None:
+        self._hooks = hooks
         self._fetcher, self._strategies, self._browser = fetcher, strategies, browser
         self._gate, self._discovery = gate, discovery
         self._via = "scraper_api" if config.scraper_api.enabled else None
@@ -56,6 +61,20 @@ class Fetching:
             keep = LARGEST if request.kind == SITEMAP else None
             return await self._fetcher.fetch(request, keep=keep)
         return await self._strategies.fetch(request)
+
+    async def between_hooks(
+        self, visit: Visit, request: Request, host: HostQueue
+    ) -> Response | None:
+        """Return the response that the hooks let through, None where they decide otherwise."""
+        return await self._hooks.fetch(visit, request, lambda sent: self.fetch(sent, host))
+
+    async def sent(self, visit: Visit, request: Request) -> Request | None:
+        """Return what is sent of a download or a stream, None where the hooks decide otherwise."""
+        found = await self._hooks.before(visit, request)
+        if isinstance(found, Response):
+            text = f"before_fetch gave a Response for a {request.kind}; only a page can have one"
+            raise FetchError(text, Outcome.SPIDER_ERROR, final=True)
+        return found
 
     def _may_go(self, url: str, host: HostQueue) -> bool:
         """Return whether the steps of a page may lead to a URL: of its host, and not denied."""

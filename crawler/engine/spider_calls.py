@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from crawler.config.layers import Config
@@ -16,6 +16,7 @@ from crawler.links.linker import Linker
 from crawler.spider import Spider
 from crawler.spider.collector import close, open_spider
 from crawler.spider.discover import Discovery
+from crawler.spider.hooks import Hooks
 from crawler.spider.pipelines import Pipelines
 from crawler.spider.running import RunningCrawl
 from crawler.store import Batch, CrawlState, Store
@@ -82,23 +83,29 @@ def refuse_running_loop() -> None:
         )
 
 
-async def opened(spider: Spider, pipelines: Pipelines, frontier: Frontier) -> bool:
-    """Let the spider and its pipelines open what they need; False where one raises StopCrawl."""
+Parts = Iterable[Pipelines | Hooks]
+"""What a spider lists beside its own methods, opened and closed in each run."""
+
+
+async def opened(spider: Spider, parts: Parts, frontier: Frontier) -> bool:
+    """Let the spider and its parts open what they need; False where one raises StopCrawl."""
     try:
         await open_spider(spider)
-        await pipelines.open(spider.crawl)
+        for part in parts:
+            await part.open(spider.crawl)
     except StopCrawl as end:
         frontier.stop(end.reason)
         return False
     return True
 
 
-async def pipelines_closed(pipelines: Pipelines, stats: Stats, timeout: float) -> None:
-    """Let the pipelines close what they have; what one raises then is told."""
-    for name, error in (await pipelines.close(timeout)).items():
-        line = error_line(error) or error
-        stats.raised[name] = (line, 1)
-        log.error("pipeline %s failed: %s", name, line)
+async def parts_closed(parts: Parts, stats: Stats, timeout: float) -> None:
+    """Let pipelines and hooks close what they have; what one raises then is told."""
+    for part in parts:
+        for name, error in (await part.close(timeout)).items():
+            line = error_line(error) or error
+            stats.raised[name] = (line, 1)
+            log.error("%s failed: %s", name, line)
 
 
 async def closed(spider: Spider, reason: str, stats: Stats, config: Config, store: Store) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import mmap
 import os
 import signal
@@ -39,6 +38,7 @@ from crawler.processes.beat import Beat
 from crawler.processes.channel import Channel, first_message
 from crawler.processes.contents import Ask, WorkerDuplicates
 from crawler.processes.discovery import WorkerDiscovery, WorkerVisit
+from crawler.processes.log_lines import start_logging
 from crawler.processes.messages import (
     CookiesNow,
     Included,
@@ -98,7 +98,7 @@ class Worker:
         )
         self._discovery = discovery
         collector = Collector(spider, discovery, timeout=config.engine.callback_timeout)
-        self.pipelines = collector.pipelines
+        self.parts, self._hooks = (collector.pipelines, collector.hooks), collector.hooks or None
         self.guard = AddressGuard(allow_private=config.fetch.allow_private)
         self.jars = spider.cookies = CookieJars()
         self.jars.restore(start.cookies)
@@ -154,7 +154,8 @@ class Worker:
 
         running.let_add(add)
         await open_spider(self._spider)
-        await self.pipelines.open(running)
+        for part in self.parts:
+            await part.open(running)
         running.state = NoState()
         running.stats.taken()  # the owner has counted what is counted there
 
@@ -177,15 +178,24 @@ class Worker:
         try:
             request = from_todo(task.todo, task.priority)
             assert self._fetcher is not None
-            answer = await self._fetcher.fetch(request)
-            visit.answer(answer)
-            self._accept(visit, request, answer)
-            if not task.bare:
-                await self._read(task.number, visit, request, answer)
-            response = await _packed(answer)
+            if self._hooks is None:
+                fetched = await self._fetcher.fetch(request)
+                visit.answer(fetched)
+                answer: Response | None = fetched
+            else:
+                answer = await self._hooks.fetch(visit, request, self._fetcher.fetch)
+            if answer is not None:
+                self._accept(visit, request, answer)
+                if not task.bare:
+                    await self._read(task.number, visit, request, answer)
+            if visit.response is not None:
+                response = await _packed(visit.response)
         except FetchError as error:
             visit.fail(Outcome(error.outcome), str(error))
-            failure = 2 if error.final else 1
+            if visit.response is None:
+                failure = 2 if error.final else 1
+            else:  # a hook raised, of an answer that is kept
+                response = await _packed(visit.response)
         except Exception:  # what was found so far stays: it is remembered as sent
             visit.fail(Outcome.INTERNAL_ERROR, traceback.format_exc())
         widened, self._linker.included = self._linker.included or [], []
@@ -269,8 +279,10 @@ class Service:
         ticking.cancel()
         for task in self._tasks:
             task.cancel()
-        failed = await self._worker.pipelines.close(_LAST_WORDS)
-        raised = {name: rows.clean(error) or "" for name, error in failed.items()}
+        raised: dict[str, str] = {}
+        for part in self._worker.parts:
+            failed = await part.close(_LAST_WORDS)
+            raised |= {name: rows.clean(error) or "" for name, error in failed.items()}
         changed = [
             name
             for name, value in _kept_by(self._spider).items()
@@ -318,22 +330,6 @@ def _kept_by(spider: Spider) -> dict[str, str]:
     return {name: repr(value) for name, value in vars(spider).items() if name not in _OURS}
 
 
-class _ToOwner(logging.Handler):
-    """Sends what is logged to the owner, who writes it where its own goes."""
-
-    def __init__(self, send: Callable[[messages.LogLine], None]) -> None:
-        super().__init__()
-        self._loop, self._send = asyncio.get_running_loop(), send
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            text = rows.clean(self.format(record)) or ""
-            line = messages.LogLine(record.name, record.levelno, text)
-            self._loop.call_soon_threadsafe(self._send, line)
-        except Exception:
-            self.handleError(record)
-
-
 def main(owner: int, lifeline: int, shared: int) -> None:
     """Serve the owner at the other end of the socket whose number is given.
 
@@ -365,18 +361,11 @@ async def _serve(
 ) -> None:
     async with AsyncExitStack() as stack:
         service = Service(start, config, spider, beat)
-        _start_logging(start.log_levels, service.channel.send)
+        start_logging(start.log_levels, service.channel.send)
         channel.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: service.channel, sock=channel)
         await service.run(stack, start.state)
-
-
-def _start_logging(levels: dict[str, int], send: Callable[[messages.LogLine], None]) -> None:
-    handler = _ToOwner(send)
-    logging.basicConfig(handlers=[handler], force=True)
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
 
 
 def _watch(lifeline: int) -> None:

@@ -69,6 +69,10 @@ class Spider(HasCallbacks):
     cookies: CookieJars
     """The crawl's cookie jars, `self.cookies["account-2"].set(…)`; there while a run goes on."""
     pipelines: Sequence[Pipeline] = ()
+    hooks: Sequence[object] = ()
+    """Objects or classes with `before_fetch(request)` → a Request, a Response that stands in place
+    of the answer, or None for as it is; and `after_fetch(response)` → a Response, a Request for
+    another try or another URL, or None. Methods of these names of the spider are hooks, too."""
     expect: Sequence[str] = ()
 
     _running: RunningCrawl | None = None
@@ -230,6 +234,10 @@ def check(spider: Spider) -> None:
         from crawler.spider import pipelines
 
         pipelines.check(spider)
+    if spider.hooks or hasattr(spider, "before_fetch") or hasattr(spider, "after_fetch"):
+        from crawler.spider import hooks
+
+        hooks.check(spider)
     for rule in spider.rules:
         name = rule.callback_name
         if name is not None and not callable(getattr(spider, name, None)):

@@ -26,6 +26,7 @@ from crawler.items import InvalidItem, record_of
 from crawler.items.fields import NoItem, is_named_tuple
 from crawler.items.refused import of_pydantic
 from crawler.spider import Spider
+from crawler.spider.hooks import Hooks
 from crawler.spider.pipelines import Origin, Pipelines, refuse
 from crawler.spider.signatures import Signatures
 from crawler.web.error_place import error_line, own_line
@@ -190,6 +191,7 @@ class Collector(Invoker):
     def __init__(self, spider: Spider, discovery: Discovery, *, timeout: float = 60.0) -> None:
         super().__init__(spider, timeout)
         self._discovery = discovery
+        self.hooks = Hooks(spider, discovery, timeout)
         self.reads_pages = _is_own(spider.parse, Spider.parse)
         """Whether the spider has a `parse` of its own: that of Spider gives nothing."""
         self.hears_errors = _is_own(spider.on_error, Spider.on_error)

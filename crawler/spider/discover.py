@@ -88,10 +88,10 @@ class Discovery:
         out of scope are checked, and no more (`links.check_external`). `heeds` are the purposes
         for which no page is kept that reserves itself.
         """
-        self._retries, self._checks, self._heeds = retries, checks, heeds
+        self.retries, self._checks, self._heeds = retries, checks, heeds
         self._linker = linker
         self.following = following or LinkFollower(linker, linker.rules, LinksSettings())
-        self._order, self._max_depth, self._max_hops = order, max_depth, max_hops
+        self._order, self._max_depth, self.max_hops = order, max_depth, max_hops
         self._follows = bool(linker.rules)
         self._recent = Recent()
         self._refused: Recent | None = None  # links that other processes have refused
@@ -123,7 +123,7 @@ class Discovery:
     def _heed(self, visit: Visit, page: ScrapedPage, wishes: PageDirectives) -> bool:
         """Do as the page wishes; tell whether its links may be followed."""
         if wishes.refresh is not None:
-            if page.request.hops < self._max_hops:
+            if page.request.hops < self.max_hops:
                 visit.redirect_to = wishes.refresh
                 following = redirects.onward(page.request, 303, wishes.refresh)
                 self.redirect(visit, following, again=False)
@@ -381,7 +381,7 @@ class Discovery:
         if visit.asked is None and (request.url, request.identity) == (todo.url, todo.url_hash):
             visit.asked = AskedRetry(at, reason, request.tries, most, request.extra())  # type: ignore[arg-type]
             return True
-        if request.tries > (self._retries if most is None else most):
+        if request.tries > (self.retries if most is None else most):
             visit.refuse_asked(Refusal.RETRIES_SPENT, request.url)
             return True
         return False

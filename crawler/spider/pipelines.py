@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crawler.errors import DropItem, SpiderError, SpiderFailed, StopCrawl
+from crawler.errors import DropItem, SpiderError, StopCrawl
 from crawler.items import Record
 from crawler.items.encoders import text as clean
 from crawler.items.refused import as_given, without_values
+from crawler.spider.lifecycle import close_all, made, name_of, open_all, takes
 from crawler.web.error_place import error_line, place_of
 from crawler.web.refusal import Refusal
 from crawler.web.request import Request
@@ -101,36 +102,11 @@ class Pipelines:
 
     async def open(self, crawl: RunningCrawl) -> None:
         """Let each open what it needs; SpiderFailed tells where one raised."""
-        for thing in self._made:
-            if not hasattr(thing, "open"):
-                continue
-            try:
-                await _awaited(thing.open(crawl))
-            except StopCrawl:
-                raise
-            except (Exception, SystemExit) as error:
-                line = error_line(traceback.format_exc()) or str(error)
-                raise SpiderFailed(f"pipeline {_name(thing)}.open() failed: {line}") from error
+        await open_all(self._made, crawl)
 
     async def close(self, timeout: float) -> dict[str, str]:
-        """Let each close what it has, the last one first; return the tracebacks by `name.close()`.
-
-        Each has `timeout` seconds for what it awaits.
-        """
-        failed = {}
-        for thing in reversed(self._made):
-            if not hasattr(thing, "close"):
-                continue
-            import asyncio  # only where something is closed: most spiders need no event loop
-
-            try:
-                answer = thing.close()
-                if inspect.isawaitable(answer):
-                    async with asyncio.timeout(timeout):
-                        await answer
-            except (Exception, SystemExit):
-                failed[f"{_name(thing)}.close()"] = traceback.format_exc()
-        return failed
+        """Let each close what it has; return the tracebacks by `name.close()`."""
+        return await close_all(self._made, timeout)
 
     def after_commit(self, visits: Iterable[Visit]) -> None:
         """Tell those with a `stored` of the items of visits that are now stored."""
@@ -184,7 +160,7 @@ class Pipelines:
                 if why is None:
                     passed.append(record)
                 else:
-                    self._count(visit, f"{record.table.name}: pipeline {_name(judge)}: {why}")
+                    self._count(visit, f"{record.table.name}: pipeline {name_of(judge)}: {why}")
             if visit.given and len(visit.given) == len(kept) > len(passed):
                 gone = {id(record) for record in kept} - {id(record) for record in passed}
                 pairs = zip(kept, visit.given, strict=True)
@@ -232,12 +208,12 @@ def check(spider: Spider) -> None:
     for thing in spider.pipelines:
         if hasattr(thing, "process_item"):
             raise SpiderError(
-                f"{spider.name}: the pipeline {_name(thing)} has `process_item`; a pipeline here is"
-                " a function item → item, or a class with item(self, item, page)"
+                f"{spider.name}: the pipeline {name_of(thing)} has `process_item`; a pipeline here"
+                " is a function item → item, or a class with item(self, item, page)"
             )
         if isinstance(thing, type) and not issubclass(thing, Judge):
             _refuse_class(thing, spider)
-            _takes(thing.item, spider, _name(thing), skip=2)  # type: ignore[attr-defined]
+            _takes(thing.item, spider, name_of(thing), skip=2)  # type: ignore[attr-defined]
         elif not isinstance(thing, (type, Judge)):
             _step(thing, spider)
 
@@ -252,17 +228,9 @@ def _refuse_class(kind: type, spider: Spider) -> None:
 
 def _made(thing: Any, spider: Spider) -> Any:
     """Return a pipeline, made where it is a class."""
-    if not isinstance(thing, type):
-        return thing
-    if not issubclass(thing, Judge):
+    if isinstance(thing, type) and not issubclass(thing, Judge):
         _refuse_class(thing, spider)
-    try:
-        return thing()
-    except TypeError as error:
-        raise SpiderError(
-            f"{spider.name}: the pipeline {thing.__name__} cannot be made without arguments"
-            f" ({error}); name one that is made: pipelines = [{thing.__name__}(…)]"
-        ) from None
+    return made(thing, spider, "pipelines")
 
 
 def _step(thing: Any, spider: Spider) -> _Step:
@@ -272,31 +240,9 @@ def _step(thing: Any, spider: Spider) -> _Step:
             f"{spider.name}: `pipelines` names {thing!r:.80}; a pipeline is a function item → item,"
             " or a class with item(self, item, page)"
         )
-    return _Step(_name(thing), thing, call, _takes(call, spider, _name(thing), skip=1))
+    return _Step(name_of(thing), thing, call, _takes(call, spider, name_of(thing), skip=1))
 
 
 def _takes(call: Any, spider: Spider, name: str, *, skip: int) -> tuple[str, ...]:
-    """Return what a pipeline takes beside the item, by the names of its parameters."""
-    try:
-        parameters = list(inspect.signature(call).parameters.values())
-    except (TypeError, ValueError):
-        return ()
-    wanted = [one for one in parameters if one.kind is not one.VAR_KEYWORD]
-    if any(one.kind is one.VAR_POSITIONAL for one in wanted[:skip]):
-        skip = 0
-    wanted = [one for one in wanted[skip:] if one.kind is not one.VAR_POSITIONAL]
-    for one in wanted:
-        if one.name not in GIVEN and one.default is one.empty:
-            raise SpiderError(
-                f"{spider.name}: the pipeline {name} takes {one.name!r}; a pipeline gets the item,"
-                f" and by name what it takes of {', '.join(GIVEN)}"
-            )
-    return tuple(one.name for one in wanted if one.name in GIVEN)
-
-
-def _name(thing: Any) -> str:
-    return str(getattr(thing, "__name__", type(thing).__name__))
-
-
-async def _awaited(answer: Any) -> Any:
-    return await answer if inspect.isawaitable(answer) else answer
+    what = f"the pipeline {name}"
+    return takes(call, GIVEN, skip=skip, spider=spider, what=what, gets="the item")

@@ -192,14 +192,14 @@ class Offline:
         if not self._parts.plays(request):
             self.result.left.append(request.url)
             return
-        response = self.recording.find(request)
-        if response is None:
-            self.result.missing.append(request.url)
-            return
-        visit = Visit(todo, Outcome.INTERNAL_ERROR, response.started)
+        answer = self.recording.find(request)
+        started = answer.started if answer is not None else 0.0
+        visit = Visit(todo, Outcome.INTERNAL_ERROR, started)
         with self.page_context(request.url):
             try:
-                await self._parts.read(visit, request, response)
+                if not await self._parts.visit(visit, request, answer):
+                    self.result.missing.append(request.url)
+                    return
             except FetchError as error:
                 visit.fail(Outcome(error.outcome), str(error))
             await self._parts.give_up(visit, request)

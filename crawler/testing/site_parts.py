@@ -31,6 +31,10 @@ from crawler.web.visit import Visit
 _TOLD = having("told")
 
 
+class _NotRecorded(Exception):
+    """A recording has no answer to a request."""
+
+
 class SiteParts:
     """What one crawl over recorded answers has of a real one."""
 
@@ -71,14 +75,16 @@ class SiteParts:
         return running
 
     async def open(self) -> None:
-        """Let the spider and its pipelines open what they need."""
+        """Let the spider, its pipelines and its hooks open what they need."""
         await open_spider(self.spider)
         await self._collector.pipelines.open(self.spider.crawl)
+        await self._collector.hooks.open(self.spider.crawl)
 
     async def close(self, reason: str) -> dict[str, str]:
-        """Let pipelines and spider hear of the end; return the tracebacks of what raises."""
+        """Let all of them hear of the end; return the tracebacks of what raises."""
         timeout = self._config.engine.callback_timeout
         failed = await self._collector.pipelines.close(timeout)
+        failed |= await self._collector.hooks.close(timeout)
         if type(self.spider).closed is not Spider.closed:
             error = await close(self.spider, reason, timeout)
             if error is not None:
@@ -117,9 +123,24 @@ class SiteParts:
         """Return whether a test can play this kind of request: a page or a sitemap."""
         return request.kind in ("", SITEMAP)
 
-    async def read(self, visit: Visit, request: Request, response: Response) -> None:
+    async def visit(self, visit: Visit, request: Request, answer: Response | None) -> bool:
+        """Put what a request leads to into its visit; False where the recording has no answer."""
+
+        async def recorded(sent: Request) -> Response:
+            if answer is None:
+                raise _NotRecorded
+            return answer
+
+        try:
+            response = await self._collector.hooks.fetch(visit, request, recorded)
+        except _NotRecorded:
+            return False
+        if response is not None:
+            await self._read(visit, request, response)
+        return True
+
+    async def _read(self, visit: Visit, request: Request, response: Response) -> None:
         """Put what an answer leads to into its visit."""
-        visit.answer(response)
         status = response.status
         if status >= 300 and status != 304:
             accepted = status in request.accept_status or status in self._accepted
@@ -146,5 +167,5 @@ class SiteParts:
     async def give_up(self, visit: Visit, request: Request) -> None:
         """Let the spider hear of a request that ended without a page."""
         hears = self._collector.hears_errors or request.errback is not None
-        if visit.outcome in _TOLD and hears:
+        if visit.outcome in _TOLD and hears and visit.retry_at is None:
             await self._collector.give_up(visit, request)

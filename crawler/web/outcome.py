@@ -53,6 +53,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     TRAPPED = "trapped"
     BLOCKED = "blocked"
+    HOOK_DROPPED = "hook_dropped"
     NOT_CACHED = "not_cached"
     SPIDER_ERROR = "spider_error"
     PARSE_TIMEOUT = "parse_timeout"
@@ -178,6 +179,11 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
             "somebody blocked it while the crawl ran (`crawler block`); not sent",
             requeued=True,
             recrawled=False,
+            sent=False,
+        ),
+        Outcome.HOOK_DROPPED: _fine(
+            "a hook of the spider ended it (`raise DropRequest`), mostly before it was sent",
+            told=True,
             sent=False,
         ),
         Outcome.NOT_CACHED: _error("not in the cache that alone may answer", sent=False),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from crawler.lazy_regex import lazy
 from crawler.parse import charset, json_text, mime
@@ -36,14 +37,18 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    started: float
-    elapsed: float
+    started: float = field(default_factory=time.time)
+    elapsed: float = 0.0
     wire_size: int = 0
     reason: str = ""
     rendered: Rendered | None = None
     _kind: tuple[str, bool, bool] | None = field(
         default=None, init=False, repr=False, compare=False
     )
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)
 
     @property
     def size(self) -> int:

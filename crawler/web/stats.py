@@ -98,6 +98,12 @@ class Stats:
             if visit.response is not None:
                 self.bytes += visit.response.wire_size
 
+    def failed_callbacks(self, spider: str) -> list[str]:
+        """Return the callbacks that failed on every page, and what failed at the end of the run."""
+        failing = sorted({name or "parse" for name in self.failing - self.parsed})
+        ends = [name for name in self.raised if name.endswith((".close()", ".closed()"))]
+        return failing + ["closed" if name == f"{spider}.closed()" else name for name in ends]
+
     def _reject(self, problems: Sequence[tuple[str, str, str]]) -> None:
         for item, reason, _ in problems:
             kind = f"{item}: {reason}"

@@ -150,7 +150,7 @@ def test_pipelines_of_a_spider_under_test_are_opened_count_and_close_as_in_a_cra
     [
         (7, "names 7; a pipeline is a function"),
         ("clean", "names 'clean'"),
-        (lambda item, response: item, "takes 'response'; a pipeline gets the item"),
+        (lambda item, response: item, "takes 'response'; it gets the item"),
         (type("Bare", (), {"open": lambda self, crawl: None}), "Bare has no method item"),
         (type("Needs", (Collecting,), {"__init__": lambda self, key: None}), "Needs(…)]"),
     ],
@@ -182,7 +182,7 @@ def test_a_pipeline_that_does_not_open_ends_the_run_and_one_that_does_not_close_
         summary = await crawl(tmp_path / "a.db", shop(web, Failing))
         assert summary.failed_callbacks == ["Failing.close()"] and summary.items == 1
         assert "OSError: no room" in ending.story(summary)
-        with pytest.raises(SpiderFailed, match=r"pipeline Shut.open\(\) failed: .*no such host"):
+        with pytest.raises(SpiderFailed, match=r"Shut.open\(\) failed: .*no such host"):
             await crawl(tmp_path / "b.db", shop(web, Shut))
 
     on_web(tell)
