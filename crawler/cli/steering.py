@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crawler.cli import options
+
+if TYPE_CHECKING:
+    from crawler.store.address import StoreAddress
 
 Target = Annotated[
     str, typer.Argument(metavar="[HOST]", help="A host; by default the crawl as a whole.")
@@ -26,7 +29,7 @@ _WAIT = 5.0  # seconds for an answer
 
 
 def _ask(
-    store: str | None,
+    store: str | StoreAddress | None,
     action: str,
     target: str = "",
     *,
@@ -39,7 +42,7 @@ def _ask(
     from crawler.cli import stores
     from crawler.inspect.status import overview
 
-    path = stores.find(store)
+    path = stores.any_of(store) if store is None or isinstance(store, str) else store
     number = control.ask(
         path, action, target, reason=reason, value=value, expected=expected, via="cli"
     )
@@ -126,7 +129,7 @@ def block(
     from crawler.cli import stores
     from crawler.inspect.query import Reader
 
-    path = stores.find(store)
+    path = stores.any_of(store)
     with Reader(path) as reader:
         counted = control.count(reader, target)
     print(f"{counted.number:,} queued URLs would be dropped")
@@ -136,7 +139,7 @@ def block(
         print(f"  … and {counted.number - len(counted.first):,} more")
     if not yes and not typer.confirm(f"Block {target} and drop {counted.number:,} URLs?"):
         raise typer.Exit(1)
-    _ask(str(path), "block", target, reason=reason, expected=counted.number)
+    _ask(path, "block", target, reason=reason, expected=counted.number)
 
 
 def unblock(target: Meant, store: options.Seen = None, reason: Reason = None) -> None:

@@ -17,12 +17,12 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from crawler.errors import StoreRefused, UsageError
 from crawler.inspect.query import Reader
 from crawler.links.selection import CRAWL, Selection
-from crawler.store.address import file_of
+from crawler.store.address import DatabaseAddress, StoreAddress, address_of
 from crawler.store.control_rows import ACTIONS, COLUMNS, ControlRow
 from crawler.store.sqlite_errors import to_store_error
 
@@ -42,7 +42,7 @@ class Counted(NamedTuple):
 
 
 def ask(
-    store: str | Path,
+    store: str | StoreAddress,
     action: str,
     target: str = "",
     *,
@@ -67,17 +67,24 @@ def ask(
             raise UsageError(
                 "block: it would take every URL; name a host or a path, or stop the crawl"
             )
-    path = file_of(store)
+    columns = ("who", "via", "action", "target", "value", "reason", "expected")
+    row = (_user() if who is None else who, via, action, target, value, reason, expected)
+    place = address_of(store)
+    if isinstance(place, DatabaseAddress):
+        from crawler.store.postgres.asking import insert_control
+
+        return insert_control(place, columns, row)
+    return _insert(place, columns, row)
+
+
+def _insert(path: Path, columns: tuple[str, ...], row: tuple[Any, ...]) -> int:
     if not path.is_file():
         raise StoreRefused(f"{path}: there is no such store; crawl into it first")
     try:
         with closing(sqlite3.connect(path, timeout=_LOCKED, isolation_level=None)) as db:
-            cursor = db.execute(
-                "INSERT INTO control (who, via, action, target, value, reason, expected)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (_user() if who is None else who, via, action, target, value, reason, expected),
-            )
-            return cursor.lastrowid or 0
+            marks = ", ".join("?" * len(columns))
+            sql = f"INSERT INTO control ({', '.join(columns)}) VALUES ({marks})"
+            return db.execute(sql, row).lastrowid or 0
     except sqlite3.OperationalError as error:
         if "no such table" not in str(error):
             raise to_store_error(path, error) from error
@@ -95,7 +102,7 @@ def _user() -> str:
     return ""
 
 
-def one(store: str | Path, control_id: int) -> ControlRow:
+def one(store: str | StoreAddress, control_id: int) -> ControlRow:
     """Return one row; UsageError where there is none."""
     with Reader(store) as reader:
         sql = f"SELECT {_NAMES} FROM control WHERE control_id = ?"
@@ -105,7 +112,7 @@ def one(store: str | Path, control_id: int) -> ControlRow:
     return ControlRow(*found[0])
 
 
-def wait(store: str | Path, control_id: int, seconds: float = 5.0) -> ControlRow:
+def wait(store: str | StoreAddress, control_id: int, seconds: float = 5.0) -> ControlRow:
     """Wait until a row is answered, `seconds` at most, and return it: its `state` tells."""
     until = time.monotonic() + seconds
     while (row := one(store, control_id)).state == "asked" and time.monotonic() < until:
@@ -113,7 +120,7 @@ def wait(store: str | Path, control_id: int, seconds: float = 5.0) -> ControlRow
     return row
 
 
-def log(store: str | Path, limit: int = 100) -> list[ControlRow]:
+def log(store: str | StoreAddress, limit: int = 100) -> list[ControlRow]:
     """Return what was asked last, the latest first."""
     with Reader(store) as reader:
         return rows(reader, limit)

@@ -78,7 +78,7 @@ class Crawl:
 @asynccontextmanager
 async def assembled(
     crawl: Crawl, *, keep_pages: bool
-) -> AsyncIterator[tuple[Engine, Coroutine[Any, Any, None], Steering | None]]:
+) -> AsyncIterator[tuple[Engine, Coroutine[Any, Any, None], Steering]]:
     """Return the engine of one run, its seeding, and who steers it, all still to be run."""
     config = crawl.config
     linker = await _linker(crawl)
@@ -131,9 +131,8 @@ async def assembled(
             keep_pages=keep_pages,
         )
         crawl.spider.crawl.let_add(adding(discovery, committer, linker))
-        steering = None if crawl.store.shared else _steering(crawl, engine, linker)
-        if steering is not None:
-            await steering.begin(crawl.state.runs)
+        steering = _steering(crawl, engine, linker)
+        await steering.begin(crawl.state.runs)
         yield engine, _seeding(crawl, discovery, committer, guard, linker), steering
         await _settle_duplicates(crawl)
 

@@ -98,7 +98,9 @@ class Steering:
                     self._hold(row, selection)
             except (Refused, UsageError):  # written by hand, or by a later version
                 log.warning("control %d is not heeded: %s %s", *row[:1], row.action, row.target)
-        if paused:
+        if paused and self._store.joined:
+            self._frontier.pause()
+        elif paused:
             await self._store.note_control("resume", f"run {runs + 1} began")
 
     async def run(self) -> None:

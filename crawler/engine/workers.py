@@ -15,7 +15,7 @@ from crawler.frontier import Frontier
 async def run_workers(
     engine: Engine,
     seeding: Coroutine[Any, Any, None],
-    steering: Steering | None,
+    steering: Steering,
     *,
     workers: int,
     grace: float,
@@ -35,14 +35,13 @@ async def run_workers(
             watch = group.create_task(committer.watch())
             others = engine.processes
             beside = None if others is None else group.create_task(others.run())
-            steered = group.create_task(steering.run()) if steering is not None else None
+            steered = group.create_task(steering.run())
             tasks = [group.create_task(engine.work()) for _ in range(workers)]
             reaper = group.create_task(_reap(frontier, tasks, grace, longest))
             await asyncio.wait(tasks)
             reaper.cancel()
             watch.cancel()
-            if steered is not None:
-                steered.cancel()
+            steered.cancel()
             seeds.cancel()
             if beside is not None:
                 beside.cancel()

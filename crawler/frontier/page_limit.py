@@ -86,6 +86,10 @@ class PageTickets(PageLimit):
         super().__init__(0, again=again)
         self.most = most
 
+    def change(self, most: int) -> None:
+        """Let there be so many pages from now on, of all worker processes."""
+        self.most = most
+
     def grant(self, more: int) -> None:
         """Let so many more requests begin."""
         self._most = (self._most or 0) + more

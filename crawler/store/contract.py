@@ -315,6 +315,9 @@ class SharedStore(Store, Protocol):
 class SteerableStore(Store, Protocol):
     """A store that hears what people ask of its crawl: the table `control`."""
 
+    joined: bool
+    """Whether the run was begun by another worker process: what is paused there stays so."""
+
     async def asked(self) -> list[ControlRow]:
         """Return what was asked of the crawl and not answered yet, the oldest first."""
 

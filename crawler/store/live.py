@@ -22,36 +22,57 @@ _SIGN = (
 )
 
 
-class Ticks:
-    """Counts what is committed, and writes it down once in a while, in a commit's transaction."""
+class TickClock:
+    """Counts what is committed, and says when a row of `ticks` is due."""
 
     def __init__(self) -> None:
         self._begun = self._since = time.time()
         self._pages = self._errors = self._bytes = 0
-        self._worker: str | None = None
 
-    async def write(self, db: aiosqlite.Connection, run_id: int, batch: Batch, run: Stats) -> None:
-        """Count one commit; write a row where it is time for one."""
+    def count(self, run: Stats) -> None:
+        """Count one commit."""
         self._pages += run.outcomes.total()
         self._errors += run.errors
         self._bytes += run.bytes
+
+    @property
+    def some(self) -> bool:
+        """Whether anything was counted since the last row."""
+        return bool(self._pages or self._errors)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a row."""
+        now = time.time()
+        every = _OFTEN if now - self._begun < _YOUNG else _SELDOM
+        return not 0 <= now - self._since < every
+
+    def row(self, run_id: int, now: float) -> tuple[Any, ...]:
+        """Return the row of this moment but for the queue, and count from 0 again."""
+        seconds = max(0.001, now - self._since)
+        row = (now, run_id, seconds, self._pages, self._errors, self._bytes)
+        self._since = now
+        self._pages = self._errors = self._bytes = 0
+        return row
+
+
+class Ticks(TickClock):
+    """Writes down what is committed once in a while, in a commit's transaction."""
+
+    _worker: str | None = None
+
+    async def write(self, db: aiosqlite.Connection, run_id: int, batch: Batch, run: Stats) -> None:
+        """Count one commit; write a row where it is time for one."""
+        self.count(run)
         if batch.pulse is not None:
             self._worker = batch.pulse.name
             await db.execute(_SIGN, (*batch.pulse, run_id))
-        now = time.time()
-        every = _OFTEN if now - self._begun < _YOUNG else _SELDOM
-        if not 0 <= now - self._since < every:
-            await self._tick(db, run_id, now)
-
-    async def _tick(self, db: aiosqlite.Connection, run_id: int, now: float) -> None:
-        values: tuple[Any, ...] = (now, run_id, max(0.001, now - self._since))
-        await db.execute(_TICK, (*values, self._pages, self._errors, self._bytes))
-        self._since = now
-        self._pages = self._errors = self._bytes = 0
+        if self.due:
+            await db.execute(_TICK, self.row(run_id, time.time()))
 
     async def end(self, db: aiosqlite.Connection, run_id: int) -> None:
         """Write the last row of a run; its process gives no more signs."""
-        if self._pages or self._errors:
-            await self._tick(db, run_id, time.time())
+        if self.some:
+            await db.execute(_TICK, self.row(run_id, time.time()))
         if self._worker is not None:
             await db.execute("DELETE FROM workers WHERE name = ?", (self._worker,))

@@ -86,6 +86,7 @@ class SteeredSqlite:
 
     _db: aiosqlite.Connection
     _flush: Flush
+    joined = False
     _version = -1  # of the data: it changes with every commit of others
 
     async def asked(self) -> list[ControlRow]:

@@ -5,12 +5,38 @@ import sqlite3
 from contextlib import asynccontextmanager, closing
 
 import pytest
-from crawl_story import crawler_of, read, story
+from crawl_story import crawler_of, story
+from postgres_server import server
 
 from crawler import control
 from crawler.engine import steering
 from crawler.errors import StoreRefused, UsageError
 from crawler.inspect.query import Reader
+
+PLACE = {"address": None}
+ON_BOTH = ("pause_starts", "block_drops", "grown_asks_again", "are_added", "failed_is_queued")
+
+
+def pytest_generate_tests(metafunc):
+    """Tell each story over a file, and those whose SQL is another one over PostgreSQL, too."""
+    both = any(part in metafunc.function.__name__ for part in ON_BOTH)
+    metafunc.parametrize("place", ["sqlite", *["postgres"] * both], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def place(request):
+    PLACE["address"] = server().dsn() if request.param == "postgres" else None
+
+
+def store_in(path):
+    return PLACE["address"] or str(path / "x.db")
+
+
+def read(store, sql):
+    """Return the rows of a query, those of one column as values."""
+    with Reader(store) as reader:
+        rows = list(reader.query(sql).rows)
+    return [row[0] for row in rows] if rows and len(rows[0]) == 1 else rows
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +90,10 @@ async def asked(store, action, target="", **more):
 
 def by_sql(store, action, target):
     """Ask by an INSERT, as anybody can."""
+    if PLACE["address"]:
+        crawl = store.rpartition("=")[2]
+        sql = f"INSERT INTO {crawl}.control (action, target) VALUES ('{action}', '{target}')"
+        return int(server().psql(f"{sql} RETURNING control_id").split()[0])
     with closing(sqlite3.connect(store, isolation_level=None)) as db:
         sql = "INSERT INTO control (action, target) VALUES (?, ?)"
         return db.execute(sql, (action, target)).lastrowid
@@ -76,7 +106,7 @@ def sound(store):
     assert pending == told
     assert read(store, "SELECT count(*) - count(DISTINCT url) FROM pages") == [0]
     known = "SELECT url FROM pages UNION ALL SELECT url FROM todo"
-    assert read(store, f"SELECT count(*) FROM ({known})") == read(
+    assert read(store, f"SELECT count(*) FROM ({known}) AS known") == read(
         store, "SELECT count(*) FROM seen"
     )
     counted = "SELECT 'outcome.' || outcome, count(*) FROM pages GROUP BY 1 ORDER BY 1"
@@ -86,22 +116,22 @@ def sound(store):
 
 @story()
 async def test_a_pause_starts_nothing_more_and_resume_goes_on(site, path):
-    async with under_way(wide(site), path / "x.db") as (_crawler, run):
-        row = await asked(path / "x.db", "pause", reason="the owner asked", who="anna")
+    async with under_way(wide(site), store_in(path)) as (_crawler, run):
+        row = await asked(store_in(path), "pause", reason="the owner asked", who="anna")
         assert (row.state, row.who, row.via) == ("applied", "anna", "python")
         await asyncio.sleep(0.1)
         before = len(site.hits)
         await asyncio.sleep(0.2)
         assert len(site.hits) == before
         assert not run.done()
-        assert (await asked(path / "x.db", "resume")).result == "goes on"
+        assert (await asked(store_in(path), "resume")).result == "goes on"
         await until(lambda: len(site.hits) > before)
-    sound(path / "x.db")
+    sound(store_in(path))
 
 
 @story()
 async def test_a_block_drops_what_is_queued_and_takes_no_more_of_it(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     async with under_way(wide(site), store) as (crawler, run):
         row = await asked(store, "block", f"{name_of(site)}/trap/*")
         assert row.state == "applied"
@@ -119,7 +149,7 @@ async def test_a_block_drops_what_is_queued_and_takes_no_more_of_it(site, path):
 
 @story()
 async def test_a_block_holds_in_the_next_run_until_it_is_lifted(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     target = f"{name_of(site)}/trap/*"
     async with under_way(wide(site), store) as (crawler, run):
         await asked(store, "block", target)
@@ -137,7 +167,7 @@ async def test_a_block_holds_in_the_next_run_until_it_is_lifted(site, path):
 
 @story()
 async def test_a_host_that_is_blocked_is_left_alone(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     async with under_way(wide(site), store) as (_, run):
         row = await asked(store, "block", name_of(site))
         assert int(row.result.split()[0]) > 80
@@ -147,7 +177,7 @@ async def test_a_host_that_is_blocked_is_left_alone(site, path):
 
 @story()
 async def test_a_block_of_a_queue_that_has_grown_asks_again(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     async with under_way(wide(site), store):
         row = await asked(store, "block", name_of(site), expected=3)
         assert (row.state, row.result[:22]) == ("refused", "refused: it would be 1")
@@ -157,7 +187,7 @@ async def test_a_block_of_a_queue_that_has_grown_asks_again(site, path):
 
 @story()
 async def test_a_pattern_that_takes_every_url_is_refused_also_in_sql(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     async with under_way(wide(site), store):
         with pytest.raises(UsageError, match="every URL"):
             control.ask(store, "block", "*")
@@ -169,7 +199,7 @@ async def test_a_pattern_that_takes_every_url_is_refused_also_in_sql(site, path)
 
 @story()
 async def test_urls_are_added_and_known_ones_are_told_apart(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     site.add_links("/more", [])
     async with under_way(wide(site), store) as (_, _run):
         both = f"{site.at('/more')}\n{site.at('/keep/1')}"
@@ -182,7 +212,7 @@ async def test_urls_are_added_and_known_ones_are_told_apart(site, path):
 
 @story()
 async def test_what_is_prioritized_comes_first(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     async with under_way(wide(site), store) as (_, run):
         row = await asked(store, "prioritize", site.at("/trap/59"), value="10")
         assert row.result == "1 URLs moved"
@@ -196,7 +226,7 @@ async def test_what_is_prioritized_comes_first(site, path):
 
 @story()
 async def test_a_delay_is_set_and_holds(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     async with under_way(wide(site), store) as (crawler, run):
         row = await asked(store, "set", name_of(site), value="delay=5")
         assert row.state == "applied"
@@ -214,7 +244,7 @@ async def test_a_delay_is_set_and_holds(site, path):
 
 @story()
 async def test_a_paused_host_rests_alone(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     async with under_way(wide(site), store) as (_crawler, run):
         assert (await asked(store, "pause", name_of(site))).state == "applied"
         await asyncio.sleep(0.1)
@@ -228,7 +258,7 @@ async def test_a_paused_host_rests_alone(site, path):
 
 @story()
 async def test_stop_ends_the_run_and_loses_nothing(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     async with under_way(wide(site), store) as (_, run):
         await asked(store, "stop", reason="enough", who="anna")
         summary = await asyncio.wait_for(run, 20)
@@ -239,7 +269,7 @@ async def test_stop_ends_the_run_and_loses_nothing(site, path):
 
 @story()
 async def test_what_failed_is_queued_again_while_the_crawl_runs(site, path):
-    store = path / "x.db"
+    store = store_in(path)
     url = wide(site)
     site.add_page("/keep/3", "no", status=500)
     async with under_way(url, store, fetch__retries=0) as (_, run):

@@ -13,12 +13,15 @@ import pytest
 from postgres_server import server
 from store_backends import candidate, visit
 
+from crawler import control
 from crawler.cli import run as command
 from crawler.config.revisit import RevisitSettings
 from crawler.errors import StoreFenced, StoreRefused
 from crawler.items import item, record_of
-from crawler.store import Batch, Retention
+from crawler.links.selection import Selection
+from crawler.store import Batch, QueueChange, Retention
 from crawler.store.address import DatabaseAddress, address_of
+from crawler.store.postgres.control import summed
 from crawler.store.postgres.store import PostgresStore
 
 KEEP = Retention(True, True, 1, RevisitSettings(), False)
@@ -312,3 +315,49 @@ def test_the_workers_of_a_crawl_are_listed(capsys: pytest.CaptureFixture[str]) -
 
     on(story)
     assert command(["workers", "nothing.db"]) == 2
+
+
+def test_what_is_asked_is_answered_once_every_worker_has_done_its_part() -> None:
+    async def story(one: PostgresStore, two: PostgresStore) -> None:
+        await one.commit(seeds(3))
+        await one.commit(seeds(2, "b"))
+        held = {row.name: row.host_id for row in await one.hosts(0, 9)}
+        await one.release([held["http://b.example"]])
+        [taken] = await two.claim(9)
+        assert taken.name == "http://b.example"
+        selection = Selection.parse("*.example/*")
+        number = await asyncio.to_thread(control.ask, one.address, "block", selection.text)
+        change = QueueChange("drop", selection, "{number:,} URLs dropped")
+        [row] = await one.asked()
+        assert await one.steer(row, change) == (3, (1, 2), None)
+        assert await one.asked() == []
+        assert (await asyncio.to_thread(control.one, one.address, number)).state == "asked"
+        busy = [(taken.host_id, *(await two.queue(taken.host_id, (-1, 0), 1))[0].key)]
+        [row] = await two.asked()
+        assert (await two.steer(row, change._replace(busy=busy))).number == 1
+        told = await asyncio.to_thread(control.one, one.address, number)
+        assert (told.state, told.result) == ("applied", "4 URLs dropped")
+        assert await rows(one, "SELECT count(*) FROM pages WHERE outcome = 'blocked'") == [(4,)]
+        assert await rows(one, "SELECT url FROM todo") == [("http://b.example/0",)]
+
+    on(story)
+
+
+def test_one_worker_alone_does_what_is_to_be_done_once_and_the_dead_are_not_waited_for() -> None:
+    async def story(one: PostgresStore, two: PostgresStore) -> None:
+        for action in ("add", "retry"):
+            number = await asyncio.to_thread(control.ask, one.address, action, "a.example")
+            found = [await store.asked() for store in (one, two, one)]
+            assert [len(rows) for rows in found].count(1) == (2 if action == "add" else 1)
+            await one.answer(number, "applied", "1 new, 0 known")
+        number = await asyncio.to_thread(control.ask, one.address, "pause")
+        assert len(await one.asked()) == 1
+        await one.answer(number, "applied", "paused, 1 in flight")
+        await two.close()
+        assert await one.asked() == []
+        told = await asyncio.to_thread(control.one, one.address, number)
+        assert (told.state, told.result) == ("applied", "paused, 1 in flight")
+        assert summed(["paused, 1 in flight", "paused, 20 in flight"]) == "paused, 21 in flight"
+        assert summed(["1,200 URLs dropped", "5 URLs dropped"]) == "1,205 URLs dropped"
+
+    on(story)

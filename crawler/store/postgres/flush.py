@@ -34,6 +34,7 @@ from crawler.store.item_marks import Left
 from crawler.store.items import NO_PAGES, ItemReport
 from crawler.store.postgres.items import ItemStore
 from crawler.store.postgres.leases import Leases
+from crawler.store.postgres.live import PostgresTicks
 from crawler.store.postgres.numbering import Numbering
 from crawler.store.postgres.statements import PostgresStatements, clean
 from crawler.store.rows import (
@@ -68,6 +69,7 @@ class PostgresFlush:
         self.items = ItemStore()
         self.again = False  # whether pages are visited again: then each visit is compared
         self.run_id = 0
+        self._ticks = PostgresTicks()
         self.foreign: list[int] = []  # hosts of others that the last batch has given work to
 
     # ------------------------------------------------------------ in the transaction
@@ -242,6 +244,7 @@ class PostgresFlush:
         run = Stats()
         run.add(ended, 0, refusals=tally.refusals(batch), rejected=tally.rejected)
         db, own = sql.db, self.leases.worker_id
+        await self._ticks.write(db, own, self.run_id, batch, run)
         counted = sorted(tally.counters(batch, run))
         if counted:
             await db.execute(

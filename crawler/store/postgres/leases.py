@@ -261,12 +261,13 @@ async def remove(db: asyncpg.Connection, worker_id: int, *, died: bool) -> int:
     """Take a worker out of the crawl: its hosts are free, its counts are kept; return the hosts."""
     row = await db.fetchrow(
         "DELETE FROM crawl_workers WHERE worker_id = $1 RETURNING pages, run_id, run_pages,"
-        " run_errors, delay,"
+        " run_errors, delay, name,"
         " least(expires_at, clock_timestamp()) AS silent",
         worker_id,
     )
     if row is None:
         return 0
+    await db.execute("DELETE FROM workers WHERE name = $1", row["name"])
     await db.execute(
         "UPDATE crawl_control SET pages = pages + $1,"
         " seeder = CASE WHEN seeder = $2 THEN NULL ELSE seeder END",

@@ -114,7 +114,7 @@ class Numbering:
         )
 
     async def give_back(self, db: asyncpg.Connection) -> None:
-        """Return what was not needed, so that the numbers of one worker have no gaps."""
+        """Let the sequences go on behind what was needed, so that one worker leaves no gaps."""
         await self.pages.give_back(db)
         await self.seqs.give_back(db)
 

@@ -77,6 +77,12 @@ async def begin(
     return int(run_id)
 
 
+async def joined(db: asyncpg.Connection, own: int, run_id: int) -> bool:
+    """Return whether others have begun the run that this worker takes part in."""
+    sql = "SELECT min(worker_id) FROM crawl_workers WHERE run_id = $1"
+    return bool(await db.fetchval(sql, run_id) != own)
+
+
 async def _begun(db: asyncpg.Connection, run: Beginning, items: str) -> int:
     now = iso(time.time())
     await db.execute("UPDATE runs SET state = 'killed', ended_at = $1 WHERE state = 'running'", now)

@@ -26,6 +26,7 @@ from crawler.store import (
 from crawler.store.address import DatabaseAddress
 from crawler.store.postgres import items, runs
 from crawler.store.postgres.connection import Connection
+from crawler.store.postgres.control import SteeredPostgres
 from crawler.store.postgres.flush import PostgresFlush
 from crawler.store.postgres.leases import LEASE, Leases, remove
 from crawler.store.postgres.numbering import Numbering
@@ -46,7 +47,7 @@ _CLAIMED = 0.25  # seconds between two looks whether a claim was given back
 _COUNTED = 1_000_000  # requests up to which the queue is counted when a store is opened
 
 
-class PostgresStore:
+class PostgresStore(SteeredPostgres):
     """A crawl's durable state in one schema, for one worker process of any number."""
 
     shared = True
@@ -137,6 +138,7 @@ class PostgresStore:
             await asyncio.sleep(_CLAIMED)
             await self._run(self.leases.renew)
         self._flush.run_id = run_id
+        self.joined = await self._run(lambda db: runs.joined(db, self.leases.worker_id, run_id))
         return run_id
 
     async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> bool:
