@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from crawler.config.browser import BrowserSettings
 from crawler.config.layers import Config
 from crawler.errors import ConfigError, FetchError
 from crawler.http.address_guard import AddressGuard
@@ -30,6 +31,18 @@ if TYPE_CHECKING:
     from crawler.browser.dial import Dialler
     from crawler.browser.headers import BrowserHeaders
     from crawler.browser.session import BrowserSession
+
+
+def require(settings: BrowserSettings) -> None:
+    """Do nothing where what the settings ask for is there; ConfigError says what is missing.
+
+    What a spider may ask for by itself is looked for when it does.
+    """
+    if settings.mode in ("auto", "always") or settings.checks:
+        from crawler.browser import finding
+
+        finding.required(settings)
+        finding.required_checks(settings)
 
 
 def _stays(request: Request) -> Callable[[str], bool]:
@@ -163,7 +176,7 @@ class Browser:
             fine = False
             try:
                 response = await tab.render(course)
-                fine = True
+                fine = not tab.gone
             finally:
                 await session.give_back(tab, fine=fine)
         except Error as error:
@@ -198,12 +211,9 @@ class Browser:
         return chromium.alive and (busy or chromium.pages < self._settings.recycle_after)
 
     async def _started(self) -> Chromium:
-        from crawler.browser.finding import driver
+        from crawler.browser import finding
 
-        if driver() is None:
-            raise ConfigError(
-                "a browser needs Playwright; install it: pip install 'crawlkeep[browser]'"
-            )
+        finding.required(self._settings)
         from crawler.browser.chromium import Chromium
         from crawler.browser.dial import Dialler
         from crawler.browser.headers import BrowserHeaders

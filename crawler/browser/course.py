@@ -66,10 +66,14 @@ class Course:
         """Note the end of a request."""
         self.fetching.pop(event["requestId"], None)
 
-    def error(self, text: str) -> None:
-        """Note what a script raised, or wrote as an error."""
-        if len(self.rendered.errors) < _ERRORS:
-            self.rendered.errors.append(text[:_LONGEST])
+    def error(self, text: str) -> bool:
+        """Note what a script raised, or wrote as an error; False once there are too many."""
+        errors = self.rendered.errors
+        if len(errors) < _ERRORS:
+            errors.append(text[:_LONGEST])
+        elif len(errors) == _ERRORS:
+            errors.append(f"more than {_ERRORS}: the rest is not kept")
+        return len(errors) <= _ERRORS
 
     @property
     def busy(self) -> bool:

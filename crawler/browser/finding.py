@@ -8,8 +8,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
+from crawler.config.browser import BrowserSettings
 from crawler.errors import ConfigError
 
 # Debian's `chromium` is a script that adds flags of its own: the binary behind it comes first.
@@ -33,6 +35,8 @@ _WAYS = (
     "install one (Debian: apt install chromium; anywhere: playwright install chromium), or name its"
     " file: browser.binary"
 )
+AXE = "axe_playwright_python"
+"""The package that brings axe-core."""
 NOBODY = 65534
 """The user, and the group, that the browser runs as where we are root."""
 
@@ -58,6 +62,23 @@ def driver() -> str | None:
         return version("playwright")
     except PackageNotFoundError:
         return None
+
+
+def required(settings: BrowserSettings) -> None:
+    """Do nothing where a page could be rendered; ConfigError says what is missing for it."""
+    if driver() is None:
+        raise ConfigError(
+            "a browser needs Playwright; install it: pip install 'crawlkeep[browser]'"
+        )
+    find(settings.binary)
+
+
+def required_checks(settings: BrowserSettings) -> None:
+    """Do nothing where what `browser.checks` names is there; ConfigError says what is missing."""
+    if settings.checks and find_spec(AXE) is None:
+        raise ConfigError(
+            "browser.checks: axe is not installed; pip install 'crawlkeep[axe]', or leave it out"
+        )
 
 
 def find(binary: str | None = None) -> FoundBrowser:

@@ -91,6 +91,28 @@ return {url, html: html.isWellFormed() ? html : html.toWellFormed()};
 """Return the page as it stands: its URL, and its HTML or, past `most` characters, its length."""
 
 
+_AXE = """
+(async (most, longest) => {
+const told = await axe.run(document, {resultTypes: ['violations'], iframes: false});
+const rows = [];
+let number = 0;
+for (const broken of told.violations) for (const node of broken.nodes) {
+  number += 1;
+  if (rows.length < most) rows.push({
+    rule: broken.id, impact: node.impact || broken.impact || '', help: broken.help,
+    help_url: broken.helpUrl, target: node.target.flat().join(' '),
+    html: node.html.slice(0, longest).toWellFormed(),
+  });
+}
+return {number, rows};
+})"""
+
+
+def axe(source: str, most: int, longest: int) -> str:
+    """Return what loads axe-core and gives what it finds: its number, and the first `most` rows."""
+    return f"{source}\n;{_AXE}({most}, {longest})"
+
+
 def call(function: str, *arguments: object) -> str:
     """Return the expression that calls a function with values that JSON can write."""
     return f"({function})({', '.join(map(json.dumps, arguments))})"

@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 from playwright.async_api import Error
 
 from crawler import urls
-from crawler.browser import acting, scripts
+from crawler.browser import acting, checks, frames, scripts
 from crawler.browser.course import Course
-from crawler.browser.frames import section
 from crawler.browser.headers import BrowserHeaders
 from crawler.browser.judge import Judge
 from crawler.config.browser import BrowserSettings
@@ -30,7 +29,7 @@ from crawler.web.response import Response
 from crawler.web.steps import Pdf, Screenshot
 
 if TYPE_CHECKING:
-    from playwright.async_api import CDPSession, Page
+    from playwright.async_api import CDPSession, ConsoleMessage, Page
 
     from crawler.browser.door import Door
 
@@ -38,7 +37,6 @@ _FRAME = 1.0  # seconds to wait for a frame
 _CLOSE = 3.0  # seconds for a tab to close by itself
 _GARBAGE = 10  # pages between two collections of a tab's garbage
 _KEPT = 50_000_000  # bytes of answers in JSON that a tab keeps for us
-_FRAMES = 50  # of a page that are read
 _ANSWERS = 200  # of a page
 # By name where the name tells: that costs nothing, while each request shown to us costs a turn.
 _NAMES = {
@@ -89,6 +87,7 @@ class Tab:
         self._judge: Judge
         self._world: int | None = None
         self._pages = 0
+        self._stuck = self._listens = False
         self._blocking: Sequence[str] | None = None
         self._keeps = re.compile("|".join(f"(?:{text})" for text in settings.xhr))
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,7 +122,7 @@ class Tab:
     @property
     def gone(self) -> bool:
         """Whether the tab is no more."""
-        return self._crashed.is_set() or self.page.is_closed()
+        return self._stuck or self._crashed.is_set() or self.page.is_closed()
 
     async def close(self) -> bool:
         """Close the tab; False if it does not close."""
@@ -142,6 +141,9 @@ class Tab:
         """Return what one request gives; FetchError names how it failed."""
         self._course = course
         self._pages += 1
+        if not self._listens:
+            self._listens = True
+            self.page.on("console", self._wrote)
         work = asyncio.ensure_future(self._run(course))
         crash = asyncio.ensure_future(self._crashed.wait())
         try:
@@ -242,7 +244,8 @@ class Tab:
         html = found["html"]
         if settings.frames:
             before, end, behind = html.rpartition("</body>")
-            html = (before or behind) + await self._frames(course) + (end + behind if end else "")
+            told = await frames.read(self.page, course)
+            html = (before or behind) + told + (end + behind if end else "")
         body = html.encode("utf-8", "replace")
         if len(body) > most:
             raise BodyTooLarge(f"a page of {len(body):,} bytes, over {most:,}")
@@ -250,26 +253,10 @@ class Tab:
             await self.cdp.send("HeapProfiler.collectGarbage")
         if course.answers:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        if settings.checks:
+            self._stuck = not await checks.check(self, course)
         url = urls.parse(found["url"]) or course.request.url
         return course.response(url, body, page=True)
-
-    async def _frames(self, course: Course) -> str:
-        """Return what stands in the frames of the page, as sections at the end of its body."""
-        with contextlib.suppress(Error, TimeoutError):  # as far as they are by then
-            async with asyncio.timeout(_CLOSE):
-                await self.page.wait_for_load_state("load")  # theirs come before the page's own
-        found = []
-        inner = [frame for frame in self.page.frames if frame.parent_frame is not None]
-        for frame in inner[:_FRAMES]:
-            try:
-                async with asyncio.timeout(_CLOSE):
-                    await frame.wait_for_load_state("domcontentloaded")
-                    found.append(section(await frame.content(), frame.url))
-            except (Error, TimeoutError):  # it is gone, or hangs
-                course.rendered.refuse(Refusal.BROWSER_FRAME)
-        for _ in inner[_FRAMES:]:
-            course.rendered.refuse(Refusal.BROWSER_FRAME)
-        return "".join(found)
 
     async def _take_answer(self, course: Course, number: str) -> None:
         """Take an answer in JSON that is to be kept, before the page goes on."""
@@ -334,8 +321,14 @@ class Tab:
     # ------------------------------------------------------------ what the tab tells
 
     def _told(self, text: str) -> None:
-        if self._course is not None:
-            self._course.error(text)
+        enough = self._course is not None and not self._course.error(text)
+        if enough and self._listens:  # a page may write a million
+            self._listens = False
+            self.page.remove_listener("console", self._wrote)
+
+    def _wrote(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._told(message.text)
 
     def _sent(self, event: dict[str, Any]) -> None:
         if self._course is not None and not self._course.sent(event):

@@ -139,6 +139,7 @@ def looked(
     import asyncio
 
     from crawler import urls
+    from crawler.browser import finding
     from crawler.cli.probe import look
     from crawler.errors import UsageError
 
@@ -147,8 +148,11 @@ def looked(
     except ValueError as error:
         raise UsageError(f"{error}; give one like https://example.com/") from None
     pictured = screenshot is not None
+    if browser or pictured:
+        finding.required(config.browser)
     found = asyncio.run(look(target, config, browser=browser or pictured, pictured=pictured))
     if screenshot is not None and found.picture is not None:
+        screenshot.parent.mkdir(parents=True, exist_ok=True)
         screenshot.write_bytes(found.picture)
     return found
 

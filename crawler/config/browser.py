@@ -44,6 +44,8 @@ class BrowserSettings(Section, frozen=True, kw_only=True):
     xhr: list[str] = []
     """Regular expressions; what a page asks of URLs in which one is found, and is answered in JSON,
     is kept as `page.xhr`."""
+    checks: list[Literal["axe"]] = []
+    """What checks each rendered page: axe (axe-core) gives the items `axe_finding`."""
     shadow: bool = False
     """Put the content of open shadow roots into the page."""
     frames: bool = False

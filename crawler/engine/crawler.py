@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from crawler import urls
+from crawler.browser import require
 from crawler.config import layers as configuration
 from crawler.config.layers import Config
 from crawler.engine.assembly import Crawl, assembled
@@ -109,6 +110,7 @@ class Crawler:
         self._seeds = seeds_of(self.spider)
 
     async def __aenter__(self) -> Self:
+        require(self.config.browser)
         self._launched += launched(self.config.engine)  # before the store has a thread
         settings = self.config.store
         self._store = open_store(

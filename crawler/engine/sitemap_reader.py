@@ -21,7 +21,7 @@ from crawler.spider import Spider
 from crawler.spider.discover import Discovery
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
-from crawler.web.request import Candidate, Request
+from crawler.web.request import Request
 from crawler.web.response import Response
 from crawler.web.sitemap_entry import SitemapEntry
 from crawler.web.visit import Ahead, Visit
@@ -146,13 +146,8 @@ class SitemapReader:
                 return
         elif target.refusal is not Refusal.NO_RULE:
             rule = target.rule
-        self._discovery.admit(visit, self._candidate(target.url, target.url_hash, rule, visit))
-
-    def _candidate(self, url: str, url_hash: int, rule: Rule | None, visit: Visit) -> Candidate:
-        depth = visit.todo.depth + 1
-        priority, callback = (rule.priority, rule.callback_name) if rule else (0, None)
-        rank = self._discovery.rank(priority, depth)
-        return Candidate(urls.host_of(url), url_hash, url, depth, rank, callback)
+        candidate = self._discovery.of_link(target, visit.todo.depth + 1, rule)
+        self._discovery.admit(visit, candidate)
 
 
 async def _some(entries: Iterator[Entry], *, threaded: bool) -> list[Entry]:

@@ -15,6 +15,7 @@ import msgspec
 from crawler import urls
 from crawler.config.layers import Config
 from crawler.errors import ConfigError
+from crawler.inspect import rendering
 from crawler.inspect.bounds import last_settings
 from crawler.inspect.query import Reader
 from crawler.inspect.usage import Uses
@@ -81,6 +82,8 @@ def why(
         found += [Line("visited as", settled), *_life(reader, settled)]
     fetched = bool(_rows(reader, "SELECT 1 FROM pages WHERE url = ? LIMIT 1", settled))
     verdicts = [_as_fetched(line) if fetched else line for line in judged(url, laws)]
+    said = rendering.learnt(reader, settled)
+    verdicts += [Line("browser", said)] if said else []
     return [*found, *verdicts, *_robots(reader, settled, laws), *_usage(reader, settled, laws)]
 
 
@@ -167,6 +170,8 @@ def _life(reader: Reader, url: str) -> Iterator[Line]:
         yield Line("state", f"queued, {row['attempts']} tries so far{later}")
     for row in pages:
         yield from _ended(row)
+        if shown := rendering.rendered(reader, row["page_id"]):
+            yield Line("rendered", shown)
         yield from _items(reader, row["page_id"])
 
 
@@ -298,12 +303,13 @@ def _verdict(rule: Rule, url: str) -> str:
 
 def _told(rule: Rule) -> str:
     """Return a rule as code, with its fields that are not at their defaults."""
-    names = ("allow", "deny", "restrict_css", "restrict_text", "tags", "attrs")
+    names = ("allow", "deny", "restrict_css", "restrict_text", "tags", "attrs", "steps")
     said = [f"{name}={getattr(rule, name)!r}" for name in names if getattr(rule, name)]
     if rule.transform is not None:
         said.append(f"transform={getattr(rule.transform, '__name__', rule.transform)}")
     if rule.callback is not None:
         said.append(f"callback={rule.callback_name!r}")
+    said += ["browser=True"] * (rule.browser and not rule.steps)
     said += ["follow=False"] * (not rule.follow)
     said += [f"priority={rule.priority}"] * bool(rule.priority)
     return f"Rule({', '.join(said)})"

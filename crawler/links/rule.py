@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from crawler.errors import ConfigError
 from crawler.web.callback import Callback, name_of
+from crawler.web.steps import Step, checked
 
 Patterns = str | Iterable[str]
 
@@ -63,6 +64,7 @@ class Rule:
     gives the one to visit instead, or None to pass the link over; `allow` and `deny` see the new
     one. `callback` (a method or its name) gets the pages, None means `parse`; of several rules the
     first that takes a link decides. `follow=False` refuses what it takes. `priority` is added.
+    `browser`: its pages are rendered in a browser, after the `steps`, which ask for it as well.
     """
 
     allow: Patterns = ()
@@ -75,6 +77,8 @@ class Rule:
     tags: Patterns | None = None
     attrs: Patterns | None = None
     transform: Callable[[str], str | None] | None = None
+    browser: bool = False
+    steps: Sequence[Step] = ()
     callback_name: str | None = field(init=False, repr=False, compare=False)
     """The callback as the store keeps it."""
     takes_all: bool = field(init=False, repr=False, compare=False)
@@ -84,6 +88,9 @@ class Rule:
     _text: Searched | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.steps:
+            object.__setattr__(self, "steps", checked(self.steps))
+            object.__setattr__(self, "browser", True)
         object.__setattr__(self, "_allow", compiled(self.allow))
         object.__setattr__(self, "_deny", compiled(self.deny))
         object.__setattr__(self, "_text", compiled(self.restrict_text))

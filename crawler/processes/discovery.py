@@ -12,7 +12,7 @@ from crawler.links.linker import Target
 from crawler.links.rule import Rule
 from crawler.spider.discover import Discovery
 from crawler.web.refusal import Refusal
-from crawler.web.request import Candidate, rank_of
+from crawler.web.request import Candidate
 from crawler.web.visit import Visit
 
 
@@ -41,12 +41,10 @@ class WorkerDiscovery(Discovery):
             else:
                 visit.refused.append((refusal, target.url_hash))
             self._check(visit, target, refusal)
-        elif self._recent.add(target.url_hash):
-            priority, callback = (rule.priority, rule.callback_name) if rule else (0, None)
-            rank = rank_of(priority, depth, self._order)
-            visit.candidates.append(
-                Candidate(target.host, target.url_hash, target.url, depth, rank, callback)
-            )
+            return
+        candidate = self.of_link(target, depth, rule)
+        if self._recent.add(candidate.url_hash):
+            visit.candidates.append(candidate)
 
     def _too_deep(self, visit: Visit, targets: list[Target]) -> None:
         assert isinstance(visit, WorkerVisit)

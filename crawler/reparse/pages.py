@@ -21,7 +21,7 @@ _PAGES = (
     f" WHERE page_id IN {_IDS} ORDER BY page_id"
 )
 
-_KNOWN = "SELECT 1 FROM sqlite_master WHERE name = 'rendered_pages' AND sql LIKE '%browser%'"
+_KNOWN = "SELECT sql FROM sqlite_master WHERE name = 'rendered_pages' AND sql LIKE '%browser%'"
 
 Pages: TypeAlias = "array[int]"
 """The ids of the pages of a chunk, ascending: eight bytes each, so a million are nothing."""
@@ -39,6 +39,15 @@ XhrRow: TypeAlias = tuple[str, int, bytes]
 """URL, status and packed body of what a script was answered."""
 
 
+class StoredRendering(NamedTuple):
+    """What a browser told of a page: errors of its scripts and findings of checks as JSON."""
+
+    browser: str
+    errors: str
+    findings: str
+    answers: list[XhrRow]
+
+
 class StoredPage(NamedTuple):
     """A stored page as its row has it."""
 
@@ -53,8 +62,8 @@ class StoredPage(NamedTuple):
     request: str | None
     content_hash: str | None
     body: bytes
-    rendered: tuple[str, list[XhrRow]] | None = None
-    """The browser that rendered it, and what its scripts were answered."""
+    rendered: StoredRendering | None = None
+    """What is kept of it where a browser rendered it."""
 
 
 def choose(reader: Reader, where: str = "") -> ChosenPages:
@@ -88,17 +97,20 @@ def _cut(rows: Iterable[tuple[Any, ...]]) -> ChosenPages:
 def read(reader: Reader, chunk: Pages) -> Iterator[StoredPage]:
     """Yield the stored pages of a chunk; what is gone since it was chosen is passed over."""
     ids = to_json(chunk.tolist())
-    known = bool(list(reader.query(_KNOWN).rows))  # not in a store of an older version
-    rendered = _rendered(reader, ids) if known else {}
+    known = "".join(sql for (sql,) in reader.query(_KNOWN).rows)  # none in a store before it
+    rendered = _rendered(reader, ids, findings="findings" in known) if known else {}
     for row in reader.query(_PAGES, (ids,)).rows:
         yield StoredPage(*row)._replace(rendered=rendered.get(row[0]))
 
 
-def _rendered(reader: Reader, ids: str) -> dict[int, tuple[str, list[XhrRow]]]:
+def _rendered(reader: Reader, ids: str, *, findings: bool) -> dict[int, StoredRendering]:
     """Return what is kept of the pages among these that a browser rendered."""
-    sql = f"SELECT page_id, browser FROM rendered_pages WHERE page_id IN {_IDS}"
-    found: dict[int, tuple[str, list[XhrRow]]]
-    found = {page_id: (browser, []) for page_id, browser in reader.query(sql, (ids,)).rows}
+    column = "findings" if findings else "'[]'"
+    sql = f"SELECT page_id, browser, errors, {column} FROM rendered_pages WHERE page_id IN {_IDS}"
+    found = {
+        page_id: StoredRendering(*told, answers=[])
+        for page_id, *told in reader.query(sql, (ids,)).rows
+    }
     if found:
         sql = (
             f"SELECT page_id, url, status, body FROM xhr_answers WHERE page_id IN {_IDS}"
@@ -106,5 +118,5 @@ def _rendered(reader: Reader, ids: str) -> dict[int, tuple[str, list[XhrRow]]]:
         )
         for page_id, *answer in reader.query(sql, (ids,)).rows:
             if page_id in found:
-                found[page_id][1].append((answer[0], answer[1], answer[2]))
+                found[page_id].answers.append((answer[0], answer[1], answer[2]))
     return found

@@ -22,7 +22,7 @@ from crawler.web.error_place import error_line
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
-from crawler.web.rendered import Rendered, Xhr
+from crawler.web.rendered import AxeFinding, Rendered, Xhr
 from crawler.web.request import Request, Todo, from_todo
 from crawler.web.response import Response
 from crawler.web.visit import Visit
@@ -113,9 +113,14 @@ def revived(stored: StoredPage) -> tuple[ScrapedPage, Visit]:
     headers = CIMultiDict(msgspec.json.decode(stored.headers or "{}"))
     response = Response(stored.url, stored.status, headers, body, started, 0.0)
     if stored.rendered is not None:
-        browser, answers = stored.rendered
+        browser, errors, findings, answers = stored.rendered
         told = [Xhr(url, status, unpack(body)) for url, status, body in answers]
-        response.rendered = Rendered(browser, xhr=told)
+        found = [AxeFinding(**row) for row in msgspec.json.decode(findings)]
+        response.rendered = Rendered(
+            browser, errors=msgspec.json.decode(errors), findings=found, xhr=told
+        )
     todo = Todo(1, 0, 0, 0, stored.url, stored.depth, 0, 0.0, None, stored.callback, stored.request)
     visit = Visit(todo, Outcome.OK, started, stored.status, response)
+    if response.rendered is not None:
+        visit.find(response.rendered.findings)
     return ScrapedPage(response, from_todo(todo, 0)), visit

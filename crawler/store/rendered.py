@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 import zstandard
 
@@ -17,7 +18,7 @@ from crawler.web.visit import Visit
 TABLES = ("rendered_pages", "xhr_answers", "rendered_files")
 """What belongs to a page, and goes with it."""
 
-_PAGE = "INSERT INTO rendered_pages VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_PAGE = "INSERT INTO rendered_pages VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _XHR = "INSERT INTO xhr_answers VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _FILE = "INSERT INTO rendered_files VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _NEED = (
@@ -28,8 +29,8 @@ _NEED = (
 
 async def insert(db: Statements, ended: Sequence[tuple[int, Visit]]) -> None:
     """Store what is known of the rendered pages among these, and what was learnt of patterns."""
-    found = [visit.need for _, visit in ended if visit.need is not None]
-    notes = [(n.pattern, int(n.renders), n.agreed, n.reason) for n in found]
+    needs = [visit.need for _, visit in ended if visit.need is not None]
+    notes = [(n.pattern, int(n.renders), n.agreed, n.reason) for n in needs]
     if notes:
         await db.executemany(_NEED, notes)
     pages = [
@@ -39,7 +40,8 @@ async def insert(db: Statements, ended: Sequence[tuple[int, Visit]]) -> None:
     ]
     for page_id, rendered in pages:
         errors = to_json([clean(error) for error in rendered.errors])
-        told = (rendered.browser, rendered.seconds, rendered.requests, rendered.why, errors)
+        found = to_json([asdict(finding) for finding in rendered.findings])
+        told = (rendered.browser, rendered.seconds, rendered.requests, rendered.why, errors, found)
         await db.execute(_PAGE, (page_id, *told))
         if rendered.xhr:
             await db.executemany(_XHR, _xhr_rows(page_id, rendered.xhr))

@@ -96,6 +96,12 @@ class ScrapedPage:
         return self.request.meta
 
     @property
+    def console_errors(self) -> Sequence[str]:
+        """What the scripts of a rendered page raised, or wrote as errors to the console."""
+        rendered = self.response.rendered
+        return rendered.errors if rendered is not None else ()
+
+    @property
     def xhr(self) -> Sequence[Xhr]:
         """What its scripts were answered in JSON, of the URLs that `browser.xhr` names."""
         rendered = self.response.rendered

@@ -69,6 +69,7 @@ class Refusal(StrEnum):
     BROWSER_POPUP = "browser_popup"
     BROWSER_DIALOG = "browser_dialog"
     BROWSER_DOWNLOAD = "browser_download"
+    BROWSER_FINDINGS = "browser_findings"
 
 
 ABOUT: Mapping[Refusal, str] = MappingProxyType(
@@ -128,6 +129,7 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.BROWSER_POPUP: "a window or tab that a page opens",
         Refusal.BROWSER_DIALOG: "a dialog of a page (alert, confirm, prompt), dismissed",
         Refusal.BROWSER_DOWNLOAD: "a download that a page starts",
+        Refusal.BROWSER_FINDINGS: "what `browser.checks` found past 500, or a page not checked",
     }
 )
 """What was not taken, for each reason."""

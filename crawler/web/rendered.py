@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from crawler.items import item
 from crawler.parse import json_text
 from crawler.web.refusal import Refusal
 
@@ -30,6 +31,20 @@ class Xhr(NamedTuple):
         return json_text.read(self.body, "application/json; charset=utf-8")
 
 
+@item
+class AxeFinding:
+    """An item: what axe-core finds wrong with an element of a rendered page."""
+
+    rule: str
+    impact: str
+    """minor, moderate, serious or critical."""
+    help: str
+    help_url: str
+    target: str
+    """The element, as a selector."""
+    html: str
+
+
 @dataclass(slots=True)
 class Rendered:
     """How a page was rendered. `refusals` say what of it was not loaded, shown or followed."""
@@ -41,10 +56,13 @@ class Rendered:
     """Why it was: asked, always, or what the page lacked."""
     errors: list[str] = field(default_factory=list)
     """What its scripts raised or wrote as errors, the first of them."""
+    findings: list[AxeFinding] = field(default_factory=list)
+    """What `browser.checks` found, to be stored as items."""
     xhr: list[Xhr] = field(default_factory=list)
     files: list[PageFile] = field(default_factory=list)
     refusals: Counter[Refusal] = field(default_factory=Counter)
 
     def refuse(self, reason: Refusal, number: int = 1) -> None:
         """Count what is not taken of all that the page asks for."""
-        self.refusals.update({reason: number})
+        if number:
+            self.refusals.update({reason: number})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crawler.items import Record
+from crawler.items import Record, record_of
 from crawler.web import outcome
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
@@ -111,9 +111,18 @@ class Visit:
         """Take what the wire gave; what its status means is the outcome as far as is known."""
         self.response, self.status = response, response.status
         self.outcome, self.at = response.outcome, response.started
-        if response.rendered is not None:
-            for reason, number in response.rendered.refusals.items():
+        rendered = response.rendered
+        if rendered is not None:
+            for reason, number in rendered.refusals.items():
                 self.refuse(reason, number)
+            self.find(rendered.findings)
+
+    def find(self, findings: Iterable[object]) -> None:
+        """Take what was found in a rendered page as items, which no callback has to give."""
+        for finding in findings:
+            self.items.append(record_of(finding))
+            if self.given is not None:
+                self.given.append(finding)
 
     def fail(self, outcome: Outcome, error: str | None) -> None:
         """End otherwise than it seemed so far; what was found stays."""
