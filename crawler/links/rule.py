@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from crawler.errors import ConfigError
 from crawler.web.callback import Callback, name_of
+from crawler.web.request import Request
 from crawler.web.steps import Step, checked
 
 Patterns = str | Iterable[str]
@@ -115,6 +116,16 @@ class Rule:
         if self._allow is not None and not self._allow.search(url):
             return False
         return self._deny is None or not self._deny.search(url)
+
+    def request(self, url: str) -> Request:
+        """Return the request for a link that a rule for the browser takes."""
+        return Request(
+            url,
+            callback=self.callback_name,
+            priority=self.priority,
+            browser=True,
+            steps=self.steps,
+        )
 
     def takes_text(self, text: str) -> bool:
         """Return whether the rule decides about links with this text."""

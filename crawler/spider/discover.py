@@ -204,22 +204,11 @@ class Discovery:
 
     def of_link(self, target: Target, depth: int, rule: Rule | None) -> Candidate:
         """Return the candidate of a link that a rule takes."""
-        if rule is None:
-            rank = rank_of(0, depth, self._order)
-            return Candidate(target.host, target.url_hash, target.url, depth, rank)
-        if rule.browser:
-            request = Request(
-                target.url,
-                callback=rule.callback_name,
-                priority=rule.priority,
-                browser=True,
-                steps=rule.steps,
-            )
-            return self.candidate(request, depth)
-        rank = rank_of(rule.priority, depth, self._order)
-        return Candidate(
-            *(target.host, target.url_hash, target.url, depth, rank), rule.callback_name
-        )
+        if rule is not None and rule.browser:
+            return self.candidate(rule.request(target.url), depth)
+        priority, callback = (rule.priority, rule.callback_name) if rule else (0, None)
+        rank = rank_of(priority, depth, self._order)
+        return Candidate(target.host, target.url_hash, target.url, depth, rank, callback)
 
     def _check(self, visit: Visit, target: Target, refusal: Refusal | None) -> None:
         """Make a link that is refused as it leads out of scope a candidate to be checked."""
