@@ -108,7 +108,8 @@ def _rendered(reader: Reader, ids: str, *, findings: bool) -> dict[int, StoredRe
     column = "findings" if findings else "'[]'"
     sql = f"SELECT page_id, browser, errors, {column} FROM rendered_pages WHERE page_id IN {_IDS}"
     found = {
-        page_id: StoredRendering(*told, []) for page_id, *told in reader.query(sql, (ids,)).rows
+        page_id: StoredRendering(browser, errors, told, [])
+        for page_id, browser, errors, told in reader.query(sql, (ids,)).rows
     }
     if found:
         sql = (
