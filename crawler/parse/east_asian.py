@@ -305,13 +305,12 @@ def _encoding(name: str) -> dict[str, bytes]:
     """Return the bytes of every character that is not ASCII: of several, those of the standard."""
     if name in ("gbk", "gb18030"):
         found = {text: piece for piece, text in _decoding("gb18030").items() if len(piece) == 2}
-        if name == "gb18030":  # private characters of old texts: as Python knows them
-            found |= {
-                bytes(divmod(piece, 256)).decode("gb18030"): bytes(divmod(piece, 256))
-                for piece in _GB18030
-                if piece not in (0xA3A0, 0xA8BC)
-            }
-        else:
+        found |= {  # private characters of old texts: as Python knows them
+            bytes(divmod(piece, 256)).decode("gb18030"): bytes(divmod(piece, 256))
+            for piece in _GB18030
+            if piece not in (0xA3A0, 0xA8BC)
+        }
+        if name == "gbk":
             found["\u20ac"] = b"\x80"
         found["\u3000"] = b"\xa1\xa1"
         return found
