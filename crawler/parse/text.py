@@ -85,6 +85,11 @@ _BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
 _REST = rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
 _EXACT = _sweeps(_REST)
 _REMAINDER = re.compile(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
+# What a formula is made of: each part is a box of its own.
+_FORMULA = lazy(
+    r"</?m(?:[inos]|text|row|frac|sqrt|root|style|padded|error|t(?:able|d|r)|s(?:u[bp]|ubsup)"
+    r"|over|under|underover|fenced|enclose|multiscripts)(?=[\s/>])[^>]*+>"
+)
 _WITHIN_QUOTES = re.compile(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
 _WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
 
@@ -188,8 +193,10 @@ def _is_drawn(svg: str) -> bool:
 
 
 def _is_odd_picture(svg: str) -> bool:
-    """Return whether a picture ends where it begins, or holds one of its own."""
-    return _EMPTY.match(svg) is not None or _PICTURE.search(svg, 4) is not None
+    """Return whether a picture ends where it begins, or holds CDATA or one of its own."""
+    return (
+        _EMPTY.match(svg) is not None or "<![CDATA[" in svg or _PICTURE.search(svg, 4) is not None
+    )
 
 
 _EMPTY = re.compile(r"<[^>]*+(?<=/)>")
@@ -210,6 +217,8 @@ def _is_strange(name: str | None, markup: str) -> bool:
 
 def _text(html: str) -> str:
     """Return the text of markup from which the unread was taken."""
+    if "<math" in html:
+        html = _FORMULA.sub(" ", html)
     # str.translate would take twenty times as long.
     html = html.replace("\n", " ").replace("\r", " ")
     text = _swept(html, _PLAIN)
