@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values heal other-tools examples check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
+.PHONY: help crawl test kill-test values heal real-pages other-tools examples check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values heal other-tools examples setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
+	@echo 'also: kill-test values heal real-pages other-tools examples setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
 
 # ---------------------------------------------------------------- use
 
@@ -36,10 +36,11 @@ endif
 	@echo 'The command is $(BIN)/crawler. To type just `crawler` in this shell:'
 	@echo '  . $(BIN)/activate                      (or, for good: pipx install .)'
 	@echo 'Next:'
-	@echo '  crawler status                         how the crawl stands'
+	@echo '  crawler crawl https://your.example/    your own site, politely'
+	@echo '  crawler status                         how the newest crawl stands'
 	@echo '  crawler query "SELECT url, title FROM pages LIMIT 10"'
 	@echo '  crawler new news https://example.com/  a spider of your own, then: crawler run news'
-	@echo '  crawler --help                         every command; README.md has the extras'
+	@echo '  crawler --help                         every command; docs/tutorial.md starts from here'
 
 # ---------------------------------------------------------------- develop
 
@@ -61,7 +62,11 @@ kill-test: $(DEV)
 
 # What goes into items comes out of SQL, JSON lines, Parquet and pandas: 200,000 values.
 values: $(DEV)
-	VALUES=200000 $(BIN)/pytest tests/items/test_given.py $(ARGS)
+	VALUES=200000 $(BIN)/pytest tests/items/test_given.py tests/items/test_types.py $(ARGS)
+
+# Every eighth page of three manuals as BeautifulSoup has it; with STEP=1 each of them.
+real-pages: $(DEV)
+	STEP=$(or $(STEP),8) $(BIN)/pytest tests/parse/test_fast_pass_and_soup.py tests/parse/test_soup.py $(ARGS)
 
 # Fifty changes of a site, each of which must be told and most of which are healed; half in CI's suite.
 heal: $(DEV)

@@ -3,6 +3,7 @@
 import enum
 import itertools
 import math
+import os
 from collections import namedtuple
 from dataclasses import dataclass, make_dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -206,6 +207,7 @@ def test_times_are_typed_in_parquet(tmp_path: Path, values: list[Any], type_: An
         assert table["x"].to_pylist() == values
 
 
+EXAMPLES = 12 if "VALUES" in os.environ else 6  # `make values` takes 12
 NUMBERS = st.decimals(Decimal("-1e30"), Decimal("1e30"), allow_nan=False, allow_infinity=False)
 TYPED: list[tuple[Any, st.SearchStrategy[Any], Any]] = [
     (Decimal, NUMBERS, lambda x: Decimal(str(x))),
@@ -232,7 +234,7 @@ def test_typed_values_come_back_equal_from_json_lines_and_parquet(
 ) -> None:
     numbers = itertools.count()
 
-    @settings(max_examples=12, deadline=None, derandomize=True)
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
     @given(st.lists(values | st.none(), min_size=1, max_size=6))
     def holds(given: list[Any]) -> None:
         path = tmp_path / f"{next(numbers)}.db"

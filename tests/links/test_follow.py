@@ -218,12 +218,17 @@ def test_the_links_of_a_page_in_another_encoding_are_asked_for_in_it(tmp_path: P
     assert follow(pages, tmp_path / "l.db") == {"/x?q=%E4"}
 
 
+NO_REST = {"adaptive": False, "max_retry_after": 0.01}  # after the errors that the site plays
+
+
 def test_the_practice_site_is_crawled_whole_with_every_kind_of_link(tmp_path: Path) -> None:
     async def story() -> set[str]:
         async with PracticeSite() as site:
             spider = SiteSpider(site.at("/odd/"))
             links = {"tags": ["a", "area", "iframe"], "nofollow": True}
-            await crawled(spider, tmp_path / "p.db", links=links, engine={"max_depth": 2})
+            settings = {"politeness": NO_REST, "fetch": {"retry_delay": 0.01}}
+            settings |= {"links": links, "engine": {"max_depth": 2}}
+            await crawled(spider, tmp_path / "p.db", **settings)
             return {hit.path for hit in site.hits}
 
     asked = asyncio.run(story())

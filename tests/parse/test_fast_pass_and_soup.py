@@ -1,5 +1,6 @@
 """The fast pass gives what BeautifulSoup on lxml gives, over real pages and over hard markup."""
 
+import os
 import re
 import time
 import warnings
@@ -17,7 +18,7 @@ DOCS = [
     Path("/usr/share/doc/postgresql-doc-15/html"),
     Path("/usr/share/doc/sqlite3"),
 ]
-STEP = 8  # every eighth of the real pages; `STEP = 1` takes 20 s for each thousand
+STEP = int(os.environ.get("STEP", "24"))  # every so many; `make real-pages` takes every eighth
 
 
 def by_soup(text: str) -> tuple[str | None, list[str]]:
@@ -40,14 +41,14 @@ def test_on_real_pages_the_fast_pass_equals_beautifulsoup(folder):
     files = sorted(file for file in folder.resolve().rglob("*.htm*") if file.is_file())[::STEP]
     if not files:
         pytest.skip(f"{folder} is not installed")
-    assert len(files) > 50
+    assert len(files) > 400 / STEP
     links = 0
     for file in files:
         text, _ = charset.decode(file.read_bytes(), "text/html")
         expected = by_soup(text)
         assert by_scan(text) == expected, file
         links += len(expected[1])
-    assert links > 1000
+    assert links > 8000 / STEP
 
 
 HARD = {
@@ -112,7 +113,7 @@ EVIL = {
 
 @pytest.mark.parametrize("text", EVIL.values(), ids=EVIL.keys())
 def test_hostile_markup_takes_linear_time(text):
-    """Twice the text takes about twice the time, and a megabyte little of it."""
+    """Twice the text takes about twice the time, and half a megabyte little of it."""
 
     def seconds(markup: str) -> float:
         began = time.process_time()
@@ -120,6 +121,7 @@ def test_hostile_markup_takes_linear_time(text):
         attributes_of(markup)
         return time.process_time() - began
 
+    text = text[: len(text) // 2]  # half a megabyte, and half of that
     whole, half = seconds(text), seconds(text[: len(text) // 2])
-    assert whole < 4.0
+    assert whole < 2.0
     assert whole < 4 * half + 0.5

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import stat
 import sys
@@ -59,19 +60,27 @@ def test_a_path_is_taken_as_it_is(text: str) -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with a spider and two stores in `data/`."""
+    shutil.copytree(furnished, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "spiders").mkdir()
-    (tmp_path / "spiders" / "quotes.py").write_text(
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "spiders").mkdir()
+    (folder / "spiders" / "quotes.py").write_text(
         "from crawler import Spider\n\n\nclass Quotes(Spider):\n    name = 'quotes'\n"
         "    start_urls = ('http://127.0.0.1:9/',)\n"
     )
-    (tmp_path / "urls.txt").write_text("http://a.example/\n")
+    (folder / "urls.txt").write_text("http://a.example/\n")
     for number, name in enumerate(("a", "example.com")):
-        imported(tmp_path / "data" / f"{name}.db")
-        os.utime(f"data/{name}.db", (number, number))
-    return tmp_path
+        store = folder / "data" / f"{name}.db"
+        assert command(["import", str(folder / "urls.txt"), "--store", str(store)]) == 0
+        os.utime(store, (number, number))
+    return folder
 
 
 def imported(store: Path) -> None:

@@ -203,6 +203,11 @@ class Running:
                 return line
         raise AssertionError(f"never said {words!r}: {''.join(heard)}")
 
+    def first(self) -> str:
+        """Return the first line that it prints."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
     def signal(self, number: int = signal.SIGINT) -> None:
         self.process.send_signal(number)
 

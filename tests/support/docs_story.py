@@ -6,19 +6,24 @@ import re
 import shlex
 import shutil
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser_story import SANDBOX
 from cli_story import ROOT, Command, Desk, here
 
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 ELSEWHERE = ("pip ", "python3 ", ". ", "datasette ", "uv ", "pipx ", "make ")  # other programs
 QUICK = "[politeness]\ndelay = 0.0\n"
+LIVE = 18642  # where the live page of a documentation page is, in place of 8642
 NO_WAITS = {
     "FETCH__RETRY_DELAY": "0.01",
     "POLITENESS__ADAPTIVE": "false",
     "POLITENESS__MAX_RETRY_AFTER": "0.01",
+    "BROWSER__SANDBOX": SANDBOX,
+    "BROWSER__SETTLE": "0.2",
 }
 
 
@@ -44,12 +49,29 @@ def run(line: str) -> Command:
     return here(Desk(Path.cwd()), shlex.split(line, comments=True)[1:])
 
 
-def run_block(text: str) -> None:
+@contextlib.contextmanager
+def served(line: str) -> Iterator[Command]:
+    """Start a command that serves until it is ended, and give what it said when it was ready."""
+    listening = ["--listen", f"127.0.0.1:{LIVE}"]
+    with Desk(Path.cwd()).start(*shlex.split(line)[1:], *listening) as running:
+        yield Command(0, running.first(), "")
+
+
+def asked(line: str) -> Command:
+    """Do what `curl -s URL` does."""
+    with urllib.request.urlopen(line.split()[2], timeout=20) as answer:
+        return Command(0, answer.read().decode(), "")
+
+
+def run_block(text: str, servers: contextlib.ExitStack) -> None:
     """Run the `crawler` commands of a block, and compare what they print with what is shown."""
     for line, shown in commands(text):
         if line.startswith(ELSEWHERE) or "--serve-only" in line:
             continue
-        command = run(line)
+        command = asked(line) if line.startswith("curl -s ") else None
+        if line.startswith("crawler dashboard"):
+            command = servers.enter_context(served(line))
+        command = command or run(line)
         assert command.code == 0, (line, command.out, command.err)
         printed = {shape(each) for each in (command.out + command.err).splitlines()}
         for each in shown:
@@ -67,9 +89,15 @@ def execute(code: str, names: dict[str, object]) -> None:
 def run_page(text: str) -> None:
     """Run every block of a page: files (`title="name"`) are written, commands and cells run."""
     names: dict[str, object] = {"__name__": "cell"}
+    text = text.replace("127.0.0.1:8642", f"127.0.0.1:{LIVE}")
+    with contextlib.ExitStack() as servers:
+        _run_blocks(text, names, servers)
+
+
+def _run_blocks(text: str, names: dict[str, object], servers: contextlib.ExitStack) -> None:
     for language, title, block in BLOCK.findall(text):
         if language == "console":
-            run_block(block)
+            run_block(block, servers)
         elif title in ("cell", "program"):
             execute(block, names)
         elif title:
