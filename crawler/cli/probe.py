@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from crawler import urls
 from crawler.browser import Browser
 from crawler.config.layers import Config
-from crawler.engine.robots_gate import overrides_of, robots_of
+from crawler.engine.robots_gate import own_rules_of, robots_of
 from crawler.errors import FetchError
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
@@ -116,10 +116,11 @@ def _following(request: Request, response: Response, hop: Hop, most: int) -> Req
 
 
 async def _ask_robots(hop: Hop, fetcher: Fetcher, config: Config) -> None:
-    if not config.politeness.robots:
-        return
     host, agent = urls.host_of(hop.url), config.politeness.user_agent
-    own = overrides_of(config.politeness.robots_override).get(host)
+    obeys = config.hosts.of(host).robots
+    if not (config.politeness.robots if obeys is None else obeys):
+        return
+    own = own_rules_of(config)(host)
     if own is not None:
         hop.allowed, line, text = Robots.parse(own).explain(hop.url, agent)
         hop.rule = f"line {line}: {text}" if line is not None else "no rule"

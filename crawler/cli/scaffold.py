@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-TEMPLATE = '''"""{title}: what is worth knowing about each page of a site."""
 
-from crawler import Rule, ScrapedPage, Spider, item
+class Template(StrEnum):
+    """What a new spider is for."""
 
+    SITE = "site"
+    RULES = "rules"
+    SITEMAP = "sitemap"
+    API = "api"
+    FEED = "feed"
+    LOGIN = "login"
+    BROWSER = "browser"
 
-@item(key="url")
-class {row}:
-    """One page; the same URL again replaces the row."""
-
-    url: str
-    heading: str | None
-    links: int
-
-
-class {title}(Spider):
-    """Every page of one site, with its first heading."""
-
-    name = "{name}"
-    base = "{url}"
-    rules = [Rule()]  # follow every link of the site; Rule(allow=r"/news/") follows some
-
-    @property
-    def start_urls(self):
-        return [self.base]  # -a base=URL sets another
-
-    def parse(self, page: ScrapedPage):
-        heading = page.css("h1::text").get()
-        yield {row}(page.url, heading, len(page.links))
-'''
 
 TEST = '''"""{title} over pages that stand here: no network, in milliseconds."""
 
@@ -63,13 +47,23 @@ def test_every_page_has_its_heading(crawl):
 def new(
     name: Annotated[str, typer.Argument(help="The spider's name, and its file's: spiders/NAME.py")],
     url: Annotated[str, typer.Argument(help="Where it starts.")] = "https://example.com/",
+    *,
+    template: Annotated[
+        Template,
+        typer.Option(
+            "--template",
+            "-t",
+            help="site: every page; rules: detail pages; sitemap; api: JSON; feed: RSS or Atom;"
+            " login: behind a form; browser: rendered pages.",
+        ),
+    ] = Template.SITE,
     test: Annotated[
         bool, typer.Option("--test", help="Write a test beside it: tests/test_NAME.py.")
     ] = False,
 ) -> None:
     """Write a new spider that runs as it is.
 
-    Example: crawler new news https://example.com/news/
+    Example: crawler new news https://example.com/news/ --template rules
     """
     from crawler import urls
     from crawler.cli.spider_loader import SPIDERS, survey
@@ -82,6 +76,8 @@ def new(
     except ValueError as error:
         raise UsageError(f"{error}; give one like https://example.com/") from None
     file, test_file = SPIDERS / f"{name}.py", Path("tests") / f"test_{name}.py"
+    if test and template is not Template.SITE:
+        raise UsageError("--test goes with the template site; `crawler test record` makes others")
     if test and test_file.exists():
         raise UsageError(f"{test_file} is there already; choose another name")
     taken = next((spider.file for spider in survey() if spider.name == name), None)
@@ -89,10 +85,30 @@ def new(
         raise UsageError(f"{taken or file} is there already; choose another name")
     title = "".join(part.capitalize() for part in name.split("_")) or "Pages"
     SPIDERS.mkdir(exist_ok=True)
-    text = TEMPLATE.format(name=name, title=title, row=f"{title}Page", url=start)
-    file.write_text(text, encoding="utf-8")
-    print(f"{file} is written. Run it: crawler run {name} --max-pages 20")
+    file.write_text(_text(template, name, title, start), encoding="utf-8")
+    before = f"{_variable(name)}=… " if template is Template.LOGIN else ""
+    print(f"{file} is written. Run it: {before}crawler run {name} --max-pages 20")
     if test:
         test_file.parent.mkdir(exist_ok=True)
         test_file.write_text(TEST.format(name=name, title=title, url=start), encoding="utf-8")
         print(f"{test_file} is written. Run it: python -m pytest {test_file}")
+
+
+def _text(template: Template, name: str, title: str, start: str) -> str:
+    """Return the text of a spider's file."""
+    from crawler import urls
+    from crawler.cli.templates import TEMPLATES
+
+    return TEMPLATES[template].format(
+        name=name,
+        title=title,
+        row=f"{title}Page",
+        url=start,
+        origin=urls.host_of(start),
+        variable=_variable(name),
+    )
+
+
+def _variable(name: str) -> str:
+    """Return the environment variable that holds a spider's password."""
+    return f"{name.upper()}_PASSWORD"

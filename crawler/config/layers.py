@@ -8,7 +8,9 @@ checks the values: it costs a tenth of the start-up time (docs/decisions/0004-co
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -23,6 +25,7 @@ from crawler.config.browser import BrowserSettings
 from crawler.config.cache import CacheSettings
 from crawler.config.engine import EngineSettings
 from crawler.config.fetch import FetchSettings
+from crawler.config.hosts import HostSettings, HostsSettings
 from crawler.config.identity import IdentitySettings
 from crawler.config.links import LinksSettings
 from crawler.config.politeness import PolitenessSettings
@@ -37,6 +40,8 @@ from crawler.errors import ConfigError
 
 PREFIX = "CRAWLER_"
 DEFAULT_FILE = Path("config.toml")
+_NAMED = ("auth", "hosts")
+"""Sections whose tables are named by what they are for, and kept below `at`."""
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +55,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls: TlsSettings = TlsSettings()
     proxy: ProxySettings = ProxySettings()
     auth: AuthSettings = AuthSettings()
+    hosts: HostsSettings = HostsSettings()
     identity: IdentitySettings = IdentitySettings()
     cache: CacheSettings = CacheSettings()
     scraper_api: ScraperApiSettings = ScraperApiSettings()
@@ -96,15 +102,23 @@ def load(
         _check(source, layer)
         for section, values in layer.items():
             known = merged.setdefault(section, {})
-            known.update({key: _joined(known.get(key), value) for key, value in values.items()})
+            deep = section == "hosts"
+            known.update(
+                {key: _joined(known.get(key), value, deep=deep) for key, value in values.items()}
+            )
     return msgspec.convert(merged, Config)
 
 
-def _joined(before: Any, value: Any) -> Any:
-    """Return a later layer's value; a table joins the one before, an empty one empties it."""
-    if isinstance(before, Mapping) and isinstance(value, Mapping) and value:
+def _joined(before: Any, value: Any, *, deep: bool = False) -> Any:
+    """Return a later layer's value; a table joins the one before, an empty one empties it.
+
+    `deep`: the tables in it do so as well.
+    """
+    if not (isinstance(before, Mapping) and isinstance(value, Mapping) and value):
+        return value
+    if not deep:
         return {**before, **value}
-    return value
+    return {**before, **{key: _joined(before.get(key), v, deep=True) for key, v in value.items()}}
 
 
 def _file_layer(path: Path | None) -> tuple[str, Layer]:
@@ -139,8 +153,19 @@ def _override_layer(overrides: Iterable[str]) -> Layer:
             raise ConfigError(
                 f"--set {text}: write it as section.key=value, like politeness.delay=1"
             )
-        layer.setdefault(section, {})[key] = _value(value)
+        if section.strip() in _NAMED:
+            layer[section] = _joined(layer.get(section), _nested(key, value), deep=True)
+        else:
+            layer.setdefault(section, {})[key] = _value(value)
     return layer
+
+
+def _nested(key: str, value: str) -> dict[str, Any]:
+    """Read a key with a name in it, as in hosts."shop.example".delay=2, as TOML does."""
+    for written in (value, json.dumps(value)):
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            return tomllib.loads(f"{key} = {written}")
+    return {key: _value(value)}
 
 
 def _value(text: str) -> Any:
@@ -152,11 +177,16 @@ def _value(text: str) -> Any:
 
 
 def _lifted(layer: Layer) -> Layer:
-    """Put the tables that `[auth."https://…"]` makes where the section keeps them."""
-    auth = layer.get("auth")
-    if not isinstance(auth, Mapping) or "at" in auth:
-        return layer
-    return {**layer, "auth": {"at": dict(auth)}} if auth else layer
+    """Put the tables that `[auth."https://…"]` and `[hosts."…"]` make where sections keep them."""
+    found = dict(layer)
+    for section in _NAMED:
+        tables = layer.get(section)
+        if isinstance(tables, Mapping) and "at" not in tables:
+            if tables:
+                found[section] = {"at": dict(tables)}
+            else:
+                del found[section]
+    return found
 
 
 def _check(source: str, layer: Layer) -> None:
@@ -169,16 +199,40 @@ def _check(source: str, layer: Layer) -> None:
             raise ConfigError(
                 f"{source}: `{section}` is a section; write `[{section}]` and its keys below"
             )
-        for key in values:
-            if key not in model.__struct_fields__:
-                raise ConfigError(_unknown(source, f"{section}.{key}", _all_keys(), f"{section}."))
-        for key, value in values.items():
-            try:
-                msgspec.convert({key: value}, model)
-            except msgspec.ValidationError as error:
-                reason = str(error).partition(" - at ")[0]
-                shown = "" if isinstance(value, Mapping) else f" = {value!r}"
-                raise ConfigError(f"{source}: `{section}.{key}`{shown}: {reason}") from None
+        if section == "hosts":
+            _check_hosts(source, values.get("at"))
+        _check_keys(source, f"{section}.", values, model, _all_keys())
+
+
+def _check_hosts(source: str, hosts: Any) -> None:
+    """Raise ConfigError for the first host that is none, or key of it that is unknown or unfit."""
+    for name, values in hosts.items() if isinstance(hosts, Mapping) else ():
+        prefix = f'hosts."{name}".'
+        if not isinstance(values, Mapping):
+            raise ConfigError(
+                f'{source}: `hosts.{name}` is a host; write `[hosts."{name}"]` and its keys below'
+            )
+        try:
+            HostsSettings(at={name: HostSettings()}).of("https://any.example")
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {error}") from None
+        known = [f"{prefix}{key}" for key in HostSettings.__struct_fields__]
+        _check_keys(source, prefix, values, HostSettings, known)
+
+
+def _check_keys(
+    source: str, prefix: str, values: Mapping[str, Any], model: type[Section], every: list[str]
+) -> None:
+    for key in values:
+        if key not in model.__struct_fields__:
+            raise ConfigError(_unknown(source, f"{prefix}{key}", every, prefix))
+    for key, value in values.items():
+        try:
+            msgspec.convert({key: value}, model)
+        except msgspec.ValidationError as error:
+            reason = str(error).partition(" - at ")[0]
+            shown = "" if isinstance(value, Mapping) else f" = {value!r}"
+            raise ConfigError(f"{source}: `{prefix}{key}`{shown}: {reason}") from None
 
 
 class ConfigKey(NamedTuple):

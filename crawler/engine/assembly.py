@@ -15,7 +15,7 @@ from crawler.config.layers import Config
 from crawler.engine.committer import Committer, Listener
 from crawler.engine.engine import Engine
 from crawler.engine.limits import RunLimits
-from crawler.engine.robots_gate import RobotsGate, overrides_of
+from crawler.engine.robots_gate import RobotsGate, own_rules_of
 from crawler.engine.seeding import seed
 from crawler.engine.shared_committer import SharedCommitter
 from crawler.engine.signs import Signs
@@ -318,7 +318,7 @@ def _gate(
     crawl: Crawl, fetcher: Fetcher, committer: Committer, sitemaps: SitemapReader
 ) -> RobotsGate | None:
     politeness = crawl.config.politeness
-    if not politeness.robots:
+    if not politeness.robots and not crawl.config.hosts.obeyed:
         if politeness.heed_usage:
             raise ConfigError(
                 "politeness.heed_usage: what is reserved stands in robots.txt, which"
@@ -333,7 +333,7 @@ def _gate(
         agent=politeness.user_agent,
         retries=crawl.config.fetch.retries,
         max_delay=politeness.max_delay,
-        overrides=overrides_of(politeness.robots_override),
+        own_rules=own_rules_of(crawl.config),
         announce=sitemaps.announce if crawl.config.links.sitemaps else None,
         heeds=politeness.heed_usage,
     )

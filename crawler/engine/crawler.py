@@ -122,7 +122,7 @@ class Crawler:
             revisit=self.config.revisit,
             lock_timeout=settings.lock_timeout,
             error_bodies=settings.error_bodies,
-            delay=self.config.politeness.delay,
+            delay=self.config.hosts.longest(self.config.politeness.delay),
         )
         try:
             self.state = await self._store.open()
@@ -159,7 +159,8 @@ class Crawler:
                 rate=Rate.parse(politeness.rate) if politeness.rate else None,
             ),
             limit=self._limit(),
-            gated=politeness.robots,
+            pace_of=self.config.hosts.pace_of if self.config.hosts.paced else None,
+            gated=politeness.robots or self.config.hosts.obeyed,
             group_of=_domain_of if politeness.limit_by == "domain" else None,
             longest=max(retry.LONGEST, politeness.max_delay, politeness.max_retry_after),
         )

@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from crawler import urls
+from crawler.config.layers import Config
 from crawler.engine.committer import Committer
 from crawler.errors import ConfigError, FetchError
 from crawler.frontier import Frontier
@@ -78,11 +79,12 @@ class RobotsGate:
         agent: str,
         retries: int,
         max_delay: float = 60.0,
-        overrides: Mapping[str, bytes] | None = None,
+        own_rules: Callable[[str], bytes | None] = lambda host: None,
         announce: Callable[[Iterable[str], str], None] | None = None,
         heeds: Sequence[str] = (),
     ) -> None:
-        """`announce` is told the sitemaps that a robots.txt names, and its URL.
+        """`own_rules` give what stands in for a host's robots.txt.
+        `announce` is told the sitemaps that a robots.txt names, and its URL.
 
         `heeds` are the purposes for which nothing is fetched that a site reserves.
         """
@@ -90,7 +92,7 @@ class RobotsGate:
         self._fetcher, self._store = fetcher, store
         self._committer, self._frontier = committer, frontier
         self._agent, self._retries, self._max_delay = agent, retries, max_delay
-        self._overrides = overrides or {}
+        self._own_rules = own_rules
         self._announce = announce
         self._tries: dict[int, int] = {}
 
@@ -99,8 +101,9 @@ class RobotsGate:
         in_force = host.robots
         if isinstance(in_force, RobotsInForce) and in_force.expires > self._frontier.now():
             return in_force.tdmrep is not None
-        if host.name in self._overrides:
-            own = Robots.parse(self._overrides[host.name])
+        stands_in = self._own_rules(host.name) if in_force is None else None
+        if stands_in is not None:
+            own = Robots.parse(stands_in)
             tdmrep = None if self._heeds else b""
             self._stand(host, RobotsInForce(own, math.inf, tdmrep=tdmrep))
             return tdmrep is not None
@@ -244,6 +247,22 @@ async def robots_of(host: str, fetcher: Fetcher) -> Response:
         except FetchError:  # it leads nowhere: the host has none (RFC 9309 section 2.3.1.2)
             request = None
     return response
+
+
+def own_rules_of(config: Config) -> Callable[[str], bytes | None]:
+    """Return what gives the rules that stand in for a host's robots.txt; None: its own count.
+
+    Nothing at all, where `robots = false` says that they do not.
+    """
+    files = overrides_of(config.politeness.robots_override)
+
+    def own_rules(host: str) -> bytes | None:
+        obeys = config.hosts.of(host).robots
+        if obeys is None and host in files:
+            return files[host]
+        return None if (config.politeness.robots if obeys is None else obeys) else b""
+
+    return own_rules
 
 
 def overrides_of(files: Mapping[str, str]) -> dict[str, bytes]:

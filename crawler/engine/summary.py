@@ -60,6 +60,8 @@ def settings_json(spider: Spider, config: Config) -> str:
     settings = msgspec.to_builtins(config)
     settings["fetch"]["headers"] = sorted(settings["fetch"]["headers"])  # names, no secrets
     settings["fetch"]["proxy"] = bool(settings["fetch"]["proxy"])
+    for host in settings["hosts"]["at"].values():
+        host["headers"] = sorted(host["headers"])
     settings["spider"] = {
         "allowed_domains": list(spider.allowed_domains),
         "code": code_of(spider),

@@ -24,8 +24,17 @@ class SteeredFrontier(Frontier):
     alike. A Crawl-delay is never undercut.
     """
 
-    def __init__(self, pace: Pace, **options: Any) -> None:
-        """Start empty; `options` are those of `Frontier`."""
+    def __init__(
+        self,
+        pace: Pace,
+        *,
+        pace_of: Callable[[str], Mapping[str, float]] | None = None,
+        **options: Any,
+    ) -> None:
+        """Start empty; `options` are those of `Frontier`.
+
+        `pace_of` gives the `delay` and `per_host` that a host has of its own, by its name.
+        """
         super().__init__(pace, **options)
         self.paused = self._still = False
         self.under_way: dict[int, tuple[str, float]] = {}
@@ -33,6 +42,7 @@ class SteeredFrontier(Frontier):
         self._asleep: set[str] = set()
         self._first: set[str] = set()
         self._paces: dict[str, Mapping[str, float]] = {}
+        self._pace_of = pace_of
         self._crawl_delays: dict[int, float] = {}
 
     # ------------------------------------------------------------ the workers' side
@@ -60,6 +70,8 @@ class SteeredFrontier(Frontier):
         """Put a host into memory, treated as it was asked for."""
         host = super().admit(host_id, name)
         host.paused = name in self._asleep
+        if self._pace_of is not None and (own := self._pace_of(name)):
+            host.pace = _paced(host.pace, own, 0.0)
         if name in self._paces:
             host.pace = _paced(host.pace, self._paces[name], 0.0)
         return host

@@ -19,6 +19,7 @@ import aiohttp
 from crawler import urls
 from crawler.config.auth import AuthSettings
 from crawler.config.fetch import FetchSettings
+from crawler.config.hosts import HostsSettings
 from crawler.config.identity import IdentitySettings
 from crawler.config.layers import Config
 from crawler.config.proxy import ProxySettings
@@ -79,6 +80,7 @@ class Fetcher:
         self._tls = config.tls if config else TlsSettings()
         self._proxy = config.proxy if config else ProxySettings()
         self._auth = config.auth if config else AuthSettings()
+        self._hosts = config.hosts if config else HostsSettings()
         self._identity = config.identity if config else IdentitySettings()
         self.jars = jars or CookieJars()
         self._cache, self._more_keys, self._context = cache, keys, context
@@ -104,7 +106,7 @@ class Fetcher:
         own = self._settings.headers
         self._own = {name: value for name, value in own.items() if not may_leave(name)}
         self._special = bool(self._keys or self._by_host or self._proxies or self._own)
-        self._special |= self._signer is not None
+        self._special |= self._signer is not None or self._hosts.headed
         self._sessions = Sessions(
             settings,
             agent=self._agent,
@@ -255,6 +257,8 @@ class Fetcher:
     def _options(self, request: Request, way: ProxyRoute | None, body: Any) -> dict[str, Any]:
         """Return what aiohttp is told beyond method and URL."""
         headers = {name: revealed(value) for name, value in (request.headers or {}).items()}
+        if self._hosts.headed:
+            self._add_of_host(request.url, headers)
         if self._own:
             self._add_own(request.url, headers)
         options: dict[str, Any] = {"headers": headers}
@@ -274,6 +278,12 @@ class Fetcher:
         if self._signer is not None:
             headers |= self._signer.headers(request.method, request.url)
         return options
+
+    def _add_of_host(self, url: str, headers: dict[str, str]) -> None:
+        """Add the headers of the host's own settings, which are for it alone."""
+        said = {name.lower() for name in headers}
+        own = self._hosts.of(urls.host_of(url)).headers
+        headers |= {name: value for name, value in own.items() if name.lower() not in said}
 
     def _add_own(self, url: str, headers: dict[str, str]) -> None:
         """Add what of `fetch.headers` may be secret, to an origin that the user has named."""

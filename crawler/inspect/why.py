@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import asdict
 
 from crawler import urls
+from crawler.config.hosts import HostSettings
 from crawler.config.layers import Config
 from crawler.errors import ConfigError
 from crawler.inspect import rendering
@@ -338,7 +340,12 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         f"{host}: {row['pages']:,} pages, {row['pending']:,} queued{slow}"
         + (trouble if row["failures"] else ""),
     )
-    if not laws.config.politeness.robots:
+    settings = laws.config.hosts.of(host)
+    if told_of := _of_host(settings):
+        yield Line("settings", f"[hosts] {told_of}")
+    if settings.robots is False:
+        yield Line("robots", "not asked ([hosts] robots = false)")
+    elif not laws.config.politeness.robots and settings.robots is None:
         yield Line("robots", "not asked (politeness.robots = false)")
     elif own is not None:
         verdict = verdict_of(Robots.parse(own), url, laws.agent)
@@ -370,12 +377,21 @@ def _usage(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
             yield Line("reserved", f"{reservation}{heeded}")
 
 
+def _of_host(settings: HostSettings) -> str:
+    """Return what a host has of its own, without the values of headers, which may be secret."""
+    told = [
+        f"{key} = {value}" for key, value in asdict(settings).items() if value not in (None, {})
+    ]
+    named = f"headers: {', '.join(settings.headers)}"
+    return "; ".join(named if text.startswith("headers") else text for text in told)
+
+
 def _own(host: str, config: Config) -> bytes | None:
     """Return what stands in for the robots.txt of a host; nothing if its file is gone."""
-    from crawler.engine.robots_gate import overrides_of  # with aiohttp, 0.1 s
+    from crawler.engine.robots_gate import own_rules_of  # with aiohttp, 0.1 s
 
     try:
-        return overrides_of(config.politeness.robots_override).get(host)
+        return own_rules_of(config)(host)
     except ConfigError:
         return None
 
