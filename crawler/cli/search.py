@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crawler.cli import options
+
+if TYPE_CHECKING:
+    from crawler.store.address import StoreAddress
 
 
 def search(
@@ -35,7 +37,7 @@ def search(
     from crawler.inspect import search as searching
     from crawler.inspect.query import Reader
 
-    path = stores.find(store)
+    path = stores.any_of(store)
     if index:
         screen = Screen()
         damaged: list[str] = []
@@ -70,7 +72,7 @@ def search(
         print(f"{told}{f' on {site}' if site else ''}; {_hint(path)}", file=sys.stderr)
 
 
-def _hint(path: Path) -> str:
+def _hint(path: StoreAddress) -> str:
     """Return why words may not be found: no page is indexed, or none has them all."""
     from crawler.inspect.query import Reader
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from crawler.errors import QueryError
@@ -15,6 +14,7 @@ from crawler.inspect.query import Reader, Rows
 from crawler.parse.charset import decode
 from crawler.parse.text import read
 from crawler.store import lock
+from crawler.store.address import DatabaseAddress, StoreAddress
 from crawler.store.claimed import ClaimedStore, claimed
 from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.rows import unpack
@@ -56,6 +56,11 @@ def search(
     more than `most` hits the pages with all words in their title come first, and then the best
     of those that the crawl found first. QueryError where the store has no index.
     """
+    if isinstance(reader.path, DatabaseAddress):
+        from crawler.inspect import postgres_search
+
+        of_site = None if site is None else _of_database(site)
+        return postgres_search.search(reader, words, site=of_site, limit=limit)
     if not list(reader.query("SELECT 1 FROM texts LIMIT 1").rows):
         raise QueryError(
             f"{reader.path} has no text index; make it from the stored pages with"
@@ -108,6 +113,13 @@ def _of_site(reader: Reader, site: str) -> tuple[str, dict[str, Any]]:
     return _OF_MANY, {"hosts": hosts, "below": below}
 
 
+def _of_database(site: str) -> Callable[[str], bool]:
+    """Return what takes the names of a host and of those below it."""
+    name = re.escape(re.sub(r"^https?://", "", site).strip("/").partition("/")[0].lower())
+    port = "" if ":" in name else r"(?::\d+)?"
+    return re.compile(rf"https?://(?:.*\.)?{name}{port}").fullmatch  # type: ignore[return-value]
+
+
 def _unglobbed(text: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", text)
 
@@ -118,7 +130,7 @@ def _quoted(words: str) -> str:
 
 
 def index(
-    path: Path,
+    path: StoreAddress,
     tick: Callable[[int], None] = lambda number: None,
     damaged: Callable[[str], None] = lambda url: None,
     *,
@@ -134,19 +146,24 @@ def index(
     number = 0
     with claimed(path, lock_timeout=lock_timeout) as db:
         [waiting] = db.execute(
-            f"SELECT count(*) FROM (SELECT 1 {_UNREAD} LIMIT ?)", (_WORTH,)
+            f"SELECT count(*) FROM (SELECT 1 {_UNREAD} LIMIT ?) AS part", (_WORTH,)
         ).fetchone()
         if processes is None:
             processes = processors() if waiting == _WORTH and can_fork() else 0
         with closing(forked(_texts, _batches(db), processes)) as made:
             for rows, broken in made:
                 db.executemany(INSERT, rows)
-                db.executemany(INDEX, index_rows(rows))
+                if not isinstance(path, DatabaseAddress):
+                    db.executemany(INDEX, index_rows(rows))
                 db.step()
                 for url in broken:
                     damaged(url)
                 number += len(rows)
                 tick(number)
+    if isinstance(path, DatabaseAddress):
+        from crawler.inspect import postgres_search
+
+        postgres_search.index(path)
     return number
 
 

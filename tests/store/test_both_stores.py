@@ -86,6 +86,20 @@ class Both:
         text = SPIDER.format(url=self.web.url, words=words, title=title, depth=depth)
         Path(self.spider).write_text(text, encoding="utf-8")
 
+    def each(self, *arguments: str) -> list[str]:
+        """Return what a command prints over the one and the other, which may differ."""
+        found = []
+        for store in (self.file, self.database):
+            self._capsys.readouterr()
+            assert command([store if part == "STORE" else part for part in arguments]) == 0
+            found.append("".join(self._capsys.readouterr()))
+        return found
+
+    def told(self, *arguments: str) -> str:
+        """Return what a command prints over both on standard error."""
+        self.run(*arguments)
+        return self._last
+
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command over both; `STORE` stands for their addresses. Return what both print."""
         told = []
@@ -99,6 +113,7 @@ class Both:
             told.append((ended, out.replace(shown, "STORE"), err.replace(shown, "STORE")))
         assert told[0] == told[1], told
         assert told[0][0] == code, told[0]
+        self._last = told[0][2]
         return told[0][1]
 
     def crawl(self, *arguments: str) -> str:
@@ -254,3 +269,41 @@ def test_a_store_that_is_claimed_is_claimed_by_nobody_else(both: Both) -> None:
         raise ZeroDivisionError
     with Reader(address) as reader:
         assert list(reader.query("SELECT key FROM crawl WHERE value = 'x'").rows) == [("kept",)]
+
+
+WORDS = (
+    "copper",
+    '"wrought copper"',
+    "copper NOT lamp",
+    "lamp OR tin",
+    "cop*",
+    "écrou",
+    "well-known",
+    "(lamp OR tin) copper",
+    "copper AND",
+    "title : copper",
+)
+
+
+def test_words_find_the_same_pages_in_the_same_order(both: Both) -> None:
+    texts = [
+        "copper lamp",
+        "wrought copper, copper",
+        "tin lamp " * 9,
+        "écrou of copper " + "x " * 60,
+    ]
+    texts += ["a well-known thing", "Copper"]
+    links = [f"/w{number}" for number in range(len(texts))]
+    both.web.add("/", page("home", *links))
+    for link, text in zip(links, texts, strict=True):
+        both.web.add(link, page("copper" if link == "/w5" else "page", text=text))
+    both.file, both.database = str(both.folder / "words.db"), server().dsn()
+    both.crawl()
+    assert "pages indexed" in both.told("search", "--index", "--store", "STORE")
+    for words in WORDS:
+        found = [
+            [line.split()[0] for line in told.splitlines() if line.startswith("  http")]
+            for told in both.each("search", words, "--store", "STORE")
+        ]
+        assert found[0] == found[1] != [], words
+    both.run("search", "copper", "--site", "elsewhere.example", "--store", "STORE")

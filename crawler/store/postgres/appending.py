@@ -1,0 +1,44 @@
+"""Adding rows beside a crawl, for callers that are not asynchronous: no lease, no claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from crawler.store.address import DatabaseAddress
+from crawler.store.postgres.connection import Connection
+from crawler.store.postgres.schema import migrate
+from crawler.store.postgres.thread import LoopThread
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+class Appender:
+    """A connection that inserts what no crawl writes."""
+
+    def __init__(self, address: DatabaseAddress) -> None:
+        """Connect, and bring the schema to this version."""
+        self._thread = LoopThread()
+        self._connection = Connection(address, patience=5.0)
+        try:
+            self._thread.wait(self._connection.open())
+            self._thread.wait(migrate(self._connection))
+        except BaseException:
+            self.close()
+            raise
+
+    def insert(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement for each row, all in one transaction."""
+
+        async def inserted(db: asyncpg.Connection) -> None:
+            await db.executemany(sql, rows)
+
+        self._thread.wait(self._connection.run(inserted))
+
+    def close(self) -> None:
+        """Close the connection."""
+        try:
+            self._thread.wait(self._connection.close())
+        finally:
+            self._thread.close()
