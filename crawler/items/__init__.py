@@ -16,7 +16,7 @@ from typing import Any, TypeVar, dataclass_transform, overload
 
 from crawler.errors import SpiderError
 from crawler.items.columns import Column, Kind, encoder, kind_of, kind_of_value
-from crawler.items.encoders import BY_KIND, Encode, UnfitValue
+from crawler.items.encoders import BY_KIND, BYTES, IS_BYTES, Encode, UnfitValue, spoken
 from crawler.items.encoders import text as clean
 from crawler.items.fields import fields_of, is_complete
 from crawler.lazy_regex import lazy
@@ -210,10 +210,8 @@ def _codec(cls: type) -> tuple[Table, tuple[_Field, ...]]:
 
 def _field(table: str, name: str, hint: Any, known: Kind | None) -> _Field:
     kind, required, bare = kind_of(hint)
-    if bare in (bytes, bytearray, memoryview):
-        raise SpiderError(f"item {table}: {name} is bytes; store text, or keep it in a file")
     if kind == "json" and known is not None:
-        return name, Column(_identifier(name), known, required), str
+        return name, Column(_identifier(name), known, required), spoken
     try:
         return name, Column(_identifier(name), kind, required), encoder(kind, bare)
     except UnfitValue as problem:  # a value that an Enum or a Literal allows
@@ -241,6 +239,8 @@ def _clash(columns: Iterable[Column]) -> str:
 def _record_of_mapping(thing: Mapping[str, Any]) -> Record:
     """Return the record of a dict; a key without a value makes no column."""
     pairs = [(_key(str(key)), value) for key, value in thing.items() if value is not None]
+    if any(isinstance(key, BYTES) for key in thing):
+        raise InvalidItem(f"item: a key {IS_BYTES}")
     given = dict(pairs)
     if len(given) < len(pairs):
         raise InvalidItem("item: two of its keys are spelled alike")

@@ -19,6 +19,7 @@ import msgspec
 
 from crawler.items.encoders import (
     BY_KIND,
+    BYTES,
     SPELLED,
     Encode,
     UnfitValue,
@@ -83,10 +84,11 @@ def kind_of(hint: Any) -> tuple[Kind, bool, Any]:
 
 def _kind_of_union(arms: tuple[Any, ...]) -> tuple[Kind, bool, Any]:
     rest = tuple(arm for arm in arms if arm is not type(None))
+    rest = tuple(arm for arm in rest if arm not in BYTES) or rest  # no value of an item
     if not rest:
         return "json", False, Any
     known = [kind_of(arm) for arm in rest]
-    required = len(rest) == len(arms) and all(needs for _, needs, _ in known)
+    required = type(None) not in arms and all(needs for _, needs, _ in known)
     hints = tuple(hint for _, _, hint in known)
     hint = hints[0] if len(hints) == 1 else typing.Union[hints]  # noqa: UP007  # at run time
     return _kind_of_all(kind for kind, _, _ in known), required, hint
@@ -106,7 +108,7 @@ _AT_SIGHT: dict[type, Kind] = {
 
 
 def kind_of_value(value: Any) -> Kind:
-    """Return the kind of a value that no type declares; Unfit for bytes."""
+    """Return the kind of a value that no type declares."""
     known = _AT_SIGHT.get(type(value))
     if known is not None:
         return known
@@ -116,8 +118,6 @@ def kind_of_value(value: Any) -> Kind:
         if -(1 << 63) <= value < 1 << 63:
             return "integer"
         return "decimal" if abs(value) < 1 << 1024 else "json"
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        raise UnfitValue(f"is bytes: {shown(value)}; store text, or keep it in a file")
     row = row_of(kind)
     return "json" if row is None else cast(Kind, row[0])
 

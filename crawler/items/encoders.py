@@ -47,6 +47,10 @@ def shown(value: Any) -> str:
     return type(value).__name__
 
 
+BYTES = (bytes, bytearray, memoryview)
+IS_BYTES = "is bytes, which is no value of an item; store text, or keep it in a file"
+
+
 def plain(value: Any) -> Any:
     """Return the value of an Enum's member, and anything else as it is."""
     return value.value if isinstance(value, enum.Enum) else value
@@ -248,7 +252,11 @@ _write = msgspec.json.Encoder(enc_hook=lambda value: _jsonable(value), order="de
 
 
 def as_json(value: Any) -> bytes:
-    """Return a value as JSON in UTF-8; UnfitValue for what JSON has not, such as NaN."""
+    """Return a value as JSON in UTF-8; UnfitValue for what JSON has not: NaN, bytes."""
+    if isinstance(value, BYTES):
+        raise UnfitValue(IS_BYTES)
+    if _any_within(value, _is_bytes):  # of which msgspec would make a text of base64
+        raise UnfitValue(f"holds what {IS_BYTES}")
     try:
         data = _write(value)
     except (UnicodeEncodeError, TypeError, OverflowError, ValueError):
@@ -260,24 +268,60 @@ def as_json(value: Any) -> bytes:
             raise UnfitValue(f"cannot be written as JSON: {error}") from None
     except RecursionError:
         raise UnfitValue("cannot be written as JSON: nested too deep") from None
-    if b"null" in data and _has_nan(value):  # for which msgspec writes null
+    if b"null" in data and _any_within(value, _is_not_finite):  # for which msgspec writes null
         raise UnfitValue("cannot be written as JSON: it holds a number that is not finite")
     return _NUL.sub("\\1\ufffd".encode(), data) if rb"\u0000" in data else data
 
 
-def _has_nan(value: Any) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, Mapping):
-        return any(map(_has_nan, value.values()))
-    if isinstance(value, (list, tuple, set, frozenset, deque)):
-        return any(map(_has_nan, value))
+def spoken(value: Any) -> str:
+    """Return the text that says a value of pydantic's, such as an URL; UnfitValue for bytes."""
+    if isinstance(value, BYTES):
+        raise UnfitValue(IS_BYTES)
+    return text(str(value))
+
+
+_LEAVES = frozenset((str, int, bool, type(None)))
+"""The types of most values, which hold nothing and are not looked for."""
+
+
+def _is_bytes(value: Any) -> bool:
+    return isinstance(value, BYTES)
+
+
+def _is_not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _any_within(value: Any, sought: Callable[[Any], bool]) -> bool:
+    """Return whether a value, or one within it, is what is sought; False where it nests too deep.
+
+    What nests too deep to be read cannot be written either.
+    """
+    try:
+        return _is_within(value, sought)
+    except RecursionError:
+        return False
+
+
+def _is_within(value: Any, sought: Callable[[Any], bool]) -> bool:
     kind = type(value)
+    if kind in _LEAVES:
+        return False
+    if sought(value):
+        return True
+    if isinstance(value, Mapping):
+        return any(_is_within(key, sought) or _is_within(value[key], sought) for key in value)
+    if isinstance(value, (list, tuple, set, frozenset, deque)):
+        return any(_is_within(part, sought) for part in value if type(part) not in _LEAVES)
+    if isinstance(value, enum.Enum):
+        return _is_within(value.value, sought)
     names: Iterable[str] = (
         *getattr(kind, "__dataclass_fields__", ()),
         *getattr(kind, "__struct_fields__", ()),
+        *getattr(kind, "model_fields", ()),
+        *(field.name for field in getattr(kind, "__attrs_attrs__", ())),
     )
-    return any(_has_nan(getattr(value, name, None)) for name in names)
+    return any(_is_within(getattr(value, name, None), sought) for name in names)
 
 
 def _jsonable(value: Any) -> Any:

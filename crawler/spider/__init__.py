@@ -211,15 +211,24 @@ def seeds_of(spider: Spider) -> list[str]:
     return found
 
 
+def _item_classes(names: Mapping[str, Any]) -> Iterator[type]:
+    """Yield the classes made by `@item` that names stand for, or lists and dicts of them."""
+    for value in list(names.values()):
+        held = list(value.values()) if isinstance(value, dict) else value
+        for thing in (value, *(held if isinstance(held, (list, tuple, set)) else ())):
+            if isinstance(thing, type) and "__item__" in vars(thing):
+                yield thing
+
+
 def check(spider: Spider) -> None:
     """Raise SpiderError for a spider that cannot run, before anything is touched.
 
     So for the item classes of its file too, rather than hours later on the page that yields one.
     """
     module = sys.modules.get(type(spider).__module__)
-    for thing in list(vars(module).values()) if module is not None else ():
-        if isinstance(thing, type) and "__item__" in vars(thing):
-            table_of(thing)
+    for names in (vars(module) if module is not None else {}, vars(type(spider))):
+        for item in _item_classes(names):
+            table_of(item)
     if not spider.name:
         raise SpiderError(f"{type(spider).__name__} has no `name`; give it one")
     if isinstance(spider.start_urls, str):

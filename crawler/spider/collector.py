@@ -46,6 +46,16 @@ Rest = Coroutine[Any, Any, str | None]
 """What is still to be awaited of a call; gives the traceback where it raises."""
 
 
+class _Given:
+    """What one call gave: items that go through the pipelines, and what was wrong with a class."""
+
+    __slots__ = ("failed", "found")
+
+    def __init__(self) -> None:
+        self.found: list[Any] = []
+        self.failed: str | None = None
+
+
 class Invoker:
     """Calls the methods of one spider; `want` says what becomes of the Requests they give."""
 
@@ -66,7 +76,7 @@ class Invoker:
 
         Gives None when that was all, the traceback where it raises, or the rest to be awaited.
         """
-        found: list[Any] = []  # items that go through the pipelines
+        given = _Given()
         results: Any = None
         try:
             callback = getattr(self.spider, name, None)
@@ -76,17 +86,17 @@ class Invoker:
             if results is None:
                 return None
             if inspect.isawaitable(results) or isinstance(results, AsyncIterable):
-                return self._rest(visit, results, found, arguments)
-            self._take(visit, results, found)
+                return self._rest(visit, results, given, arguments)
+            self._take(visit, results, given)
         except BaseException as error:
             failed = _failed(visit, error, results)
-            return self._send(visit, found, arguments, failed) if found else failed
-        return self._send(visit, found, arguments) if found else None
+            return self._send(visit, given, arguments, failed) if given.found else failed
+        return self._send(visit, given, arguments) if given.found else given.failed
 
     def _send(
         self,
         visit: Visit,
-        found: list[Any],
+        given: _Given,
         arguments: tuple[object, ...],
         failed: str | None = None,
     ) -> Rest | str | None:
@@ -95,13 +105,18 @@ class Invoker:
         Those that came before the method `failed` too.
         """
         course = self.pipelines.course(
-            visit, found, self._origin(visit, arguments), lambda item: _store(visit, item)
+            visit,
+            given.found,
+            self._origin(visit, arguments),
+            lambda item: _store(visit, item, given),
         )
         try:
             waiting = next(course, None)
         except BaseException as error:  # of what a pipeline gave: a coroutine, say
             return _failed(visit, error)
-        return failed if waiting is None else self._rest_of(visit, course, waiting, failed)
+        if waiting is not None:
+            return self._rest_of(visit, course, waiting, given, failed)
+        return failed or given.failed
 
     def _origin(self, visit: Visit, arguments: tuple[object, ...]) -> Origin:
         """Return where items come from, as far as what their method was called with tells."""
@@ -114,20 +129,20 @@ class Invoker:
         return Origin(None, request or from_todo(visit.todo, 0), self.spider)
 
     async def _rest(
-        self, visit: Visit, results: Any, found: list[Any], arguments: tuple[object, ...]
+        self, visit: Visit, results: Any, given: _Given, arguments: tuple[object, ...]
     ) -> str | None:
         """Await what a method gave, and send its items through the pipelines."""
-        failed = await self._within(visit, self._await(visit, results, found), results)
-        if not found:
-            return failed
-        rest = self._send(visit, found, arguments, failed)
+        failed = await self._within(visit, self._await(visit, results, given), results)
+        if not given.found:
+            return failed or given.failed
+        rest = self._send(visit, given, arguments, failed)
         return rest if rest is None or isinstance(rest, str) else await rest
 
     async def _rest_of(
-        self, visit: Visit, course: Course, waiting: Any, failed: str | None
+        self, visit: Visit, course: Course, waiting: Any, given: _Given, failed: str | None
     ) -> str | None:
         """Await the pipelines of items; return what went wrong, or had before."""
-        return await self._within(visit, self._finish(course, waiting)) or failed
+        return await self._within(visit, self._finish(course, waiting)) or failed or given.failed
 
     async def _within(
         self, visit: Visit, awaited: Coroutine[Any, Any, None], results: Any = None
@@ -158,21 +173,21 @@ class Invoker:
                 else:
                     waiting = course.send(answer)
 
-    async def _await(self, visit: Visit, results: Any, found: list[Any]) -> None:
+    async def _await(self, visit: Visit, results: Any, given: _Given) -> None:
         if isinstance(results, AsyncIterable):
             async for result in results:
-                self._take_one(visit, result, found)
+                self._take_one(visit, result, given, results)
         elif results is not None:
-            self._take(visit, await results, found)
+            self._take(visit, await results, given)
 
-    def _take(self, visit: Visit, results: Any, found: list[Any]) -> None:
+    def _take(self, visit: Visit, results: Any, given: _Given) -> None:
         if isinstance(results, Iterable) and not _is_item(results):
             for result in results:
-                self._take_one(visit, result, found)
+                self._take_one(visit, result, given, results)
         else:
-            self._take_one(visit, results, found)
+            self._take_one(visit, results, given)
 
-    def _take_one(self, visit: Visit, result: Any, found: list[Any]) -> None:
+    def _take_one(self, visit: Visit, result: Any, given: _Given, results: Any = None) -> None:
         if result is None:
             return
         if isinstance(result, Request):
@@ -180,9 +195,9 @@ class Invoker:
                 self._signatures.check(result)
             self.on_request(visit, result)
         elif self.pipelines:
-            found.append(result)
+            given.found.append(result)
         else:
-            _store(visit, result)
+            _store(visit, result, given, results)
 
 
 class Collector(Invoker):
@@ -312,7 +327,11 @@ def _is_own(method: Any, general: Any) -> bool:
     return getattr(method, "__func__", None) is not general
 
 
-def _store(visit: Visit, result: Any) -> None:
+def _store(visit: Visit, result: Any, given: _Given, results: Any = None) -> None:
+    """Take an item, or refuse it alone.
+
+    A class that can have no table is an error of the spider, too: the page's other items are kept.
+    """
     try:
         visit.items.append(record_of(result))
         if visit.given is not None:
@@ -324,7 +343,7 @@ def _store(visit: Visit, result: Any) -> None:
             result.close()
             raise SpiderError("a coroutine is no item: is an `await` missing?") from None
         if not isinstance(problem, NoItem):
-            raise
+            given.failed = given.failed or _failed(visit, problem, results)
         refuse(visit, result, str(problem))
 
 

@@ -15,17 +15,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from item_story import arrow, lines, select, store, visit_of
+from item_story import TODO, arrow, lines, select, store, visit_of
 
 from crawler.cli import run as command
-from crawler.web.request import Todo
 
 PHASES = (Phase.explicit, Phase.generate)  # to shrink 40 values takes longer than to read them
 VALUES = int(os.environ.get("VALUES", "600"))
 """Values that are tried; `make values` tries 200,000."""
-
-
-TODO = Todo(1, 1, 1, 1, "u", 0, 0, 0.0, None, None, None)
 
 
 def test_a_text_or_a_list_is_refused_alone() -> None:
@@ -133,3 +129,11 @@ def _of_arrow(kind: Any, value: Any, values: list[Any]) -> Any:
     if kind is int and isinstance(value, Decimal):
         return int(value)
     return _read(kind, value)
+
+
+def test_a_class_that_can_have_no_table_costs_its_own_items_alone() -> None:
+    wrong = make_dataclass("Wrong", [("page_id", int)])
+    visit = visit_of([{"n": 1}, wrong(5), {"n": 2}], TODO, fails="'page_id' is reserved")
+    assert [record.values for record in visit.items] == [(1,), (2,)]
+    assert [(kind, value) for kind, _, value in visit.problems] == [("Wrong", '{"page_id": 5}')]
+    assert visit.refusals == {"item_refused": 1}

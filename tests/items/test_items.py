@@ -99,9 +99,7 @@ def test_a_pydantic_model_is_a_table_and_its_urls_are_text() -> None:
     assert record.values == ("Emma", "https://example.com/a", "[]", None)
 
 
-@pytest.mark.parametrize(
-    "fields", [[("page_url", str)], [("name", str), ("Name", str)], [("data", bytes)]]
-)
+@pytest.mark.parametrize("fields", [[("page_url", str)], [("name", str), ("Name", str)]])
 def test_a_type_that_cannot_be_a_table_is_refused(fields: list[tuple[str, Any]]) -> None:
     with pytest.raises(SpiderError):
         table_of(make_dataclass("Thing", fields))

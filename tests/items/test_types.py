@@ -15,10 +15,11 @@ from uuid import UUID
 
 import msgspec
 import pyarrow
+import pydantic
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from item_story import arrow, lines, select, store
+from item_story import TODO, arrow, lines, select, store, visit_of
 
 from crawler import item
 from crawler.errors import SpiderError
@@ -371,3 +372,62 @@ def test_a_decimal_is_its_digits_or_refused(number: Decimal) -> None:
     else:
         with pytest.raises(InvalidItem):
             record_of(thing)
+
+
+class BytesStruct(msgspec.Struct):
+    x: bytes
+
+
+class BytesTuple(NamedTuple):
+    x: bytes
+
+
+class BytesModel(pydantic.BaseModel):
+    x: bytes
+
+
+@dataclass(frozen=True)
+class Within:
+    x: Any
+
+
+def _bytes_of_attrs() -> Any:
+    attrs = pytest.importorskip("attrs")
+    return attrs.define(type("BytesAttrs", (), {"__annotations__": {"x": bytes}}))(b"a")
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda: {"x": b"a"},
+        lambda: {"x": bytearray(b"a")},
+        lambda: {"x": memoryview(b"a")},
+        lambda: {b"x": "a"},
+        lambda: {"x": ["a", {"b": (b"a",)}]},
+        lambda: {"x": {b"a": 1}},
+        lambda: {"x": {1, b"a"}},
+        lambda: {"x": Within({"a": [BytesStruct(b"a")]})},
+        lambda: {"x": BytesModel(x=b"a")},
+        lambda: made(bytes, b"a"),
+        lambda: made(bytes | None, b"a"),
+        lambda: made(bytes | str, b"a"),
+        lambda: made(str, b"a"),
+        lambda: made(list[bytes], [b"a"]),
+        lambda: made(Any, b"a"),
+        lambda: BytesStruct(b"a"),
+        lambda: BytesTuple(b"a"),
+        lambda: BytesModel(x=b"a"),
+        _bytes_of_attrs,
+    ],
+)
+def test_bytes_refuse_their_item_alone_whatever_its_kind(give: Any) -> None:
+    visit = visit_of([{"n": 1}, give(), {"n": 2}], TODO)
+    assert [record.values for record in visit.items] == [(1,), (2,)]
+    [(_, reason, _)] = visit.problems
+    assert "bytes" in reason and visit.refusals == {"item_refused": 1}
+
+
+def test_a_field_of_bytes_takes_what_else_its_type_has() -> None:
+    assert record_of(made(bytes | None, None)).values == (None,)
+    assert record_of(made(bytes | str, "a")).values == ("a",)
+    assert table_of(type(made(bytes | str, "a"))).columns[0].kind == "text"

@@ -12,6 +12,7 @@ from crawl_story import crawl, story
 
 from crawler import Crawler, Request, Rule, Spider
 from crawler.errors import SpiderError
+from crawler.spider import check
 
 HEAD = """
 import functools
@@ -259,3 +260,21 @@ def test_a_rule_takes_flags_and_groups_of_one_name_in_several_patterns() -> None
     assert not rule.takes("http://a.example/A.PDF") and not rule.takes("http://p/p/1.Pdf")
     several = Rule(deny=[r"(?i)x", "y"])
     assert [several.takes(f"/{c}") for c in "XxyYz"] == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("held", ["[{}]", "({},)", "dict(one={})", "{}"])
+def test_an_item_class_without_a_table_is_refused_wherever_the_file_holds_it(
+    held: str, tmp_path: Path
+) -> None:
+    made = "item(make_dataclass('Thing', [('page_id', int)]))"
+    source = f"""
+        from dataclasses import make_dataclass
+        from crawler import Spider, item
+        KINDS = {held.format(made)}
+
+        class S(Spider):
+            name = "s"
+            start_urls = ["http://127.0.0.1:9/"]
+        """
+    with pytest.raises(SpiderError, match="'page_id' is reserved"):
+        check(load(textwrap.dedent(source), tmp_path)())

@@ -18,6 +18,8 @@ from crawler.web.outcome import Outcome
 from crawler.web.request import Candidate, Todo
 from crawler.web.visit import Visit
 
+TODO = Todo(1, 1, 1, 1, "u", 0, 0, 0.0, None, None, None)
+
 
 class Given(Spider):
     """Yields what it was given."""
@@ -29,12 +31,13 @@ class Given(Spider):
         yield from self.things
 
 
-def visit_of(things: Iterable[Any], todo: Todo) -> Visit:
-    """Give the visit of a page whose callback yields these things."""
+def visit_of(things: Iterable[Any], todo: Todo, *, fails: str = "") -> Visit:
+    """Give the visit of a page whose callback yields these things, and what it says if it fails."""
     spider = Given()
     spider.things = things
     visit = Visit(todo, outcome=Outcome.OK, at=0.0)
-    assert Invoker(spider, 5.0).begin(visit, "parse", None) is None
+    failed = Invoker(spider, 5.0).begin(visit, "parse", None)
+    assert fails in failed if fails and isinstance(failed, str) else failed is None
     return visit
 
 
