@@ -16,6 +16,7 @@ COLUMNS = ("pattern", "pages", "new", "queued", "state")
 _MOST = 1_000_000  # rows of pages and of the queue that are looked at
 _LONG, _TIMES = 200, 2  # a queue is long from here on, and at so many times its pages
 _SAMPLE, _SHARE = 20_000, 0.5  # URLs of the queue that are looked at; the share that is most of it
+_PART = 0.2  # the share of a queue from which on its queries are looked at first
 
 
 def patterns(reader: Reader, limit: int) -> Rows:
@@ -62,15 +63,27 @@ def growing(reader: Reader) -> str | None:
     """Return what is said of the kind of URLs that makes up most of a queue; None for none.
 
     From a sample of the queue. The kinds are, from the narrow to the wide: a pattern, a path with
-    any query, any path with such names in its query, any query.
+    any query, any path with such names in its query, any query. Queries come first, where they are
+    a good part of the queue: each multiplies what is there already, while a path with a number is
+    as a rule the thing itself, and there are only so many of them.
     """
     sample = [url for (url,) in reader.query(f"SELECT url FROM todo LIMIT {_SAMPLE}").rows]
+    queries = [url for url in sample if "?" in url]
+    found = _most_of(queries) if len(queries) >= _PART * len(sample) else None
+    name, number = found or _most_of(sample) or ("", 0)
+    if not name:
+        return None
+    share = 100 * number // len(sample)
+    return f"{share} % of the queue are like {name}: {_way(name)}"
+
+
+def _most_of(sample: list[str]) -> tuple[str, int] | None:
+    """Return the narrowest kind that most of these URLs are of, and of how many."""
     for kind in (pattern_of, _path_with_query, _names_of_query, _any_query):
         counted = Counter(name for url in sample if (name := kind(url)))
         name, number = next(iter(counted.most_common(1)), ("", 0))
         if number >= max(_LONG, _SHARE * len(sample)):
-            share = 100 * number // len(sample)
-            return f"{share} % of the queue are like {name}: {_way(name)}"
+            return name, number
     return None
 
 

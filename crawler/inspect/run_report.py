@@ -142,7 +142,8 @@ def _tables(reader: Reader, run: int) -> str:
         " GROUP BY host_id ORDER BY 2 DESC LIMIT 12"
     )
     slowest = (
-        f"SELECT url, round(elapsed, 2) AS seconds, size{_PAGES} ORDER BY elapsed DESC LIMIT 12"
+        f"SELECT url, round(elapsed, 2) AS seconds, size{_PAGES} AND outcome <> 'sitemap'"
+        " ORDER BY elapsed DESC LIMIT 12"
     )
     failed = (
         f"SELECT url, outcome, status{_PAGES} AND outcome IN ({outcome.names('error')}) LIMIT 15"
@@ -152,7 +153,7 @@ def _tables(reader: Reader, run: int) -> str:
     return "".join(
         [
             _table("Politeness: seconds between two requests", reader, manners, (run,)),
-            _table("Slowest", reader, slowest, (run,)),
+            _table("Slowest pages", reader, slowest, (run,)),
             _table("Errors", reader, failed, (run,)),
             _table("Refused items", reader, _REJECTED, (run,)),
             _table("Broken links (of all runs)", reader, broken, ()),

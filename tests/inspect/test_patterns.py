@@ -67,6 +67,20 @@ def test_the_option_that_is_told_ends_the_kind_that_grows(store: Path) -> None:
         ([f"http://h/{'xyz'[n % 3] * (n + 1)}?id={n}" for n in range(300)], "http://h/*?id"),
         ([f"http://h/{'x' * (n + 1)}" for n in range(300)], None),
         ([f"http://h/p/{n}" for n in range(100)], None),
+        # A table like Datasette's: its rows are its content, and its sorts and filters have no end.
+        (
+            [f"http://h/t/{n}" for n in range(600)] + [f"http://h/t?_sort={n}" for n in range(300)],
+            "http://h/t?_sort",
+        ),
+        (
+            [f"http://h/t/{n}" for n in range(600)]
+            + [f"http://h/{'x' * (n + 1)}?{'abcdef'[n % 6]}={n}" for n in range(300)],
+            "http://h/*?*",
+        ),
+        (
+            [f"http://h/t/{n}" for n in range(2000)] + [f"http://h/t?a={n}" for n in range(300)],
+            "http://h/t/0",
+        ),
     ],
 )
 def test_a_kind_is_as_narrow_as_the_queue_allows(
