@@ -130,7 +130,7 @@ class Dialler:
         if status != [b"200"]:
             writer.close()
             said = head.split(b"\r\n", 1)[0][:100].decode("latin-1")
-            raise ConnectionError(f"{route!r} answered {said}")
+            raise ConnectionError(f"{route} answered {said}")
         self._proxies.worked(route)
         return reader, writer
 
@@ -199,7 +199,7 @@ class Dialler:
         said = f"{hostname}:{port}: {type(error).__name__}: {error}"
         if route is not None:
             self._proxies.failed(route, time.monotonic())
-            return FetchError(f"through {route!r}: {said}", Outcome.PROXY_ERROR)
+            return FetchError(f"through {route}: {said}", Outcome.PROXY_ERROR)
         late = isinstance(error, TimeoutError)
         return FetchError(said, Outcome.TIMEOUT if late else Outcome.CONNECT_ERROR)
 

@@ -44,7 +44,7 @@ def download(
     Example: crawler download https://example.com/data.zip -o data/
     """
     from crawler.config import layers as configuration
-    from crawler.errors import CrawlerError, StoreClaimed, UsageError
+    from crawler.errors import CrawlerError, StoreClaimed, UsageError, without_passwords
 
     if len(urls) > 1 and digest:
         raise UsageError("several files have no common --digest; download them one by one")
@@ -61,7 +61,7 @@ def download(
             if isinstance(error, UsageError) and not isinstance(error, StoreClaimed):
                 raise
             failed = True
-            print(f"crawler: {url}: {error}", file=sys.stderr)
+            print(f"crawler: {without_passwords(url)}: {error}", file=sys.stderr)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -87,9 +87,11 @@ def _one(url: str, output: Path, digest: str | None, screen: Screen, config: Con
     from crawler import urls as addresses
     from crawler.clients import download as fetch
     from crawler.errors import UsageError
+    from crawler.urls.userinfo import userinfo
 
     try:
-        target = addresses.from_cli(url)
+        known = userinfo(url) is not None and addresses.parse(url) is not None
+        target = url if known else addresses.from_cli(url)  # those it names are sent to its origin
     except ValueError as error:
         raise UsageError(f"{error}; give one like https://example.com/data.zip") from None
     meter = Meter(screen)

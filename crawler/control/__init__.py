@@ -19,6 +19,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crawler import urls
 from crawler.errors import StoreRefused, UsageError
 from crawler.inspect.query import Reader
 from crawler.links.selection import CRAWL, Selection
@@ -67,6 +68,8 @@ def ask(
             raise UsageError(
                 "block: it would take every URL; name a host or a path, or stop the crawl"
             )
+    if action == "add":
+        _check_urls(target)
     columns = ("who", "via", "action", "target", "value", "reason", "expected")
     row = (_user() if who is None else who, via, action, target, value, reason, expected)
     place = address_of(store)
@@ -94,6 +97,15 @@ def _insert(path: Path, columns: tuple[str, ...], row: tuple[Any, ...]) -> int:
         ) from None
     except sqlite3.DatabaseError as error:
         raise to_store_error(path, error) from error
+
+
+def _check_urls(target: str) -> None:
+    """Raise UsageError for what is no URL, or says a password: a row of `control` is not secret."""
+    for line in filter(None, map(str.strip, target.splitlines())):
+        try:
+            urls.from_cli(line)
+        except ValueError as error:
+            raise UsageError(f"add: {error}") from None
 
 
 def _user() -> str:

@@ -24,6 +24,7 @@ from crawler.politeness.usage import statements
 from crawler.robots import LIMIT, Robots
 from crawler.robots import in_force as rules_in_force
 from crawler.store import RobotsRow, Store
+from crawler.urls.userinfo import with_userinfo
 from crawler.web import redirects
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
@@ -136,7 +137,7 @@ class RobotsGate:
             if error.final or error.outcome in _LASTING:
                 self._shut(host, f"robots.txt: {error}", error)
                 return True
-            self._again(host, f"robots.txt: {error}", error.outcome)
+            self._again(host, f"robots.txt: {error}", error)
             return False
         rules = rules_in_force(response.status, response.body[:LIMIT])
         if rules is None:
@@ -163,6 +164,8 @@ class RobotsGate:
         self._committer.put_robots(row)
         self._tries.pop(host.host_id, None)
         if self._announce is not None:
+            said = with_userinfo(host.name, rules.sitemaps)
+            self._fetcher.jars.refuse(Refusal.URL_CREDENTIALS, said)
             self._announce(rules.sitemaps, host.name + "/robots.txt")
         tdmrep, until = None if self._heeds else b"", self._frontier.now() + DAY
         self._stand(host, RobotsInForce(rules, until, tdmrep=tdmrep, row=row))
@@ -173,15 +176,20 @@ class RobotsGate:
         if delay is not None:
             self._frontier.slow_to(host, min(delay, self._max_delay))
 
-    def _again(self, host: HostQueue, reason: str, outcome: str | None = None) -> None:
-        """Let the host rest and be asked again, or shut it for a while."""
+    def _again(self, host: HostQueue, reason: str, error: FetchError | None = None) -> None:
+        """Let the host rest and be asked again, or shut it for a while.
+
+        What a proxy says is not the host's robots.txt: the error stays that of the proxy.
+        """
         tries = self._tries.get(host.host_id, 0) + 1
         if tries <= self._retries:
             self._tries[host.host_id] = tries
             self._frontier.rest(host, self._frontier.now() + 2.0 ** (tries - 1))
             return
         self._tries.pop(host.host_id, None)
-        self._shut(host, reason, outcome=outcome)
+        outcome = error.outcome if error is not None else None
+        of_proxy = error if outcome is Outcome.PROXY_ERROR else None
+        self._shut(host, reason, of_proxy, outcome)
 
     def _shut(
         self,

@@ -19,6 +19,7 @@ from crawler.links.rule import Rule, compiled
 from crawler.robots import Robots
 from crawler.spider import Spider
 from crawler.spider.discover import Discovery
+from crawler.urls.userinfo import with_userinfo
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.request import Request
@@ -103,6 +104,7 @@ class SitemapReader:
 
         if urls.split(request.url)[1] == "/robots.txt":
             names = Robots.parse(response.body).sitemaps
+            visit.refuse(Refusal.URL_CREDENTIALS, with_userinfo(request.url, names))
             found = (urls.parse(name, request.url) for name in names)
             return (sitemap.Entry(url, "sitemap") for url in found if url is not None)
         return sitemap.stream(

@@ -260,7 +260,10 @@ class Steering:
         priority = int(_values(row.value).get("priority", 0)) if row.value else 0
         rank, candidates = rank_of(priority, 0, self._order), []
         for text in given:
-            url = urls.parse(text) or urls.from_cli(text)
+            try:
+                url = urls.from_cli(text)
+            except ValueError as error:
+                raise Refused(str(error)) from None
             identity = Request(url).identity
             candidates.append(Candidate(urls.host_of(url), identity, url, 0, rank))
         new = await add_now(self._committer, candidates)

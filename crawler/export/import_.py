@@ -16,6 +16,7 @@ from multidict import CIMultiDict
 from crawler import urls
 from crawler.errors import UsageError
 from crawler.store import Arrival, Batch, Store
+from crawler.urls.userinfo import userinfo
 from crawler.web import redirects
 from crawler.web.outcome import Outcome, outcome_of
 from crawler.web.page import ScrapedPage
@@ -56,6 +57,11 @@ def urls_in(path: Path) -> Iterator[str]:
         url = urls.parse(text)
         if url is None:
             raise UsageError(f"{path}:{number}: {text!r:.100} is no http(s) URL")
+        if userinfo(text) is not None:
+            raise UsageError(
+                f"{path}:{number}: {url:.100} was given with a user or password, which a crawl does"
+                f' not keep; take them out, and name them in [auth."{urls.host_of(url)}/"]'
+            )
         yield url
 
 

@@ -51,7 +51,7 @@ def to_fetch_error(error: BaseException) -> FetchError:
 
 def _text(error: BaseException) -> str:
     """Return the class and message, without the credentials of a proxy and without an essay."""
-    text = without_passwords(str(error))
+    text = without_passwords(str(error)).replace(" ssl:default", "")  # said of http:// URLs, too
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

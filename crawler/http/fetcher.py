@@ -329,7 +329,7 @@ class Fetcher:
         if isinstance(error, (*self._sessions.socks_errors, aiohttp.ConnectionTimeoutError)) or (
             way.is_socks and isinstance(error, OSError) and not isinstance(error, TimeoutError)
         ):
-            failure = FetchError(f"through {way!r}: {failure}", Outcome.PROXY_ERROR)
+            failure = FetchError(f"through {way}: {failure}", Outcome.PROXY_ERROR)
         if failure.outcome in (Outcome.PROXY_ERROR, Outcome.TIMEOUT):
             self._proxies.failed(way, time.monotonic())
         return failure
@@ -339,7 +339,7 @@ class Fetcher:
         tunnelled = way.is_socks or response.url.startswith("https://")
         if response.status in _OF_PROXY and not tunnelled:
             self._proxies.failed(way, time.monotonic())
-            raise FetchError(f"{way!r} answered {response.status}", Outcome.PROXY_ERROR)
+            raise FetchError(f"{way} answered {response.status}", Outcome.PROXY_ERROR)
         self._proxies.worked(way)
         return response
 

@@ -35,6 +35,9 @@ class ProxyRoute:
     def __repr__(self) -> str:
         return f"<ProxyRoute {without_userinfo(self.url)}>"
 
+    def __str__(self) -> str:
+        return f"the proxy {without_userinfo(self.url)}"
+
     @property
     def is_socks(self) -> bool:
         """Whether it speaks SOCKS and not HTTP."""

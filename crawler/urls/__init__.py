@@ -258,7 +258,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):", re.ASCII)
 def from_cli(text: str) -> str:
     """Return the canonical URL of a seed as people type it; ValueError says what is wrong.
 
-    Without a scheme it is https, and http for localhost and IP addresses.
+    Without a scheme it is https, and http for localhost and IP addresses. A user or password is
+    none of a URL's: what is stored of it could be read by everybody.
     """
     text = text.strip()
     if not text:
@@ -267,11 +268,20 @@ def from_cli(text: str) -> str:
     if scheme and not _is_port(text[scheme.end() :]):
         url = parse(text)
         if url is None and scheme.group(1).lower() not in ("http", "https"):
-            raise ValueError(f"{text!r}: only http and https can be crawled")
+            shown = text.rpartition("@")[2]  # "user:password@host" looks like a scheme
+            raise ValueError(f"{shown!r}: only http and https can be crawled")
     else:
         url = _with_scheme(text)
     if url is None:
         raise ValueError(f"{text!r} is not a URL")
+    if "@" in text:
+        from crawler.urls.userinfo import userinfo  # imports this module
+
+        if userinfo(text if scheme else f"http://{text}") is not None:
+            raise ValueError(
+                f"{url} was given with a user or password, which a crawl does not keep; name them"
+                f' in [auth."{host_of(url)}/"] of config.toml'
+            )
     return url
 
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from crawl_story import crawl, read
 from fault_server import FaultServer, page, says
 
 from crawler.clients.transport import Transport
@@ -95,6 +96,20 @@ def test_a_proxy_of_the_environment_is_used_and_its_407_is_a_proxy_error(
     assert told(monkeypatch, page(b"by proxy"), http_proxy="127.0.0.1:{port}") == "by proxy"
     refused = page(b"", status=b"407 No")
     assert told(monkeypatch, refused, all_proxy="http://127.0.0.1:{port}") == "proxy_error"
+
+
+def test_a_407_in_place_of_robots_txt_is_the_proxys_error(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with FaultServer() as server:
+            server.at("*", says(page(b"", status=b"407 No")))
+            store, way = tmp_path / "a.db", f"http://me:secret@127.0.0.1:{server.port}"
+            url = "http://site.example/"
+            await crawl("site", store, url, proxy__urls=[way], fetch__retries=0)
+            assert read(store, "SELECT outcome FROM pages") == ["proxy_error"]
+            [error] = read(store, "SELECT error FROM pages")
+            assert error == f"robots.txt: the proxy http://127.0.0.1:{server.port} answered 407"
+
+    asyncio.run(story())
 
 
 def test_a_proxy_that_cannot_be_used_never_means_directly(monkeypatch: pytest.MonkeyPatch) -> None:

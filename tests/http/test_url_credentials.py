@@ -8,7 +8,7 @@ from aiohttp import web
 from client_story import Served
 from crawl_story import crawl, read
 
-from crawler import Rule, Spider
+from crawler import Rule, SitemapSpider, Spider
 from crawler.clients.transport import Transport
 
 GIVEN = "Basic dXNlcjpwOnM="  # user, "p:s"
@@ -75,6 +75,38 @@ def test_a_redirect_of_a_crawl_is_followed_without_it_and_it_is_counted(tmp_path
                 ("/to", None),
                 ("/there", None),
             ]
+
+    asyncio.run(story())
+
+
+LISTED = """<?xml version="1.0"?><{root} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+<{one}><loc>http://user:p@127.0.0.1:{port}/one</loc></{one}>
+<{one}><loc>{at}/two</loc></{one}></{root}>"""
+
+
+@pytest.mark.parametrize(
+    ("root", "one", "times"), [("urlset", "url", 1), ("sitemapindex", "sitemap", 3)]
+)
+def test_what_a_sitemap_lists_is_visited_without_it_and_it_is_counted(
+    tmp_path: Path, root: str, one: str, times: int
+) -> None:
+    class Listed(SitemapSpider):
+        name = "listed"
+
+    async def story() -> None:
+        told = Told()
+        async with Served({"/{any:.*}": told.answer}) as at:
+            port = at.rpartition(":")[2]
+            told.page = LISTED.format(root=root, one=one, at=at, port=port)
+            Listed.sitemap_urls = [at + "/sitemap.xml"]
+            store = tmp_path / "a.db"
+            await crawl(Listed, store, politeness__robots=False)
+            counted = read(store, "SELECT value FROM counters WHERE name='refused.url_credentials'")
+            assert counted == [times]  # those that an index lists say the same
+            assert told.paths() == {"/sitemap.xml", "/one", "/two"}
+            assert {shown for *_, shown in told.shown} == {None}
+            assert not read(store, "SELECT url FROM pages WHERE url LIKE '%@%'")
+            assert not read(store, "SELECT url FROM sitemap_entries WHERE url LIKE '%@%'")
 
     asyncio.run(story())
 

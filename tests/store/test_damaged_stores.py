@@ -1,14 +1,9 @@
 """Damaged rows, bodies, headers and indexes: every command says so in a line, with a way out."""
 
-import contextlib
-import io
-import logging
 from pathlib import Path
 
 import pytest
-from damaged_stores import DAMAGES, commands, copy_of, sql, whole_store
-
-from crawler.cli import run
+from damaged_stores import DAMAGES, commands, copy_of, outcome_of, sql, whole_store
 
 WAYS = ("--fresh", "--where", "recrawl", "--store", "export", "json_valid", "name another", "; ")
 SLOW = {"recrawl", "run", "import", "export items"}
@@ -20,16 +15,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("damaged")
     (folder / "list.txt").write_text("http://127.0.0.1:9/x\n")
     return folder, whole_store(folder)
-
-
-def outcome_of(arguments: list[str]) -> tuple[int, str]:
-    """Run a command here; give its exit code and what it said of errors."""
-    err = io.StringIO()
-    before = list(logging.getLogger().handlers)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
-        code = run(arguments)
-    logging.getLogger().handlers[:] = before
-    return code, err.getvalue()
 
 
 @pytest.mark.parametrize("damage", ["none", *DAMAGES])

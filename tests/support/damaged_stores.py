@@ -4,6 +4,9 @@ Each damage is what a failing disk, a careless hand or another tool leaves: one 
 what it should be, or pages of the file that are not what they were.
 """
 
+import contextlib
+import io
+import logging
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -14,6 +17,7 @@ from typing import Any
 from data_story import SmallWeb, crawl, on_web, page
 
 from crawler import item
+from crawler.cli import run
 from crawler.store import requeue
 
 LATER = "2999-01-01T00:00:00.000Z"
@@ -69,6 +73,16 @@ def whole_store(folder: Path) -> str:
     with closing(sqlite3.connect(store)) as db, db:
         db.execute("DELETE FROM texts WHERE url LIKE '%/c'")  # something is to be indexed
     return home
+
+
+def outcome_of(arguments: list[str]) -> tuple[int, str]:
+    """Run a command here; give its exit code and what it said of errors."""
+    err = io.StringIO()
+    before = list(logging.getLogger().handlers)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
+        code = run(arguments)
+    logging.getLogger().handlers[:] = before
+    return code, err.getvalue()
 
 
 def _spider(path: Path) -> Any:
