@@ -72,7 +72,7 @@ def _discovery(linker: Linker, config: Config) -> Discovery:
 class _Finder(Collector):
     """Collects what pages lead to, and not what they hold."""
 
-    def _take_one(self, visit: Visit, result: Any, found: list[Any]) -> None:
+    def _take_one(self, visit: Visit, result: Any, given: Any, results: Any = None) -> None:
         if isinstance(result, Request):
             self.on_request(visit, result)
 
