@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values heal real-pages other-tools examples check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle
+.PHONY: help crawl test kill-test values heal real-pages other-tools examples check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-page bench-start bench-sites bench-applications bench-links profile conformance oracle
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values heal real-pages other-tools examples setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
+	@echo 'also: kill-test values heal real-pages other-tools examples setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-page bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
 
 # ---------------------------------------------------------------- use
 
@@ -161,6 +161,11 @@ bench-start: $(DEV)
 # A million start URLs over 100,000 hosts, against 10,000 over 1,000: CPU a URL and memory.
 bench-seeds: $(DEV)
 	$(BIN)/python bench/seeds.py --most 1.3 --memory 200 $(ARGS)
+
+# Every view of the live page over a million pages and five million items; what it costs a crawl.
+bench-page: $(DEV)
+	$(BIN)/python bench/live_page.py $(ARGS)
+	$(BIN)/python bench/live_page.py --loss
 
 profile: $(DEV)
 	$(BIN)/python bench/stages.py $(ARGS)

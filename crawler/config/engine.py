@@ -35,6 +35,9 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     """Within a host and a priority: oldest discovery first, or deepest first."""
     grace: Seconds = 10.0
     """Seconds that requests in flight get to end after the first SIGINT or SIGTERM."""
+    traces: bool = False
+    """Make a span of each visit and of its stages, for OpenTelemetry (extra `otel`). Where they go
+    is said to its SDK, as by `opentelemetry-instrument`."""
     callback_timeout: SomeSeconds = 60.0
     """Seconds an asynchronous callback may take for one page."""
     processes: Positive | Literal["auto"] = 1

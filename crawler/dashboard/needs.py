@@ -99,8 +99,9 @@ def _given_up(look: Look, now: State) -> Iterator[Concern]:
 
 def _refused_items(look: Look, now: State) -> Iterator[Concern]:
     sql = (
-        "SELECT item, count(*), (SELECT reason FROM problems AS one WHERE one.item = problems.item"
-        " ORDER BY problem_id DESC LIMIT 1) FROM problems GROUP BY item ORDER BY 2 DESC LIMIT 3"
+        "SELECT kind.item, number, reason FROM (SELECT item, count(*) AS number, max(problem_id) AS"
+        " last FROM problems GROUP BY item ORDER BY 2 DESC LIMIT 3) AS kind"
+        " JOIN problems ON problem_id = last ORDER BY number DESC"
     )
     for item, number, reason in look.rows(sql):
         told = join([el("b", item), f": {words.number(number)} items were not stored. “{reason}”."])

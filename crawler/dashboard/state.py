@@ -7,10 +7,11 @@ import shutil
 import socket
 import statistics
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from crawler import control
 from crawler.dashboard.sources import Look
@@ -21,6 +22,7 @@ from crawler.markup import words
 from crawler.store.control_rows import ControlRow
 from crawler.web import outcome
 
+T = TypeVar("T")
 _RECENT = 3000  # pages of which the pace of hosts is taken
 _WINDOW = 120.0  # seconds of them
 _SILENT = 10.0  # seconds without a sign, after which a worker is silent
@@ -93,6 +95,12 @@ class State:
 
     look: Look
     _memory: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """Return what `make` gave the first time that something was asked for by this key."""
+        if key not in self._memory:
+            self._memory[key] = make()
+        return cast(T, self._memory[key])
 
     @cached_property
     def runs(self) -> int:

@@ -83,7 +83,8 @@ async def assembled(
     config = crawl.config
     linker = await _linker(crawl)
     discovery = _discovery(crawl, linker)
-    collector = Collector(crawl.spider, discovery, timeout=config.engine.callback_timeout)
+    engines, collectors = _kinds(config)
+    collector = collectors(crawl.spider, discovery, timeout=config.engine.callback_timeout)
     guard = AddressGuard(allow_private=config.fetch.allow_private)
     for url in (*crawl.seeds, *crawl.state.scope):
         guard.name(url)
@@ -113,7 +114,7 @@ async def assembled(
         committer = _committer(crawl, fetcher, (strategies, collector.pipelines), guard, linker)
         sitemaps = SitemapReader(crawl.spider, discovery, committer)
         duplicates = await _duplicates(crawl, linker.traps)
-        engine = Engine(
+        engine = engines(
             config,
             crawl.frontier,
             fetcher=fetcher,
@@ -135,6 +136,21 @@ async def assembled(
         await steering.begin(crawl.state.runs)
         yield engine, _seeding(crawl, discovery, committer, guard, linker), steering
         await _settle_duplicates(crawl)
+
+
+def _kinds(config: Config) -> tuple[type[Engine], type[Collector]]:
+    """Return what runs the crawl: with spans or, as most do, without."""
+    if not config.engine.traces:
+        return Engine, Collector
+    try:
+        from crawler.engine.tracing import TracedCollector, TracedEngine
+    except ImportError as missing:
+        if missing.name is None or not missing.name.startswith("opentelemetry"):
+            raise
+        raise ConfigError(
+            "engine.traces needs opentelemetry-api: pip install 'crawlkeep[otel]'"
+        ) from None
+    return TracedEngine, TracedCollector
 
 
 def _steering(crawl: Crawl, engine: Engine, linker: Linker) -> Steering:

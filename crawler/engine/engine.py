@@ -60,6 +60,8 @@ _DAMAGED = (CrawlerError, ValueError, TypeError, LookupError, AttributeError)  #
 class Engine:
     """The workers and what they share."""
 
+    fetching = Fetching  # the ways to a response: a traced engine has its own
+
     def __init__(
         self,
         config: Config,
@@ -89,7 +91,7 @@ class Engine:
         self.processes, self._keep_pages = processes, keep_pages
         self._reader = PageReader(config, parser, duplicates, discovery, keep_pages=keep_pages)
         self._strategies = strategies
-        self._ways = Fetching(
+        self._ways = self.fetching(
             *(config, fetcher, strategies, collector.hooks),
             browser=browser,
             gate=gate,

@@ -67,21 +67,23 @@ def why(
     domains: Sequence[str] = (),
     *,
     known: Sequence[str] = (),
+    sources: bool = True,
 ) -> list[Line]:
     """Return everything there is to say about a canonical URL, in the order of its life.
 
     `rules` and `domains` are those of the spider, whose code the store does not hold. So are the
     `known` steps of `links.canonicalize`: of others that are code, only the name is told.
+    `sources`: look for pages that link to a URL that was never accepted, in every list of links.
     """
     laws = laws_of(reader, rules, domains)
     laws, foreign = _without_code(laws, known)
-    found = [Line("url", url), *_life(reader, url)]
+    found = [Line("url", url), *_life(reader, url, sources=sources)]
     for step in foreign:
         text = f"{step} of links.canonicalize is not run: a store names no code; name the --spider"
         found.append(Line("note", text))
     settled = urls.canonicalize(url, steps_of(laws.config.links.canonicalize)) or url
     if settled != url:
-        found += [Line("visited as", settled), *_life(reader, settled)]
+        found += [Line("visited as", settled), *_life(reader, settled, sources=sources)]
     fetched = bool(_rows(reader, "SELECT 1 FROM pages WHERE url = ? LIMIT 1", settled))
     verdicts = [_as_fetched(line) if fetched else line for line in judged(url, laws)]
     said = rendering.learnt(reader, settled)
@@ -144,7 +146,7 @@ def _endless(reader: Reader) -> frozenset[str]:
 # ---------------------------------------------------------------- what happened
 
 
-def _life(reader: Reader, url: str) -> Iterator[Line]:
+def _life(reader: Reader, url: str, *, sources: bool) -> Iterator[Line]:
     pages = _rows(
         reader,
         "SELECT page_id, parent_id, depth, fetched_at, status, outcome, elapsed, attempts, error,"
@@ -157,12 +159,14 @@ def _life(reader: Reader, url: str) -> Iterator[Line]:
         reader,
         "SELECT parent_id, depth, attempts, rank, callback, extra AS said,"
         " strftime('%Y-%m-%dT%H:%M:%SZ', not_before, 'unixepoch') AS later, not_before"
-        " FROM todo WHERE url = ?",
+        " FROM todo WHERE url = ? AND host_id = (SELECT host_id FROM hosts WHERE name = ?)",
         url,
+        urls.host_of(url),
     )
     if not pages and not queued:
         yield Line("state", "never accepted: neither fetched nor queued")
-        yield from _sources(reader, url)
+        if sources:
+            yield from _sources(reader, url)
         return
     for row in [*pages, *queued]:
         yield from _found(reader, row)

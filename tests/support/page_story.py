@@ -153,11 +153,11 @@ class Stage:
         self._open.push_async_callback(launched.close)
         return launched
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a story to its end, within a minute."""
+    def run(self, coroutine: Coroutine[Any, Any, T], *, limit: float = 60) -> T:
+        """Run a story to its end, within `limit` seconds."""
 
         async def within() -> T:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(limit):
                 return await coroutine
 
         return self._runner.run(within())

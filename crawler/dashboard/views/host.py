@@ -29,7 +29,7 @@ from crawler.markup import Html, charts, el, join, words
 from crawler.web import outcome
 
 _NEXT = 20
-_MOST = 20_000  # of the latest pages of a host, of which the strips are drawn
+_MOST = 5_000  # of the latest pages of a host, of which the strips are drawn
 _BUCKETS = 120
 _REFUSING = (429, 503)
 

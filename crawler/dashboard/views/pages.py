@@ -29,6 +29,7 @@ from crawler.markup import Html, el, words
 from crawler.web import outcome
 
 _SHOWN = 33
+_TYPED = 100_000  # of the latest pages, among which those of a type are looked for: it has no index
 _RARE = 0.01  # share of all pages, below which the pages of a host are taken from its URLs
 _COLUMNS = "page_id, fetched_at, outcome, status, url, title, content_type, size, elapsed, depth"
 _NAMES = {
@@ -58,7 +59,9 @@ def pages(look: Look, now: State) -> Html:
         return section("pages", "Pages", filters, *_queued(look), links=links, level="h1")
     rows = _rows(look, now, kind)
     if not rows:
-        return section("pages", "Pages", filters, empty("No page is like that."), links=links)
+        among = f" among the latest {_TYPED:,}" if look.params.get("type") else ""
+        told = empty(f"No page is like that{among}.")
+        return section("pages", "Pages", filters, told, links=links, level="h1")
     return section("pages", "Pages", filters, *_table(look, rows), links=links, level="h1")
 
 
@@ -118,8 +121,9 @@ def _rows(look: Look, now: State, kind: str) -> list[tuple[Any, ...]]:
         conditions.append("page_id < ?")
         values.append(int(before))
     if type_ := look.params.get("type"):
-        conditions.append("content_type LIKE ? ESCAPE '!'")
-        values.append(f"%{_liked(type_)}%")
+        conditions.append("content_type LIKE ? ESCAPE '!' AND page_id > ?")
+        last = int(before) if before.isdecimal() else look.one("SELECT max(page_id) FROM pages")
+        values += [f"%{_liked(type_)}%", (last or 0) - _TYPED]
     rare = False
     if host := look.params.get("host"):
         names = _hosts(look, host)

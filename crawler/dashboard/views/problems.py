@@ -109,8 +109,9 @@ def _error_row(
 def fit(look: Look, now: State) -> Html:
     """Return the items that did not fit their type, by reason."""
     sql = (
-        "SELECT item, reason, count(*), max(value), max(page_url) FROM problems GROUP BY 1, 2"
-        f" ORDER BY 3 DESC LIMIT {_REASONS}"
+        "SELECT kind.item, kind.reason, number, value, page_url FROM (SELECT item, reason, count(*)"
+        " AS number, max(problem_id) AS last FROM problems GROUP BY 1, 2 ORDER BY 3 DESC"
+        f" LIMIT {_REASONS}) AS kind JOIN problems ON problem_id = last ORDER BY number DESC"
     )
     title, link = "Items that did not fit their type", look.sql(_FIT)
     rows = [
@@ -139,10 +140,12 @@ def fit(look: Look, now: State) -> Html:
 def broken(look: Look, now: State) -> Html:
     """Return links to what is not there."""
     sql = (
-        "SELECT broken.url, broken.outcome, broken.status, referrer.url FROM pages AS broken"
+        "SELECT broken.url, broken.outcome, broken.status, referrer.url FROM"
+        f" (SELECT page_id FROM pages WHERE outcome <> 'ok' AND outcome IN"
+        f" ({outcome.names('broken')}) ORDER BY page_id DESC LIMIT {_BROKEN})"
+        " JOIN pages AS broken USING (page_id)"
         " LEFT JOIN pages AS referrer ON referrer.page_id = broken.parent_id"
-        f" WHERE broken.outcome <> 'ok' AND broken.outcome IN ({outcome.names('broken')})"
-        f" ORDER BY broken.page_id DESC LIMIT {_BROKEN}"
+        " ORDER BY broken.page_id DESC"
     )
     title, link = "Links to what is not there", look.sql(_BROKEN_SQL)
     csv = el("a", "CSV", href=look.href("sql", sql=_BROKEN_SQL, format="csv"))

@@ -23,7 +23,7 @@ from crawler.markup import Html, charts, el, words
 from crawler.web.refusal import ABOUT, Refusal
 
 _SHOWN = 20
-_SAMPLE = 20_000  # URLs of the queue whose patterns are counted
+_SAMPLE = 5_000  # URLs of the queue whose patterns are counted
 _CLOSED = "SELECT pattern, page_url FROM endless"
 _COUNTED = "SELECT pattern, pages, known FROM patterns ORDER BY pages DESC LIMIT 50"
 _REFUSED = "SELECT name, value FROM counters WHERE name LIKE 'refused.%' ORDER BY value DESC"

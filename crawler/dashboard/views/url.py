@@ -83,7 +83,7 @@ def _sentence(look: Look, url: str, page: dict[str, Any] | None) -> tuple[Any, A
 def story(look: Look, now: State) -> Html:
     """Return how it came to this, and what would decide now."""
     return section(
-        "story", "How it came to this", _list(line for line in _lines(look) if _tells(line))
+        "story", "How it came to this", _list(line for line in _lines(look, now) if _tells(line))
     )
 
 
@@ -91,7 +91,7 @@ def laws(look: Look, now: State) -> Html:
     """Return what scope, traps, rules and robots.txt say now, and what can be done."""
     rows = [
         (el("th", line.about, scope="row"), el("td", line.text, class_="text"))
-        for line in _lines(look)
+        for line in _lines(look, now)
         if not _tells(line)
     ]
     body = el("table", el("tbody", *(el("tr", *row) for row in rows)))
@@ -120,9 +120,13 @@ def _tells(line: Line) -> bool:
     return line.about not in _LAWS and not line.about.startswith("rule")
 
 
-def _lines(look: Look) -> list[Line]:
+def _lines(look: Look, now: State) -> list[Line]:
+    return now.once("why", lambda: _why(look))
+
+
+def _why(look: Look) -> list[Line]:
     try:
-        return why(look.reader, _asked(look), ())
+        return why(look.reader, _asked(look), (), sources=False)
     except CrawlerError as error:
         return [Line("note", str(error))]
 
