@@ -17,7 +17,7 @@ from crawler.inspect.query import Reader, Rows
 from crawler.inspect.words import (
     Phrase,
     Places,
-    Question,
+    WordQuery,
     question_of,
     rarity,
     score,
@@ -56,7 +56,7 @@ def search(
 
 
 def _best(
-    reader: Reader, question: Question, site: Callable[[str], bool] | None, limit: int
+    reader: Reader, question: WordQuery, site: Callable[[str], bool] | None, limit: int
 ) -> list[int]:
     """Return the ids of the best pages, the best first."""
     where, values = "words @@ CAST(? AS tsquery)", [question.query]

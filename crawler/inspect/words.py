@@ -50,18 +50,21 @@ class Phrase(NamedTuple):
 
     words: tuple[str, ...]
     begins: bool = False
+    column: str | None = None
+    """Where alone it is looked for: `title` or `text`."""
 
     @property
     def query(self) -> str:
         """The phrase as a tsquery."""
-        parts = [f"'{word}'" for word in self.words]
+        mark = {"title": "A", "text": "D"}.get(self.column or "", "")
+        parts = [f"'{word}'{':' * bool(mark)}{mark}" for word in self.words]
         if self.begins:
-            parts[-1] += ":*"
+            parts[-1] = f"'{self.words[-1]}':*{mark}"
         return f"({' <-> '.join(parts)})"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WordQuery:
     """What is looked for: a tsquery, and the phrases that count for the rank."""
 
     query: str
@@ -72,16 +75,16 @@ class NotAQuestion(ValueError):
     """What was typed does not parse."""
 
 
-def question_of(text: str) -> Question:
+def question_of(text: str) -> WordQuery:
     """Return what was typed as a question; every word a phrase where it does not parse."""
     try:
-        return _Parser(text).whole()
+        return _WordParser(text).whole()
     except NotAQuestion:
         phrases = tuple(Phrase(tuple(words)) for part in text.split() if (words := words_of(part)))
-        return Question(" & ".join(phrase.query for phrase in phrases), phrases)
+        return WordQuery(" & ".join(phrase.query for phrase in phrases), phrases)
 
 
-class _Parser:
+class _WordParser:
     """Reads FTS5's syntax: NOT binds closer than AND, AND than OR; side by side is closest."""
 
     def __init__(self, text: str) -> None:
@@ -92,7 +95,9 @@ class _Parser:
     def _token(self, found: re.Match[str]) -> str | Phrase:
         quoted, begins, bracket, word, star, other = found.groups()
         if other:
-            raise NotAQuestion(other)
+            if other != ":":
+                raise NotAQuestion(other)
+            return other
         if quoted is not None:
             words = words_of(quoted)
             return Phrase(tuple(words), bool(begins)) if words else ""
@@ -103,11 +108,11 @@ class _Parser:
     def _next(self) -> str | Phrase | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
-    def whole(self) -> Question:
+    def whole(self) -> WordQuery:
         query = self._or()
         if self._next() is not None:
             raise NotAQuestion
-        return Question(query, tuple(self._phrases))
+        return WordQuery(query, tuple(self._phrases))
 
     def _or(self) -> str:
         parts = [self._and()]
@@ -133,14 +138,21 @@ class _Parser:
         return f"({query})"
 
     def _side_by_side(self) -> str:
+        grouped = self._next() == "("  # beside which FTS5 takes no word without an AND
         parts = [self._one()]
-        while isinstance(self._next(), Phrase) or self._next() == "(":
+        while isinstance(self._next(), Phrase) and not grouped:
             parts.append(self._one())
         return f"({' & '.join(parts)})"
 
     def _one(self) -> str:
         token = self._next()
         self._at += 1
+        if isinstance(token, Phrase) and self._next() == ":":
+            [column, *more], self._at = token.words, self._at + 1
+            token = self._next()
+            if more or column not in ("title", "text") or not isinstance(token, Phrase):
+                raise NotAQuestion
+            token, self._at = token._replace(column=column), self._at + 1
         if isinstance(token, Phrase):
             self._phrases.append(token)
             return token.query
@@ -166,7 +178,8 @@ def weight_of(phrase: Phrase, places: Places) -> float:
     return sum(
         TITLE if titled else TEXT
         for at, titled in found.items()
-        if all(at - len(rest) + n in stands for n, stands in enumerate(rest))
+        if phrase.column in (None, "title" if titled else "text")
+        and all(at - len(rest) + n in stands for n, stands in enumerate(rest))
     )
 
 
