@@ -18,11 +18,11 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values heal real-pages other-tools examples check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-page bench-start bench-sites bench-applications bench-links profile conformance oracle
+.PHONY: help crawl test kill-test values heal real-pages other-tools examples check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-page bench-start bench-feed bench-sites bench-applications bench-links profile conformance oracle
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values heal real-pages other-tools examples setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-page bench-start bench-sites bench-applications bench-links profile conformance oracle clean'
+	@echo 'also: kill-test values heal real-pages other-tools examples setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-page bench-start bench-feed bench-sites bench-applications bench-links profile conformance oracle clean'
 
 # ---------------------------------------------------------------- use
 
@@ -166,6 +166,9 @@ bench-seeds: $(DEV)
 bench-page: $(DEV)
 	$(BIN)/python bench/live_page.py $(ARGS)
 	$(BIN)/python bench/live_page.py --loss
+# Feeds of a gigabyte in each format: time, and memory that stays flat.
+bench-feed: $(DEV)
+	$(BIN)/python bench/feed.py --memory 150 $(ARGS)
 
 profile: $(DEV)
 	$(BIN)/python bench/stages.py $(ARGS)

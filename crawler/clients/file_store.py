@@ -54,7 +54,7 @@ class FileStore:
         outcome = Outcome.OK if pulled.whole else outcome_of(pulled.status)
         visit = Visit(todo, outcome, started, pulled.status, response)
         if pulled.whole:
-            visit.file = self._file(part.note, request)
+            visit.file = self._file(part.note, request, visit)
             if request.callback_name is not None:
                 await self._collector.deliver(visit, request.callback_name, visit.file)
         return visit
@@ -97,7 +97,7 @@ class FileStore:
         asking = request.replace(headers={**(request.headers or {}), **more})
         return self._fetcher.open(asking, unhurried=True)
 
-    def _file(self, note: Mapping[str, Any], request: Request) -> StoredFile:
+    def _file(self, note: Mapping[str, Any], request: Request, visit: Visit) -> StoredFile:
         headers = note["headers"]
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         disposition = headers.get("Content-Disposition")
@@ -109,6 +109,7 @@ class FileStore:
             name=name_for(request.url, disposition, content_type=kind),
             content_type=kind,
             request=request,
+            visit=visit,
         )
 
     def after_commit(self, visits: list[Visit]) -> None:

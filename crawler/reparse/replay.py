@@ -89,7 +89,7 @@ class Replay(Invoker):
             page, visit = revived(stored)
         except DAMAGED as error:
             return Parsed(origin, [], [], damage=f"the stored page is damaged: {error}")
-        self._requests = 0
+        self._requests, page.visit = 0, visit
         error_ = self.begin(visit, stored.callback or "parse", page, **page.request.args)
         if error_ is not None and not isinstance(error_, str):
             error_ = self._runner().run(error_)

@@ -214,7 +214,7 @@ class Collector(Invoker):
 
     async def parse(self, visit: Visit, page: ScrapedPage, request: Request) -> None:
         """Call the request's callback and collect what it gives; an error is an outcome."""
-        name = request.callback_name or "parse"
+        name, page.visit = request.callback_name or "parse", visit
         error = await self._call(visit, name, page, **request.args)
         if error is not None:
             visit.fail(Outcome.SPIDER_ERROR, error)
@@ -248,6 +248,8 @@ class Collector(Invoker):
 
         name = str(request.errback or "on_error")
         page = None if visit.response is None else ScrapedPage(visit.response, request)
+        if page is not None:
+            page.visit = visit
         told = (request, visit.outcome, visit.status, page, visit.error)
         error = await self._call(visit, name, *told[: self._signatures.places(name)])
         if error is not None:

@@ -21,8 +21,8 @@ _METHODS = {
     "parse_start_url": "is not called here; start URLs go to `parse`, beside the rules",
     "process_results": "is not called here; name functions item → item in `pipelines`",
     "adapt_response": "is not called here; a hook after the fetch sees each response",
-    "parse_node": "is not called here; page.xpath() reads XML in `parse`",
-    "parse_row": "is not called here; read the CSV of page.text in `parse`",
+    "parse_node": "is not called here; page.records(at=…) reads XML in `parse`",
+    "parse_row": "is not called here; page.records() reads CSV in `parse`",
     "sitemap_filter": "is not called here; `sitemap_rules` and `sitemap_since` choose entries",
     "log": "is not called here; self.logger.info(…) logs",
     "spider_opened": "is not called here; write `opened(self)`",
@@ -49,12 +49,12 @@ _ATTRIBUTES = {
     "link_extractor": "is `rules` here: Rule(allow=…, restrict_css=…)",
     "download_warnsize": "is not read here; SELECT url, size FROM pages ORDER BY size DESC",
     "namespaces": "is not read here; page.selector.register_namespace(prefix, uri) names one",
-    "delimiter": "is not read here; read the CSV of page.text in `parse`",
-    "quotechar": "is not read here; read the CSV of page.text in `parse`",
+    "delimiter": "is not read here; page.records() reads CSV in `parse`",
+    "quotechar": "is not read here; page.records() reads CSV in `parse`",
     "headers": 'is not read here; settings = {"fetch": {"headers": {…}}} sends them with every'
     " request",
-    "iterator": "is not read here; page.xpath() reads XML in `parse`",
-    "itertag": "is not read here; page.xpath() reads XML in `parse`",
+    "iterator": "is not read here; page.records(at=…) reads XML in `parse`",
+    "itertag": "is not read here; page.records(at=…) reads XML in `parse`",
 }
 
 

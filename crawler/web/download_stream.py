@@ -6,8 +6,8 @@ Both are Requests: queued, deduplicated, polite, retried and durable like any ot
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from crawler.web.request import Callback, Request
 
 if TYPE_CHECKING:
+    from crawler.web.records import Format
     from crawler.web.visit import Visit
 
 DOWNLOAD = "download"
@@ -39,6 +40,23 @@ class StoredFile:
     name: str
     content_type: str
     request: Request
+    visit: Visit | None = field(default=None, repr=False, compare=False)
+
+    def records(
+        self,
+        kind: type[Any] | None = None,
+        *,
+        at: str | None = None,
+        format: Format | None = None,
+        delimiter: str | None = None,
+    ) -> Iterator[Any]:
+        """Yield the records of a downloaded feed, read from the disk: see `ScrapedPage.records`."""
+        from crawler.web import record_types, records
+
+        refuse = record_types.refuse_for(self.visit, self.url)
+        feed = records.Feed(self.url, self.content_type, at, format, delimiter)
+        with self.path.open("rb") as file:
+            yield from feed.read(file, kind, refuse)
 
     @property
     def address(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from crawler import urls
 from crawler.parse import charset, fast_pass
@@ -20,8 +21,12 @@ if TYPE_CHECKING:  # all are slow to import and only needed where a spider asks 
 
     from crawler.parse.text import Readable
     from crawler.web.form import Form
+    from crawler.web.records import Format
     from crawler.web.rendered import Xhr
+    from crawler.web.structured import OpenGraph
+    from crawler.web.visit import Visit
 
+T = TypeVar("T")
 
 _NOTHING = fast_pass.Scan(None, None, [], [])
 
@@ -39,6 +44,7 @@ class ScrapedPage:
         "encoding",
         "request",
         "response",
+        "visit",
     )
 
     def __init__(
@@ -48,6 +54,8 @@ class ScrapedPage:
         self.response = response
         self.request = request
         self.encoding = "utf-8"
+        self.visit: Visit | None = None
+        """What its callbacks give, and what is refused of it, goes here."""
         self._html: str | None = None
         self._links = links
         self._readable: Readable | None = None
@@ -259,6 +267,70 @@ class ScrapedPage:
     def json(self) -> Any:
         """Return the body parsed as JSON; ValueError with the first bytes where it is none."""
         return self.response.json()
+
+    @overload
+    def records(
+        self, *, at: str | None = None, format: Format | None = None, delimiter: str | None = None
+    ) -> Iterator[dict[str, Any]]: ...
+    @overload
+    def records(
+        self,
+        kind: type[T],
+        *,
+        at: str | None = None,
+        format: Format | None = None,
+        delimiter: str | None = None,
+    ) -> Iterator[T]: ...
+    def records(
+        self,
+        kind: type[Any] | None = None,
+        *,
+        at: str | None = None,
+        format: Format | None = None,
+        delimiter: str | None = None,
+    ) -> Iterator[Any]:
+        """Yield the records of a feed: XML, CSV, JSON lines or JSON, also gzipped.
+
+        Dicts, or objects of `kind`. `at` names the elements of XML (`product`; by default those of
+        RSS and Atom, or what the root holds), or the path to an array of JSON (`data.items`; by
+        default the first array of objects). A record that does not fit is refused alone, and kept
+        among the problems; ValueError where the feed itself is broken. docs/feeds.md has it all.
+        """
+        from crawler.web import record_types, records  # csv, which most crawls never need
+
+        feed = records.Feed(self.url, self.response.declared_type, at, format, delimiter)
+        refuse = record_types.refuse_for(self.visit, self.url)
+        return feed.read(io.BytesIO(self.body), kind, refuse)
+
+    @property
+    def jsonld(self) -> list[dict[str, Any]]:
+        """The objects of its JSON-LD, those of a `@graph` one by one; [] where there is none."""
+        from crawler.web import structured  # lxml, as above
+
+        return structured.jsonld(self)
+
+    @property
+    def microdata(self) -> list[dict[str, Any]]:
+        """The top items of its microdata: `type`, `properties`, and `id` where one is given."""
+        from crawler.web import structured
+
+        return structured.microdata(self)
+
+    @property
+    def opengraph(self) -> OpenGraph:
+        """Its Open Graph and Twitter properties, the first value of each; `.all(name)` has all."""
+        from crawler.web import structured
+
+        return structured.opengraph(self)
+
+    def table(self, css: str = "table") -> list[dict[str, str]]:
+        """Return the rows of the first table that a CSS selector finds, by the names of its header.
+
+        Cells that span rows or columns stand in each of them. UsageError where there is no table.
+        """
+        from crawler.web import structured
+
+        return structured.table(self, css)
 
     def form(self, css: str = "form") -> Form:
         """Return the form that a CSS selector finds, to be filled: `page.form("#login").fill(…)`.

@@ -1,0 +1,233 @@
+"""What a page says for machines: JSON-LD, microdata, Open Graph, and the rows of its tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from crawler.errors import UsageError
+from crawler.web.record_types import refuse_for
+
+if TYPE_CHECKING:
+    from crawler.web.page import ScrapedPage
+
+_COMMENT = re.compile(r"\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)")
+_END = re.compile(r"(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>)\s*$")
+_MOST_COLUMNS, _MOST_ROWS = 1000, 65534  # that a cell spans (HTML 4.9.11)
+_MOST_CELLS = 1_000_000  # of a table, spans counted
+_SOURCES = frozenset(("audio", "embed", "iframe", "img", "source", "track", "video"))
+_LINKS = frozenset(("a", "area", "link"))
+
+
+# ---------------------------------------------------------------- JSON-LD
+
+
+def jsonld(page: ScrapedPage) -> list[dict[str, Any]]:
+    """Return the objects of all scripts of JSON-LD (https://www.w3.org/TR/json-ld11/#h-embed).
+
+    A script that is no JSON is counted, and kept among the problems.
+    """
+    found: list[dict[str, Any]] = []
+    if not page.response.is_html:
+        return found
+    for script in page.xpath("//script[@type]"):
+        kind = script.attrib["type"].partition(";")[0].strip().lower()
+        text = script.xpath("string()").get() or ""
+        if kind != "application/ld+json" or not text.strip():
+            continue
+        bare = _END.sub("", _COMMENT.sub("", text, count=1)).strip().rstrip(";")
+        try:
+            value = json.loads(bare, strict=False)  # sites break lines within texts
+        except (ValueError, RecursionError) as error:
+            refuse_for(page.visit, page.url)("jsonld", f"a script is no JSON: {error}", text[:2000])
+            continue
+        found += _objects(value)
+    return found
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, dict) and isinstance(one.get("@graph"), list):
+            yield from (each for each in one["@graph"] if isinstance(each, dict))
+        elif isinstance(one, dict):
+            yield one
+
+
+# ---------------------------------------------------------------- microdata
+
+
+def microdata(page: ScrapedPage) -> list[dict[str, Any]]:
+    """Return the top items (https://html.spec.whatwg.org/multipage/microdata.html).
+
+    A property has its value, or a list where it has several; URLs are absolute.
+    """
+    if not page.response.is_html:
+        return []
+    root = page.selector.root
+    reading = _Microdata(page, root)
+    tops = root.xpath("//*[@itemscope][not(@itemprop)]")
+    return [reading.item(element, frozenset()) for element in tops]
+
+
+class _Microdata:
+    """Reads items; an item within itself, by `itemref`, ends there."""
+
+    def __init__(self, page: ScrapedPage, root: Any) -> None:
+        self._page = page
+        self._by_id: dict[str, Any] = {}
+        for element in root.xpath("//*[@id]"):
+            self._by_id.setdefault(element.get("id"), element)
+
+    def item(self, element: Any, within: frozenset[Any]) -> dict[str, Any]:
+        types = (element.get("itemtype") or "").split()
+        found: dict[str, Any] = {"type": types[0] if len(types) == 1 else types}
+        if element.get("itemid"):
+            identity = element.get("itemid").strip()
+            found["id"] = self._page.urljoin(identity) or identity
+        properties: dict[str, Any] = {}
+        for each in self._properties(element):
+            value = self._value(each, within | {element})
+            for name in dict.fromkeys(each.get("itemprop").split()):
+                properties.setdefault(name, []).append(value)
+        found["properties"] = {
+            name: values[0] if len(values) == 1 else values for name, values in properties.items()
+        }
+        return found
+
+    def _properties(self, item: Any) -> list[Any]:
+        """Return the elements that are properties of an item, in the order of the page."""
+        roots = [*item.iterchildren("*")]
+        named = (self._by_id.get(name) for name in (item.get("itemref") or "").split())
+        waiting = [*roots, *(element for element in named if element is not None)][::-1]
+        seen, found = {item}, []
+        while waiting:
+            element = waiting.pop()
+            if element in seen or not isinstance(element.tag, str):
+                continue
+            seen.add(element)
+            if element.get("itemprop"):
+                found.append(element)
+            if element.get("itemscope") is None:
+                waiting += [*element.iterchildren("*")][::-1]
+        return found
+
+    def _value(self, element: Any, within: frozenset[Any]) -> Any:
+        tag = element.tag.lower()
+        if element.get("itemscope") is not None:
+            return self.item(element, within) if element not in within else None
+        if element.get("content") is not None:  # of meta, and in the wild of any element
+            return element.get("content")
+        place = "src" if tag in _SOURCES else "href" if tag in _LINKS else "data"
+        url = element.get(place) if place != "data" or tag == "object" else None
+        if url is not None:
+            return self._page.urljoin(url) or url
+        if tag in ("data", "meter") and element.get("value") is not None:
+            return element.get("value")
+        if tag == "time" and element.get("datetime") is not None:
+            return element.get("datetime")
+        return _text(element)
+
+
+def _text(element: Any) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+# ---------------------------------------------------------------- Open Graph
+
+
+class OpenGraph(dict[str, str]):
+    """The first value of each property; `all` has every one, in their order."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        super().__init__(reversed(pairs))
+        self._pairs = pairs
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a property, such as `og:image` or `article:tag`."""
+        return [value for key, value in self._pairs if key == name]
+
+
+def opengraph(page: ScrapedPage) -> OpenGraph:
+    """Return what `<meta property="og:…">` say (https://ogp.me/), and the like of Twitter."""
+    pairs: list[tuple[str, str]] = []
+    for meta in page.xpath("//meta[@content]") if page.response.is_html else ():
+        for attribute in ("property", "name"):
+            name = meta.attrib.get(attribute, "").strip().lower()
+            if ":" in name and (attribute == "property" or name.startswith(("og:", "twitter:"))):
+                pairs.append((name, meta.attrib["content"].strip()))
+                break
+    return OpenGraph(pairs)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def table(page: ScrapedPage, css: str) -> list[dict[str, str]]:
+    """Return the rows of a table, by the names of its header: see `ScrapedPage.table`."""
+    found = page.css(css) if page.response.is_html else []
+    elements = [one.root for one in found if getattr(one.root, "tag", None) == "table"]
+    if not elements:
+        raise UsageError(f"{page.url}: {css!r} finds no table")
+    rows = _grid(elements[0])
+    if not rows:
+        return []
+    place = next((n for n, (row, head) in enumerate(rows) if head and any(row)), 0)
+    names = _names(rows[place][0])
+    body = [row for row, head in rows[place + 1 :] if not head]
+    return [dict(zip(names, row + [""] * (len(names) - len(row)), strict=False)) for row in body]
+
+
+def _names(header: list[str]) -> list[str]:
+    """Return names of columns, each once: `a`, `a_2`; one without a name is `column_3`."""
+    names: list[str] = []
+    for place, cell in enumerate(header, start=1):
+        name, number = cell or f"column_{place}", 1
+        bare = name
+        while name in names:
+            number += 1
+            name = f"{bare}_{number}"
+        names.append(name)
+    return names
+
+
+def _grid(element: Any) -> list[tuple[list[str], bool]]:
+    """Return the texts of a table's rows, spans filled, each with whether it is a header."""
+    rows: list[tuple[list[str], bool]] = []
+    spanning: dict[int, tuple[int, str]] = {}  # column → rows to come, text
+    cells = 0
+    for row in element.xpath("./tr | ./thead/tr | ./tbody/tr | ./tfoot/tr"):
+        line: list[str] = []
+        own = row.xpath("./td | ./th")
+        for cell in own:
+            _span(line, spanning)
+            text = _text(cell)
+            wide = _number(cell.get("colspan"), _MOST_COLUMNS)
+            high = _number(cell.get("rowspan"), _MOST_ROWS)
+            cells += wide
+            for _ in range(wide if cells <= _MOST_CELLS else 1):
+                if high > 1:
+                    spanning[len(line)] = (high - 1, text)
+                line.append(text)
+        _span(line, spanning)
+        heading = row.getparent().tag == "thead" or all(cell.tag == "th" for cell in own)
+        rows.append((line, bool(own) and heading))
+    return rows
+
+
+def _span(line: list[str], spanning: dict[int, tuple[int, str]]) -> None:
+    """Add the cells that rows above have in the next columns of a row."""
+    while len(line) in spanning:
+        column = len(line)
+        left, text = spanning[column]
+        if left > 1:
+            spanning[column] = (left - 1, text)
+        else:
+            del spanning[column]
+        line.append(text)
+
+
+def _number(text: str | None, most: int) -> int:
+    digits = (text or "").strip()
+    return max(1, min(int(digits), most)) if digits.isascii() and digits.isdigit() else 1
