@@ -70,6 +70,26 @@ def test_every_documented_name_is_there() -> None:
     assert missing == []
 
 
+def test_every_public_name_is_in_the_reference() -> None:
+    """The pages of docs/reference/ are those that `make docs` writes, with every name listed."""
+    sys.path.insert(0, str(ROOT / "docs" / "make"))
+    try:
+        pages = import_module("api").pages()
+    finally:
+        del sys.path[0]
+    for name, text in pages.items():
+        assert (ROOT / "docs" / "reference" / name).read_text("utf-8") == text, "run `make docs`"
+    shown = set(re.findall(r"^::: ([\w.]+)$", "\n".join(pages.values()), re.MULTILINE))
+    public = {f"{module}.{name}" for module in documented() for name in names_of(module)}
+    exceptions = {
+        name
+        for name in public
+        if name.startswith("crawler.errors.")
+        and not isinstance(getattr(import_module("crawler.errors"), name.rpartition(".")[2]), type)
+    }
+    assert sorted(public - shown - exceptions) == []
+
+
 def test_every_import_that_the_documentation_shows_is_in_the_table() -> None:
     table = documented()
     found = list(shown())

@@ -8,6 +8,7 @@ import shutil
 import sys
 import urllib.request
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from cli_story import ROOT, Command, Desk, here
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 ELSEWHERE = ("pip ", "python3 ", ". ", "datasette ", "uv ", "pipx ", "make ")  # other programs
 QUICK = "[politeness]\ndelay = 0.0\n"
+TOOLS = ("duckdb", "pandas")  # `make other-tools` installs them, and runs their page
 LIVE = 18642  # where the live page of a documentation page is, in place of 8642
 NO_WAITS = {
     "FETCH__RETRY_DELAY": "0.01",
@@ -99,7 +101,8 @@ def _run_blocks(text: str, names: dict[str, object], servers: contextlib.ExitSta
         if language == "console":
             run_block(block, servers)
         elif title in ("cell", "program"):
-            execute(block, names)
+            if not any(f"import {name}" in block and find_spec(name) is None for name in TOOLS):
+                execute(block, names)
         elif title:
             if title == "config.toml" and "[politeness]" not in block:
                 block = QUICK + block
