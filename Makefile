@@ -18,11 +18,13 @@ URL ?=
 ARGS ?=
 CONFORMANCE := $(wildcard ../shared/conformance/run.py)
 
-.PHONY: help crawl test kill-test values heal real-pages other-tools examples check fmt clean setup docs docs-site pictures release bench bench-scale bench-flat bench-page bench-start bench-feed bench-sites bench-applications bench-links profile conformance oracle
+VERBS := $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+
+.PHONY: $(VERBS)
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'also: kill-test values heal real-pages other-tools examples setup fmt docs docs-site pictures release bench bench-scale bench-flat bench-page bench-start bench-feed bench-sites bench-applications bench-links profile conformance oracle clean'
+	@echo 'also: $(filter-out help crawl test check,$(VERBS))'
 
 # ---------------------------------------------------------------- use
 
@@ -59,6 +61,10 @@ kill-test: $(DEV)
 	KILLS=$(or $(KILLS),200) $(BIN)/pytest -rP tests/store/test_kill_commands.py $(ARGS)
 	KILLS=$(or $(KILLS),50) $(BIN)/pytest tests/export/test_follow.py $(ARGS)
 	KILLS=$(or $(KILLS),100) CHANGES=50 $(BIN)/pytest tests/clients/test_download_truth.py $(ARGS)
+
+# The browser: every hostile page, 512 private addresses, 50 kills of the crawl and of the browser.
+browser-proof: $(DEV)
+	BROWSER_PROOF=1 KILLS=$(or $(KILLS),50) $(BIN)/pytest tests/browser/test_hostile.py tests/browser/test_private.py tests/browser/test_kill.py $(ARGS)
 
 # What goes into items comes out of SQL, JSON lines, Parquet and pandas: 200,000 values.
 values: $(DEV)
@@ -169,6 +175,10 @@ bench-page: $(DEV)
 # Feeds of a gigabyte in each format: time, and memory that stays flat.
 bench-feed: $(DEV)
 	$(BIN)/python bench/feed.py --memory 150 $(ARGS)
+
+# CPU of a rendered page against a bare Playwright loop, and memory over 1,000 of them.
+bench-browser: $(DEV)
+	$(BIN)/python bench/browser.py $(ARGS)
 
 profile: $(DEV)
 	$(BIN)/python bench/stages.py $(ARGS)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import crawl_victim
@@ -25,19 +26,28 @@ VICTIM = Path(crawl_victim.__file__)
 GONE = 20.0  # seconds in which a process must end whose owner is gone
 
 
-def killed_again_and_again(url: str, store: Path, kills: int, seed: int) -> dict[str, int]:
-    """Crawl to the end in two processes, and kill up to `kills` of the three; count which."""
+def killed_again_and_again(
+    url: str,
+    store: Path,
+    kills: int,
+    seed: int,
+    *,
+    mode: str = "processes",
+    pause: float = 0.4,
+    family_of: Callable[[int], list[int]] = children_of,
+) -> dict[str, int]:
+    """Crawl to the end in several processes, and kill up to `kills` of them; count which."""
     dice, done = random.Random(seed), {"owner": 0, "worker": 0}
     while True:
         victim = subprocess.Popen(
-            [sys.executable, VICTIM, "processes", url, store], stdout=subprocess.PIPE
+            [sys.executable, VICTIM, mode, url, store], stdout=subprocess.PIPE
         )
         family: set[int] = set()
         with victim:
             victim.stdout.readline()
             while sum(done.values()) < kills and victim.poll() is None:
-                time.sleep(dice.uniform(0.0, 0.4))
-                workers = children_of(victim.pid)
+                time.sleep(dice.uniform(0.0, pause))
+                workers = family_of(victim.pid)
                 family.update(workers)
                 chosen = dice.choice([victim.pid, *workers])
                 try:
@@ -48,7 +58,7 @@ def killed_again_and_again(url: str, store: Path, kills: int, seed: int) -> dict
                 if chosen == victim.pid:
                     break
             else:
-                family.update(children_of(victim.pid))
+                family.update(family_of(victim.pid))
                 assert victim.wait(120) == 0
                 assert_gone(family)
                 return done

@@ -3,7 +3,7 @@
 The mode `crawl` says "go" and crawls; `processes` does so in two more,
 `near` marks near duplicates, too. `points` kills a forked
 crawl before its first call to the database, another one before its second, and so on until one
-lives to its end; each is then resumed.
+lives to its end; each is then resumed. `browser` renders every page.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from pathlib import Path
 import aiosqlite
 
 from crawler import Crawler, Rule, ScrapedPage, Spider, Summary, item
+from crawler.browser import finding
 
 SETTINGS = {
     "engine": {"workers": 4},
@@ -46,6 +47,16 @@ class Victim(Spider):
         yield Seen(page.url, page.title)
         yield Draft(page.url, 1)
         yield Draft(page.url, 2)
+
+
+def rendering() -> dict:
+    """Return the settings of a crawl in which a browser renders each page."""
+    sandbox = "required" if finding.sandbox_flaw() is None else "preferred"
+    return {
+        **SETTINGS,
+        "browser": {"mode": "always", "sandbox": sandbox, "settle": 0.05},
+        "fetch": {"retries": 50, "retry_delay": 0.01},
+    }
 
 
 async def crawl(url: str, store: Path, settings: dict | None = None) -> Summary:
@@ -111,6 +122,12 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def family_of(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that these have."""
+    children = children_of(pid)
+    return children + [each for child in children for each in family_of(child)]
+
+
 def is_alive(pid: int) -> bool:
     """Return whether a process is there, and no zombie that nobody has asked after."""
     try:
@@ -127,7 +144,7 @@ def main() -> None:
     else:
         print("go", flush=True)
         several = {**SETTINGS, "engine": {"workers": 4, "processes": 2}}
-        modes = {"processes": several, "near": NEAR}
+        modes = {"processes": several, "near": NEAR, "browser": rendering()}
         summary = asyncio.run(crawl(url, Path(store), modes.get(mode)))
         sys.exit(summary.state != "finished")
 
