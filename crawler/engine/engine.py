@@ -82,7 +82,7 @@ class Engine:
         keep_pages: bool = False,
     ) -> None:
         """`processes` visit pages in its stead; `keep_pages`: leave each page with its visit."""
-        self._limits = limits or None
+        self._limits, self._strategies = limits or None, strategies
         self._accepted = frozenset(config.fetch.accept_status)
         self._retried = frozenset(config.fetch.retry_status or ())
         self._exclude = bound("exclude", config.links.exclude)
@@ -90,7 +90,6 @@ class Engine:
         self._duplicates, self._traps, self._sitemaps = duplicates, duplicates.traps, sitemaps
         self.processes, self._keep_pages = processes, keep_pages
         self._reader = PageReader(config, parser, duplicates, discovery, keep_pages=keep_pages)
-        self._strategies = strategies
         self._ways = self.fetching(
             *(config, fetcher, strategies, collector.hooks),
             browser=browser,
