@@ -10,8 +10,8 @@ import typer
 from crawler.cli import options
 
 if TYPE_CHECKING:
+    from crawler.inspect.life import Line
     from crawler.inspect.query import Reader
-    from crawler.inspect.why import Line
     from crawler.spider import Spider
 
 

@@ -82,9 +82,8 @@ class Crawler:
         for section, values in (settings or {}).items():
             merged.setdefault(section, {}).update(values)
         self.config = config or configuration.load(spider=merged)
-        links = self.config.links
-        bound("include", links.include)
-        bound("exclude", links.exclude)
+        bound("include", self.config.links.include)
+        bound("exclude", self.config.links.exclude)
         if store is None:
             store = Path("data") / f"{self.spider.name}.db"
         self.place = address_of(store, crawl=self.spider.name)

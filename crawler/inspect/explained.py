@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from crawler import parse
 from crawler.config.layers import Config
-from crawler.inspect.why import CrawlRules, Line, judged
+from crawler.inspect.life import Line
+from crawler.inspect.why import CrawlRules, judged
 from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
 from crawler.links.rule import Rule

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import asdict
@@ -19,6 +19,7 @@ from crawler.config.layers import Config
 from crawler.errors import ConfigError
 from crawler.inspect import rendering
 from crawler.inspect.bounds import last_settings
+from crawler.inspect.life import Line, life, rows_of
 from crawler.inspect.query import Reader
 from crawler.inspect.usage import Uses
 from crawler.links.follow import steps_of
@@ -30,19 +31,7 @@ from crawler.robots import Robots, in_force
 from crawler.store.damage import told
 from crawler.urls.optional_steps import OPTIONAL_STEPS
 from crawler.urls.scope import Scope
-from crawler.web.error_place import last_line
 from crawler.web.refusal import Refusal
-
-_CHAIN = 1000  # parents that are looked up at most
-_NEAREST, _FIRST = 10, 2  # of a long chain of parents, these are told
-_SOURCES = 5  # pages that link to it that are named
-
-
-class Line(NamedTuple):
-    """One line of the answer: its subject, and what is known of it."""
-
-    about: str
-    text: str
 
 
 class CrawlRules(NamedTuple):
@@ -77,14 +66,14 @@ def why(
     """
     laws = laws_of(reader, rules, domains)
     laws, foreign = _without_code(laws, known)
-    found = [Line("url", url), *_life(reader, url, sources=sources)]
+    found = [Line("url", url), *life(reader, url, sources=sources)]
     for step in foreign:
         text = f"{step} of links.canonicalize is not run: a store names no code; name the --spider"
         found.append(Line("note", text))
     settled = urls.canonicalize(url, steps_of(laws.config.links.canonicalize)) or url
     if settled != url:
-        found += [Line("visited as", settled), *_life(reader, settled, sources=sources)]
-    fetched = bool(_rows(reader, "SELECT 1 FROM pages WHERE url = ? LIMIT 1", settled))
+        found += [Line("visited as", settled), *life(reader, settled, sources=sources)]
+    fetched = bool(rows_of(reader, "SELECT 1 FROM pages WHERE url = ? LIMIT 1", settled))
     verdicts = [_as_fetched(line) if fetched else line for line in judged(url, laws)]
     said = rendering.learnt(reader, settled)
     verdicts += [Line("browser", said)] if said else []
@@ -141,126 +130,6 @@ def _endless(reader: Reader) -> frozenset[str]:
     if not list(reader.query("SELECT 1 FROM sqlite_master WHERE name = 'endless'").rows):
         return _NO
     return frozenset(pattern for (pattern,) in reader.query("SELECT pattern FROM endless").rows)
-
-
-# ---------------------------------------------------------------- what happened
-
-
-def _life(reader: Reader, url: str, *, sources: bool) -> Iterator[Line]:
-    pages = _rows(
-        reader,
-        "SELECT page_id, parent_id, depth, fetched_at, status, outcome, elapsed, attempts, error,"
-        " redirect_to, requested_url, canonical, duplicate_of, callback, method, title,"
-        " request AS said FROM pages"
-        " WHERE url = ? ORDER BY page_id",
-        url,
-    )
-    queued = _rows(
-        reader,
-        "SELECT parent_id, depth, attempts, rank, callback, extra AS said,"
-        " strftime('%Y-%m-%dT%H:%M:%SZ', not_before, 'unixepoch') AS later, not_before"
-        " FROM todo WHERE url = ? AND host_id = (SELECT host_id FROM hosts WHERE name = ?)",
-        url,
-        urls.host_of(url),
-    )
-    if not pages and not queued:
-        yield Line("state", "never accepted: neither fetched nor queued")
-        if sources:
-            yield from _sources(reader, url)
-        return
-    for row in [*pages, *queued]:
-        yield from _found(reader, row)
-    yield from _attempts(reader, url)
-    for row in queued:
-        later = f", to be tried again at {row['later']}" if row["not_before"] else ""
-        yield Line("state", f"queued, {row['attempts']} tries so far{later}")
-    for row in pages:
-        yield from _ended(row)
-        if shown := rendering.rendered(reader, row["page_id"]):
-            yield Line("rendered", shown)
-        yield from _items(reader, row["page_id"])
-
-
-def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
-    """Yield the chain of pages that led to a request, from the nearest to the seed."""
-    parent = row["parent_id"]
-    yield Line("depth", str(row["depth"]) + ("" if parent is not None else _origin(row)))
-    chain: list[Line] = []
-    while parent is not None and len(chain) < _CHAIN:
-        above = _rows(reader, "SELECT url, depth, parent_id FROM pages WHERE page_id = ?", parent)
-        if not above:
-            break
-        chain.append(Line("found on", f"{above[0]['url']} (depth {above[0]['depth']})"))
-        parent = above[0]["parent_id"]
-    left_out = len(chain) - _NEAREST - _FIRST
-    if left_out > 1:
-        chain[_NEAREST:-_FIRST] = [Line("found on", f"… {left_out} pages between …")]
-    yield from chain
-
-
-def _origin(row: dict[str, Any]) -> str:
-    """Return where a request comes from that no page led to."""
-    if row["depth"]:
-        return ", from a sitemap of over 50,000 entries"
-    if '"kind": "sitemap"' in (row["said"] or "").replace('":"', '": "'):
-        return ", a sitemap that the spider or robots.txt names"
-    return ", a start URL"
-
-
-def _attempts(reader: Reader, url: str) -> Iterator[Line]:
-    sql = "SELECT * FROM attempts WHERE url = ? ORDER BY at"
-    for row in _rows(reader, sql, url):
-        status = f" {row['status']}" if row["status"] else ""
-        error = f": {_first(row['error'])}" if row["error"] else ""
-        again = f"; again from {row['retry_at']}" if row["retry_at"] else ""
-        yield Line(f"try {row['attempt']}", f"{row['at']} {row['outcome']}{status}{error}{again}")
-
-
-def _ended(row: dict[str, Any]) -> Iterator[Line]:
-    status = f" {row['status']}" if row["status"] else ""
-    took = f" in {row['elapsed'] * 1000:.0f} ms" if row["elapsed"] is not None else ""
-    tries = f", try {row['attempts']}" if row["attempts"] > 1 else ""
-    method = f"{row['method']} " if row["method"] != "GET" else ""
-    yield Line("outcome", f"{method}{row['outcome']}{status}{took} at {row['fetched_at']}{tries}")
-    for name, about in _FACTS:
-        if row[name]:
-            yield Line(about, _first(row[name]) if name == "error" else row[name])
-
-
-_FACTS = (
-    ("title", "title"),
-    ("callback", "callback"),
-    ("error", "error"),
-    ("redirect_to", "leads to"),
-    ("requested_url", "asked as"),
-    ("canonical", "canonical"),
-    ("duplicate_of", "same as"),
-)
-
-
-def _items(reader: Reader, page_id: int) -> Iterator[Line]:
-    for row in _rows(reader, "SELECT name FROM item_types ORDER BY name"):
-        name = row["name"].replace('"', '""')
-        sql = f'SELECT count(*) AS number FROM "{name}" WHERE page_id = ?'
-        [counted] = _rows(reader, sql, page_id)
-        if counted["number"]:
-            yield Line("items", f"{counted['number']} {row['name']}")
-    sql = "SELECT item, reason FROM problems WHERE page_id = ?"
-    for row in _rows(reader, sql, page_id):
-        yield Line("problem", f"{row['item']} not stored: {_first(row['reason'])}")
-
-
-def _sources(reader: Reader, url: str) -> Iterator[Line]:
-    """Name pages that link to a URL; a scan over all lists of links."""
-    sql = (
-        "SELECT pages.url, pages.depth FROM link_lists JOIN pages USING (page_id)"
-        " WHERE instr(targets, ?) > 0 LIMIT ?"
-    )
-    found = _rows(reader, sql, json.dumps(url, ensure_ascii=False), _SOURCES)
-    for row in found:
-        yield Line("linked on", f"{row['url']} (depth {row['depth']})")
-    if not found:
-        yield Line("linked on", "no stored page")
 
 
 # ---------------------------------------------------------------- what would happen
@@ -325,7 +194,7 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
     """Yield the line of the stored robots.txt that decides about a URL, and its host's state."""
     host = urls.host_of(url)
     own = _own(host, laws.config) if laws.config.politeness.robots_override else None
-    rows = _rows(
+    rows = rows_of(
         reader,
         "SELECT hosts.host_id, pages, pending, delay, failures, robots.fetched_at, robots.status,"
         " robots.body, strftime('%Y-%m-%dT%H:%M:%SZ', next_at, 'unixepoch') AS free_at"
@@ -357,7 +226,7 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
     elif row["fetched_at"] is None:
         yield Line("robots", "robots.txt not fetched yet")
     elif (rules := in_force(row["status"], row["body"] or b"")) is None:
-        [said] = _rows(reader, "SELECT * FROM robots WHERE host_id = ?", row["host_id"])
+        [said] = rows_of(reader, "SELECT * FROM robots WHERE host_id = ?", row["host_id"])
         why = said.get("reason")  # none in a store that was made before it was kept
         yield Line("robots", "denied: robots.txt could not be had" + (f": {why}" if why else ""))
     else:
@@ -405,13 +274,3 @@ def verdict_of(robots: Robots, url: str, agent: str) -> str:
     allowed, number, text = robots.explain(url, agent)
     verdict = "allowed" if allowed else "denied"
     return f"{verdict} by line {number}: {text}" if number is not None else f"{verdict}: no rule"
-
-
-def _rows(reader: Reader, sql: str, *values: Any) -> list[dict[str, Any]]:
-    found = reader.query(sql, values)
-    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-
-
-def _first(text: str) -> str:
-    """Return the last line of a traceback, or the only line of a message."""
-    return last_line(text)

@@ -22,7 +22,8 @@ from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State, decoded, quoted
 from crawler.dashboard.view import PagePart, View
 from crawler.errors import CrawlerError, UsageError
-from crawler.inspect.why import Line, why
+from crawler.inspect.life import Line
+from crawler.inspect.why import why
 from crawler.markup import Html, el, join, words
 from crawler.web import outcome
 
