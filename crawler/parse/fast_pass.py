@@ -216,11 +216,18 @@ def title_of(raw: str) -> str:
 
 
 _SPACES = lazy("[\t\n\f\r ]+")
-# What may stand before a frameset that takes the place of the body.
+# What stands before a frameset that takes the place of the body: no text, and none of the elements
+# that stand for some (https://html.spec.whatwg.org/#frameset-ok-flag).
+_NO_FRAMES = (
+    "applet area body br button dd embed frameset hr iframe image img input keygen li listing"
+    " marquee object plaintext pre select table textarea wbr xmp"
+).replace(" ", "|")
+_HEAD_TEXTS = "title|style|script|noscript|template|noframes|noembed"
 _HEAD = lazy(
     rf"""(?:[\t\n\f\r ]++|<!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))|<[!?][^>]*+>
-    | </?(?:html|head|meta|link|base|basefont|bgsound){_END}{_ATTRIBUTES}>
-    | <(title|style|script|noscript|template){_END}{_ATTRIBUTES}>
+    | </[a-z]{_ATTRIBUTES}>
+    | <(?!(?:{_NO_FRAMES}|{_HEAD_TEXTS}){_END})[a-z][^\t\n\f\r />]*+{_ATTRIBUTES}>
+    | <({_HEAD_TEXTS}){_END}{_ATTRIBUTES}>
       (?:[^<]++|<(?!/\1[\t\n\f\r />]))*+</[^>]*+>)*+<frameset{_END}""",
     re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
@@ -255,6 +262,7 @@ def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool
                 found = found._replace(title=title_of(text_of_it))
                 title = None
         elif tag.name == "frameset" and not (tag.ends or tag.foreign or xml) and is_frameset(text):
+            found.hrefs.clear()
             break  # browsers show nothing but its frames
         elif not tag.ends and not apart.inert:
             found = _taken(found, tag, bool(apart), xml)

@@ -25,8 +25,8 @@ _VOID = frozenset(
     "area base br col embed hr img input link meta param source track wbr keygen".split()
 )
 # An end tag of one of these closes whatever foreign element was left open inside of it.
-_CONTAINERS = _BREAKOUT | frozenset(
-    "a article aside button details dialog fieldset figcaption figure footer form header html label"
+_CONTAINERS = _BREAKOUT - {"body", "head"} | frozenset(
+    "a article aside button details dialog fieldset figcaption figure footer form header label"
     " main nav section select summary tbody td tfoot th thead tr".split()
 )
 _CLOSES_P = _BREAKOUT & frozenset(
@@ -47,9 +47,11 @@ class ForeignElements:
     Where there are none, only a tag of `NAMESPACES` changes anything.
     """
 
-    __slots__ = ("open",)
+    __slots__ = ("_first", "_text", "open")
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._first: dict[str, int] = {}  # where an element of a name begins first, if at all
         self.open: list[tuple[str, str, bool]] = []
         """Name, namespace ("" for HTML), and whether HTML stands in it."""
 
@@ -127,25 +129,33 @@ class ForeignElements:
         """Return the name itself: to HTML a colon is a letter."""
         return name
 
-    def end(self, name: str) -> str:
-        """Take an end tag; return the namespace of the element that it ends."""
+    def end(self, name: str, at: int) -> str:
+        """Take an end tag that stands at `at`; return the namespace of the element it ends."""
         if not self.open:
             return ""
         foreign = self.inside
         if foreign and name in ("br", "p"):
             self._leave()
             foreign = False
-        for at in self._innermost():
-            found, namespace, _ = self.open[at]
+        for place in self._innermost():
+            found, namespace, _ = self.open[place]
             if bool(namespace) is not foreign:
                 break
             if found == name:
-                del self.open[at:]
+                del self.open[place:]
                 return namespace
-        if foreign and name in _CONTAINERS and all(one[1] for one in self.open):
+        around = foreign and name in _CONTAINERS and all(one[1] for one in self.open)
+        if around and self._began(name) < at:
             self._leave()
             return ""
         return "svg" if foreign else ""
+
+    def _began(self, name: str) -> int:
+        """Return where an element of that name may have been opened first."""
+        if name not in self._first:
+            found = re.search(rf"<{name}[\s/>]", self._text, re.IGNORECASE)
+            self._first[name] = found.start() if found else len(self._text)
+        return self._first[name]
 
     def _leave(self) -> None:
         """Close foreign elements up to one that holds HTML, or to HTML itself."""

@@ -72,8 +72,8 @@ class Namespaces:
                     attributes = re.sub(found, "xlink:", attributes)
         return attributes
 
-    def end(self, name: str) -> str:
-        """Take an end tag; return the namespace of the element that it ends."""
+    def end(self, name: str, at: int) -> str:
+        """Take an end tag, wherever it stands; return the namespace of the element that it ends."""
         for at in range(len(self.open) - 1, max(-1, len(self.open) - 65), -1):
             if self.open[at][0] == name:
                 namespace = self.open[at][1]

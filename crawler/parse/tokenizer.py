@@ -68,7 +68,7 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
 
     `xml`: the document is XHTML, where no element is text by its name, and "/>" ends every one.
     """
-    foreign = Namespaces(text) if xml else ForeignElements()
+    foreign = Namespaces(text) if xml else ForeignElements(text)
     inward = foreign.open
     at, since, size = 0, 0, len(text)
     pieces: list[str] = []
@@ -97,7 +97,7 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
             continue
         name, ends, raw = name if xml else name.lower(), bool(match[1]), ""
         if ends:
-            namespace = foreign.end(name) if inward else ""
+            namespace = foreign.end(name, start) if inward else ""
             yield Tag("".join(pieces), foreign.local(name), True, attributes, "", namespace)
             pieces.clear()
             continue
@@ -173,7 +173,7 @@ class Span(NamedTuple):
 
 def spans(text: str) -> Iterator[Span]:
     """Yield every tag with its place, as `tags` finds them."""
-    foreign = ForeignElements()
+    foreign = ForeignElements(text)
     inward = foreign.open
     at, size = 0, len(text)
     while (at := text.find("<", at)) >= 0:
@@ -195,7 +195,7 @@ def spans(text: str) -> Iterator[Span]:
         name, ends, end = name.lower(), bool(match[1]), at
         empty, is_foreign = False, ""
         if ends and inward:
-            is_foreign = foreign.end(name)
+            is_foreign = foreign.end(name, start)
         elif not ends and (inward or name in NAMESPACES):
             empty = attributes[-1:] == "/" and _is_empty(attributes)
             is_foreign = foreign.start(name, attributes, empty=empty)
