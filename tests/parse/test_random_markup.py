@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from crawler.parse import document, fast_pass
 
 URL = "http://site.test/"
-# No "<" or "</" alone: the fast pass does not look for comments that begin so (docs/decisions/0002).
+# No "<" or "</" alone: the fast pass does not look for comments that begin so.
 PIECES = [
     *("<a href=/1>", '<a href="/2" class=x>', "<A HREF='/3'>", '<a href=/4 title=">">', "</a>"),
     *("<area href=/5>", "<a xlink:href=/6>", "<use href=/7 />", "<image href=/8>", "text", "&amp;"),
