@@ -102,7 +102,10 @@ class SitemapReader:
     def _entries(self, visit: Visit, request: Request, response: Response) -> Iterator[Entry]:
         from crawler import sitemap  # as above
 
-        if urls.split(request.url)[1] == "/robots.txt":
+        # A robots.txt that leads elsewhere stays one, unless that is a sitemap itself.
+        asked = (request.url, request.first_url or request.url)
+        is_xml = response.body.lstrip().startswith((b"<", b"\x1f\x8b"))
+        if not is_xml and any(urls.split(url)[1] == "/robots.txt" for url in asked):
             names = Robots.parse(response.body).sitemaps
             visit.refuse(Refusal.URL_CREDENTIALS, with_userinfo(request.url, names))
             found = (urls.parse(name, request.url) for name in names)

@@ -32,6 +32,8 @@ _MARKUP = re.compile(
 )
 # What may stand before the first "<" in UTF-8 and UTF-16: byte order marks, white space.
 _BLANK = codecs.BOM_UTF8 + codecs.BOM_UTF16 + b" \t\r\n\0"
+# Elements of HTML that are put into a site map by mistake: nothing in it depends on them.
+_STRAY = frozenset("a b br center code div em font h1 h2 h3 hr i p pre span strong u".split())
 _HTML = frozenset(("html", "head", "body"))
 _ROOTS = frozenset(("urlset", "sitemapindex", "rss", "rdf", "feed"))
 _ADDRESSES = frozenset(("loc", "link", "guid"))
@@ -62,7 +64,7 @@ class Entry:
     @property
     def modified(self) -> datetime | None:
         """`lastmod` as an aware datetime, of ISO 8601 or RFC 5322; None if it is neither."""
-        text = self.lastmod or ""
+        text = _HALF_DAY.sub(_of_24_hours, self.lastmod or "")
         if re.fullmatch(r"\d{4}(-\d\d)?", text, re.ASCII):
             text += "-01" if len(text) == 7 else "-01-01"
         for read in (datetime.fromisoformat, parsedate_to_datetime):
@@ -72,6 +74,17 @@ class Entry:
                 continue
             return date if date.tzinfo else date.replace(tzinfo=UTC)
         return None
+
+
+_HALF_DAY = re.compile(r"(\d{1,2})(:\d\d(?::\d\d(?:\.\d+)?)?)\s*([ap])\.?m\b\.?", re.I | re.ASCII)
+
+
+def _of_24_hours(time: re.Match[str]) -> str:
+    """Return a time of the 12-hour clock on that of 24 hours; one beyond 12 is on it already."""
+    hour = int(time[1])
+    if 1 <= hour <= 12:
+        hour = hour % 12 + (12 if time[3] in "pP" else 0)
+    return f"{hour:02}{time[2]}"
 
 
 def _ignore(reason: str) -> None:
@@ -215,6 +228,8 @@ class _Reading:
     def _inside(self, entry: _Open, token: Token, name: str) -> Entry | None:
         if self._field in _ADDRESSES and not (token.ends and token.name == entry.path[-1]):
             self._whole = False  # no address has a tag in it
+        if name in _STRAY and token.name == name and entry.name in ("url", "sitemap"):
+            return None
         if not token.ends:
             entry.children += 1
             self.over = entry.children > _MOST_CHILDREN or len(entry.path) > _DEEPEST

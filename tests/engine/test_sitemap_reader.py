@@ -74,6 +74,28 @@ def test_a_robots_txt_stands_for_the_sitemaps_that_it_names(tmp_path: Path) -> N
     assert summary.outcomes["sitemap"] == 5 and summary.pages > 200
 
 
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [("/other.txt", "Sitemap: /map.xml"), ("/map.xml", "")],
+)
+def test_a_robots_txt_that_leads_elsewhere_stands_for_its_sitemaps(
+    tmp_path: Path, target: str, body: str
+) -> None:
+    async def story() -> tuple[Summary, list[str]]:
+        async with PracticeSite(robots=False) as site:
+            site.add_redirect("/robots.txt", target)
+            site.add_page("/map.xml", urlset(("/one", "")), content_type="application/xml")
+            if body:
+                site.add_page(target, body, content_type="text/plain")
+            settings = {"politeness": {"robots": False, "delay": 0}}
+            spider = SitemapSpider(site.at("/robots.txt"))
+            summary = await crawled(spider, tmp_path / "e.db", **settings)
+            return summary, [hit.target for hit in site.hits]
+
+    summary, hits = asyncio.run(story())
+    assert "/one" in hits and summary.outcomes["sitemap"] == (2 if body else 1)
+
+
 @pytest.mark.parametrize("asked", [False, True])
 def test_the_sitemaps_of_robots_txt_are_read_where_that_is_set(tmp_path: Path, asked: bool) -> None:
     class Start(Spider):

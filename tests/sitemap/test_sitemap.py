@@ -204,6 +204,20 @@ def test_the_tokens_are_the_same_wherever_chunks_are_cut(pieces):
     assert read(pieces) == read(list(whole)) == read([whole])
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "<br />\n<b>Warning</b>: in <b>/x.php</b> on line <b>3</b><br />\n<?xml version='1.0'?>",
+        "<!DOCTYPE html><html><head><title>x</title></head><body>y</body></html>\n",
+        "Notice: something\n", "<p>Deprecated", "<script>var x = '<urlset>'</script>", "\n\n ",
+    ],
+)  # fmt: skip
+def test_what_a_server_writes_before_a_sitemap_is_passed_over(before):
+    stray = "<url><b><loc>https://example.com/2</loc></b></url><url><br><loc>https://example.com/3"
+    body = f"{before}<urlset>{LOC.format(1)}</div>{stray}</loc></url><p>{LOC.format(4)}</urlset>"
+    assert found(body) == [f"https://example.com/{number}" for number in (1, 2, 3, 4)]
+
+
 DATES = [
     ("2024", datetime(2024, 1, 1, tzinfo=UTC)), ("2024-05", datetime(2024, 5, 1, tzinfo=UTC)),
     ("2024-05-06T07:08Z", datetime(2024, 5, 6, 7, 8, tzinfo=UTC)),
@@ -218,6 +232,13 @@ DATES = [
     ("1997-07-16T18:20:30", datetime(1997, 7, 16, 18, 20, 30, tzinfo=UTC)),
     ("1997-07-16 18:20:30", datetime(1997, 7, 16, 18, 20, 30, tzinfo=UTC)),
     ("Wed, 16 Jul 1997 20:20:30 +0200", datetime(1997, 7, 16, 18, 20, 30, tzinfo=UTC)),
+    # the 12-hour clock
+    ("2024-01-05 03:04:05 PM", datetime(2024, 1, 5, 15, 4, 5, tzinfo=UTC)),
+    ("2024-01-05T3:04 pm", datetime(2024, 1, 5, 15, 4, tzinfo=UTC)),
+    ("2024-01-05 12:00:00 AM", datetime(2024, 1, 5, tzinfo=UTC)),
+    ("2024-01-05 12:30 p.m.", datetime(2024, 1, 5, 12, 30, tzinfo=UTC)),
+    ("2024-01-05T15:04:05 PM", datetime(2024, 1, 5, 15, 4, 5, tzinfo=UTC)),
+    ("Fri, 05 Jan 2024 11:04:05 PM +0000", datetime(2024, 1, 5, 23, 4, 5, tzinfo=UTC)),
     ("", None), ("yesterday", None), ("2024-13-01", None), (None, None),
     ("0000", None), ("1997-7-16", None), ("1997-02-30", None), ("1997-07-16T25:00Z", None),
     ("97", None), ("16 Jul", None), ("\u0661\u0669\u0669\u0667", None),
