@@ -24,6 +24,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _PARAGRAPHS = ("p", "pre", "td", "dd", "li", "blockquote")
+_TABLE_PARTS = ("tr", "tbody", "thead", "tfoot")  # which are nothing without their table
 _LEAST = 25  # characters of a paragraph that votes
 _SHARE = 0.5  # of the text: what holds more of it is no boilerplate, whatever it is called
 
@@ -68,7 +69,7 @@ def _elected(body: Any) -> Any:
     length, linked = _length(best), _linked(best)
     for above in _above(best, body):
         longer, more = _length(above), _linked(above)
-        if more - linked > _SHARE * (longer - length):
+        if more - linked > _SHARE * (longer - length) and best.tag not in _TABLE_PARTS:
             break
         best, length, linked = above, longer, more
     return best

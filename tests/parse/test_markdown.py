@@ -81,6 +81,13 @@ def test_the_main_content_is_without_what_stands_around_it(html: str) -> None:
     assert not {"Home", "Buy", "Imprint", "Ads", "Ask"} & set(text.split())
 
 
+def test_a_table_with_most_of_the_words_is_not_cut_out_of_its_page() -> None:
+    rows = f"<tr><td><p>{WORDS}</td></tr>" * 3
+    table = f"<table><thead><tr><th><a href=/k>Key</a></thead><tbody>{rows}</tbody></table>"
+    text = markdown_of(f"<body><div><h1>Keys</h1><p>{WORDS}</p>{table}</div>", URL, main=True)
+    assert text.startswith("# Keys") and "Key" in text.replace("# Keys", "")
+
+
 def test_the_main_content_keeps_tables_code_and_links() -> None:
     table = "<table><tr><th>a<th>b<tr><td rowspan=2>1<td>x|y<tr><td>z</table>"
     html = f"{AROUND}<main><p>{WORDS}{table}<pre class=language-py>a()</pre><a href=/c>d</a></main>"
