@@ -13,7 +13,8 @@ from crawler.version import __version__
 if TYPE_CHECKING:
     from crawler.config.layers import Config
     from crawler.config.secrets import Secret
-    from crawler.engine.crawler import Crawler, Summary, crawl
+    from crawler.engine.crawler import Crawler, Summary
+    from crawler.engine.one_call import crawl
     from crawler.errors import CrawlerError, DropItem, DropRequest, StopCrawl
     from crawler.items import item
     from crawler.links.rule import Rule
@@ -44,7 +45,7 @@ _HOMES = {
     "StoredFile": "web.download_stream",
     "Stream": "web.download_stream",
     "Summary": "engine.summary",
-    "crawl": "engine.crawler",
+    "crawl": "engine.one_call",
     "item": "items",
 }
 

@@ -38,7 +38,7 @@ HOMES = {
     "columns": "items.columns",
     "committer": "engine.committer",
     "compare": "inspect.diff",
-    "crawl": "engine.crawler",
+    "crawl": "engine.one_call",
     "deadline": "http.exchange",
     "directives": "parse.meta_robots",
     "encodings": "parse.encodings",

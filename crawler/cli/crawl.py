@@ -116,7 +116,7 @@ def _dry_run(seeds: list[str], config: Path | None, overrides: tuple[str, ...]) 
 def _place(store: str | None, seeds: list[str], *, fresh: bool) -> Path:
     """Return the store of the crawl; UsageError if it holds one that began elsewhere."""
     from crawler.cli.stores import DATA, place
-    from crawler.engine.crawler import store_name
+    from crawler.engine.one_call import store_name
 
     file = place(store, DATA / f"{store_name(seeds[0])}.db")
     if not fresh and file.is_file():

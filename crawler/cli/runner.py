@@ -21,7 +21,6 @@ from crawler.cli import FAILED, GATE, INTERRUPTED, NO_PAGE, ending
 from crawler.cli.outputs import Output, told_if_unwritten
 from crawler.cli.outputs import write as write_outputs
 from crawler.cli.signals import Interrupts
-from crawler.cli.stores import move_aside
 from crawler.cli.terminal import Screen, start_logging
 from crawler.config import layers as configuration
 from crawler.config.layers import Config
@@ -39,6 +38,7 @@ from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
 from crawler.store.address import DatabaseAddress, StoreAddress
+from crawler.store.aside import set_aside
 from crawler.web.error_place import error_line, own_line
 from crawler.web.outcome import Outcome
 from crawler.web.stats import KINDS
@@ -81,7 +81,7 @@ def run(spider: Spider, options: RunOptions) -> int:
     level = "error" if options.quiet else options.log_level
     start_logging(screen, level, as_json=options.log_json)
     if options.fresh:
-        aside = _move_aside(options.store)
+        aside = set_aside(options.store)
         if aside is not None:
             log.info("the old store is now %s", aside)
     elif isinstance(options.store, DatabaseAddress) or options.store.is_file():
@@ -124,14 +124,6 @@ def _own_errors() -> Iterator[None]:
             raise
         kind = SpiderError if isinstance(error, UsageError) else SpiderFailed
         raise kind(line) from error
-
-
-def _move_aside(store: StoreAddress) -> StoreAddress | None:
-    if isinstance(store, DatabaseAddress):
-        from crawler.store.postgres.aside import move_schema_aside
-
-        return move_schema_aside(store)
-    return move_aside(store)
 
 
 @contextlib.contextmanager

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
-from crawler.errors import StoreRefused, UsageError
+from crawler.errors import UsageError
 from crawler.store.address import StoreAddress, address_of, file_of
 
 DATA = Path("data")
@@ -127,53 +125,3 @@ def _is_claimed(path: Path) -> bool:
     from crawler.inspect.status import lives  # what a crawl has no need of
 
     return os.name != "nt" and lives(pid)
-
-
-def move_aside(path: Path) -> Path | None:
-    """Move a store out of the way with all that belongs to it, and return its new path.
-
-    None where there was none. StoreClaimed while a crawl is running on it.
-    """
-    if not path.exists():
-        return None
-    from crawler.store.claim import Claim
-
-    claim = Claim(path)
-    claim.take()
-    try:
-        aside = _free(path)
-        _checkpoint(path)
-        for ending in ("-wal", "-shm", ".files", ""):
-            part = path.with_name(path.name + ending)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + ending))
-    except OSError as error:
-        raise StoreRefused(f"{path}: cannot be moved aside ({error.strerror})") from None
-    finally:
-        claim.release()
-    return aside
-
-
-def _free(path: Path) -> Path:
-    """Return a path beside `path` that says when it was put aside."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    aside = path.with_name(f"{path.stem}.{stamp}{path.suffix}")
-    number = 1
-    while aside.exists():
-        number += 1
-        aside = path.with_name(f"{path.stem}.{stamp}-{number}{path.suffix}")
-    return aside
-
-
-def _checkpoint(path: Path) -> None:
-    """Bring the write-ahead log into the file, where that can be; its parts move along anyway."""
-    try:
-        db = sqlite3.connect(path, timeout=5)
-    except sqlite3.Error:
-        return
-    try:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error:
-        return  # no database at all, or damaged: it is moved as it is
-    finally:
-        db.close()

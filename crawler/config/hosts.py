@@ -24,6 +24,13 @@ class HostSettings(Section, frozen=True, kw_only=True):
     robots: bool | None = None
     """Obey its robots.txt, as `politeness.robots`."""
 
+    @property
+    def shown(self) -> str:
+        """What is set, without the values of headers, which may be secret; empty for nothing."""
+        values = asdict(self) | {"headers": ", ".join(self.headers)}
+        told = [f"{key} = {value}" for key, value in values.items() if value not in (None, "")]
+        return "; ".join(told)
+
 
 class HostsSettings(Section, frozen=True, kw_only=True):
     """Single hosts that are treated otherwise: `[hosts."shop.example"]` with `delay`, `per_host`,

@@ -127,7 +127,7 @@ async def assembled(
             duplicates=duplicates,
             strategies=strategies,
             sitemaps=sitemaps,
-            limits=RunLimits(config.engine, items=crawl.state.items),
+            limits=_limits(crawl),
             processes=processes_of(crawl, discovery, guard, linker, duplicates, committer),
             keep_pages=keep_pages,
         )
@@ -151,6 +151,14 @@ def _kinds(config: Config) -> tuple[type[Engine], type[Collector]]:
             "engine.traces needs opentelemetry-api: pip install 'crawlkeep[otel]'"
         ) from None
     return TracedEngine, TracedCollector
+
+
+def _limits(crawl: Crawl) -> RunLimits:
+    """Return the limits of the run; where earlier runs have reached one, nothing is begun."""
+    limits = RunLimits(crawl.config.engine, items=crawl.state.items)
+    if limits.reached is not None:
+        crawl.frontier.stop(limits.reached)
+    return limits
 
 
 def _steering(crawl: Crawl, engine: Engine, linker: Linker) -> Steering:

@@ -22,7 +22,6 @@ from crawler.engine.spider_calls import (
     hand_over,
     opened,
     parts_closed,
-    refuse_running_loop,
 )
 from crawler.engine.summary import Summary as Summary
 from crawler.engine.summary import settings_json
@@ -38,10 +37,11 @@ from crawler.links.rule import bound
 from crawler.politeness import retry
 from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
-from crawler.spider import SiteSpider, Spider, check, seeds_of
+from crawler.spider import Spider, check, seeds_of
 from crawler.spider.arguments import kept, refuse_other
 from crawler.store import Committed, CrawlState, Store, open_store
 from crawler.store.address import StoreAddress, address_of
+from crawler.store.aside import set_aside
 from crawler.urls.scope import registrable_domain
 from crawler.web.page import ScrapedPage
 from crawler.web.stats import Stats
@@ -74,8 +74,12 @@ class Crawler:
         store: str | StoreAddress | None = None,
         config: Config | None = None,
         settings: dict[str, dict[str, Any]] | None = None,
+        fresh: bool = False,
     ) -> None:
-        """`store` defaults to `data/<spider>.db`; `settings` wins over the spider's own."""
+        """`store` defaults to `data/<spider>.db`; `settings` wins over the spider's own.
+
+        `fresh` starts over: the store there is moved aside when the context is entered.
+        """
         self.spider = spider if isinstance(spider, Spider) else spider()
         check(self.spider)
         merged = {name: dict(values) for name, values in self.spider.settings.items()}
@@ -88,6 +92,7 @@ class Crawler:
             store = Path("data") / f"{self.spider.name}.db"
         self.place = address_of(store, crawl=self.spider.name)
         self.address = str(self.place)
+        self._fresh, self._ran = fresh, False
         self.stats = Stats()
         self.cookies = CookieJars()
         self.state: CrawlState
@@ -109,6 +114,13 @@ class Crawler:
         self._seeds = seeds_of(self.spider)
 
     async def __aenter__(self) -> Self:
+        if self._fresh:
+            await asyncio.to_thread(set_aside, self.place)
+            self._fresh = False
+        await self._open()
+        return self
+
+    async def _open(self) -> None:
         require(self.config.browser)
         self._launched += launched(self.config.engine)  # before the store has a thread
         settings = self.config.store
@@ -133,7 +145,6 @@ class Crawler:
         except BaseException:
             await let_go(self._launched)
             raise
-        return self
 
     def _prepare(self) -> None:
         """Make what stands between the store and the workers."""
@@ -204,11 +215,27 @@ class Crawler:
         self._listeners.append(listener)
 
     async def run(self) -> Summary:
-        """Crawl until nothing is left, a limit is reached, or `stop` is called."""
+        """Crawl until nothing is left, a limit is reached, or `stop` is called.
+
+        Once more, it goes on, as the command line does: a crawl that has nothing left to do ends at
+        once, with the reason "nothing_to_do".
+        """
         return await self._crawl(keep_pages=False)
 
+    async def _again(self) -> None:
+        """Open the store anew for another run."""
+        await self._store.close()
+        await let_go(self._launched)
+        self.stats, self.cookies = Stats(), CookieJars()
+        self._more, self.last = 0, True
+        await self._open()
+
     async def _crawl(self, *, keep_pages: bool) -> Summary:
-        self._started = time.monotonic()
+        if self._ran:
+            await self._again()
+        self._ran, self._started = True, time.monotonic()
+        if self.finished and self.frontier.stopped is None:
+            return self.summary("finished", "nothing_to_do")
         new = None if self._is_begun and self.state.arguments else kept(self.spider)
         hand_over(self.spider, self.config, self.stats, self.state, self.stop, store=self.place)
         await self._store.begin_run(self.spider.name, settings_json(self.spider, self.config), new)
@@ -366,35 +393,3 @@ class Crawler:
 
 def _domain_of(host: str) -> str:
     return registrable_domain(urls.hostname_of(host + "/"))
-
-
-def crawl(
-    url: str,
-    *,
-    store: str | StoreAddress | None = None,
-    max_pages: int | None = None,
-    settings: dict[str, dict[str, Any]] | None = None,
-) -> Summary:
-    """Crawl a site to the end and return the summary; for scripts without an event loop.
-
-    UsageError inside a running event loop (a notebook, a web service): there `Crawler` is awaited.
-    """
-    refuse_running_loop()
-    merged: dict[str, dict[str, Any]] = {name: dict(v) for name, v in (settings or {}).items()}
-    if max_pages is not None:
-        merged.setdefault("engine", {})["max_pages"] = max_pages
-    seed = urls.from_cli(url)
-    default: str | StoreAddress = Path("data") / f"{store_name(seed)}.db"
-    address = default if store is None else store
-
-    async def run() -> Summary:
-        async with Crawler(SiteSpider(seed), store=address, settings=merged) as crawler:
-            return await crawler.run()
-
-    return asyncio.run(run())
-
-
-def store_name(url: str) -> str:
-    """Return the name of the default store of a site: its host name, safe as a file name."""
-    name = urls.authority_of(url)
-    return "".join(char if char.isalnum() or char in ".-" else "_" for char in name)

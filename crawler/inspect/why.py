@@ -11,10 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
-from msgspec.structs import asdict
 
 from crawler import urls
-from crawler.config.hosts import HostSettings
 from crawler.config.layers import Config
 from crawler.errors import ConfigError
 from crawler.inspect import rendering
@@ -214,8 +212,8 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         + (trouble if row["failures"] else ""),
     )
     settings = laws.config.hosts.of(host)
-    if told_of := _of_host(settings):
-        yield Line("settings", f"[hosts] {told_of}")
+    if settings.shown:
+        yield Line("settings", f"[hosts] {settings.shown}")
     if settings.robots is False:
         yield Line("robots", "not asked ([hosts] robots = false)")
     elif not laws.config.politeness.robots and settings.robots is None:
@@ -248,15 +246,6 @@ def _usage(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         if reservation is not None:
             heeded = "" if heeds else "; not heeded (politeness.heed_usage is empty)"
             yield Line("reserved", f"{reservation}{heeded}")
-
-
-def _of_host(settings: HostSettings) -> str:
-    """Return what a host has of its own, without the values of headers, which may be secret."""
-    told = [
-        f"{key} = {value}" for key, value in asdict(settings).items() if value not in (None, {})
-    ]
-    named = f"headers: {', '.join(settings.headers)}"
-    return "; ".join(named if text.startswith("headers") else text for text in told)
 
 
 def _own(host: str, config: Config) -> bytes | None:

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -67,10 +68,13 @@ def outcome_of(store: Path) -> dict[str, object]:
         found = {name: sorted(db.execute(sql).fetchall()) for name, sql in queries.items()}
         [(found["check"],)] = db.execute("PRAGMA integrity_check").fetchall()
         [(seen,)] = db.execute("SELECT count(*) FROM seen").fetchall()
+        state = db.execute("SELECT value FROM crawl WHERE key = 'state'").fetchall()
     db.close()
     assert seen == len(found["pages"]), "seen, but neither queued nor done"
     urls = [row[0] for row in found["pages"]]
     assert len(urls) == len(set(urls)), "a page twice"
+    for (text,) in state:  # committed with the pages: neither one less nor one twice
+        assert sorted(json.loads(text)["urls"]) == sorted(row[0] for row in found["items"])
     assert found["check"] == "ok"
     assert found["todo"] == []
     return found

@@ -59,8 +59,16 @@ def rendering() -> dict:
     }
 
 
+class Counting(Victim):
+    """Keeps in its state which pages it was called for; callbacks in processes have none."""
+
+    def parse(self, page: ScrapedPage):
+        self.state.setdefault("urls", []).append(page.url)
+        yield from super().parse(page)
+
+
 async def crawl(url: str, store: Path, settings: dict | None = None) -> Summary:
-    spider = Victim()
+    spider = Victim() if "processes" in (settings or SETTINGS)["engine"] else Counting()
     spider.start_urls = [url]
     async with Crawler(spider, store=store, settings=settings or SETTINGS) as crawler:
         return await crawler.run()
