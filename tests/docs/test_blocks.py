@@ -21,6 +21,7 @@ from site_thread import site_on_a_thread
 import crawler
 from crawler import Crawler
 from crawler.config.layers import load
+from crawler.testing import page_from
 from spiders.quotes import Quotes
 from tests.docs import test_clients, test_how_to, test_http, test_links, test_patterns
 from tests.practice import test_oddities
@@ -90,6 +91,7 @@ RUN_HERE = {
     ("docs/browser.md", "console"),
     ("docs/dashboard.md", "console"),
     ("docs/export.md", "console"),
+    ("docs/feeds.md", "python"),
     ("docs/index.md", "console"),
     ("docs/links.md", "sql"),
     ("docs/politeness.md", "console"),
@@ -168,6 +170,22 @@ def test_the_fragments_about_spiders_run(site: str) -> None:
     for code in of("docs/spiders.md", "python"):
         execute(code, names)
     assert names["summary"].items == 100
+
+
+LINKED = """<title>Lamp</title><script type=application/ld+json>
+{"@context": "https://schema.org", "@type": "Product", "name": "Lamp"}</script>"""
+
+
+def test_the_fragments_about_feeds_run() -> None:
+    names: dict[str, Any] = {name: getattr(crawler, name) for name in crawler.__all__}
+    names |= {"page": page_from(LINKED, url="http://shop.example/lamp"), "__name__": "cell"}
+    for code in of("docs/feeds.md", "python"):
+        execute(code, names)
+    assert names["product"]["name"] == "Lamp"
+    feed = "<shop><product><id>1</id><name>Lamp</name></product></shop>"
+    headers = {"Content-Type": "application/xml"}
+    page = page_from(feed, url="http://shop.example/products.xml", headers=headers)
+    assert list(names["Shop"]().parse(page)) == [names["Product"](1, "Lamp")]
 
 
 PORTS = [

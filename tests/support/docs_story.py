@@ -16,7 +16,16 @@ from browser_story import SANDBOX
 from cli_story import ROOT, Command, Desk, here
 
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
-ELSEWHERE = ("pip ", "python3 ", ". ", "datasette ", "uv ", "pipx ", "make ")  # other programs
+ELSEWHERE = (
+    "pip ",
+    "python3 ",
+    ". ",
+    "datasette ",
+    "uv ",
+    "pipx ",
+    "make ",
+    "opentelemetry-",
+)  # other programs
 QUICK = "[politeness]\ndelay = 0.0\n"
 TOOLS = ("duckdb", "pandas")  # `make other-tools` installs them, and runs their page
 LIVE = 18642  # where the live page of a documentation page is, in place of 8642
