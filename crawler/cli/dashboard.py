@@ -32,6 +32,8 @@ def dashboard(
 
     Example: crawler dashboard quotes
     """
+    from functools import partial
+
     from crawler.cli import stores
     from crawler.dashboard.serve import Listening, serve
     from crawler.errors import UsageError
@@ -40,4 +42,4 @@ def dashboard(
     if not paths:
         raise UsageError("there is no store in data/ yet; crawl first, or name one")
     place = Listening.parse(listen)
-    serve(paths, place, names=name or (), say=print)
+    serve(paths, place, names=name or (), say=partial(print, flush=True))
