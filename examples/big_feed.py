@@ -3,7 +3,6 @@
 crawler run examples/big_feed.py -a count=100000 -o readings.parquet
 """
 
-import json
 from collections.abc import Iterator
 
 from crawler import Request, ScrapedPage, Spider, item
@@ -29,5 +28,4 @@ class BigFeed(Spider):
         yield Request(f"{self.base}readings.jsonl", params={"count": self.count})
 
     def parse(self, page: ScrapedPage) -> Iterator[Reading]:
-        for line in page.body.splitlines():
-            yield Reading(**json.loads(line))
+        yield from page.records(Reading)

@@ -4,7 +4,6 @@ crawler demo --serve-only
 crawler run examples/store_locator.py -o branches.csv
 """
 
-import json
 from collections.abc import Iterator
 
 from crawler import Rule, ScrapedPage, SitemapSpider, item
@@ -33,7 +32,7 @@ class StoreLocator(SitemapSpider):
     sitemap_rules = [Rule(allow=r"/branches/[\w-]+/$")]
 
     def parse(self, page: ScrapedPage) -> Iterator[Branch]:
-        data = json.loads(page.css('script[type="application/ld+json"]::text').get("{}"))
+        data = next(each for each in page.jsonld if each["@type"] == "Store")
         address, place = data["address"], data["geo"]
         yield Branch(
             ref=data["branchCode"],

@@ -112,10 +112,10 @@ def _named(
     if bool(spiders) == all_:
         raise UsageError("name spiders to run, or give --all; `crawler list` shows them")
     names = [found.name for found in spider_loader.loaded()] if all_ else spiders
-    if len(names) > 1 and store is not None and "{name}" not in store:
+    if len(names) > 1 and store is not None and "{name}" not in store and not _is_joint(store):
         raise UsageError(
             f"--store {store} for {len(names)} spiders: each has a store of its own; write"
-            " --store 'data/{name}.db'"
+            " --store 'data/{name}.db', or a PostgreSQL database, in which each has a schema"
         )
     for file in output or () if len(names) > 1 else ():
         if "{name}" not in file:
@@ -124,3 +124,8 @@ def _named(
                 " -o 'out/{name}.jsonl'"
             )
     return names
+
+
+def _is_joint(store: str) -> bool:
+    """Return whether a store is a database that gives each spider a schema of its own."""
+    return "://" in store and "crawl=" not in store

@@ -56,6 +56,16 @@ def test_all_run_and_what_fails_tells_in_the_exit_code(desk: Desk) -> None:
     assert found == ["broken.db", "one.db", "two.db"]
 
 
+def test_a_database_gives_each_spider_a_schema_of_its_own() -> None:
+    from crawler.cli.run import _named
+    from crawler.errors import UsageError
+
+    names, place = ["one", "two"], "postgresql://user@host/database"
+    assert _named(names, all_=False, store=place, output=None) == names
+    with pytest.raises(UsageError, match="each has a store of its own"):
+        _named(names, all_=False, store=f"{place}?crawl=one", output=None)
+
+
 @pytest.mark.parametrize(
     ("asked", "word"),
     [
