@@ -66,6 +66,11 @@ kill-test: $(DEV)
 browser-proof: $(DEV)
 	BROWSER_PROOF=1 KILLS=$(or $(KILLS),50) $(BIN)/pytest tests/browser/test_hostile.py tests/browser/test_private.py tests/browser/test_kill.py $(ARGS)
 
+# Worker processes over PostgreSQL that are killed and stopped, others in their places: every
+# page once, and by the server's log the delay between two requests of a host.
+postgres-proof: $(DEV)
+	PROOF_HOSTS=$(or $(HOSTS),40) PROOF_ENDS=$(or $(ENDS),20) $(BIN)/pytest -n 0 -rP tests/store/test_spacing.py $(ARGS)
+
 # What goes into items comes out of SQL, JSON lines, Parquet and pandas: 200,000 values.
 values: $(DEV)
 	VALUES=200000 $(BIN)/pytest tests/items/test_given.py tests/items/test_types.py $(ARGS)

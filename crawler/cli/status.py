@@ -36,7 +36,7 @@ def status(
     from crawler.inspect.status import overview
 
     if watch:
-        _watch(lambda: story(overview(stores.find(store))))
+        _watch(lambda: story(overview(stores.any_of(store))))
         return
     everything = stores.every() if store is None else []
     seen = [overview(path) for path in everything] or [overview(stores.any_of(store))]

@@ -361,3 +361,14 @@ def test_one_worker_alone_does_what_is_to_be_done_once_and_the_dead_are_not_wait
         assert summed(["1,200 URLs dropped", "5 URLs dropped"]) == "1,205 URLs dropped"
 
     on(story)
+
+
+@pytest.mark.parametrize(("state", "rests"), [("stopped", False), ("interrupted", True)])
+def test_a_host_rests_where_nobody_knows_when_it_was_asked_last(state: str, rests: bool) -> None:
+    async def story(one: PostgresStore, two: PostgresStore) -> None:
+        await one.commit(seeds(1))
+        await one.end_run(state, "interrupted")
+        free = await rows(two, "SELECT ready_at > clock_timestamp() FROM crawl_hosts")
+        assert free == [(rests,)]
+
+    on(story, delay=30.0)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 LEASE = 30.0  # seconds
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 _SHARED_ROOM = 4  # hosts that a worker takes as it finds them, where others wait for some
 MARGIN = 5.0  # seconds before its end at which a worker sends nothing more
 _HOST = "h.host_id, h.name, 0, h.next_at, h.delay, h.failures, h.pages"
@@ -58,6 +59,11 @@ def has_died(place: str, pid: int, started: float) -> bool:
     return place == node() and started > 0 and started_at(pid) != started
 
 
+def steady() -> float:
+    """Return seconds that go on while the machine sleeps, as a lease does (clock_gettime(2))."""
+    return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
+
+
 class Leases:
     """What one worker process has taken. `worker_id` is 0 until it has joined."""
 
@@ -70,14 +76,14 @@ class Leases:
         self.worker_id = self.flush_no = 0
         self.held: set[int] = set()
         self.alone = True  # whether no other worker takes part, as far as is known
-        self.renewed_at = time.monotonic()
+        self.renewed_at = steady()
         self.skew = (0.0, 0.0)  # the server's clock less ours: for times we write, and we read
 
     # ------------------------------------------------------------ this worker's row
 
     async def join(self, db: asyncpg.Connection) -> None:
         """Take part: make this worker's row."""
-        sent = time.monotonic()
+        sent = steady()
         self.worker_id = await db.fetchval(
             "INSERT INTO crawl_workers (node, pid, started, expires_at, delay)"
             " VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 second', $5)"
@@ -92,7 +98,7 @@ class Leases:
 
         From here to its end no other may take this worker for dead: its row is locked.
         """
-        sent, wall = time.monotonic(), time.time()
+        sent, wall = steady(), time.time()
         row = await db.fetchrow(
             "UPDATE crawl_workers SET expires_at = clock_timestamp() + $2 * interval '1 second',"
             " flush_no = flush_no + $3, lag = CASE WHEN $3 > 0 THEN $4 ELSE lag END"
@@ -125,7 +131,7 @@ class Leases:
     def sure(self) -> bool:
         """Whether this worker's hosts are its own for the next seconds, by its own clock."""
         margin = min(MARGIN, self.lease / 4)
-        return time.monotonic() - self.renewed_at < self.lease - margin
+        return steady() - self.renewed_at < self.lease - margin
 
     # ------------------------------------------------------------ hosts
 

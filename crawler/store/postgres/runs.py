@@ -39,6 +39,14 @@ class Ending(NamedTuple):
     reason: str | None
     seconds: float
 
+    @property
+    def told_all(self) -> bool:
+        """Whether its last commit told when each of its hosts was asked last.
+
+        A run that fails, or that a second Ctrl-C cancels, has none.
+        """
+        return self.state in ("finished", "stopped")
+
 
 async def begin(
     db: asyncpg.Connection,
@@ -153,7 +161,7 @@ async def end(db: asyncpg.Connection, own: int, run_id: int, how: Ending) -> boo
     if how.state == "stopped":  # by the spider, or a limit: all of the crawl ends
         await db.execute('UPDATE crawl_control SET "order" = $1', how.reason)
     if others:
-        await remove(db, own, died=False)
+        await remove(db, own, died=not how.told_all)
         return False
     await db.execute(
         "UPDATE runs SET pages = runs.pages + w.run_pages, errors = runs.errors + w.run_errors"

@@ -28,7 +28,7 @@ from crawler.store.postgres import items, runs
 from crawler.store.postgres.connection import Connection
 from crawler.store.postgres.control import SteeredPostgres
 from crawler.store.postgres.flush import PostgresFlush
-from crawler.store.postgres.leases import LEASE, Leases, remove
+from crawler.store.postgres.leases import LEASE, Leases, remove, steady
 from crawler.store.postgres.numbering import Numbering
 from crawler.store.postgres.schema import migrate
 from crawler.store.postgres.statements import PostgresStatements
@@ -72,6 +72,7 @@ class PostgresStore(SteeredPostgres):
         self._attempt: Committed | None = None  # what the flush that is tried would come to
         self._reaped_at = 0.0
         self._scope_version = 0
+        self._begun = self._ended = False
 
     async def open(self) -> CrawlState:
         """Join the crawl, making or migrating its schema; StoreError says why not."""
@@ -113,9 +114,10 @@ class PostgresStore(SteeredPostgres):
         """Leave the crawl: what this worker had leased is free at once."""
         own, self.leases.worker_id = self.leases.worker_id, 0
         if own:
+            died = self._begun and not self._ended
             with suppress(StoreError):  # its lease runs out then
                 self._connection.stop_waiting()
-                await self._run(lambda db: remove(db, own, died=False))
+                await self._run(lambda db: remove(db, own, died=died))
                 await self._run(self._numbering.give_back)
         await self._connection.close()
 
@@ -137,18 +139,18 @@ class PostgresStore(SteeredPostgres):
                     raise
             await asyncio.sleep(_CLAIMED)
             await self._run(self.leases.renew)
-        self._flush.run_id = run_id
+        self._flush.run_id, self._begun = run_id, True
         self.joined = await self._run(lambda db: runs.joined(db, self.leases.worker_id, run_id))
         return run_id
 
     async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> bool:
         """Leave the run; the last worker ends it. Return whether this was the last one."""
         own, run_id = self.leases.worker_id, self._flush.run_id
+        how = runs.Ending(state, reason, seconds)
         while True:
-            last = await self._run(
-                lambda db: runs.end(db, own, run_id, runs.Ending(state, reason, seconds))
-            )
+            last = await self._run(lambda db: runs.end(db, own, run_id, how))
             if last is not None:
+                self._ended = how.told_all
                 return last
             await asyncio.sleep(0.1)  # it is the one that ends the run: others leave just now
             await self._run(self.leases.renew)
@@ -261,7 +263,7 @@ class PostgresStore(SteeredPostgres):
 
     async def check(self) -> None:
         """Prolong the lease, and look after the dead; StoreFenced if it has run out."""
-        now = time.monotonic()
+        now = steady()
         if now - self.leases.renewed_at > self.leases.lease / 6:
             self._hear(await self._run(self.leases.renew))
         if now - self._reaped_at > self.leases.lease / 6:
