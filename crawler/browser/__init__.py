@@ -45,6 +45,13 @@ def require(settings: BrowserSettings) -> None:
         finding.required_checks(settings)
 
 
+def _is_of_driver(error: Exception) -> bool:
+    """Return whether the driver says so, or has died: of that it tells by a plain Exception."""
+    from playwright.async_api import Error
+
+    return isinstance(error, Error) or type(error) is Exception
+
+
 def _stays(request: Request) -> Callable[[str], bool]:
     """Return whether a URL is of the origin of a request."""
     from crawler import urls
@@ -130,6 +137,13 @@ class Browser:
                 session = await self._session(request.session or "")
             except ConfigError as error:
                 raise FetchError(str(error), Outcome.SPIDER_ERROR, final=True) from error
+            except Exception as error:
+                if not _is_of_driver(error):
+                    raise
+                said = str(error).partition("\n")[0]
+                raise FetchError(
+                    f"the browser did not start: {said:.300}", Outcome.TAB_CRASHED
+                ) from error
             session.busy += 1
             try:
                 response = await self._in(session, request, may_go or _stays(request), why)

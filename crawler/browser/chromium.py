@@ -109,7 +109,7 @@ class Chromium:
                     os.kill(largest, _KILL)
 
     async def _launch(self, *, sandboxed: bool) -> None:
-        from playwright.async_api import Error, async_playwright
+        from playwright.async_api import async_playwright
 
         assert self._place is not None
         before = os.environ.get("TMPDIR")
@@ -131,11 +131,7 @@ class Chromium:
             "handle_sighup": False,
             "timeout": _START * 1000,
         }
-        try:
-            self.browser = await self._playwright.chromium.launch(**options)
-        except Error as error:
-            said = str(error).partition("\n")[0]
-            raise ConfigError(f"{self.found.path} does not start: {said}") from None
+        self.browser = await self._playwright.chromium.launch(**options)
 
     def _started_as(self) -> str:
         """Return what is started: as root a script that is somebody else from then on."""
