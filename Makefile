@@ -177,6 +177,11 @@ bench-seeds: $(DEV)
 bench-page: $(DEV)
 	$(BIN)/python bench/live_page.py $(ARGS)
 	$(BIN)/python bench/live_page.py --loss
+
+# What an empty hook and an empty pipeline cost a page.
+bench-pieces: $(DEV)
+	$(BIN)/python bench/pieces.py $(ARGS)
+
 # Feeds of a gigabyte in each format: time, and memory that stays flat.
 bench-feed: $(DEV)
 	$(BIN)/python bench/feed.py --memory 150 $(ARGS)

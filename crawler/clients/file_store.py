@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,10 @@ class FileStore:
         outcome = Outcome.OK if pulled.whole else outcome_of(pulled.status)
         visit = Visit(todo, outcome, started, pulled.status, response)
         if pulled.whole:
-            visit.file = self._file(part.note, request, visit)
+            visit.file = self._file(part.note, request)
             if request.callback_name is not None:
-                await self._collector.deliver(visit, request.callback_name, visit.file)
+                told = replace(visit.file, visit=visit)  # which its records are refused to
+                await self._collector.deliver(visit, request.callback_name, told)
         return visit
 
     def _path_of(self, todo: Todo) -> Path:
@@ -97,7 +99,7 @@ class FileStore:
         asking = request.replace(headers={**(request.headers or {}), **more})
         return self._fetcher.open(asking, unhurried=True)
 
-    def _file(self, note: Mapping[str, Any], request: Request, visit: Visit) -> StoredFile:
+    def _file(self, note: Mapping[str, Any], request: Request) -> StoredFile:
         headers = note["headers"]
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         disposition = headers.get("Content-Disposition")
@@ -109,7 +111,6 @@ class FileStore:
             name=name_for(request.url, disposition, content_type=kind),
             content_type=kind,
             request=request,
-            visit=visit,
         )
 
     def after_commit(self, visits: list[Visit]) -> None:

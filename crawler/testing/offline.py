@@ -230,7 +230,10 @@ def is_async(spider: Spider) -> bool:
     """Return whether anything of a spider may have to be awaited: then an event loop is needed."""
     own = (kind for kind in type(spider).__mro__ if kind.__module__.partition(".")[0] != "crawler")
     methods: Iterable[Any] = (value for kind in own for value in vars(kind).values())
-    return bool(spider.pipelines) or any(
+    listed = [getattr(spider, name, None) for name in ("before_fetch", "after_fetch")]
+    if spider.pipelines or spider.hooks or any(isinstance(one, (list, tuple)) for one in listed):
+        return True  # any of them may give what is to be awaited
+    return any(
         inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in methods
     )
 

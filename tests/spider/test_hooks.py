@@ -120,6 +120,18 @@ class Order:
         self.seen.append(f"close {self.name}")
 
 
+def test_asynchronous_hooks_run_over_recorded_answers() -> None:
+    async def slow(request: Request) -> None:
+        seen.append("listed")
+
+    seen: list[str] = []
+    url = "https://shop.example/"
+    for kind in (hooked(Order("a", seen)), hooked(before_fetch=[slow])):
+        kind.start_urls = [url]
+        assert len(testing.crawl(kind, {url: page("home")}).pages) == 1
+    assert seen == ["open a of own", "> a", "< a", "close a", "listed"]
+
+
 def hooked(*hooks: Any, **parts: Any) -> type[Spider]:
     return type("Own", (Spider,), {"name": "own", "hooks": hooks, **parts})
 
