@@ -90,12 +90,8 @@ class Engine:
         self._duplicates, self._traps, self._sitemaps = duplicates, duplicates.traps, sitemaps
         self.processes, self._keep_pages = processes, keep_pages
         self._reader = PageReader(config, parser, duplicates, discovery, keep_pages=keep_pages)
-        self._ways = self.fetching(
-            *(config, fetcher, strategies, collector.hooks),
-            browser=browser,
-            gate=gate,
-            discovery=discovery,
-        )
+        ways = config, fetcher, strategies, collector.hooks
+        self._ways = self.fetching(*ways, browser=browser, gate=gate, discovery=discovery)
         self.frontier, self._fetcher, self.committer = frontier, fetcher, committer
         self._discovery, self._collector, self._gate = discovery, collector, gate
         self.parts = collector.pipelines, collector.hooks
@@ -181,27 +177,30 @@ class Engine:
             await self._check(visit, as_sent(request, todo, read=read), read=read)
             return visit
         if request.kind and request.kind not in (SITEMAP, REQUISITE):
-            sent = await self._ways.sent(visit, request) if self._hooks is not None else request
-            if sent is None:
-                return visit
-            found = await self._strategies.visit(todo, sent)
+            found = await self._ways.visit(visit, request)
             if found is None or found.stored or found.response is None:
                 return found
             visit, response = found, found.response
         elif self.processes is not None and self._ways.leaves(request, self.processes):
             return await self._let_visit(self.processes, visit, request, host)
+        elif self._hooks is not None:
+            return await self._between_hooks(visit, request, host)
         else:
-            if self._hooks is None:
-                response = await self._ways.fetch(request, host)
-                visit.answer(response)
-            elif (hooked := await self._ways.between_hooks(visit, request, host)) is not None:
-                response = hooked
-            else:
-                return visit
+            response = await self._ways.fetch(request, host)
+            visit.answer(response)
             if response.status >= 300 or self._retried:
                 self._accept(visit, request, response.status)
         if visit.retry_at is None:
             await self._read(visit, request, response)
+        return visit
+
+    async def _between_hooks(self, visit: Visit, request: Request, host: HostQueue) -> Visit:
+        """Fetch and read between the hooks, which may decide otherwise."""
+        response = await self._ways.between_hooks(visit, request, host)
+        if response is not None:
+            self._accept(visit, request, response.status)
+            if visit.retry_at is None:
+                await self._read(visit, request, response)
         return visit
 
     # ------------------------------------------------------------ before it is sent

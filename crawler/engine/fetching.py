@@ -68,13 +68,13 @@ class Fetching:
         """Return the response that the hooks let through, None where they decide otherwise."""
         return await self._hooks.fetch(visit, request, lambda sent: self.fetch(sent, host))
 
-    async def sent(self, visit: Visit, request: Request) -> Request | None:
-        """Return what is sent of a download or a stream, None where the hooks decide otherwise."""
-        found = await self._hooks.before(visit, request)
-        if isinstance(found, Response):
+    async def visit(self, visit: Visit, request: Request) -> Visit | None:
+        """Return all that a download or a stream leads to; None for a stream that waits."""
+        sent = await self._hooks.before(visit, request) if self._hooks else request
+        if isinstance(sent, Response):
             text = f"before_fetch gave a Response for a {request.kind}; only a page can have one"
             raise FetchError(text, Outcome.SPIDER_ERROR, final=True)
-        return found
+        return visit if sent is None else await self._strategies.visit(visit.todo, sent)
 
     def _may_go(self, url: str, host: HostQueue) -> bool:
         """Return whether the steps of a page may lead to a URL: of its host, and not denied."""

@@ -11,7 +11,16 @@ import hook_spiders
 import pytest
 from data_story import SmallWeb, crawl, on_web, page, rows
 
-from crawler import DropRequest, Request, Response, ScrapedPage, Spider, StopCrawl, testing
+from crawler import (
+    Download,
+    DropRequest,
+    Request,
+    Response,
+    ScrapedPage,
+    Spider,
+    StopCrawl,
+    testing,
+)
 from crawler.cli import ending
 from crawler.errors import SpiderError, SpiderFailed
 
@@ -176,6 +185,33 @@ def test_a_hook_that_ends_the_crawl_leaves_its_request_to_the_next_run(tmp_path:
         assert (summary.reason, summary.pages, summary.queued) == ("quota", 0, 1)
         summary = await crawl(tmp_path / "a.db", hooked(**start))
         assert (summary.reason, summary.pages, summary.queued) == ("finished", 1, 0)
+
+    on_web(tell)
+
+
+class Files(Spider):
+    name = "files"
+    hooks = (hook_spiders.Signs,)
+
+    def parse(self, page: ScrapedPage) -> Any:
+        yield Download(page.urljoin("/file") or "")
+        yield Download(page.urljoin("/never") or "")
+
+    def before_fetch(self, request: Request) -> Response | None:
+        never = request.url.endswith("never")
+        return Response(request.url, 200, {}, b"") if never else None
+
+
+def test_downloads_pass_before_fetch_and_cannot_be_answered_by_it(tmp_path: Path) -> None:
+    async def tell(web: SmallWeb) -> None:
+        web.add("/", page("home"))
+        web.add("/file", "a file")
+        spider = Files()
+        spider.start_urls = [web.url + "/"]
+        summary = await crawl(tmp_path / "a.db", spider)
+        assert dict(web.asked)["/file"]["X-Signed"] == "0 /file" and len(web.asked) == 2
+        assert summary.outcomes == {"ok": 2, "spider_error": 1}
+        assert rows(tmp_path / "a.db", "SELECT size FROM files") == [(6,)]
 
     on_web(tell)
 
