@@ -144,8 +144,8 @@ class ForeignElements:
             if found == name:
                 del self.open[place:]
                 return namespace
-        around = foreign and name in _CONTAINERS and all(one[1] for one in self.open)
-        if around and self._began(name) < at:
+        around = foreign and name in _CONTAINERS and self._began(name) < at
+        if around and all(one[1] for one in self.open[-_LOOKED_AT:]):
             self._leave()
             return ""
         return "svg" if foreign else ""
