@@ -82,6 +82,8 @@ def run_elsewhere() -> set[str]:
     found |= set(test_links.blocks("politeness.md", "toml"))
     found.add(test_oddities.DOCS.split("```python\n")[1].split("```")[0])
     found |= set(test_schema.EXAMPLES)
+    embedding = (ROOT / "examples" / "embedding").glob("*.py")  # tests/engine runs each
+    found |= {file.read_text(encoding="utf-8") for file in embedding}
     return found
 
 
