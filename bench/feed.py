@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from crawler.web.records import Feed
+from crawler.web.records import RecordFeed
 
 WORDS = "green black white oolong rooibos jasmine mint chai " * 8
 
@@ -78,7 +78,7 @@ def read(kind: str, path: Path) -> None:
     """Read a feed whole, and print how many records, how many seconds and how many MB it took."""
     before = time.process_time()
     with path.open("rb") as file:
-        feed = Feed(f"https://a.example/{path.name}")
+        feed = RecordFeed(f"https://a.example/{path.name}")
         found = feed.read(file, Product, lambda *told: sys.exit(str(told)))
         number = sum(1 for _ in found)
     seconds = time.process_time() - before

@@ -10,7 +10,7 @@ import msgspec
 import xxhash
 
 from crawler.items import Record
-from crawler.spider.pipelines import Judge
+from crawler.spider.pipelines import OwnerPipeline
 from crawler.store.address import StoreAddress
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("crawler")
 
 
-class DropDuplicates(Judge):
+class DropDuplicates(OwnerPipeline):
     """Drop an item if one of its type with the same values is stored from another page, or before.
 
     It decides behind all other pipelines, in the process that keeps the store, so that it is exact
@@ -41,11 +41,11 @@ class DropDuplicates(Judge):
             self._pages = await asyncio.to_thread(self._stored, crawl.store)
 
     def begin(self, url: str) -> None:
-        """See `Judge.begin`."""
+        """See `OwnerPipeline.begin`."""
         self._here.clear()
 
     def refusal_of(self, record: Record, url: str) -> str | None:
-        """See `Judge.refusal_of`."""
+        """See `OwnerPipeline.refusal_of`."""
         names = [column.name for column in record.table.columns]
         digest = self._digest(record.table.name, dict(zip(names, record.values, strict=True)))
         if digest is None:

@@ -194,7 +194,7 @@ class Processes:
         )
 
     def _tell_raised(self, raised: dict[str, str]) -> None:
-        """Tell of pipelines that could not be closed in a process."""
+        """Note which pipelines could not be closed in a process."""
         for name, error in raised.items():
             line = error_line(error) or error
             self._spider.stats.raised[name] = (line, 1)

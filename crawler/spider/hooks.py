@@ -40,7 +40,7 @@ _SCRAPY = {
 }
 
 
-class _Step(NamedTuple):
+class _HookStep(NamedTuple):
     """One function of a hook: what it is called, and what it takes beside the first argument."""
 
     name: str
@@ -123,7 +123,7 @@ class Hooks:
             response = _checked(found, step, request) if found is not None else response
         return response
 
-    async def _call(self, visit: Visit, step: _Step, first: Any, request: Request) -> Any:
+    async def _call(self, visit: Visit, step: _HookStep, first: Any, request: Request) -> Any:
         """Return what a hook gives; `_ENDED` where it ends the request or the crawl."""
         named = {"request": request, "spider": self._spider}
         try:
@@ -208,7 +208,7 @@ def check(spider: Spider) -> None:
             )
 
 
-def _steps(thing: Any, name: str, spider: Spider) -> Iterator[_Step]:
+def _steps(thing: Any, name: str, spider: Spider) -> Iterator[_HookStep]:
     """Yield the functions that a hook, or the spider itself, has for a place: one, or a list."""
     found = getattr(thing, name, None)
     several = found if isinstance(found, (list, tuple)) else [found] if found is not None else []
@@ -218,14 +218,14 @@ def _steps(thing: Any, name: str, spider: Spider) -> Iterator[_Step]:
         what = f"{name_of(thing)}.{name}" if call is found else name_of(call)
         skip = 2 if isinstance(thing, type) and call is found else 1
         gets = "the request" if name == _BEFORE else "the response"
-        yield _Step(
+        yield _HookStep(
             what,
             call,
             lifecycle.takes(call, _GIVEN[name], skip=skip, spider=spider, what=what, gets=gets),
         )
 
 
-def _checked(response: Response, step: _Step, request: Request) -> Response:
+def _checked(response: Response, step: _HookStep, request: Request) -> Response:
     """Return a response of a hook whose headers go by any case; FetchError for another's."""
     if response.url != request.url:
         raise FetchError(
@@ -239,6 +239,6 @@ def _checked(response: Response, step: _Step, request: Request) -> Response:
     return response
 
 
-def _wrong(step: _Step, found: Any, wanted: str) -> FetchError:
+def _wrong(step: _HookStep, found: Any, wanted: str) -> FetchError:
     text = f"{step.name} gave {found!r:.80}; it gives {wanted}"
     return FetchError(text, Outcome.SPIDER_ERROR, final=True)

@@ -51,7 +51,7 @@ class StoredItem(NamedTuple):
     page_url: str
 
 
-class Judge:
+class OwnerPipeline:
     """A pipeline that decides where the store is kept, whichever process has parsed the page.
 
     It sees every record as it is to be stored, behind all other pipelines.
@@ -66,7 +66,7 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _PipelineStep:
     """One pipeline: its name, what is called with an item, and which of `GIVEN` it takes."""
 
     name: str
@@ -81,7 +81,7 @@ class Pipelines:
     def __init__(self, spider: Spider) -> None:
         """SpiderError for what is no pipeline, or asks for what there is not."""
         made = [_made(thing, spider) for thing in spider.pipelines]
-        self._judges = [thing for thing in made if isinstance(thing, Judge)]
+        self._judges = [thing for thing in made if isinstance(thing, OwnerPipeline)]
         self._steps = [
             _step(thing, spider) for thing in made if callable(getattr(thing, "item", thing))
         ]
@@ -168,7 +168,7 @@ class Pipelines:
             kept = passed
         visit.items = kept
 
-    def _drop(self, visit: Visit, given: Any, step: _Step | None, why: str) -> None:
+    def _drop(self, visit: Visit, given: Any, step: _PipelineStep | None, why: str) -> None:
         name = step.name if step is not None else ""
         reason = without_values(f"pipeline {name}: {why}", given)
         self._count(visit, f"{type(given).__name__}: {reason}")
@@ -183,7 +183,7 @@ class Pipelines:
         visit.dropped[kind] = visit.dropped.get(kind, 0) + 1
 
 
-def _refuse(visit: Visit, given: Any, step: _Step | None, error: BaseException) -> None:
+def _refuse(visit: Visit, given: Any, step: _PipelineStep | None, error: BaseException) -> None:
     """Keep an item for which a pipeline raised among the problems, with the error and its line."""
     reason = without_values(f"{type(error).__name__}: {error}", given)
     if line := error_line(traceback.format_exc()):
@@ -211,10 +211,10 @@ def check(spider: Spider) -> None:
                 f"{spider.name}: the pipeline {name_of(thing)} has `process_item`; a pipeline here"
                 " is a function item → item, or a class with item(self, item, page)"
             )
-        if isinstance(thing, type) and not issubclass(thing, Judge):
+        if isinstance(thing, type) and not issubclass(thing, OwnerPipeline):
             _refuse_class(thing, spider)
             _takes(thing.item, spider, name_of(thing), skip=2)  # type: ignore[attr-defined]
-        elif not isinstance(thing, (type, Judge)):
+        elif not isinstance(thing, (type, OwnerPipeline)):
             _step(thing, spider)
 
 
@@ -228,19 +228,19 @@ def _refuse_class(kind: type, spider: Spider) -> None:
 
 def _made(thing: Any, spider: Spider) -> Any:
     """Return a pipeline, made where it is a class."""
-    if isinstance(thing, type) and not issubclass(thing, Judge):
+    if isinstance(thing, type) and not issubclass(thing, OwnerPipeline):
         _refuse_class(thing, spider)
     return made(thing, spider, "pipelines")
 
 
-def _step(thing: Any, spider: Spider) -> _Step:
+def _step(thing: Any, spider: Spider) -> _PipelineStep:
     call = getattr(thing, "item", thing)
     if not callable(call):
         raise SpiderError(
             f"{spider.name}: `pipelines` names {thing!r:.80}; a pipeline is a function item → item,"
             " or a class with item(self, item, page)"
         )
-    return _Step(name_of(thing), thing, call, _takes(call, spider, name_of(thing), skip=1))
+    return _PipelineStep(name_of(thing), thing, call, _takes(call, spider, name_of(thing), skip=1))
 
 
 def _takes(call: Any, spider: Spider, name: str, *, skip: int) -> tuple[str, ...]:

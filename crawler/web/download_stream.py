@@ -54,7 +54,7 @@ class StoredFile:
         from crawler.web import record_types, records
 
         refuse = record_types.refuse_for(self.visit, self.url)
-        feed = records.Feed(self.url, self.content_type, at, format, delimiter)
+        feed = records.RecordFeed(self.url, self.content_type, at, format, delimiter)
         with self.path.open("rb") as file:
             yield from feed.read(file, kind, refuse)
 

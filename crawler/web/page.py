@@ -298,7 +298,7 @@ class ScrapedPage:
         """
         from crawler.web import record_types, records  # csv, which most crawls never need
 
-        feed = records.Feed(self.url, self.response.declared_type, at, format, delimiter)
+        feed = records.RecordFeed(self.url, self.response.declared_type, at, format, delimiter)
         refuse = record_types.refuse_for(self.visit, self.url)
         return feed.read(io.BytesIO(self.body), kind, refuse)
 

@@ -37,7 +37,7 @@ _FEEDS = ("item", "entry")  # of RSS and Atom
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class RecordFeed:
     """Where the records of a feed come from, and how they are found in it; see `page.records`."""
 
     url: str

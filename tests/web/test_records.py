@@ -15,7 +15,7 @@ import pytest
 from crawler import item
 from crawler.testing import page_from
 from crawler.web.outcome import Outcome
-from crawler.web.records import Feed
+from crawler.web.records import RecordFeed
 from crawler.web.request import Todo
 from crawler.web.visit import Visit
 
@@ -169,9 +169,9 @@ def test_a_broken_feed_says_so_behind_what_came_before(body: str, before: int) -
 def test_a_large_json_is_read_piece_by_piece() -> None:
     rows = ",".join(f'{{"n": {n}, "x": 1.5, "text": "{"x" * 1000}"}}' for n in range(9000))
     body = f'{{"about": {{"k": ["v"]}}, "items": [{rows}]}}'.encode()
-    found = Feed("https://a.example/").read(io.BytesIO(body), None, lambda *_: None)
+    found = RecordFeed("https://a.example/").read(io.BytesIO(body), None, lambda *_: None)
     first = next(found)
     assert first["n"] == 0 and first["x"] == 1.5 and isinstance(first["x"], float)
     assert sum(1 for _ in found) == 8999
     with pytest.raises(ValueError, match="behind record"):
-        list(Feed("https://a.example/").read(io.BytesIO(body[:-1000]), None, lambda *_: None))
+        list(RecordFeed("https://a.example/").read(io.BytesIO(body[:-1000]), None, lambda *_: None))
