@@ -90,21 +90,25 @@ def test_no_two_requests_of_a_host_come_closer_than_the_delay(tmp_path: Path) ->
         spider.write_text(SPIDER.format(seeds=web.seeds(), delay=DELAY))
         command = [sys.executable, "-m", "crawler", "run", str(spider), "--store", address, "-q"]
 
+        every: list[subprocess.Popen[bytes]] = []
+
         def start() -> subprocess.Popen[bytes]:
-            return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+            every.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
+            return every[-1]
 
         workers = [start() for _ in range(WORKERS)]
         try:
             for number in range(ENDS):
                 time.sleep(chance.uniform(0.3, 1.2))
                 workers[number % WORKERS] = _end(workers[number % WORKERS], number, start)
-            for each in workers:
+            for each in every:
                 each.wait(120)
             while subprocess.run(command, cwd=ROOT, check=False).returncode not in (0, 3):
                 pass
         finally:
-            for each in workers:
+            for each in every:
                 each.kill()
+                each.wait()
         gaps = web.gaps()
         with Reader(address) as reader:
             [(pages,)] = reader.query("SELECT count(*) FROM pages").rows
