@@ -109,7 +109,7 @@ class Pipelines:
         return await close_all(self._made, timeout)
 
     def after_commit(self, visits: Iterable[Visit]) -> None:
-        """Tell those with a `stored` of the items of visits that are now stored."""
+        """Call each `stored` with the items of visits that are now stored."""
         hear = [thing.stored for thing in self._made if hasattr(thing, "stored")]
         items = [
             StoredItem(record.table.name, record.fields(), visit.todo.url)
