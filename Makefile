@@ -83,6 +83,10 @@ real-pages: $(DEV)
 heal: $(DEV)
 	HEAL=all $(BIN)/pytest tests/testing/test_heal.py $(ARGS)
 
+# Every command over a store that is damaged in every way that tests/support/damaged_stores.py has.
+damaged: $(DEV)
+	DAMAGED=all $(BIN)/pytest tests/store/test_damaged_stores.py $(ARGS)
+
 # DuckDB, pandas, polars, Datasette and sqlite-utils open a store, and reckon right.
 other-tools: $(DEV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[tools]'

@@ -126,6 +126,9 @@ class Engine:
         try:
             if not self._bars(visit, host):
                 self._traps.begin(todo)
+                if not todo.url.startswith(("http://", "https://")):  # by somebody else's hand
+                    said = f"{todo.url!r:.100} is no http(s) URL"
+                    raise FetchError(said, Outcome.ADDRESS_REFUSED, final=True)
                 found = await self.visit(visit, host) if await self._lets_in(host) else None
                 if found is None:
                     return None

@@ -12,6 +12,7 @@ from crawler.config.layers import Config
 from crawler.inspect.query import Reader
 from crawler.spider import Spider
 from crawler.spider.code import code_of
+from crawler.store import damage
 
 BOUNDS: Mapping[str, tuple[str, ...]] = {
     "too_deep": ("engine.max_depth",),
@@ -42,7 +43,8 @@ class Widened(NamedTuple):
 def last_settings(reader: Reader) -> dict[str, Any]:
     """Return the settings of the last run, and of its spider; empty where there was none."""
     rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
-    found: dict[str, Any] = json.loads(rows[0][0]) if rows and rows[0][0] else {}
+    with damage.told(reader.path, "runs.settings of the last run"):
+        found: dict[str, Any] = json.loads(rows[0][0]) if rows and rows[0][0] else {}
     return found
 
 

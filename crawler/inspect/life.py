@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from crawler import urls
 from crawler.inspect import rendering
 from crawler.inspect.query import Reader
+from crawler.store.damage import told
 from crawler.web.error_place import last_line
 
 _CHAIN = 1000  # parents that are looked up at most
@@ -53,7 +54,9 @@ def life(reader: Reader, url: str, *, sources: bool) -> Iterator[Line]:
         later = f", to be tried again at {row['later']}" if row["not_before"] else ""
         yield Line("state", f"queued, {row['attempts']} tries so far{later}")
     for row in pages:
-        yield from _ended(row)
+        with told(reader.path, f"the row of pages with page_id {row['page_id']}"):
+            lines = list(_ended(row))
+        yield from lines
         if shown := rendering.rendered(reader, row["page_id"]):
             yield Line("rendered", shown)
         yield from _items(reader, row["page_id"])

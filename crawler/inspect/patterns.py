@@ -10,6 +10,7 @@ from typing import Any
 from crawler import urls
 from crawler.inspect.query import Reader, Rows
 from crawler.links.traps import pattern_of
+from crawler.store import damage
 from crawler.web import outcome
 
 COLUMNS = ("pattern", "pages", "new", "queued", "state")
@@ -25,12 +26,13 @@ def patterns(reader: Reader, limit: int) -> Rows:
     contents: dict[str, set[str]] = {}
     stored = outcome.names("stored")
     sql = f"SELECT url, content_hash FROM pages WHERE outcome IN ({stored}) LIMIT {_MOST}"
-    for url, digest in reader.query(sql).rows:
-        pattern = pattern_of(url)
-        pages[pattern] += 1
-        contents.setdefault(pattern, set()).add(digest or url)
-    for (url,) in reader.query(f"SELECT url FROM todo LIMIT {_MOST}").rows:
-        queued[pattern_of(url)] += 1
+    with damage.told(reader.path, "a url of pages or todo"):
+        for url, digest in reader.query(sql).rows:
+            pattern = pattern_of(url)
+            pages[pattern] += 1
+            contents.setdefault(pattern, set()).add(digest or url)
+        for (url,) in reader.query(f"SELECT url FROM todo LIMIT {_MOST}").rows:
+            queued[pattern_of(url)] += 1
     closed = _closed(reader)
     most = (pages + queued).most_common(limit)
     rows = (

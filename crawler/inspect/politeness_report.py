@@ -65,7 +65,9 @@ def manners(reader: Reader) -> list[HostPoliteness]:
     for host_id, rows in groupby(sent, key=lambda row: row[0]):
         name = names.get(host_id, "?")
         with damage.told(reader.path, f"a time of {name} in pages, attempts or robots"):
-            tries = [(datetime.fromisoformat(at).timestamp(), seconds) for _, at, seconds in rows]
+            tries = [
+                (datetime.fromisoformat(at).timestamp(), float(seconds)) for _, at, seconds in rows
+            ]
         found.append(_of(name, tries, delay, per_host))
     return sorted(found, key=lambda one: -one.requests)
 

@@ -22,6 +22,7 @@ from crawler.reparse.replay import DAMAGED, revived
 from crawler.spider import Spider, seeds_of
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
+from crawler.store import damage
 from crawler.store.address import StoreAddress
 from crawler.store.claimed import claimed
 from crawler.store.requeue import add_excluded, add_found
@@ -47,7 +48,8 @@ def find_again(path: StoreAddress, spider: Spider, config: Config, where: str = 
 
 def _linker(reader: Reader, spider: Spider, config: Config) -> Linker:
     values = dict(reader.query("SELECT key, value FROM crawl").rows)
-    seeds = (*seeds_of(spider), *json.loads(values.get("scope", "[]")))
+    with damage.told(reader.path, "the row 'scope' of the table crawl"):
+        seeds = (*seeds_of(spider), *json.loads(values.get("scope", "[]")))
     scope = Scope(config.engine.scope, seeds, tuple(spider.allowed_domains))
     sql = "SELECT redirect_to FROM pages WHERE redirect_to IS NOT NULL AND depth = 0"
     for (target,) in reader.query(sql).rows:

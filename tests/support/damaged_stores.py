@@ -123,6 +123,39 @@ def _overwritten(name: str) -> Callable[[Path], None]:
     return harm
 
 
+def _plain(path: Path) -> int:
+    """Leave the write-ahead log, and return the size of a page."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        [(size,)] = db.execute("PRAGMA page_size")
+    return int(size)
+
+
+def _filled(byte: bytes, first: int, last: int | None = None) -> Callable[[Path], None]:
+    """Overwrite pages of the file, the first being 0; to the end without a last."""
+
+    def harm(path: Path) -> None:
+        size = _plain(path)
+        with path.open("rb+") as file:
+            end = path.stat().st_size if last is None else last * size
+            file.seek(first * size)
+            file.write(byte * (end - first * size))
+
+    return harm
+
+
+def _every_other(path: Path) -> None:
+    size = _plain(path)
+    with path.open("rb+") as file:
+        for at in range(2 * size, path.stat().st_size - size, 2 * size):
+            file.seek(at)
+            file.write(bytes(size))
+
+
+def _torn_log(path: Path) -> None:
+    path.with_name(path.name + "-wal").write_bytes(b"\x37\x7f\x06\x82" + b"\xa5" * 9000)
+
+
 def _cut(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA journal_mode = DELETE")
@@ -155,6 +188,19 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "a table overwritten": _overwritten("pages"),
     "an index overwritten": _overwritten("pages_url"),
     "a file cut short": _cut,
+    "every other page of zeros": _every_other,
+    "all pages but the first of zeros": _filled(b"\0", 1),
+    "a header of zeros": _filled(b"\0", 0, 1),
+    "a header overwritten": _filled(b"\xa5", 0, 1),
+    "a file of zeros": _filled(b"\0", 0),
+    "a file cut in its header": lambda path: path.write_bytes(path.read_bytes()[:60]),
+    "a file cut to its first page": lambda path: path.write_bytes(
+        path.read_bytes()[: _plain(path)]
+    ),
+    "a log that is none": _torn_log,
+    "links of bytes": sql("UPDATE link_lists SET targets = x'ff00'"),
+    "statuses that are none": sql("UPDATE pages SET status = 'x', depth = 'x', elapsed = 'x'"),
+    "outcomes that are none": sql("UPDATE pages SET outcome = 'nonsense'"),
     "a schema overwritten": lambda path: path.write_bytes(
         path.read_bytes()[:100] + b"\xa5" * 3000 + path.read_bytes()[3100:]
     ),
@@ -187,5 +233,11 @@ def commands(store: Path, home: str, folder: Path) -> dict[str, list[str]]:
         "retry": ["retry", *at],
         "recrawl": ["recrawl", wares, "--all", *at, *fast],
         "run": ["run", wares, *at, *fast],
+        "export sqlite": ["export", "pages", "-o", str(folder / "o.sqlite"), *at],
+        "export csv": ["export", "item", "-o", str(folder / "o2.csv"), *at],
+        "traps": ["traps", str(store)],
+        "pause": ["pause", *at],
+        "why of a queued": ["why", home + "b", *at],
+        "doctor": ["doctor"],
         "import": ["import", str(folder / "list.txt"), *at, "--spider", "wares"],
     }
