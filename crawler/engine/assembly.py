@@ -86,7 +86,9 @@ async def assembled(
     engines, collectors = _kinds(config)
     collector = collectors(crawl.spider, discovery, timeout=config.engine.callback_timeout)
     guard = AddressGuard(allow_private=config.fetch.allow_private)
-    for url in (*crawl.seeds, *crawl.state.scope):
+    # What a store says was named is believed of seeds that `start` makes: no command names those.
+    makes_seeds = type(crawl.spider).start is not Spider.start
+    for url in (*crawl.seeds, *(crawl.state.scope if makes_seeds else ())):
         guard.name(url)
     crawl.cookies.restore(await crawl.store.cookies())
     crawl.spider.cookies = crawl.cookies
