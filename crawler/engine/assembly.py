@@ -86,9 +86,7 @@ async def assembled(
     engines, collectors = _kinds(config)
     collector = collectors(crawl.spider, discovery, timeout=config.engine.callback_timeout)
     guard = AddressGuard(allow_private=config.fetch.allow_private)
-    # What a store says was named is believed of seeds that `start` makes: no command names those.
-    makes_seeds = type(crawl.spider).start is not Spider.start
-    for url in (*crawl.seeds, *(crawl.state.scope if makes_seeds else ())):
+    for url in _named(crawl):
         guard.name(url)
     crawl.cookies.restore(await crawl.store.cookies())
     crawl.spider.cookies = crawl.cookies
@@ -161,6 +159,15 @@ def _limits(crawl: Crawl) -> RunLimits:
     if limits.reached is not None:
         crawl.frontier.stop(limits.reached)
     return limits
+
+
+def _named(crawl: Crawl) -> tuple[str, ...]:
+    """Return the URLs whose hosts the user has named.
+
+    What a store says was named is believed of seeds that `start` makes: no command names those.
+    """
+    makes_seeds = type(crawl.spider).start is not Spider.start
+    return (*crawl.seeds, *(crawl.state.scope if makes_seeds else ()))
 
 
 def _steering(crawl: Crawl, engine: Engine, linker: Linker) -> Steering:

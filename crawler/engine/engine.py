@@ -29,7 +29,7 @@ from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
 from crawler.http.pool import Pool
-from crawler.http.resolver import address_of
+from crawler.http.resolver import address_of, refuse_other_schemes
 from crawler.links.check import CHECK, as_sent, asks_again, checked
 from crawler.links.duplicates import Duplicates
 from crawler.links.requisites import REQUISITE, needed_by
@@ -126,9 +126,7 @@ class Engine:
         try:
             if not self._bars(visit, host):
                 self._traps.begin(todo)
-                if not todo.url.startswith(("http://", "https://")):  # by somebody else's hand
-                    said = f"{todo.url!r:.100} is no http(s) URL"
-                    raise FetchError(said, Outcome.ADDRESS_REFUSED, final=True)
+                refuse_other_schemes(todo.url)
                 found = await self.visit(visit, host) if await self._lets_in(host) else None
                 if found is None:
                     return None
