@@ -29,7 +29,7 @@ from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
 from crawler.http.pool import Pool
-from crawler.http.resolver import address_of, refuse_other_schemes
+from crawler.http.resolver import address_of
 from crawler.links.check import CHECK, as_sent, asks_again, checked
 from crawler.links.duplicates import Duplicates
 from crawler.links.requisites import REQUISITE, needed_by
@@ -45,7 +45,7 @@ from crawler.web.download_stream import STREAM
 from crawler.web.outcome import Outcome, having
 from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
-from crawler.web.request import RENEWAL, Request, Todo, from_todo, priority_of
+from crawler.web.request import RENEWAL, Request, Todo, from_todo, priority_of, refuse_foreign
 from crawler.web.response import Response
 from crawler.web.visit import Visit
 
@@ -126,7 +126,7 @@ class Engine:
         try:
             if not self._bars(visit, host):
                 self._traps.begin(todo)
-                refuse_other_schemes(todo.url)
+                refuse_foreign(todo.url)
                 found = await self.visit(visit, host) if await self._lets_in(host) else None
                 if found is None:
                     return None

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Any
 
 from crawler import urls
-from crawler.errors import AddressRefused
 
 # Only kinds of address that this machine has itself; on Windows that would leave out localhost.
 _FLAGS = 0 if sys.platform == "win32" else socket.AI_ADDRCONFIG
@@ -63,12 +62,6 @@ def _text(address: tuple[Any, ...]) -> str:
     """Write an address, with the interface that a link-local one of IPv6 belongs to."""
     scope = address[3] if len(address) == 4 else 0
     return f"{address[0]}%{scope}" if scope and "%" not in address[0] else str(address[0])
-
-
-def refuse_other_schemes(url: str) -> None:
-    """Raise AddressRefused for what is no http(s) URL, as a queue of somebody else may hold."""
-    if not url.startswith(("http://", "https://")):
-        raise AddressRefused(f"{url!r:.100} is no http(s) URL")
 
 
 async def address_of(host: str) -> str:

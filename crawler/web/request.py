@@ -19,7 +19,7 @@ from msgspec.structs import force_setattr, replace
 
 from crawler import urls
 from crawler.config.secrets import Secret
-from crawler.errors import BadUrl, SpiderError, UsageError
+from crawler.errors import AddressRefused, BadUrl, SpiderError, UsageError
 from crawler.urls.userinfo import userinfo
 from crawler.web import body as bodies
 from crawler.web import steps as browser_steps
@@ -290,6 +290,12 @@ class Todo(NamedTuple):
     def key(self) -> tuple[int, int]:
         """Its place within its host."""
         return (self.rank, self.seq)
+
+
+def refuse_foreign(url: str) -> None:
+    """Raise AddressRefused for what is no http(s) URL, as a queue of somebody else may hold."""
+    if not url.startswith(("http://", "https://")):
+        raise AddressRefused(f"{url!r:.100} is no http(s) URL")
 
 
 def from_todo(todo: Todo, priority: int) -> Request:
