@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from contextlib import suppress
 from functools import cache
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import asyncpg
 
 LEASE = 30.0  # seconds
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 _SHARED_ROOM = 4  # hosts that a worker takes as it finds them, where others wait for some
 MARGIN = 5.0  # seconds before its end at which a worker sends nothing more
 _HOST = "h.host_id, h.name, 0, h.next_at, h.delay, h.failures, h.pages"
@@ -61,7 +61,9 @@ def has_died(place: str, pid: int, started: float) -> bool:
 
 def steady() -> float:
     """Return seconds that go on while the machine sleeps, as a lease does (clock_gettime(2))."""
-    return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 class Leases:
