@@ -37,7 +37,7 @@ ELSEWHERE = {
     ("CONTRIBUTING.md", "console"): "it is what CI calls",
     ("docs/browser.md", "sql"): "tests/browser/test_checks.py asks the same table",
     ("docs/how-to/changes.md", "text"): "a line for cron, of commands that stand above it",
-    ("docs/how-to/testing.md", "text"): "output; tests/testing/test_heal.py compares it",
+    ("docs/testing.md", "text"): "output; tests/testing/test_heal.py compares it",
     ("docs/from-colly.md", "go"): "the other side of the comparison",
 }
 """What no test of ours can run, and why."""
