@@ -90,7 +90,7 @@ damaged: $(DEV)
 # DuckDB, pandas, polars, Datasette and sqlite-utils open a store, and reckon right.
 other-tools: $(DEV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[tools]'
-	$(BIN)/pytest -rs tests/export/test_other_tools.py 'tests/docs/test_how_to.py::test_a_page_runs[duckdb]' $(ARGS)
+	$(BIN)/pytest -rs tests/export/test_other_tools.py tests/cli/test_datasette.py 'tests/docs/test_how_to.py::test_a_page_runs[duckdb]' $(ARGS)
 
 # Every port in examples/ with its full numbers, and their types as the strictest readers see them.
 examples: $(DEV)

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "traps": ("traps", "traps"),
     "workers": ("workers", "workers"),
     "dashboard": ("dashboard", "dashboard"),
+    "datasette": ("datasette", "datasette"),
     "pause": ("steering", "pause"),
     "resume": ("steering", "resume"),
     "stop": ("steering", "stop"),

@@ -18,12 +18,11 @@ from typing import Any, Self, cast
 from crawler.errors import QueryError, StoreError, StoreRefused
 from crawler.store import lock
 from crawler.store.address import DatabaseAddress, StoreAddress, file_of
-from crawler.store.sql_functions import Functions
+from crawler.store.sql_functions import Functions, limit_values
 from crawler.store.sqlite_errors import is_damage, to_store_error
 
 _BUSY = 10.0  # seconds to wait for a lock, which only a checkpoint or a migration can hold
-_UNSTOPPABLE = {"printf", "format"}  # one call can take minutes, and nothing interrupts it
-_HUGE, _PATTERN = 50_000_000, 1_000  # bytes of a value, characters of a pattern, for strangers
+UNSTOPPABLE = {"printf", "format"}  # one call can take minutes, and nothing interrupts it
 _TURN = 100_000  # steps of SQLite's machine, about a millisecond, between two looks for Ctrl-C
 
 
@@ -81,14 +80,13 @@ class Reader:
 
     def guard(self, *secret: str) -> None:
         """Make what strangers ask harmless: no `secret` table, no huge value, no endless REGEXP."""
-        self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _HUGE)
-        self._db.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, _PATTERN)
+        limit_values(self._db)
         self._functions.refuse_regexp(self._db)
 
         def allowed(action: int, first: str | None, second: str | None, *place: str | None) -> int:
             if action == sqlite3.SQLITE_READ and first is not None and first.lower() in secret:
                 return sqlite3.SQLITE_DENY
-            if action == sqlite3.SQLITE_FUNCTION and second in _UNSTOPPABLE:
+            if action == sqlite3.SQLITE_FUNCTION and second in UNSTOPPABLE:
                 return sqlite3.SQLITE_DENY
             return _allowed(action, first, second, *place)
 

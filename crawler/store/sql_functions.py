@@ -16,6 +16,7 @@ from crawler import urls
 from crawler.errors import QueryError
 from crawler.urls.scope import registrable_domain
 
+_HUGE, _PATTERN = 50_000_000, 1_000  # bytes of a value, characters of a pattern, for strangers
 FUNCTIONS = ("domain", "host", "path", "regexp")
 
 
@@ -52,6 +53,12 @@ class Functions:
         """Return what went wrong in a function since this was asked last."""
         error, self.error = self.error, None
         return error
+
+
+def limit_values(db: sqlite3.Connection) -> None:
+    """Let a connection that strangers use hold no huge value and no long LIKE pattern."""
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _HUGE)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, _PATTERN)
 
 
 @lru_cache(maxsize=64)

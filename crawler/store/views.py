@@ -15,7 +15,7 @@ from typing import Any
 from crawler.lazy_regex import lazy
 from crawler.web import outcome
 
-_FILE = Path(__file__).parent / "views.sql"
+FILE = Path(__file__).parent / "views.sql"
 _VIEW = lazy(r"^CREATE VIEW (\w+) AS\n.*?(?=;$)", re.MULTILINE | re.DOTALL)
 _MARK = lazy(r"\{(\w+)\}")
 
@@ -29,7 +29,7 @@ ROWS = "SELECT * FROM outcomes ORDER BY name"
 @cache
 def views() -> dict[str, str]:
     """Return the statement that makes each view, by its name."""
-    text = _MARK.sub(lambda mark: outcome.names(mark[1]), _FILE.read_text(encoding="utf-8"))
+    text = _MARK.sub(lambda mark: outcome.names(mark[1]), FILE.read_text(encoding="utf-8"))
     return {match[1]: match[0] for match in _VIEW.finditer(text)}
 
 

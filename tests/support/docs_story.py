@@ -21,6 +21,7 @@ ELSEWHERE = (
     "python3 ",
     ". ",
     "datasette ",
+    "crawler datasette ",  # tests/cli/test_datasette.py
     "uv ",
     "pipx ",
     "make ",

@@ -3,7 +3,7 @@
 -- Single values of the crawl: spider, seeded, next_seq, next_page_id, pages.
 CREATE TABLE crawl (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
--- Small dense ids keep the keys of seen and todo short.
+-- One row a host, its pace and its queue. Small dense ids keep the keys of seen and todo short.
 CREATE TABLE hosts (
     host_id  INTEGER PRIMARY KEY,
     name     TEXT NOT NULL UNIQUE,          -- scheme://name:port
@@ -89,7 +89,8 @@ CREATE TABLE pages (
 CREATE INDEX pages_url ON pages (url);
 CREATE INDEX pages_seed_redirects ON pages (page_id) WHERE redirect_to IS NOT NULL AND depth = 0;
 
-CREATE TABLE bodies (page_id INTEGER PRIMARY KEY REFERENCES pages (page_id), body BLOB NOT NULL);  -- zstd
+-- The bodies of stored pages, compressed by zstd.
+CREATE TABLE bodies (page_id INTEGER PRIMARY KEY REFERENCES pages (page_id), body BLOB NOT NULL);
 
 -- Downloaded files: one row for each Download that is done. docs/clients.md tells where they lie.
 CREATE TABLE files (
@@ -142,6 +143,7 @@ CREATE TABLE item_types (name TEXT PRIMARY KEY, columns TEXT NOT NULL, key TEXT 
 -- How often each outcome happened, and each reason for which a URL was not taken.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
+-- One row a run: when, how it ended, and what it stored.
 CREATE TABLE runs (
     run_id     INTEGER PRIMARY KEY,
     spider     TEXT NOT NULL,
