@@ -28,7 +28,7 @@ def datasette(
         float, typer.Option(min=0.001, metavar="SECONDS", help="A query is stopped after this.")
     ] = 3.0,
 ) -> None:
-    """Open a store in Datasette, well set up: words, facets, saved queries, nothing to break.
+    """Open a store in Datasette, well set up.
 
     Tables and columns say what they are, queries/*.sql are there by name, cookies are closed. It
     reads only, at 127.0.0.1; the store of a finished crawl is opened as immutable.
@@ -68,8 +68,8 @@ def _serve(files: list[str], options: list[str], told: object, more: list[str]) 
     from crawler.inspect.datasette import plugin
 
     try:
-        from datasette.cli import cli  # type: ignore[import-not-found, unused-ignore]
-        from datasette.plugins import pm  # type: ignore[import-not-found, unused-ignore]
+        from datasette.cli import cli
+        from datasette.plugins import pm
     except ImportError:
         raise UsageError(_MISSING) from None
     how = "finished: opened as immutable" if len(files) > 1 else "opened read-only, as it may grow"

@@ -116,7 +116,7 @@ def is_at_rest(path: Path) -> bool:
 
 def plugin() -> ModuleType:
     """Return the plug-in that gives Datasette our SQL functions and closes what is not shown."""
-    from datasette import hookimpl  # type: ignore[import-not-found, unused-ignore]
+    from datasette import hookimpl
 
     def prepare_connection(conn: sqlite3.Connection) -> None:
         Functions(conn)
