@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar, dataclass_transform, overload
 
@@ -19,6 +19,7 @@ from crawler.items.columns import Column, Kind, encoder, kind_of, kind_of_value
 from crawler.items.encoders import BY_KIND, BYTES, IS_BYTES, Encode, UnfitValue, spoken
 from crawler.items.encoders import text as clean
 from crawler.items.fields import fields_of, is_complete
+from crawler.items.selected import css, xpath
 from crawler.lazy_regex import lazy
 
 __all__ = ["Column", "InvalidItem", "Kind", "Record", "Table", "item", "record_of", "table_of"]
@@ -92,7 +93,7 @@ def item(
 ) -> Callable[[type[C]], type[C]]: ...
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field, css, xpath))
 def item(
     cls: type[C] | None = None,
     /,

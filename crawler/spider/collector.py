@@ -363,11 +363,15 @@ def _failed(visit: Visit, error: BaseException, results: Any = None) -> str | No
     mine = isinstance(error, (Exception, SystemExit))
     if not mine and type(error).__name__ != "CancelledError":
         raise error
-    # A pydantic model that the callback could not even make is a row of `problems` too.
+    # An item that the callback could not even make is a row of `problems` too.
     if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
         name = str(getattr(error, "title", "item"))
         reason, value = of_pydantic(error)
         visit.problems.append((name, reason[:2000], value))
+        visit.refuse(Refusal.ITEM_REFUSED)
+    elif isinstance(error, InvalidItem) and hasattr(error, "as_given"):  # a LoadError
+        failed: Any = error
+        visit.problems.append((failed.item, failed.reason[:2000], failed.as_given()))
         visit.refuse(Refusal.ITEM_REFUSED)
     text = traceback.format_exc()
     frame = getattr(results, "gi_frame", None) or getattr(results, "ag_frame", None)

@@ -302,6 +302,16 @@ class ScrapedPage:
         refuse = record_types.refuse_for(self.visit, self.url)
         return feed.read(io.BytesIO(self.body), kind, refuse)
 
+    def items(self, kind: type[T], at: str | None = None, /, **given: Any) -> Iterator[T]:
+        """Yield the item that `css(…)` fields of a type find, or one for each element that `at`
+        selects; `given` are fields known already. What does not fit is refused alone, and kept
+        among the problems (docs/spiders.md, Loading values).
+        """
+        from crawler.web import loading, record_types
+
+        refuse = record_types.refuse_for(self.visit, self.url)
+        return loading.load_each(kind, self, at, given, refuse)
+
     @property
     def jsonld(self) -> list[dict[str, Any]]:
         """The objects of its JSON-LD, those of a `@graph` one by one; [] where there is none."""
