@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,8 +31,8 @@ Format = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="jsonl, json, csv, parquet, sqlite, xlsx, warc, wacz, markdown; by default the"
-        " file's ending.",
+        help="jsonl, json, csv, parquet, sqlite, xlsx, warc, wacz, markdown, graphml; by"
+        " default the file's ending.",
     ),
 ]
 Run = Annotated[int | None, typer.Option(help="Only what this run found.")]
@@ -82,9 +82,13 @@ Article = Annotated[
     bool, typer.Option("--article", help="Markdown: the main content alone, not the whole page.")
 ]
 
+Sections = Annotated[
+    bool, typer.Option("--sections", help="GraphML: first path segments of hosts, not pages.")
+]
+
 
 def export(
-    what: Annotated[str, typer.Argument(help="pages, links, an item type, or any SELECT.")],
+    what: Annotated[str, typer.Argument(help="pages, links, graph, an item type, or any SELECT.")],
     *,
     output: Output = Path("-"),
     format: Format = None,
@@ -102,6 +106,7 @@ def export(
     safe: Safe = False,
     bom: Bom = False,
     article: Article = False,
+    sections: Sections = False,
 ) -> None:
     """Write pages, links or items to a file.
 
@@ -126,12 +131,15 @@ def export(
     if purposes and (growing or " " in what.strip()):
         raise UsageError("--for goes with pages, links or an item type, and not with --follow")
     _refuse(kind, choice, continue_=continue_, growing=growing, article=article)
+    _refuse_as_graph(kind, what, sections=sections, grows=growing or continue_)
     how = WriteOptions(safe=safe, bom=bom, told=_tell, table=what)
     with Reader(stores.any_of(store)) as reader:
         if purposes:
             choice = replace(choice, unreserved=_leave_out(reader, purposes))
         job = ExportJob(reader, what, kind, output, choice, how)
-        if kind in ("warc", "wacz", "markdown"):
+        if kind == "graphml":
+            job.graph(sections=sections)
+        elif kind in ("warc", "wacz", "markdown"):
             _say(job.archive(article=article), output)
         elif growing:
             _say(job.grow(since_last, live=follow), output)
@@ -143,6 +151,11 @@ def export(
 
 def _tell(text: str) -> None:
     print(f"crawler: {text}", file=sys.stderr)
+
+
+def _filled(path: Path, fill: Callable[[IO[bytes]], int]) -> int:
+    with path.open("wb") as out:
+        return fill(out)
 
 
 def _say(number: int, output: Path) -> None:
@@ -169,10 +182,22 @@ def _refuse(kind: str, choice: Choice, *, continue_: bool, growing: bool, articl
 
     if continue_ and (choice.run is not None or choice.after is not None or growing):
         raise UsageError("--run goes neither with --continue nor do --after and --follow")
-    if choice.fields and kind in ("warc", "wacz", "markdown"):
+    if choice.fields and kind in ("warc", "wacz", "markdown", "graphml"):
         raise UsageError(f"--fields goes with rows, and {kind} has none")
     if article and kind != "markdown":
         raise UsageError("--article goes with markdown")
+
+
+def _refuse_as_graph(kind: str, what: str, *, sections: bool, grows: bool) -> None:
+    """Refuse what does not go with the graph of links."""
+    from crawler.errors import UsageError
+
+    if sections and kind != "graphml":
+        raise UsageError("--sections goes with graphml: crawler export graph -o FILE.graphml")
+    if kind == "graphml" and what != "graph":
+        raise UsageError("graphml holds the graph of links: crawler export graph -o FILE.graphml")
+    if kind == "graphml" and grows:
+        raise UsageError("graphml is one whole; it goes neither with --continue nor with --follow")
 
 
 def progress(number: int, total: int, output: str) -> str:
@@ -230,6 +255,32 @@ class ExportJob:
             self._bar(),
         ):
             return follow(self.reader, self.kind, self.choice, sink, self.how, live=live)
+
+    def graph(self, *, sections: bool) -> None:
+        """Write the graph of links as GraphML, and tell how much, and what is no node."""
+        from crawler.export import to_file
+        from crawler.export.graph import GraphSize, write_graph
+
+        size = GraphSize()
+
+        def fill(out: IO[bytes]) -> int:
+            nonlocal size
+            tick = self.how.tick
+            size = write_graph(self.reader, out, tick, choice=self.choice, sections=sections)
+            return size.nodes + size.edges
+
+        if str(self.output) == "-":
+            fill(sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        else:
+            with self._bar():
+                to_file(self.output, lambda part: _filled(part, fill))
+            print(f"{size.nodes:,} nodes, {size.edges:,} edges → {self.output}", file=sys.stderr)
+        if size.left_out:
+            _tell(
+                f"{size.left_out:,} links lead to what is no node, and are left out;"
+                " crawler export links has them"
+            )
 
     def archive(self, *, article: bool) -> int:
         """Write stored bodies, as WARC records or one Markdown file a page; return how many."""

@@ -83,6 +83,8 @@ def _parsed(text: str, what: str, values: Mapping[str, object]) -> Output:
     if not path.suffix:
         raise UsageError(f"-o {text}: its ending says the format, as in {text}.jsonl")
     kind = format_of(path, None)
+    if kind == "graphml":
+        raise UsageError(f"-o {text}: after the crawl: crawler export graph -o {path}")
     if kind in _OF_PAGES:
         if equals and table != "pages":
             raise UsageError(f"-o {text}: {kind} holds pages, and no {table}")

@@ -24,7 +24,7 @@ from crawler.export.xlsx import write_xlsx
 from crawler.inspect.query import Reader, Rows
 from crawler.store.rows import iso
 
-FORMATS = (*formats.STREAMS, "sqlite", "xlsx", "warc", "wacz", "markdown")
+FORMATS = (*formats.STREAMS, "sqlite", "xlsx", "warc", "wacz", "markdown", "graphml")
 _ENDINGS = {
     "db": "sqlite",
     "sqlite3": "sqlite",

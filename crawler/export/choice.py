@@ -21,6 +21,7 @@ PAGES = (
     *("encoding", "size", "content_hash", "attempts", "redirect_to", "requested_url", "error"),
     "page_id",
 )
+GRAPH = "graph"
 _LINKS = (  # the view `links`, but page by page: it may go by URL, which jumps about in the lists
     "SELECT pages.url AS source, link.value AS target, link.key AS position, link_lists.page_id"
     " FROM link_lists CROSS JOIN pages ON pages.page_id = link_lists.page_id"
@@ -99,6 +100,8 @@ def select(reader: Reader, what: str, choice: Choice = ALL) -> tuple[Rows, Write
     if what == "links":
         return _links(reader, choice)
     types = item_rows.item_types(reader)
+    if what == GRAPH and what not in types:
+        raise QueryError("the graph is GraphML: crawler export graph -o FILE.graphml")
     if what not in types:
         known = ", ".join(["pages", "links", *sorted(types)])
         raise QueryError(
