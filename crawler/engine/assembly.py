@@ -271,7 +271,7 @@ def _committer(
         "taking": crawl.taking,
         "pool": lambda: merged([fetcher.pool, *crawl.pools.values()]),
         "counts": crawl.stats.taken,
-        "state": crawl.spider.crawl.changed_state,
+        "state": crawl.spider.crawl.state_with,
         "asked_until": crawl.state.asked_until,
     }
     if not isinstance(crawl.frontier, SharedFrontier):

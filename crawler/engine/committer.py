@@ -56,7 +56,7 @@ class Committer:
         pool: Callable[[], Pool] = Pool,
         asked_until: float = 0.0,
         counts: Callable[[], Mapping[str, int]] = dict,
-        state: Callable[[], str | None] = lambda: None,
+        state: Callable[[Sequence[Visit]], str | None] = lambda _: None,
     ) -> None:
         """`jars` are committed as they change; `listeners` hear of every commit, in order.
 
@@ -237,7 +237,7 @@ class Committer:
         if self._jars is not None:
             batch.refusals = batch.refusals + self._jars.take_refusals()
         batch.hosts = self._touched(batch)
-        batch.counts, batch.state = self._counts(), self._state()
+        batch.counts, batch.state = self._counts(), self._state(batch.visits)
         if not batch and not batch.refusals:
             return 0
         if self._jars is not None:

@@ -118,7 +118,9 @@ async def closed(spider: Spider, reason: str, stats: Stats, config: Config, stor
         line = error_line(error) or error
         stats.raised[f"{spider.name}.closed()"] = (line, 1)
         log.error("%s.closed() failed: %s", spider.name, line)
-    batch = Batch(counts=stats.taken(), state=spider.crawl.changed_state())
+    if not spider.crawl.settled:
+        log.warning("self.state is kept as of the last commit: not all pages behind it are stored")
+    batch = Batch(counts=stats.taken(), state=spider.crawl.state_with(()))
     if batch:
         with contextlib.suppress(asyncio.CancelledError):
             await store.commit(batch)

@@ -259,8 +259,15 @@ class Collector(Invoker):
         self, visit: Visit, name: str, /, *arguments: object, **named: object
     ) -> str | None:
         """Call a method of the spider; return the traceback if it raises."""
-        rest = self.begin(visit, name, *arguments, **named)
-        return rest if rest is None or isinstance(rest, str) else await rest
+        running = self.spider.crawl
+        running.calling += 1
+        try:
+            rest = self.begin(visit, name, *arguments, **named)
+            error = rest if rest is None or isinstance(rest, str) else await rest
+            visit.state_marks += running.mark()
+        finally:
+            running.calling -= 1
+        return error
 
     def on_request(self, visit: Visit, request: Request) -> None:
         """Make a Request that a callback gave a candidate, or count why not."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from crawler.config.layers import Config
@@ -16,6 +17,7 @@ from crawler.web.stats import Stats
 if TYPE_CHECKING:
     from crawler.spider import Spider
     from crawler.store.address import StoreAddress
+    from crawler.web.visit import Visit
 
 
 class RunningCrawl:
@@ -38,7 +40,11 @@ class RunningCrawl:
         """`state` is what the store has of it, in JSON."""
         self.settings, self.stats = settings or Config(), stats or Stats()
         self.state: dict[str, Any] = restored(json.loads(state)) if state else {}
-        self._committed = state
+        self._committed = self._marked = state
+        self._marks: list[tuple[int, str]] = []  # of visits that are committed, behind a gap
+        self._made = self._reached = 0  # marks; those up to which all are committed
+        self.calling = 0
+        """Callbacks under way."""
         self._stop = stop
         self._spider = weakref.ref(spider) if spider is not None else None
         self.store = store
@@ -77,18 +83,45 @@ class RunningCrawl:
         """
         self._stop = self._add = None
 
-    def changed_state(self) -> str | None:
-        """Return the state in JSON if it is not what was committed last; None if it is.
+    def mark(self) -> tuple[tuple[int, str], ...]:
+        """Return the state as a callback leaves it, for its visit, if it has changed.
 
         UsageError where it holds what cannot be kept.
         """
-        if not self.state and self._committed is None:
-            return None
-        text = json.dumps(carried("self.state", self.state))
-        if text == self._committed:
+        if isinstance(self.state, NoState) or (not self.state and self._marked is None):
+            return ()
+        text = self._text()
+        if text == self._marked:
+            return ()
+        self._marked = text
+        self._made += 1
+        return ((self._made, text),)
+
+    def state_with(self, visits: Iterable[Visit]) -> str | None:
+        """Return the state in JSON to be committed with these visits, None if it is as before.
+
+        A visit whose callback has ended may wait for a later commit, and with it what it changed.
+        """
+        for visit in visits:
+            for mark in visit.state_marks:
+                heapq.heappush(self._marks, mark)
+        text = None
+        while self._marks and self._marks[0][0] == self._reached + 1:
+            self._reached, text = heapq.heappop(self._marks)
+        if self.settled and (self.state or self._committed is not None):
+            text = self._text()  # what `start` has changed is in it, too
+        if text is None or text == self._committed:
             return None
         self._committed = text
         return text
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that callbacks have changed in the state is of visits that were committed."""
+        return self._reached == self._made and not self.calling
+
+    def _text(self) -> str:
+        return json.dumps(carried("self.state", self.state))
 
 
 class NoState(dict[str, Any]):

@@ -74,6 +74,7 @@ class Visit:
     dropped: dict[str, int] = field(default_factory=dict)  # by pipelines: type and reason
     file: StoredFile | None = None  # what a Download stored
     asked: AskedRetry | None = None  # for this very request
+    state_marks: tuple[tuple[int, str], ...] = ()  # numbers and `self.state` behind its callbacks
     stop: str | None = None  # why the spider ends the crawl (StopCrawl)
     # The judge over duplicates and endless spaces:
     duplicate_of: str | None = None

@@ -236,4 +236,4 @@ class small_disk:
         return self._path
 
     def __exit__(self, *exc: object) -> None:
-        subprocess.run(["umount", str(self._path)], check=False)
+        subprocess.run(["umount", "-l", str(self._path)], check=False)

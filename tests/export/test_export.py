@@ -142,7 +142,7 @@ def full_disk(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="mounts a file system")

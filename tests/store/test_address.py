@@ -18,6 +18,7 @@ from crawler.errors import StoreRefused, UsageError
 from crawler.inspect.query import Reader
 from crawler.store import open_store
 from crawler.store.address import file_of
+from crawler.store.aside import move_aside
 
 REFUSED = {
     "postgresql://me:s3cret@db.example/crawl?crawl=No-Name": "names no crawl",
@@ -196,8 +197,8 @@ def test_a_new_store_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
         out = tmp_path / "a.csv"
         assert command(["export", "pages", "-o", str(out), "--store", str(store)]) == 0
         assert mode(out) == 0o644, "an export goes by the umask"
-        aside = stores.move_aside(store)
-        assert aside is not None and mode(aside) == 0o600
+        moved = move_aside(store)
+        assert moved is not None and mode(moved) == 0o600
         store.write_bytes(b"")
         store.chmod(0o640)
         on_web(tell)

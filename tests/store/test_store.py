@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -268,7 +269,8 @@ def test_a_hosts_rest_pace_and_robots_txt_survive(backend):
         # Over PostgreSQL it went through the server's clock, and is never sooner for it.
         assert host.next_at == pytest.approx(1_900_000_000.25, abs=0.2 * backend.shared)
         assert (host.delay, host.failures) == (2.5, 3)
-        assert other.next_at == 0.0
+        # Over PostgreSQL this worker left without ending its run: its hosts rest for a delay.
+        assert other.next_at <= (time.time() + 1.0 if backend.shared else 0.0)
         assert await store.robots(1) == row
         assert await store.robots(2) == dead
         assert await store.robots(3) is None
