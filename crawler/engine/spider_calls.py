@@ -118,7 +118,7 @@ async def closed(spider: Spider, reason: str, stats: Stats, config: Config, stor
         line = error_line(error) or error
         stats.raised[f"{spider.name}.closed()"] = (line, 1)
         log.error("%s.closed() failed: %s", spider.name, line)
-    if not spider.crawl.settled:
+    if spider.crawl.state and not spider.crawl.settled:
         log.warning("self.state is kept as of the last commit: not all pages behind it are stored")
     batch = Batch(counts=stats.taken(), state=spider.crawl.state_with(()))
     if batch:
