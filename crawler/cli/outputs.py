@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,12 +112,13 @@ def _refuse_unwritable(output: Output) -> None:
 @contextmanager
 def told_if_unwritten(outputs: Sequence[Output]) -> Iterator[None]:
     """Warn of files that are not written, as the crawl ends in an error."""
-    try:
+    with ExitStack() as unwritten:
+        for output in reversed(outputs):
+            unwritten.callback(
+                _tell, f"{output.shown} is not written, as the crawl failed; what is there is older"
+            )
         yield
-    except BaseException:
-        for output in outputs:
-            _tell(f"{output.shown} is not written, as the crawl failed; what is there is older")
-        raise
+        unwritten.pop_all()
 
 
 def write(outputs: Sequence[Output], store: StoreAddress, summary: Summary) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -135,16 +136,12 @@ class Crawler:
             error_bodies=settings.error_bodies,
             delay=self.config.hosts.longest(self.config.politeness.delay),
         )
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(let_go, self._launched)
             self.state = await self._store.open()
-            try:
-                self._prepare()
-            except BaseException:
-                await self._store.close()
-                raise
-        except BaseException:
-            await let_go(self._launched)
-            raise
+            undo.push_async_callback(self._store.close)
+            self._prepare()
+            undo.pop_all()
 
     def _prepare(self) -> None:
         """Make what stands between the store and the workers."""

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,7 +95,8 @@ class SqliteStore(SteeredSqlite):
         except OSError as error:
             raise StoreRefused(f"{self.path}: {error.strerror}; choose another --store") from None
         self._claim.take()
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.close)
             with suppress(OSError):  # SQLite says it better
                 make_private(self.path)
             with self._named_errors():
@@ -104,10 +105,8 @@ class SqliteStore(SteeredSqlite):
                 )
                 state = await self._prepare()
             self._file.note()
-            return state
-        except BaseException:
-            await self.close()
-            raise
+            undo.pop_all()
+        return state
 
     async def _prepare(self) -> CrawlState:
         db = self._db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from crawler.store.address import DatabaseAddress
@@ -21,12 +22,11 @@ class Appender:
         """Connect, and bring the schema to this version."""
         self._thread = LoopThread()
         self._connection = Connection(address, patience=5.0)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.close)
             self._thread.wait(self._connection.open())
             self._thread.wait(migrate(self._connection))
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def insert(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement for each row, all in one transaction."""

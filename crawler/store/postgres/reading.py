@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crawler.errors import QueryError
@@ -41,11 +42,10 @@ class ReadOnly:
         self._wait = self._thread.wait
         self._connection = Connection(address, patience=5.0, timeout=_LONG)
         self._cursors = 0
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.close)
             self._wait(self._connection.open())
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def close(self) -> None:
         """Close the connection, and end the thread."""

@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from crawler.errors import StoreClaimed, StoreError
@@ -77,14 +77,14 @@ class PostgresStore(SteeredPostgres):
     async def open(self) -> CrawlState:
         """Join the crawl, making or migrating its schema; StoreError says why not."""
         await self._connection.open()
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.close)
             await migrate(self._connection)
             await self._run(self.leases.join)
             await self._run(self.leases.renew)
-            return await self._run(self._state)
-        except BaseException:
-            await self.close()
-            raise
+            state = await self._run(self._state)
+            undo.pop_all()
+        return state
 
     async def _state(self, db: asyncpg.Connection) -> CrawlState:
         await self._flush.items.load(db)
