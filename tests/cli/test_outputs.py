@@ -98,6 +98,7 @@ def test_every_format_has_each_item_once_as_it_was_given(
     first, again, dicts = ended["first"], ended["again"], ended["dicts"]
     assert first.code == 0 and "not all: the crawl ended early (max_pages, 2 queued)" in first.err
     assert again.code == 0 and "not all" not in again.err
+    assert "is not written" not in first.err + again.err, "that is for a crawl that failed"
     assert "9 items → o/all.jsonl" in again.err, "what was there is replaced, by that of all runs"
     found = lines(desk.folder / "o/all.jsonl")
     shops = [row for row in found if row["type"] == "shop"]
