@@ -64,6 +64,7 @@ def crawl(
     log_level: options.Level = LogLevel.INFO,
     log_format: options.Format = LogFormat.TEXT,
     dashboard: options.Dashboard = False,
+    listen: options.Listen = None,
     json: options.Json = False,
 ) -> None:
     """Crawl a site without writing a spider.
@@ -92,7 +93,7 @@ def crawl(
     if dry_run:
         raise typer.Exit(_dry_run(seeds, config, overrides))
     file = _place(store, seeds, fresh=fresh)
-    told = options.told(quiet, log_level, log_format, dashboard)
+    told = options.told(quiet, log_level, log_format, dashboard, listen)
     asked = RunOptions(
         store=file,
         config=config,

@@ -6,25 +6,25 @@ from typing import Annotated
 
 import typer
 
+from crawler.cli import options
+
 
 def dashboard(
     store: Annotated[
         list[str] | None,
-        typer.Argument(help="The stores: files, or names in data/. By default every one there."),
-    ] = None,
-    listen: Annotated[
-        str,
-        typer.Option(
-            metavar="HOST:PORT",
-            help="Where it listens. Beyond this machine it asks for a token, which is printed.",
+        typer.Argument(
+            help="The stores: files, names in data/, or crawls in PostgreSQL"
+            " (postgresql://…?crawl=NAME). By default every file in data/."
         ),
-    ] = "127.0.0.1:8642",
+    ] = None,
+    listen: options.Listen = None,
     name: Annotated[
         list[str] | None,
         typer.Option(
             "--name", metavar="HOST[:PORT]", help="Another name under which a proxy serves it."
         ),
     ] = None,
+    beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
 ) -> None:
     """Open the live page: see crawls and steer them, running or not.
 
@@ -38,8 +38,8 @@ def dashboard(
     from crawler.dashboard.serve import Listening, serve
     from crawler.errors import UsageError
 
-    paths = [stores.find(one) for one in store] if store else stores.every()
+    paths = [stores.any_of(one) for one in store] if store else stores.every()
     if not paths:
         raise UsageError("there is no store in data/ yet; crawl first, or name one")
-    place = Listening.parse(listen)
-    serve(paths, place, names=name or (), say=partial(print, flush=True))
+    place = Listening.usual() if listen is None else Listening.parse(listen)
+    serve(paths, place, names=name or (), say=partial(print, flush=True), beside=beside)

@@ -89,13 +89,25 @@ Dashboard = Annotated[
     bool,
     typer.Option("--dashboard", help="Open the live page beside it; it ends with the crawl."),
 ]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Where the live page listens; by default at 127.0.0.1:8642, or the next port that is"
+        " free. Beyond this machine it asks for a token, which is printed.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 
-def told(quiet: bool, level: str, format_: str, dashboard: bool) -> dict[str, Any]:
-    """Return how a run is to be told of, as `RunOptions` has it."""
+def told(
+    quiet: bool, level: str, format_: str, dashboard: bool, listen: str | None
+) -> dict[str, Any]:
+    """Return how a run is to be told of, as `RunOptions` has it; to listen is to show the page."""
+    page = ("--listen", listen) if listen is not None else () if dashboard else None
     as_json = format_ == LogFormat.JSON
-    return {"quiet": quiet, "log_level": level, "log_json": as_json, "dashboard": dashboard}
+    return {"quiet": quiet, "log_level": level, "log_json": as_json, "page": page}
 
 
 def overrides(given: list[str] | None, wanted: Mapping[str, object]) -> tuple[str, ...]:

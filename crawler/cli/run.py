@@ -46,6 +46,7 @@ def run(
     log_level: options.Level = LogLevel.INFO,
     log_format: options.Format = LogFormat.TEXT,
     dashboard: options.Dashboard = False,
+    listen: options.Listen = None,
     json: options.Json = False,
 ) -> None:
     """Run a spider, or several; resumes where it was stopped.
@@ -57,7 +58,7 @@ def run(
     names = _named(spiders or [], all_=all_, store=store, output=output)
     wanted = {"engine.max_pages": max_pages, "engine.processes": processes}
     overrides = options.overrides(set_, wanted)
-    told = options.told(quiet, log_level, log_format, dashboard)
+    told = options.told(quiet, log_level, log_format, dashboard, listen)
     code = 0
     for name in names:
         values = _values_of(name, arguments or []) if "{" in f"{store}{output}" else {}

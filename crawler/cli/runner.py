@@ -9,7 +9,6 @@ import gc
 import json
 import logging
 import math
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from crawler import urls
 from crawler.cli import FAILED, GATE, INTERRUPTED, NO_PAGE, ending
 from crawler.cli.outputs import Output, told_if_unwritten
 from crawler.cli.outputs import write as write_outputs
+from crawler.cli.page_beside import page_beside
 from crawler.cli.signals import Interrupts
 from crawler.cli.terminal import Screen, start_logging
 from crawler.config import layers as configuration
@@ -68,7 +68,8 @@ class RunOptions:
     quiet: bool = False
     log_level: str = "info"
     log_json: bool = False
-    dashboard: bool = False
+    page: tuple[str, ...] | None = None
+    """The options of the live page that is opened beside it; None for no page."""
     as_json: bool = False
     outputs: tuple[Output, ...] = ()
 
@@ -88,10 +89,9 @@ def run(spider: Spider, options: RunOptions) -> int:
         _find_again(spider, config, options.store)
     gc.freeze()  # what was imported is never looked at again
     gc.enable()
-    beside = _page(options.store) if options.dashboard else contextlib.nullcontext()
     with (
         told_if_unwritten(options.outputs),
-        beside,
+        page_beside(options.store, options.page),
         asyncio.Runner(loop_factory=_loop_factory()) as runner,
         _own_errors(),
     ):
@@ -124,18 +124,6 @@ def _own_errors() -> Iterator[None]:
             raise
         kind = SpiderError if isinstance(error, UsageError) else SpiderFailed
         raise kind(line) from error
-
-
-@contextlib.contextmanager
-def _page(store: StoreAddress) -> Iterator[None]:
-    """Open the live page in a process of its own while a crawl runs."""
-    command = [sys.executable, "-m", "crawler", "dashboard", str(store)]
-    page = subprocess.Popen(command, stdout=sys.stderr.fileno(), start_new_session=True)
-    try:
-        yield
-    finally:
-        page.terminate()
-        page.wait()
 
 
 def store_values(kind: type[Spider], given: Mapping[str, object]) -> dict[str, object]:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 from aiohttp import web
 
@@ -19,6 +18,7 @@ from crawler.dashboard.state import WORDS, State
 from crawler.dashboard.view import PagePart
 from crawler.dashboard.views import BY_PATH, VIEWS, sql
 from crawler.markup import Html, el, join, words
+from crawler.store.address import StoreAddress
 
 LIBRARY = web.AppKey("library", Library)
 WATCH = web.AppKey("watch", Watch)
@@ -26,7 +26,7 @@ _LONGEST = 8192  # characters of what an address asks for
 _TYPES = {"css": "text/css", "js": "text/javascript"}
 
 
-def application(stores: Mapping[str, Path], guard: Guard) -> web.Application:
+def application(stores: Mapping[str, StoreAddress], guard: Guard) -> web.Application:
     """Return the page over some stores, by name."""
     app = web.Application(middlewares=[safety.guarded(guard)], client_max_size=1 << 20)
     app[LIBRARY] = Library(stores)
@@ -152,8 +152,8 @@ async def _view(request: web.Request) -> web.StreamResponse:
     if view.path == "sql" and params.get("format") in ("csv", "json"):
         return await actions.rows(request, request.app[LIBRARY], source)
     many = len(request.app[LIBRARY].sources) > 1
-    own = view.path == "sql"
-    limit = sql.SECONDS if own else _limit(params)
+    own = view.path == "sql" or "where" in params  # what somebody wrote is guarded
+    limit = sql.SECONDS if view.path == "sql" else _limit(params)
 
     def whole(look: Look) -> Html:
         now = State(look)
@@ -208,7 +208,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def stores_of(paths: Sequence[Path]) -> dict[str, Path]:
+def stores_of(paths: Sequence[StoreAddress]) -> dict[str, StoreAddress]:
     """Return stores by the names that their addresses begin with."""
     from crawler.dashboard.sources import names_of
 

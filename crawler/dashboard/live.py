@@ -111,7 +111,9 @@ class ViewFeed:
         ]
         if not due:
             return
-        found = await self._library.look(self._source, lambda look: self._made(look, due))
+        found = await self._library.look(
+            self._source, lambda look: self._made(look, due), own="where" in self._params
+        )
         if found.value is None:  # it took too long, or the store is gone
             for part in due:
                 self._due[part.id] = time.monotonic() + _COSTLY * found.seconds

@@ -57,7 +57,6 @@ def figures(look: Look) -> Figures:
 
     now = State(look)
     hosts = deciding(look, now) if now.state == "running" else []
-    log = look.source.path.with_name(look.source.path.name + "-wal")
     asked = "SELECT count(*) FROM control WHERE state = 'asked'"
     gauges: dict[str, float | None] = {
         "queue_urls": now.queued,
@@ -65,7 +64,7 @@ def figures(look: Look) -> Figures:
         "hosts_queued": look.one("SELECT count(*) FROM hosts WHERE pending > 0"),
         "hosts_given_up": len(now.given_up),
         "store_bytes": now.size,
-        "store_log_bytes": log.stat().st_size if log.exists() else 0,
+        "store_log_bytes": now.log_size,
         "disk_free_bytes": now.free[0] if now.free else None,
         "control_waiting": look.one(asked),
         "run_started_timestamp_seconds": now.run.started if now.run else None,

@@ -81,7 +81,7 @@ def _disk(look: Look, now: State) -> Iterator[Concern]:
 def _given_up(look: Look, now: State) -> Iterator[Concern]:
     sql = (
         "SELECT name, count(*), min(fetched_at), max(error) FROM pages JOIN hosts USING (host_id)"
-        " WHERE outcome <> 'ok' AND outcome = 'host_given_up' GROUP BY host_id"
+        " WHERE outcome <> 'ok' AND outcome = 'host_given_up' GROUP BY name"
         " ORDER BY 2 DESC LIMIT 3"
     )
     for name, number, since, error in look.rows(sql):
@@ -115,8 +115,8 @@ def _many_errors(look: Look, now: State) -> Iterator[Concern]:
     from crawler.web import outcome
 
     sql = (
-        f"SELECT count(*) FROM (SELECT outcome FROM pages ORDER BY page_id DESC LIMIT {_LATE})"
-        f" WHERE outcome IN ({outcome.names('error')})"
+        "SELECT count(*) FROM (SELECT outcome FROM pages ORDER BY page_id DESC"
+        f" LIMIT {_LATE}) AS late WHERE outcome IN ({outcome.names('error')})"
     )
     late = int(look.one(sql) or 0)
     if late > 0.02 * _LATE and late / _LATE > _TIMES * usual / total:

@@ -48,11 +48,12 @@ def _rows(look: Look, now: State, seconds: int) -> list[tuple[float, ...]]:
     width = max(1.0, (end - begin) / _BUCKETS)
     number = max(2, min(_BUCKETS, int((end - begin) / width)))
     sql = (
-        "SELECT min(?3, cast((at - ?1 - 0.001) / ?2 AS INTEGER)) AS bucket, sum(seconds),"
-        " sum(pages), sum(errors), sum(bytes), max(queued) FROM ticks WHERE at > ?1"
-        " GROUP BY bucket ORDER BY bucket"
+        f"SELECT {look.reader.floor('(at - ?1 - 0.001) / ?2')} AS bucket, sum(seconds), sum(pages),"
+        " sum(errors), sum(bytes), max(queued) FROM ticks WHERE at > ?1 AND at - ?1 > 0.001"
+        " AND at < ?1 + ?2 * ?3 GROUP BY bucket ORDER BY bucket"
     )
-    found = {row[0]: row for row in look.rows(sql, begin, width, number - 1)}
+    rest = (begin, width, number + 0.001)
+    found = {min(row[0], number - 1): row for row in look.rows(sql, *rest)}
     rows: list[tuple[float, ...]] = []
     queued, missing = 0.0, int(_PAUSE / width) + 1
     for bucket in range(number):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple, Self
 
 from aiohttp import web
@@ -14,13 +16,17 @@ from aiohttp import web
 from crawler.dashboard.app import application, stores_of
 from crawler.dashboard.safety import Guard, is_loopback, names_of, new_token
 from crawler.errors import UsageError
+from crawler.store.address import StoreAddress
+
+_SPARE = 20  # ports behind the first that are tried where nobody asked for that one
 
 
 class Listening(NamedTuple):
-    """Where the page listens."""
+    """Where the page listens; `spare` ports behind it are tried where it is taken."""
 
     host: str
     port: int
+    spare: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -30,10 +36,19 @@ class Listening(NamedTuple):
             raise UsageError(f"--listen {text}: give HOST:PORT, as in 127.0.0.1:8642")
         return cls(host.strip("[]"), int(port))
 
+    @classmethod
+    def usual(cls) -> Self:
+        """Return where it listens if nobody says otherwise: 127.0.0.1:8642, or the next free."""
+        return cls("127.0.0.1", 8642, _SPARE)
+
 
 @asynccontextmanager
 async def served(
-    paths: Sequence[Path], place: Listening, *, names: Iterable[str] = (), token: str | None = None
+    paths: Sequence[StoreAddress],
+    place: Listening,
+    *,
+    names: Iterable[str] = (),
+    token: str | None = None,
 ) -> AsyncIterator[str]:
     """Serve the page within the context; gives its address.
 
@@ -48,12 +63,7 @@ async def served(
     )
     await runner.setup()
     try:
-        try:
-            await web.TCPSite(runner, place.host, place.port).start()
-        except OSError as error:
-            raise UsageError(
-                f"--listen {place.host}:{place.port}: {error.strerror or error}; choose another"
-            ) from None
+        await _listen(runner, place)
         port = runner.addresses[0][1]
         guard.names = frozenset(names_of(place.host, port, (one.lower() for one in names)))
         shown = f"[{place.host}]" if ":" in place.host else place.host
@@ -62,14 +72,36 @@ async def served(
         await runner.cleanup()
 
 
+async def _listen(runner: web.AppRunner, place: Listening) -> None:
+    """Listen at the first port that is free; UsageError where there is none."""
+    for port in range(place.port, place.port + place.spare + 1):
+        try:
+            await web.TCPSite(runner, place.host, port).start()
+            return
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            if taken and port < place.port + place.spare:
+                continue
+            said = "another program listens there" if taken else error.strerror or error
+            more = f" to {port}" if place.spare else ""
+            raise UsageError(
+                f"--listen {place.host}:{place.port}{more}: {said}; choose another, as in"
+                f" --listen {place.host}:0 for any that is free"
+            ) from None
+
+
 def serve(
-    paths: Sequence[Path],
+    paths: Sequence[StoreAddress],
     place: Listening,
     *,
     names: Iterable[str] = (),
     say: Callable[[str], None],
+    beside: bool = False,
 ) -> None:
-    """Serve the page until the process is interrupted; `say` hears its address."""
+    """Serve the page until the process is interrupted; `say` hears its address.
+
+    `beside`: until its standard input ends, too, which is when the crawl that began it does.
+    """
 
     async def run() -> None:
         ended = asyncio.Event()
@@ -77,9 +109,19 @@ def serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(NotImplementedError):  # Windows
                 loop.add_signal_handler(number, ended.set)
+        if beside:
+            threading.Thread(target=_wait_for_end, args=(loop, ended), daemon=True).start()
         async with served(paths, place, names=names) as address:
-            say(f"{address}  (Ctrl-C ends it; the crawls go on)")
+            end = "it ends with the crawl" if beside else "Ctrl-C ends it; the crawls go on"
+            say(f"{address}  ({end})")
             await ended.wait()
 
     with suppress(KeyboardInterrupt):
         asyncio.run(run())
+
+
+def _wait_for_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    while os.read(0, 1024):  # not by sys.stdin, whose lock would be held at the very end
+        pass
+    with suppress(RuntimeError):  # the loop was quicker
+        loop.call_soon_threadsafe(ended.set)

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
-from crawler.errors import CrawlerError, QueryError
+from crawler.errors import CrawlerError, QueryError, StoreError
 from crawler.inspect.query import Reader
 from crawler.markup import Html, el
+from crawler.store.address import DatabaseAddress, StoreAddress
 
 T = TypeVar("T")
 LIMIT = 1.0  # seconds that a part may take
@@ -72,50 +72,66 @@ class ShownStore:
     """A store that is shown, under the name that its addresses begin with."""
 
     name: str
-    path: Path
+    path: StoreAddress
     version: int = 0
     """Counts the moments at which somebody's commit was seen."""
     looked: float = 0.0
-    _seen: int | None = field(default=None, repr=False)
+    _seen: Any = field(default=None, repr=False)
 
     def changed(self, reader: Reader) -> bool:
         """Return whether anybody has committed since the last call, for one and the same reader."""
-        version = next(iter(reader.query("PRAGMA data_version").rows))[0]
+        version = reader.moved()
         moved = bool(version != self._seen)
         self._seen = version
         return moved
 
 
+class OpenReader(NamedTuple):
+    """A reader, the file that it reads, and the lock of whoever reads with it."""
+
+    reader: Reader
+    file: Any
+    busy: threading.Lock
+
+
 class Readers(threading.local):
-    """The readers of one thread, by store."""
+    """The readers of one thread, by store; `everyone` has those of all threads."""
 
-    def __init__(self) -> None:
-        self.open: dict[str, tuple[Reader, Any]] = {}
+    def __init__(self, everyone: list[OpenReader]) -> None:
+        self.open: dict[str, OpenReader] = {}
+        self._everyone = everyone
 
-    def of(self, path: Path) -> Reader:
+    def of(self, path: StoreAddress) -> OpenReader:
         """Return the reader of a store, opened anew where the file is another one."""
         key = str(path)
         found = self.open.get(key)
-        stat = path.stat() if path.exists() else None
+        stat = None if isinstance(path, DatabaseAddress) or not path.exists() else path.stat()
         file = (stat.st_dev, stat.st_ino) if stat else None
-        if found is not None and found[1] == file:
-            return found[0]
+        if found is not None and found.file == file:
+            return found
+        self.drop(path)
+        made = self.open[key] = OpenReader(Reader(path), file, threading.Lock())
+        self._everyone.append(made)
+        return made
+
+    def drop(self, path: StoreAddress) -> None:
+        """Close the reader of a store, so that the next look connects anew."""
+        found = self.open.pop(str(path), None)
         if found is not None:
-            self.open.pop(key)[0].__exit__()
-        reader = Reader(path)
-        self.open[key] = reader, file
-        return reader
+            self._everyone.remove(found)
+            found.reader.__exit__()
 
 
 class Library:
     """All stores that are shown, and the threads that read them."""
 
-    def __init__(self, stores: Mapping[str, Path]) -> None:
+    def __init__(self, stores: Mapping[str, StoreAddress]) -> None:
         self.sources = {name: ShownStore(name, path) for name, path in stores.items()}
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="reader")
         self._own = ThreadPoolExecutor(2, thread_name_prefix="sql")  # for SQL of people
         self._watch = ThreadPoolExecutor(1, thread_name_prefix="watch")
-        self._readers = Readers()
+        self._open: list[OpenReader] = []
+        self._readers = Readers(self._open)
 
     async def look(
         self,
@@ -142,12 +158,14 @@ class Library:
     ) -> Looked:
         began = time.perf_counter()
         try:
-            reader = self._readers.of(source.path)
+            reader, _, busy = self._readers.of(source.path)
             if own:
                 reader.guard("cookies")
-            with reader.limited(limit):
+            with busy, reader.limited(limit):
                 value = act(Look(source, reader, params, time.time()))
         except CrawlerError as error:
+            if isinstance(error, StoreError):  # the connection may be lost
+                self._readers.drop(source.path)
             return Looked(None, error, time.perf_counter() - began)
         except OSError as error:
             told = QueryError(f"{source.path}: {error.strerror}")
@@ -161,18 +179,24 @@ class Library:
 
     def _moved(self, source: ShownStore) -> bool:
         try:
-            return source.changed(self._readers.of(source.path))
+            reader, _, busy = self._readers.of(source.path)
+            with busy:
+                return source.changed(reader)
         except (CrawlerError, OSError):
+            self._readers.drop(source.path)
             return False
 
     def close(self) -> None:
         """Let the threads end; what they still do is not waited for."""
         for pool in (self._pool, self._own, self._watch):
             pool.shutdown(wait=False, cancel_futures=True)
+        for reader, file, busy in self._open:  # a file is closed with the thread that opened it
+            if file is None and busy.acquire(blocking=False):
+                reader.__exit__()
 
 
-def names_of(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """Yield each store with a name of its own, made of the name of its file."""
+def names_of(paths: Sequence[StoreAddress]) -> Iterator[tuple[str, StoreAddress]]:
+    """Yield each store with a name of its own, made of the name of its file or schema."""
     taken: set[str] = set()
     for path in paths:
         stem = path.name.removesuffix(".db") or "crawl"

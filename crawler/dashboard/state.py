@@ -19,6 +19,7 @@ from crawler.inspect.bounds import last_settings
 from crawler.inspect.status import lives
 from crawler.links.selection import HOST, Selection
 from crawler.markup import words
+from crawler.store.address import DatabaseAddress
 from crawler.store.control_rows import ControlRow
 from crawler.web import outcome
 
@@ -122,7 +123,7 @@ class State:
     @cached_property
     def values(self) -> dict[str, Any]:
         """The rows of the table `crawl`."""
-        return dict(self.look.rows("SELECT key, value FROM crawl"))
+        return self.look.reader.values()
 
     @cached_property
     def counters(self) -> dict[str, int]:
@@ -168,6 +169,8 @@ class State:
     def _runs(self, run: LastRun) -> bool:
         if self.living:
             return True
+        if isinstance(self.look.source.path, DatabaseAddress):
+            return self.look.reader.runs_on(run.pid)
         here = not self.workers or any(
             worker["name"].startswith(f"{socket.gethostname()}-") for worker in self.workers
         )
@@ -301,15 +304,25 @@ class State:
     @cached_property
     def size(self) -> int:
         """Bytes of the store and its log."""
+        return self.look.reader.size()
+
+    @property
+    def log_size(self) -> int:
+        """Bytes of the store's log; 0 where the server keeps it."""
         path = self.look.source.path
-        parts = (path, path.with_name(path.name + "-wal"))
-        return sum(part.stat().st_size for part in parts if part.exists())
+        if isinstance(path, DatabaseAddress):
+            return 0
+        log = path.with_name(path.name + "-wal")
+        return log.stat().st_size if log.exists() else 0
 
     @cached_property
     def free(self) -> tuple[int, int] | None:
         """Bytes that are free on the disk of the store, and all; None where nobody says it."""
+        path = self.look.source.path
+        if isinstance(path, DatabaseAddress):
+            return None
         try:
-            disk = shutil.disk_usage(self.look.source.path)
+            disk = shutil.disk_usage(path)
         except OSError:
             return None
         return disk.free, disk.total

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from crawler.errors import QueryError, StoreRefused
+from crawler.inspect.postgres_guard import QueryGuard
 from crawler.inspect.query import Reader, Rows
 from crawler.store.address import DatabaseAddress, StoreAddress, address_of
 from crawler.store.postgres.item_sql import as_json, key_among
@@ -22,6 +23,13 @@ _ALIVE = (
     "SELECT 1 FROM crawl_workers WHERE expires_at > now()"
     " AND run_id = (SELECT max(run_id) FROM runs)"
 )
+_CANCELED = "57014"
+_MOVED = (
+    "SELECT (SELECT coalesce(sum(flush_no), 0) FROM crawl_workers), (SELECT max(at) FROM workers),"
+    " (SELECT count(*) FROM workers), (SELECT max(run_id) FROM runs), (SELECT max(control_id) FROM"
+    " control), (SELECT max(applied_at) FROM control)"
+)
+"""Counts the commits of all workers: those that are gone took one row of `workers` with them."""
 _ITEM_TYPES = "SELECT name, columns FROM item_types"
 
 
@@ -36,6 +44,8 @@ class PostgresReader(Reader):
         address = address_of(path)
         assert isinstance(address, DatabaseAddress)
         self.path = address
+        self._guard: QueryGuard | None = None
+        self._limit = 0.0
         self._reader = ReadOnly(address)
         with ExitStack() as undo:
             undo.callback(self._reader.close)
@@ -52,6 +62,8 @@ class PostgresReader(Reader):
     def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Rows:
         """Run one statement that only reads; QueryError says what is wrong with it."""
         try:
+            if self._guard is not None:
+                self._guard.check(sql)
             found = self._reader.query(sql, values)
         except server_errors() as error:
             raise self._told_of(error, sql) from None
@@ -64,6 +76,8 @@ class PostgresReader(Reader):
             raise self._told_of(error, sql) from None
 
     def _told_of(self, error: Exception, sql: str) -> BaseException:
+        if getattr(error, "sqlstate", None) == _CANCELED:
+            return QueryError(f"stopped after {self._limit:g} s")
         if not is_of_query(error):
             return store_error(self.path, error)
         text = str(error).partition("\n")[0]
@@ -85,6 +99,13 @@ class PostgresReader(Reader):
         every = known if kind == "relation" else {c: 0 for cs in known.values() for c in cs}
         near = difflib.get_close_matches(name.rpartition(".")[2], every, 1, 0.5)
         return f"; did you mean {near[0]}?" if near else ""
+
+    def own(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Return the rows of a query of ours, which no guard looks at."""
+        try:
+            yield from self._reader.query(sql).rows
+        except server_errors() as error:
+            raise self._told_of(error, sql) from None
 
     def explain(self, sql: str) -> Rows:
         """Return the plan by which PostgreSQL would answer a query."""
@@ -126,13 +147,36 @@ class PostgresReader(Reader):
         """Return the condition that a row has one of the keys (name → declared type) of `?`."""
         return key_among(key, "(SELECT value::json AS value FROM json_each(?)) AS keys")
 
+    def floor(self, number: str) -> str:
+        """Return the SQL of the whole part of a number that is not negative: a cast rounds."""
+        return f"floor({number})::bigint"
+
+    def moved(self) -> Any:
+        """Return what is another value whenever a worker has committed, or somebody has asked."""
+        return next(iter(self.query(_MOVED).rows))
+
+    def guard(self, *secret: str) -> None:
+        """Make what strangers ask harmless: one query that reads tables of this crawl alone."""
+        if self._guard is None:
+            self._guard = QueryGuard.of(self, secret)
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Stop what takes longer than so many seconds: QueryError says so."""
+        self._reader.limit(seconds)
+        self._limit = seconds
+        try:
+            yield
+        finally:
+            self._reader.limit(None)
+
     def size(self) -> int:
         """Return how many bytes the crawl takes."""
         sql = (
             "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
             " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
         )
-        return int(next(iter(self.query(sql).rows))[0])
+        return int(next(self.own(sql))[0])
 
     def values(self) -> dict[str, Any]:
         """Return the rows of the view `crawl`."""
@@ -152,7 +196,7 @@ class PostgresReader(Reader):
             " AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped"
             " ORDER BY 1, a.attnum"
         )
-        for table, column in self.query(sql).rows:
+        for table, column in self.own(sql):
             found.setdefault(table, []).append(column)
         return found
 

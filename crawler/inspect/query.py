@@ -157,10 +157,18 @@ class Reader:
         values = ", ".join(f"value ->> {place}" for place in range(len(key)))
         return f"({', '.join(map(quoted, key))}) IN (SELECT {values} FROM json_each(?))"
 
+    def floor(self, number: str) -> str:
+        """Return the SQL of the whole part of a number that is not negative."""
+        return f"cast({number} AS INTEGER)"
+
     def size(self) -> int:
         """Return how many bytes the store takes."""
         log = self._file.with_name(self._file.name + "-wal")
         return sum(part.stat().st_size for part in (self._file, log) if part.exists())
+
+    def moved(self) -> Any:
+        """Return what is another value whenever somebody else has committed since."""
+        return next(iter(self.query("PRAGMA data_version").rows))[0]
 
     def values(self) -> dict[str, Any]:
         """Return the rows of the table `crawl`."""

@@ -39,7 +39,7 @@ def hosts(look: Look, now: State) -> Html:
     """Return the hosts that the URL asks for."""
     state, name = look.params.get("state", "all"), look.params.get("name", "")
     links = [look.sql(_SQL), el("a", "Politeness report", href=look.href("politeness"))]
-    part = el("label", "PagePart of a name", class_="unseen", for_="hq")
+    part = el("label", "Part of a name", class_="unseen", for_="hq")
     field = el(
         "input", type="search", id="hq", name="name", value=name, placeholder="part of a name"
     )

@@ -126,7 +126,7 @@ def fields(look: Look, now: State) -> Html:
     sums = ", ".join(f"count({quoted(c)}), count(DISTINCT {quoted(c)})" for c in columns)
     sql = (
         f"SELECT count(*), {sums or '1'} FROM (SELECT * FROM {quoted(name)}"
-        f" ORDER BY item_id DESC LIMIT {_SAMPLE})"
+        f" ORDER BY item_id DESC LIMIT {_SAMPLE}) AS late"
     )
     [row] = look.rows(sql)
     rows = [

@@ -363,7 +363,8 @@ def _a_minute(look: Look, now: State, name: str) -> float:
         return 0.0
     sql = (
         f"SELECT pages.fetched_at, count(*) FROM (SELECT page_id FROM {quoted(name)}"
-        " ORDER BY item_id DESC LIMIT 1000) JOIN pages USING (page_id) GROUP BY 1 ORDER BY 1"
+        " ORDER BY item_id DESC LIMIT 1000) AS late JOIN pages USING (page_id)"
+        " GROUP BY 1 ORDER BY 1"
     )
     rows = [(words.moment(at), number) for at, number in look.rows(sql)]
     recent = [(at, number) for at, number in rows if at is not None and look.now - at < 600]

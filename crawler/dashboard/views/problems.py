@@ -56,16 +56,14 @@ def errors(look: Look, now: State) -> Html:
     first = look.one("SELECT fetched_at FROM pages ORDER BY page_id LIMIT 1")
     begin = words.moment(first) or now.now
     span = max(1.0, now.now - begin)
+    part = look.reader.floor("(unixepoch(fetched_at) - ?1) / ?2")
     sql = (
-        "SELECT outcome, status, min(?3, max(0,"
-        " cast((unixepoch(fetched_at) - ?1) / ?2 AS INTEGER)))"
-        " AS part, count(*), count(DISTINCT host_id), max(fetched_at), max(page_id) FROM pages"
+        f"SELECT outcome, status, {part} AS part, count(*), count(DISTINCT host_id),"
+        " max(fetched_at), max(page_id) FROM pages"
         f" WHERE outcome <> 'ok' AND outcome IN ({outcome.names('error')}) GROUP BY 1, 2, 3"
     )
     groups: dict[tuple[str, Any], dict[str, Any]] = {}
-    for name, status, part, number, hosts, last, page in look.rows(
-        sql, begin, span / _BARS, _BARS - 1
-    ):
+    for name, status, at, number, hosts, last, page in look.rows(sql, begin, span / _BARS):
         group = groups.setdefault(
             (name, status), {"n": 0, "hosts": 0, "last": "", "page": 0, "bars": [0] * _BARS}
         )
@@ -73,7 +71,7 @@ def errors(look: Look, now: State) -> Html:
         group["hosts"] = max(group["hosts"], hosts)
         group["last"] = max(group["last"], last)
         group["page"] = max(group["page"], page)
-        group["bars"][part] += number
+        group["bars"][min(max(0, at), _BARS - 1)] += number
     title, link = "Requests that ended without a page", look.sql(_ERRORS)
     if not groups:
         return section("errors", title, empty("None."), links=[link])
@@ -142,7 +140,7 @@ def broken(look: Look, now: State) -> Html:
     sql = (
         "SELECT broken.url, broken.outcome, broken.status, referrer.url FROM"
         f" (SELECT page_id FROM pages WHERE outcome <> 'ok' AND outcome IN"
-        f" ({outcome.names('broken')}) ORDER BY page_id DESC LIMIT {_BROKEN})"
+        f" ({outcome.names('broken')}) ORDER BY page_id DESC LIMIT {_BROKEN}) AS late"
         " JOIN pages AS broken USING (page_id)"
         " LEFT JOIN pages AS referrer ON referrer.page_id = broken.parent_id"
         " ORDER BY broken.page_id DESC"

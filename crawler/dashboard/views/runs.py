@@ -29,6 +29,7 @@ from crawler.errors import CrawlerError, UsageError
 from crawler.inspect import diff
 from crawler.inspect.politeness_report import HostPoliteness, manners
 from crawler.markup import Html, el, words
+from crawler.store.address import DatabaseAddress
 
 _SHOWN, _MOST = 50, 200_000
 _POLITE = 100_000  # rows of pages, above which one asks for the report of all hosts
@@ -104,8 +105,10 @@ def _changed(was: Any, now: Any, head: str = "") -> Iterator[str]:
 
 
 def _others(look: Look) -> Iterator[Html]:
-    folder = look.source.path.parent
-    others = [path for path in sorted(folder.glob("*.db")) if path != look.source.path][:20]
+    here = look.source.path
+    if isinstance(here, DatabaseAddress):
+        return
+    others = [path for path in sorted(here.parent.glob("*.db")) if path != here][:20]
     if not others:
         return
     links = [
@@ -119,7 +122,10 @@ def _others(look: Look) -> Iterator[Html]:
 def _pairs(look: Look) -> tuple[str, Iterator[diff.Difference]]:
     """Return what is compared, in words, and the differences."""
     path = look.source.path
-    if name := look.params.get("store"):
+    name = look.params.get("store")
+    if name and isinstance(path, DatabaseAddress):
+        raise UsageError("a crawl in PostgreSQL has no stores beside it; crawler diff compares two")
+    if name and not isinstance(path, DatabaseAddress):
         other = path.parent / Path(name).name
         if Path(name).name != name or not other.is_file() or not name.endswith(".db"):
             raise UsageError(f"there is no store {name[:100]} beside {path.name}")

@@ -260,7 +260,7 @@ def links_in(look: Look, now: State) -> Html:
     most = "" if wait else " LIMIT 20000"
     sql = (
         f"SELECT pages.url FROM (SELECT page_id, targets FROM link_lists{most}) AS l"
-        f" JOIN pages USING (page_id) WHERE instr(targets, ?) LIMIT {_SOURCES}"
+        f" JOIN pages USING (page_id) WHERE instr(targets, ?) > 0 LIMIT {_SOURCES}"
     )
     text = json.dumps(url, ensure_ascii=False)
     rows = [(url_link(look, one),) for (one,) in look.rows(sql, text)]

@@ -11,6 +11,7 @@ from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State, decoded
 from crawler.dashboard.view import PagePart, View
 from crawler.markup import Html, el, words
+from crawler.store.address import DatabaseAddress
 
 _SHOWN = 10
 
@@ -94,13 +95,12 @@ def flight(look: Look, now: State) -> Html:
 
 def store(look: Look, now: State) -> Html:
     """Return how the store is: its size, the disk, how long commits take."""
-    path = look.source.path
-    log = path.with_name(path.name + "-wal")
-    main = path.stat().st_size
-    wal = log.stat().st_size if log.exists() else 0
+    path, log = look.source.path, now.log_size
+    database = isinstance(path, DatabaseAddress)
+    own = words.size(now.size - log)
     facts: list[tuple[str, Any]] = [
-        ("backend", f"SQLite, {path}"),
-        ("size", f"{words.size(main)}, and {words.size(wal)} of log"),
+        ("backend", f"{'PostgreSQL' if database else 'SQLite'}, {path}"),
+        ("size", own if database else f"{own}, and {words.size(log)} of log"),
     ]
     if now.free is not None:
         facts.append(("disk", f"{words.size(now.free[0])} free"))

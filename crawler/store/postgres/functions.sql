@@ -35,6 +35,12 @@ CREATE OR REPLACE FUNCTION strftime(format text, at double precision, modifier t
 CREATE OR REPLACE FUNCTION strftime(format text, at text, modifier text) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     AS $$ SELECT strftime(format, at::timestamptz + modifier::interval) $$;
+CREATE OR REPLACE FUNCTION unixepoch(text) RETURNS bigint
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    AS $$ SELECT floor(extract(epoch FROM $1::timestamptz))::bigint $$;
+CREATE OR REPLACE FUNCTION datetime(at double precision, modifier text) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    AS $$ SELECT to_char(to_timestamp(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') $$;
 CREATE OR REPLACE FUNCTION host(url text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT nullif(trim(BOTH '[]' FROM
         substring(lower(url) FROM '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^]]*\]|[^/:?#]*)')), '') $$;

@@ -7,6 +7,7 @@ pieces, so that memory stays flat however many there are.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,11 +42,22 @@ class ReadOnly:
         self._thread = LoopThread()
         self._wait = self._thread.wait
         self._connection = Connection(address, patience=5.0, timeout=_LONG)
-        self._cursors = 0
+        self._until: float | None = None
         with ExitStack() as undo:
             undo.callback(self.close)
             self._wait(self._connection.open())
             undo.pop_all()
+
+    def limit(self, seconds: float | None) -> None:
+        """Let the server stop what it still does in so many seconds; None for no limit."""
+        self._until = None if seconds is None else time.monotonic() + seconds
+
+    def _first(self) -> str:
+        """Return what a transaction begins with: it reads, and within the time that is left."""
+        if self._until is None:
+            return _BEGIN
+        left = max(1, round(1000 * (self._until - time.monotonic())))
+        return f"{_BEGIN}; SET LOCAL statement_timeout = {left}"
 
     def close(self) -> None:
         """Close the connection, and end the thread."""
@@ -87,7 +99,7 @@ class ReadOnly:
             own = True
             await connection.open()
         try:
-            async with connection.lock, connection.transaction(_BEGIN) as db:
+            async with connection.lock, connection.transaction(self._first()) as db:
                 await plain(db)
                 statement = await db.prepare(sql, name="" if connection.pooled else None)
                 shape = statement.get_attributes()
