@@ -66,6 +66,10 @@ kill-test: $(DEV)
 browser-proof: $(DEV)
 	BROWSER_PROOF=1 KILLS=$(or $(KILLS),50) $(BIN)/pytest tests/browser/test_hostile.py tests/browser/test_private.py tests/browser/test_kill.py $(ARGS)
 
+# Every action of steering by page, command line, SQL and Python, over both backends.
+control-proof: $(DEV)
+	CONTROL=all $(BIN)/pytest -n 0 tests/control/test_every_way.py $(ARGS)
+
 # Worker processes over PostgreSQL that are killed and stopped, others in their places: every
 # page once, and by the server's log the delay between two requests of a host.
 postgres-proof: $(DEV)

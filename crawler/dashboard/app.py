@@ -11,13 +11,13 @@ from aiohttp import web
 
 from crawler.dashboard import actions, layout, metrics, safety
 from crawler.dashboard.live import ViewFeed, Watch
-from crawler.dashboard.parts import section
 from crawler.dashboard.safety import Guard
 from crawler.dashboard.sources import LIMIT, MOST_WAIT, Library, Look, ShownStore
 from crawler.dashboard.state import WORDS, State
 from crawler.dashboard.view import PagePart
 from crawler.dashboard.views import BY_PATH, VIEWS, sql
 from crawler.markup import Html, el, join, words
+from crawler.markup.parts import section, styles
 from crawler.store.address import StoreAddress
 
 LIBRARY = web.AppKey("library", Library)
@@ -62,7 +62,8 @@ async def _nothing(request: web.Request) -> web.Response:
 @cache
 def _assets() -> Mapping[str, bytes]:
     folder = resources.files("crawler.dashboard") / "assets"
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    own = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    return {**own, "live.css": styles().encode()}
 
 
 async def _asset(request: web.Request) -> web.Response:

@@ -18,6 +18,7 @@ _KEYS = (
     ("g o", "overview"),
     ("g h", "hosts"),
     ("g p", "pages"),
+    ("g m", "map"),
     ("g e", "problems"),
     ("g t", "traps"),
     ("g i", "items"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from crawler.dashboard.parts import empty, section, short_host
+from crawler.dashboard.parts import short_host
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State
 from crawler.markup import Html, el, join, words
+from crawler.markup.parts import empty, section
 
 _MOST = 7
 _FULL = 0.05  # share of the disk that is left, below which it is told

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from crawler.dashboard.parts import choice, empty, section
+from crawler.dashboard.parts import choice
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State
 from crawler.markup import Html, charts, words
+from crawler.markup.parts import empty, section
 
 SPANS = {
     "15m": ("15 min", 900),

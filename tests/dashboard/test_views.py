@@ -217,4 +217,4 @@ def test_health_and_metrics_are_there_without_a_crawl(store, tmp_path):
 
 def test_every_view_of_the_menu_has_a_key_of_its_own():
     keys = [view.key for view in VIEWS if view.key]
-    assert len(keys) == len(set(keys)) == 10
+    assert len(keys) == len(set(keys)) == 11

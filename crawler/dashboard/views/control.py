@@ -5,24 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from crawler import control
-from crawler.dashboard.parts import (
-    TableColumn,
-    bad,
-    empty,
-    hidden,
-    note,
-    section,
-    soft,
-    table,
-    url_link,
-    warn,
-)
+from crawler.dashboard.parts import hidden, url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State
 from crawler.dashboard.view import PagePart, View
 from crawler.errors import UsageError
 from crawler.links.selection import CRAWL, HOST, Selection
 from crawler.markup import Html, el, join, words
+from crawler.markup.parts import TableColumn, bad, empty, note, section, soft, table, warn
 from crawler.store.control_rows import ControlRow
 from crawler.web import outcome
 

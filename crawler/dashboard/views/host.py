@@ -6,19 +6,7 @@ import bisect
 from collections.abc import Iterator
 from typing import Any
 
-from crawler.dashboard.parts import (
-    TableColumn,
-    empty,
-    hidden,
-    note,
-    outcome_of,
-    section,
-    short_host,
-    soft,
-    table,
-    url_link,
-    warn,
-)
+from crawler.dashboard.parts import hidden, outcome_of, short_host, url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import Host, State
 from crawler.dashboard.view import PagePart, View
@@ -26,6 +14,7 @@ from crawler.dashboard.views.hosts import robots_in_words
 from crawler.dashboard.views.overview import state_of
 from crawler.errors import UsageError
 from crawler.markup import Html, charts, el, join, words
+from crawler.markup.parts import TableColumn, empty, note, section, soft, table, warn
 from crawler.web import outcome
 
 _NEXT = 20

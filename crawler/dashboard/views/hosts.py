@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from crawler.dashboard.parts import (
-    TableColumn,
-    choice,
-    counted,
-    empty,
-    hidden,
-    host_link,
-    note,
-    section,
-    soft,
-    table,
-    warn,
-)
+from crawler.dashboard.parts import choice, counted, hidden, host_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import Host, State
 from crawler.dashboard.view import PagePart, View
 from crawler.dashboard.views.overview import state_of
 from crawler.markup import Html, charts, el, words
+from crawler.markup.parts import TableColumn, empty, note, section, soft, table, warn
 from crawler.robots import in_force
 from crawler.web import outcome
 

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from crawler.dashboard.parts import (
-    TableColumn,
-    choice,
-    counted,
-    empty,
-    hidden,
-    section,
-    soft,
-    table,
-    url_link,
-)
+from crawler.dashboard.parts import choice, counted, hidden, url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State, quoted
 from crawler.dashboard.view import PagePart, View
 from crawler.errors import QueryError
 from crawler.markup import Html, charts, el, words
+from crawler.markup.parts import TableColumn, empty, section, soft, table
 
 _SHOWN, _SAMPLE = 20, 1000
 _OWN = {"item_id", "page_id", "page_url", "run_id", "fetched_at", "gone_at"}

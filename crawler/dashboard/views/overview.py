@@ -8,26 +8,23 @@ from typing import Any
 
 from crawler.dashboard import needs
 from crawler.dashboard.over_time import over_time
-from crawler.dashboard.parts import (
-    TableColumn,
-    bad,
-    count,
-    empty,
-    host_link,
-    lead,
-    note,
-    outcome_of,
-    section,
-    short_host,
-    soft,
-    table,
-    url_link,
-    warn,
-)
+from crawler.dashboard.parts import host_link, outcome_of, short_host, url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import Host, State, quoted
 from crawler.dashboard.view import PagePart, View
 from crawler.markup import Html, charts, el, join, words
+from crawler.markup.parts import (
+    TableColumn,
+    bad,
+    count,
+    empty,
+    lead,
+    note,
+    section,
+    soft,
+    table,
+    warn,
+)
 from crawler.spider import SiteSpider
 from crawler.web import outcome
 

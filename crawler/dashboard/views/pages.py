@@ -6,26 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from crawler import urls
-from crawler.dashboard.parts import (
-    TableColumn,
-    choice,
-    counted,
-    empty,
-    hidden,
-    host_link,
-    note,
-    outcome_of,
-    section,
-    soft,
-    table,
-    url_link,
-)
+from crawler.dashboard.parts import choice, counted, hidden, host_link, outcome_of, url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State
 from crawler.dashboard.view import PagePart, View
 from crawler.errors import QueryError
 from crawler.inspect.search import search as search_text
 from crawler.markup import Html, el, words
+from crawler.markup.parts import TableColumn, empty, note, section, soft, table
 from crawler.web import outcome
 
 _SHOWN = 33

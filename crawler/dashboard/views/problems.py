@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from crawler.dashboard.parts import (
-    TableColumn,
-    empty,
-    lead,
-    note,
-    outcome_of,
-    prose,
-    section,
-    soft,
-    table,
-    url_link,
-)
+from crawler.dashboard.parts import outcome_of, url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State
 from crawler.dashboard.view import PagePart, View
 from crawler.markup import Html, charts, el, join, words
+from crawler.markup.parts import TableColumn, empty, lead, note, prose, section, soft, table
 from crawler.web import outcome
 
 _BARS = 30  # spans of time in which errors are counted

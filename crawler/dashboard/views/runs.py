@@ -8,20 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from crawler.dashboard.parts import (
-    TableColumn,
-    bad,
-    choice,
-    counted,
-    empty,
-    host_link,
-    lead,
-    note,
-    section,
-    soft,
-    table,
-    url_link,
-)
+from crawler.dashboard.parts import choice, counted, host_link, url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State, decoded
 from crawler.dashboard.view import PagePart, View
@@ -29,6 +16,7 @@ from crawler.errors import CrawlerError, UsageError
 from crawler.inspect import diff
 from crawler.inspect.politeness_report import HostPoliteness, manners
 from crawler.markup import Html, el, words
+from crawler.markup.parts import TableColumn, bad, empty, lead, note, section, soft, table
 from crawler.store.address import DatabaseAddress
 
 _SHOWN, _MOST = 50, 200_000

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from crawler.dashboard.parts import TableColumn, section, table, url_link
+from crawler.dashboard.parts import url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State
 from crawler.dashboard.view import PagePart, View
@@ -15,6 +15,7 @@ from crawler.dashboard.views.items import value_of
 from crawler.errors import CrawlerError, QueryError
 from crawler.inspect.saved_queries import saved, sql_of
 from crawler.markup import Html, el, words
+from crawler.markup.parts import TableColumn, section, table
 
 SECONDS, ROWS = 5.0, 1000
 _OWN = frozenset(

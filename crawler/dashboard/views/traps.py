@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from crawler.dashboard.parts import (
-    TableColumn,
-    empty,
-    lead,
-    note,
-    prose,
-    section,
-    soft,
-    table,
-    url_link,
-)
+from crawler.dashboard.parts import url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State
 from crawler.dashboard.view import PagePart, View
 from crawler.links.traps import pattern_of
 from crawler.markup import Html, charts, el, words
+from crawler.markup.parts import TableColumn, empty, lead, note, prose, section, soft, table
 from crawler.web.refusal import ABOUT, Refusal
 
 _SHOWN = 20

@@ -7,17 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crawler import urls
-from crawler.dashboard.parts import (
-    TableColumn,
-    empty,
-    hidden,
-    note,
-    outcome_of,
-    section,
-    soft,
-    table,
-    url_link,
-)
+from crawler.dashboard.parts import hidden, outcome_of, url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State, decoded, quoted
 from crawler.dashboard.view import PagePart, View
@@ -25,6 +15,7 @@ from crawler.errors import CrawlerError, UsageError
 from crawler.inspect.life import Line
 from crawler.inspect.why import why
 from crawler.markup import Html, el, join, words
+from crawler.markup.parts import TableColumn, empty, note, section, soft, table
 from crawler.web import outcome
 
 _LINKS, _SOURCES = 12, 12

@@ -6,11 +6,12 @@ import socket
 import time
 from typing import Any
 
-from crawler.dashboard.parts import TableColumn, bad, empty, note, section, table, url_link, warn
+from crawler.dashboard.parts import url_link
 from crawler.dashboard.sources import Look
 from crawler.dashboard.state import State, decoded
 from crawler.dashboard.view import PagePart, View
 from crawler.markup import Html, el, words
+from crawler.markup.parts import TableColumn, bad, empty, note, section, table, warn
 from crawler.store.address import DatabaseAddress
 
 _SHOWN = 10
