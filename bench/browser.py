@@ -1,10 +1,13 @@
-"""What a rendered page costs: ours against a bare Playwright loop, and the memory of 1,000 pages.
+"""What a rendered page costs: ours, a bare Playwright loop, Crawlee; and the memory of 1,000 pages.
 
-    python bench/browser.py [--pages 1000] [--compare 60]
+    python bench/browser.py [--pages 1000] [--compare 200] [--kinds ours loop crawlee]
 
 The practice site's single-page shop, on loopback. CPU is that of the whole process tree (user and
-system), memory its proportional set size, where Linux tells it. The loop opens a new page for each
-URL, as many at once as we have tabs, waits until the network is idle, and reads the content.
+system), once from the start on (`whole_ms`), once from the first pages on (`cpu_ms`): without
+Python's imports and the launch of the browser. Memory is the proportional set size of the tree at
+the end, where Linux tells it. The loop opens a new page for each URL, as many at once as we have
+tabs, waits until the network is idle, and reads the content; so does Crawlee's PlaywrightCrawler,
+in an environment of its own under bench/.work.
 """
 
 from __future__ import annotations
@@ -18,13 +21,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+
+from install import environment
+from process_tree import Toll, family, memory_of
 
 from crawler import Crawler, Request, Spider
 from crawler.browser import finding
 from crawler.practice import PracticeSite
 from crawler.practice.catalog import products
 
+HERE = Path(__file__).parent
 TABS = 4
 SETTINGS = {
     "politeness": {"delay": 0.0, "per_host": TABS},
@@ -48,50 +56,10 @@ class Shop(Spider):
             yield Request(f"{url}?n={number}", browser=True)
 
 
-def family(pid: int) -> list[int]:
-    """Return a process and all that it has started."""
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found, at = [pid], 0
-    while at < len(found):
-        found += parents.get(found[at], [])
-        at += 1
-    return found
-
-
-def memory_of(pids: list[int]) -> float:
-    """Return the proportional set size of processes, in megabytes."""
-    total = 0
-    for pid in pids:
-        try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
-
-
-def cpu_of(pids: list[int]) -> float:
-    """Return the CPU time of processes, and of those of theirs that have ended, in seconds."""
-    ticks = 0
-    for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        ticks += sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 async def ours(urls: list[str], watch: bool = False) -> dict[str, object]:
     """Crawl; with `watch`, tell the memory after each hundred pages."""
     memory: list[float] = []
-    used = 0.0
+    toll = Toll()
     spider = Shop()
     spider.start_urls = urls
     with tempfile.TemporaryDirectory() as directory:
@@ -99,11 +67,10 @@ async def ours(urls: list[str], watch: bool = False) -> dict[str, object]:
             number = 0
             async for _ in crawler.pages():
                 number += 1
-                if number == len(urls):
-                    used = cpu_of(family(os.getpid()))
+                toll.passed(number, len(urls))
                 if watch and number % 100 == 0:
                     memory.append(round(memory_of(family(os.getpid()))))
-    return {"pages": number, "cpu_ms": round(used * 1000 / number, 1), "memory": memory}
+    return {**toll.told(number), "watched": memory}
 
 
 async def loop(urls: list[str]) -> dict[str, object]:
@@ -111,7 +78,7 @@ async def loop(urls: list[str]) -> dict[str, object]:
     from playwright.async_api import async_playwright
 
     found = finding.find()
-    turns = asyncio.Semaphore(TABS)
+    turns, toll, done = asyncio.Semaphore(TABS), Toll(), count(1)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=found.path, args=["--no-sandbox"] * (os.geteuid() == 0)
@@ -124,12 +91,22 @@ async def loop(urls: list[str]) -> dict[str, object]:
                 await page.goto(f"{url}?n={number}", wait_until="networkidle")
                 size = len(await page.content())
                 await page.close()
+                toll.passed(next(done), len(urls))
                 return size
 
         sizes = await asyncio.gather(*(one(n, url) for n, url in enumerate(urls)))
-        used = cpu_of(family(os.getpid()))
         await browser.close()
-    return {"pages": len(sizes), "cpu_ms": round(used * 1000 / len(sizes), 1)}
+    return toll.told(len(sizes))
+
+
+def crawlee(urls: list[str]) -> dict[str, object]:
+    """Render with Crawlee, in its own environment."""
+    python = environment("crawlee-browser", ("crawlee[playwright]",))
+    command = [python, HERE / "peers" / "crawlee_browser.py", str(TABS), finding.find().path]
+    done = subprocess.run(
+        [*map(str, command)], input="\n".join(urls), check=True, stdout=subprocess.PIPE, text=True
+    )
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def measured(kind: str, url: str, pages: int) -> dict[str, object]:
@@ -151,22 +128,26 @@ async def main() -> None:
     """Measure, and print a row for each kind."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--pages", type=int, default=1000)
-    parser.add_argument("--compare", type=int, default=60)
+    parser.add_argument("--compare", type=int, default=200)
+    parser.add_argument("--kinds", nargs="+", default=["ours", "loop", "crawlee"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--run", choices=["ours", "loop", "watch"])
+    parser.add_argument("--run", choices=["ours", "loop", "watch", "crawlee"])
     parser.add_argument("--url", default="")
     given = parser.parse_args()
     goods = [f"app/product/{good.slug}" for good in products()]
     if given.run:
         urls = [given.url + goods[n % len(goods)] for n in range(given.pages)]
         kinds = {"ours": ours, "loop": loop, "watch": lambda urls: ours(urls, watch=True)}
+        if given.run == "crawlee":
+            print(json.dumps(crawlee(urls)))
+            return
         print(json.dumps(await kinds[given.run](urls)))
         return
     async with PracticeSite() as site:
         for _ in range(given.rounds):
-            for kind in ("ours", "loop"):
+            for kind in given.kinds:
                 told = await asyncio.to_thread(measured, kind, site.url, given.compare)
-                print(f"{kind:6} {told}", flush=True)
+                print(f"{kind:7} {told}", flush=True)
         if given.pages:
             print("watch ", await asyncio.to_thread(measured, "watch", site.url, given.pages))
 

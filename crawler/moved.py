@@ -62,7 +62,7 @@ HOMES = {
     "overview": "inspect.status",
     "pace": "politeness.throttle",
     "page": "web.page",
-    "plots": "inspect.svg",
+    "plots": "markup.charts",
     "progress": "engine.progress",
     "proxies": "http.proxies",
     "query": "inspect.query",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from crawler.errors import UsageError
 from crawler.inspect import item_changes
 from crawler.inspect.query import Reader, Rows
-from crawler.inspect.run_report import breakable
+from crawler.markup.parts import breakable
 from crawler.store import damage
 from crawler.store.address import StoreAddress
 from crawler.web import outcome

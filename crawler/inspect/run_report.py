@@ -1,186 +1,335 @@
-"""One run as one self-contained HTML page: figures, plots, the slowest, the broken."""
+"""One run as one self-contained HTML page: what to do first, plots, the slowest, the broken.
+
+It is made of the parts of the live page, reads the same on a phone and on paper, and needs nothing
+beside itself: no script, no server.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from html import escape
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from crawler.errors import UsageError
-from crawler.inspect import svg
+from crawler.inspect import sections
+from crawler.inspect.first_steps import Ended, first_steps, listed
 from crawler.inspect.query import Reader
+from crawler.inspect.section_parts import explained, link_map, outcome_map
+from crawler.markup import Html, charts, el, join, words
+from crawler.markup.parts import (
+    TableColumn,
+    breakable,
+    count,
+    empty,
+    lead,
+    note,
+    prose,
+    section,
+    soft,
+    styles,
+    table,
+)
 from crawler.store import views
+from crawler.version import __version__
 from crawler.web import outcome
 
-_STYLE = """
-:root{color-scheme:light dark;--ink:#1c2530;--soft:#66727f;--line:#dde3e8;--bar:#3b7dd8}
-@media(prefers-color-scheme:dark){:root{--ink:#e6ebf0;--soft:#93a0ad;--line:#333d47;--bar:#5b9bf0}}
-body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);max-width:1180px;margin:2rem auto;
-padding:0 1.2rem}h1{font-size:1.5rem;margin:0}h2{font-size:1rem;margin:0 0 .6rem}
-.soft,.none{color:var(--soft)}.figures{display:flex;flex-wrap:wrap;gap:1.8rem;margin:1.4rem 0}
-.figures b{display:block;font-size:1.7rem;font-weight:600}.grid{display:grid;gap:1.6rem 2rem;
-grid-template-columns:repeat(auto-fit,minmax(440px,1fr))}section{border-top:1px solid var(--line);
-padding-top:.9rem;min-width:0}svg{width:100%;height:auto;font:12px system-ui;fill:var(--ink)}
-rect,polygon{fill:var(--bar);opacity:.85}line{stroke:var(--line)}.number{fill:var(--soft)}
-table{border-collapse:collapse;width:100%;font-size:13px}td,th{text-align:left;padding:.25rem .5rem;
-border-bottom:1px solid var(--line);vertical-align:top}section{overflow-x:auto}
-"""
-_LONG = re.compile(r"\S{40}")
 _PAGES = " FROM pages WHERE run_id = ?"
+_BUCKETS, _LISTED = 120, 15
 _SIZES = (
-    "SELECT CASE WHEN size < 1000 THEN '< 1 kB' WHEN size < 10000 THEN '1 to 10 kB'"
+    "SELECT CASE WHEN size < 1000 THEN 'below 1 kB' WHEN size < 10000 THEN '1 to 10 kB'"
     " WHEN size < 100000 THEN '10 to 100 kB' WHEN size < 1000000 THEN '100 kB to 1 MB'"
-    " ELSE '> 1 MB' END, count(*)" + _PAGES + " AND size IS NOT NULL GROUP BY 1 ORDER BY min(size)"
+    " ELSE 'above 1 MB' END, count(*)" + _PAGES + " AND size IS NOT NULL GROUP BY 1"
+    " ORDER BY min(size)"
 )
-
-
 _REJECTED = (
-    "SELECT item, reason, count(*) AS number, min(page_url) AS page, substr(value, 1, 500) AS value"
-    " FROM problems WHERE run_id = ? GROUP BY item, reason ORDER BY 3 DESC LIMIT 25"
+    "SELECT item, reason, count(*) AS number, min(page_url) AS page, substr(min(value), 1, 300) AS"
+    " value FROM problems WHERE run_id = ? GROUP BY item, reason ORDER BY 3 DESC LIMIT 25"
 )
+_MANNERS = (
+    "SELECT name AS host, count(*) AS requests, round((julianday(max(fetched_at))"
+    " - julianday(min(fetched_at))) * 86400 / CASE WHEN count(*) > 1 THEN count(*) - 1 ELSE 1 END,"
+    " 3) AS seconds_between, max(hosts.delay) AS delay, round(avg(elapsed), 3) AS seconds_to_answer"
+    " FROM pages JOIN hosts USING (host_id) WHERE run_id = ? GROUP BY name ORDER BY 2 DESC LIMIT 12"
+)
+_SLOWEST = (
+    f"SELECT url, round(elapsed, 2) AS seconds, size{_PAGES} AND outcome <> 'sitemap' AND elapsed"
+    f" IS NOT NULL ORDER BY elapsed DESC LIMIT {_LISTED}"
+)
+_GLYPHS = {"finished": "finished", "running": "running", "stopped": "stopped"}
+
+
+class _Run(NamedTuple):
+    run_id: int
+    spider: str
+    started: str
+    ended: str | None
+    state: str
+    reason: str | None
+    pages: int
+    errors: int
+    seconds: float
+    pid: int
+
+    @property
+    def told(self) -> str:
+        """How it ended, in words."""
+        why = f": {self.reason}" if self.reason and self.reason != self.state else ""
+        return f"{self.state}{why}"
 
 
 def page(reader: Reader, run: int | None = None) -> str:
     """Return the report of a run, the last one unless told otherwise; UsageError without it."""
-    runs = list(
-        reader.query(
-            "SELECT run_id, spider, started_at, ended_at, state, reason, pages, errors, seconds"
-            " FROM runs WHERE run_id = coalesce(?, (SELECT max(run_id) FROM runs))",
-            (run,),
-        ).rows
-    )
-    if not runs:
-        raise UsageError(f"{reader.path} has no run {run or ''}")
-    number, spider, started, ended, state, reason, pages, errors, seconds = runs[0]
-    head = f"{spider}, run {number}"
+    found = _run(reader, run)
+    title = f"{found.spider}, run {found.run_id}"
+    ended = Ended(found.run_id, found.spider, found.state, _queued(reader, found, run))
     body = (
-        f"<h1>{escape(head)}</h1><p class=soft>{escape(started)} to {escape(ended or 'now')},"
-        f" {escape(state)}{f': {escape(reason)}' if reason and reason != state else ''},"
-        f" {escape(str(reader.path))}</p>"
-        f"{_figures(reader, number, pages, errors, seconds)}"
-        f"<div class=grid>{_plots(reader, number)}{_tables(reader, number)}</div>"
+        _lead(reader, found),
+        section("first", "What to do first", listed(first_steps(reader, ended))),
+        section("whole", "What became of it", *_whole(reader, found)),
+        section("time", "Over time", _over_time(reader, found)),
+        _outcomes(reader, found),
+        section(
+            "sections",
+            "Outcomes by section",
+            note(explained()),
+            *outcome_map(sections.by_path(reader, run=found.run_id)),
+        ),
+        section(
+            "linked", "Links between sections", *link_map(sections.links(reader, run=found.run_id))
+        ),
+        _errors(reader, found),
+        _refused(reader, found),
+        _broken(reader),
+        _table("slowest", "Slowest pages", reader, _SLOWEST, found),
+        _table("manners", "Politeness: hosts and their gaps", reader, _MANNERS, found),
+        el("div", *_spread(reader, found), class_="pair"),
     )
-    return (
-        f"<!doctype html>\n<html lang=en><head><meta charset=utf-8><title>{escape(head)}</title>"
-        '<meta name=viewport content="width=device-width">'
-        f"<style>{_STYLE}</style></head><body>{body}</body></html>\n"
+    state = _GLYPHS.get(found.state, "broken")
+    crawl = el(
+        "p",
+        el("span", found.state.capitalize(), class_="state", data_state=state),
+        el("b", title),
+        el("span", breakable(str(reader.path)), class_="soft"),
+        class_="crawl",
     )
+    foot = el("footer", el("p", f"Crawlkeep {__version__} · times are UTC"))
+    head = el("header", el("div", crawl, class_="bar"))
+    whole = el("body", head, el("main", *body, id="main"), foot, class_="report")
+    return _document(title, whole)
 
 
-def _figures(reader: Reader, run: int, pages: int, errors: int, seconds: float) -> str:
-    [(size, hosts)] = reader.query(
-        f"SELECT coalesce(sum(size), 0), count(DISTINCT host_id){_PAGES}", (run,)
-    ).rows
-    figures = [
-        (f"{pages:,}", "pages"),
-        (f"{errors:,}", "errors"),
-        (f"{seconds:,.1f} s", "time"),
-        (f"{pages / seconds if seconds else 0:,.1f}", "pages a second"),
-        (f"{size / 1e6:,.1f} MB", "bodies"),
-        (f"{hosts:,}", "hosts"),
-    ]
+def _document(title: str, body: Html) -> str:
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("title", title),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("style", Html(styles())),
+    )
+    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
+
+
+def _run(reader: Reader, number: int | None) -> _Run:
+    sql = (
+        "SELECT run_id, spider, started_at, ended_at, state, reason, pages, errors, seconds, pid"
+        " FROM runs WHERE run_id = coalesce(?, (SELECT max(run_id) FROM runs))"
+    )
+    for row in reader.query(sql, (number,)).rows:
+        found = _Run(*row)
+        killed = found.state == "running" and not reader.runs_on(found.pid)
+        return found._replace(state="killed", reason=None) if killed else found
+    raise UsageError(f"{reader.path} has no run {number or ''}")
+
+
+def _queued(reader: Reader, found: _Run, asked: int | None) -> int:
+    """Return how many URLs are queued; of a run that others followed, none."""
+    rows = reader.query("SELECT max(run_id), (SELECT count(*) FROM todo) FROM runs").rows
+    [(last, number)] = list(rows)
+    return int(number) if found.run_id == last else 0
+
+
+def _lead(reader: Reader, run: _Run) -> Html:
+    sql = f"SELECT coalesce(sum(size), 0), count(DISTINCT host_id){_PAGES}"
+    [(size, hosts)] = reader.query(sql, (run.run_id,)).rows
+    took = words.duration(run.seconds).replace(" ", "\u00a0")  # its units stay with its numbers
+    title = f"{words.plural(run.pages, 'page')} in {took}"
+    lost = sum(n for name, n in _counted(reader, run) if name in outcome.having("error"))
+    title += f", {words.plural(lost, 'error')}" if lost else ", no error"
+    pace = words.rate(run.pages / run.seconds) if run.seconds else "0"
+    began, end = words.moment(run.started), words.moment(run.ended)
+    times = " to ".join(dict.fromkeys(words.day(at) for at in (began, end) if at is not None))
+    said = (
+        f"From {words.plural(hosts, 'host')}, {words.size(size)} of bodies, {pace} pages a second."
+        f" {times}: {run.told}."
+    )
+    return lead("head", title, said, *_items(reader, run))
+
+
+def _items(reader: Reader, run: _Run) -> Iterator[str]:
+    told = []
     for (name,) in list(reader.query("SELECT name FROM item_types ORDER BY name").rows):
-        [(items,)] = reader.query(f'SELECT count(*) FROM "{name}" WHERE run_id = ?', (run,)).rows
-        figures.append((f"{items:,}", f"items: {name}"))
-    shown = "".join(f"<div><b>{value}</b>{escape(name)}</div>" for value, name in figures)
-    return f"<div class=figures>{shown}</div>"
+        sql = f'SELECT count(*) FROM "{name}" WHERE run_id = ?'
+        [(number,)] = reader.query(sql, (run.run_id,)).rows
+        told.append(f"{words.number(number)} {name}")
+    if told:
+        yield f"Items: {', '.join(told)}."
 
 
-def _plots(reader: Reader, run: int) -> str:
-    def bars(title: str, sql: str) -> str:
-        found = [(str(label), float(n)) for label, n in reader.query(sql, (run,)).rows]
-        return _section(title, svg.bars(found))
+def _counted(reader: Reader, run: _Run) -> list[tuple[str, int]]:
+    sql = f"SELECT outcome, count(*){_PAGES} GROUP BY 1 ORDER BY 2 DESC"
+    return [(name, number) for name, number in reader.query(sql, (run.run_id,)).rows]
 
-    return "".join(
-        [
-            _section("Pages over time", svg.area(_over_time(reader, run), "seconds")),
-            bars("Outcomes", f"SELECT outcome, count(*){_PAGES} GROUP BY 1 ORDER BY 2 DESC"),
-            bars(
-                "HTTP statuses",
-                f"SELECT status, count(*){_PAGES} AND status > 0 GROUP BY 1 ORDER BY 2 DESC",
-            ),
-            bars(
-                "Hosts",
-                "SELECT name, count(*) FROM pages JOIN hosts USING (host_id) WHERE run_id = ?"
-                " GROUP BY 1 ORDER BY 2 DESC LIMIT 12",
-            ),
-            bars("Depth", f"SELECT depth, count(*){_PAGES} GROUP BY 1 ORDER BY 1 LIMIT 15"),
-            bars("Sizes", _SIZES),
-            bars(
-                "Seconds to answer (mean by host)",
-                "SELECT name, round(avg(elapsed), 3) FROM pages JOIN hosts USING (host_id)"
-                " WHERE run_id = ? AND elapsed IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 12",
-            ),
-        ]
+
+def _whole(reader: Reader, run: _Run) -> Iterator[Html]:
+    stored, error = outcome.having("stored"), outcome.having("error")
+    sums = {"k1": 0, "k2": 0, "k3": 0}
+    for name, number in _counted(reader, run):
+        sums["k1" if name in stored else "k3" if name in error else "k2"] += number
+    names = {"k1": "stored", "k2": "passed over", "k3": "errors"}
+    total = sum(sums.values())
+    told = ", ".join(f"{sums[class_]:,} {name}" for class_, name in names.items())
+    yield charts.whole([(class_, float(n)) for class_, n in sums.items()], f"Requests: {told}")
+    items = (
+        join(
+            [
+                el("i", class_=class_),
+                names[class_],
+                " ",
+                el("b", words.number(number)),
+                " ",
+                soft(words.share(number, total)),
+            ]
+        )
+        for class_, number in sums.items()
     )
+    yield el("ul", *(el("li", one) for one in items), class_="key")
 
 
-def _over_time(reader: Reader, run: int) -> list[tuple[float, float]]:
-    """Return (seconds since the start, pages so far) at sixty moments."""
-    rows = list(
-        reader.query(
-            "WITH t AS (SELECT (julianday(fetched_at) - julianday(min(fetched_at) OVER ())) * 86400"
-            f" AS s{_PAGES}), e AS (SELECT max(s) AS last FROM t)"
-            " SELECT CAST(60 * s / max(last, 0.001) AS INTEGER) AS moment, max(s), count(*)"
-            " FROM t, e GROUP BY moment ORDER BY moment",
-            (run,),
-        ).rows
+def _outcomes(reader: Reader, run: _Run) -> Html:
+    found = _counted(reader, run)
+    if not found:
+        return section("outcomes", "Outcomes", empty("No request ended."))
+    error, most = outcome.having("error"), found[0][1]
+    known = outcome.Outcome._value2member_map_
+    rows = (
+        (
+            el("span", name, class_="bad") if name in error else name,
+            words.number(number),
+            charts.bar(number, most),
+            prose(outcome.MEANINGS[outcome.Outcome(name)].about) if name in known else "",
+        )
+        for name, number in found
     )
-    points, total = [(0.0, 0.0)], 0
-    for _, seconds, number in rows:
-        total += number
-        points.append((seconds, float(total)))
-    return points if len(rows) > 1 else []
+    columns = (
+        *(TableColumn("outcome"), TableColumn("requests", "n"), TableColumn("", "grow mid")),
+        TableColumn("means", "text"),
+    )
+    return section("outcomes", "Outcomes", table("Requests by outcome", columns, rows))
 
 
-def _tables(reader: Reader, run: int) -> str:
-    manners = (
-        "SELECT name AS host, count(*) AS requests, round((julianday(max(fetched_at))"
-        " - julianday(min(fetched_at))) * 86400 / max(1, count(*) - 1), 3) AS mean_gap,"
-        " hosts.delay FROM pages JOIN hosts USING (host_id) WHERE run_id = ?"
-        " GROUP BY host_id ORDER BY 2 DESC LIMIT 12"
+def _over_time(reader: Reader, run: _Run) -> Html:
+    """Return pages, errors and bytes a second, as the live page draws them."""
+    sql = f"SELECT min(julianday(fetched_at)), max(julianday(fetched_at)), count(*){_PAGES}"
+    [(first, last, number)] = reader.query(sql, (run.run_id,)).rows
+    if number < 3 or not last > first:
+        return empty("Too short for a picture.")
+    span = (last - first) * 86400 + 0.001
+    buckets = max(2, min(_BUCKETS, number // 3))
+    width = span / buckets
+    place = reader.floor(f"(julianday(fetched_at) - {first!r}) * 86400 / {width!r}")
+    sql = (
+        f"SELECT {place}, count(*), sum(CASE WHEN outcome IN ({outcome.names('error')}) THEN 1"
+        f" ELSE 0 END), coalesce(sum(size), 0){_PAGES} GROUP BY 1"
     )
-    slowest = (
-        f"SELECT url, round(elapsed, 2) AS seconds, size{_PAGES} AND outcome <> 'sitemap'"
-        " ORDER BY elapsed DESC LIMIT 12"
+    found = {row[0]: row[1:] for row in reader.query(sql, (run.run_id,)).rows}
+    columns = [[found.get(at, (0, 0, 0))[n] / width for at in range(buckets)] for n in range(3)]
+    made = (
+        charts.Strip(name, values, [shown(v) for v in values], f"most {shown(max(values))}", **more)
+        for (name, shown, more), values in zip(_STRIPS, columns, strict=True)
     )
-    failed = (
-        f"SELECT url, outcome, status{_PAGES} AND outcome IN ({outcome.names('error')}) LIMIT 15"
+    begin = (first - 2440587.5) * 86400
+    times = [words.clock(begin + (at + 0.5) * width, begin, seconds=True) for at in range(buckets)]
+    ticks = [words.duration(span * part / 6) if part else "0 s" for part in range(7)]
+    axis = charts.Axis(times, ticks)
+    return charts.strips(list(made), axis, "Pages, errors and bytes over time", still=True)
+
+
+_STRIPS: tuple[tuple[str, Any, dict[str, Any]], ...] = (
+    ("Requests a second", words.rate, {"tall": True}),
+    ("Errors a second", words.rate, {"bars": True}),
+    ("Bytes a second", words.size, {}),
+)
+
+
+def _spread(reader: Reader, run: _Run) -> Iterator[Html]:
+    """Yield how requests spread over statuses and sizes, and over depths and hosts."""
+    status = f"SELECT status, count(*){_PAGES} AND status > 0 GROUP BY 1 ORDER BY 2 DESC LIMIT 15"
+    depth = f"SELECT depth, count(*){_PAGES} GROUP BY 1 ORDER BY 1 LIMIT 15"
+    hosts = (
+        "SELECT name, count(*) FROM pages JOIN hosts USING (host_id) WHERE run_id = ?"
+        " GROUP BY 1 ORDER BY 2 DESC LIMIT 12"
     )
+    left = (("status", "HTTP statuses", status), ("sizes", "Sizes", _SIZES))
+    right = (("depth", "Depth", depth), ("hosts", "Hosts", hosts))
+    for group in (left, right):
+        yield el("div", *(_bars(id_, title, reader, sql, run) for id_, title, sql in group))
+
+
+def _bars(id_: str, title: str, reader: Reader, sql: str, run: _Run) -> Html:
+    rows = list(reader.query(sql, (run.run_id,)).rows)
+    if not rows:
+        return section(id_, title, empty("None."))
+    most = max(number for _, number in rows)
+    made = (
+        (breakable(str(label)), words.number(number), charts.bar(number, most))
+        for label, number in rows
+    )
+    columns = (TableColumn(title, "label"), TableColumn("requests", "n"), TableColumn("", "grow"))
+    return section(id_, title, table(title, columns, made))
+
+
+def _errors(reader: Reader, run: _Run) -> Html:
+    where = f"{_PAGES} AND outcome IN ({outcome.names('error')})"
+    [(number,)] = reader.query(f"SELECT count(*){where}", (run.run_id,)).rows
+    sql = f"SELECT url, outcome, status{where} ORDER BY page_id LIMIT {_LISTED}"
+    shown = _table("errors", "Errors", reader, sql, run)
+    if number <= _LISTED:
+        return shown
+    told = f"The first {_LISTED} of {words.number(number)}; the view errors has all."
+    return _table("errors", "Errors", reader, sql, run, note(told))
+
+
+def _refused(reader: Reader, run: _Run) -> Html:
+    return _table("refused", "Refused items", reader, _REJECTED, run)
+
+
+def _broken(reader: Reader) -> Html:
     links = views.select("broken_links")
-    broken = f"SELECT source, target, outcome FROM ({links}) AS told LIMIT 15"
-    return "".join(
-        [
-            _table("Politeness: seconds between two requests", reader, manners, (run,)),
-            _table("Slowest pages", reader, slowest, (run,)),
-            _table("Errors", reader, failed, (run,)),
-            _table("Refused items", reader, _REJECTED, (run,)),
-            _table("Broken links (of all runs)", reader, broken, ()),
-        ]
-    )
+    sql = f"SELECT source, target, outcome FROM ({links}) AS told LIMIT {_LISTED}"
+    return _table("links", "Broken links (of all runs)", reader, sql)
 
 
-def _table(title: str, reader: Reader, sql: str, values: tuple[Any, ...]) -> str:
-    found = reader.query(sql, values)
+def _table(
+    id_: str, title: str, reader: Reader, sql: str, run: _Run | None = None, *more: Html
+) -> Html:
+    found = reader.query(sql, () if run is None else (run.run_id,))
     rows = list(found.rows)
     if not rows:
-        return _section(title, "<p class=none>none</p>")
-    head = _row("th", found.columns)
-    return _section(title, f"<table>{head}{''.join(_row('td', row) for row in rows)}</table>")
+        return section(id_, title, empty("None."))
+    numbers = [
+        all(isinstance(row[n], (int, float)) or row[n] is None for row in rows)
+        for n in range(len(found.columns))
+    ]
+    columns = [
+        TableColumn(name.replace("_", " "), "n" if number else "breaks")
+        for name, number in zip(found.columns, numbers, strict=True)
+    ]
+    made = [tuple(_cell(value) for value in row) for row in rows]
+    return section(id_, title, table(title, columns, made), *more)
 
 
-def _row(cell: str, values: Iterable[Any]) -> str:
-    texts = ("" if v is None else breakable(str(v)) for v in values)
-    inside = "".join(f"<{cell}>{text}</{cell}>" for text in texts)
-    return f"<tr>{inside}</tr>"
-
-
-def breakable(text: str) -> str:
-    """Return a text as HTML in which a long URL may break behind its marks, and no word does."""
-    parts = re.split(r"(?<=[/?&=])(?=[^/\s]\S{7})", text) if _LONG.search(text) else [text]
-    return "<wbr>".join(map(escape, parts))
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>"
+def _cell(value: Any) -> Html:
+    if value is None:
+        return Html("")
+    if isinstance(value, int):
+        return count(value)
+    return el("bdi", breakable(str(value)))

@@ -29,13 +29,15 @@ def outcome_map(found: Sections, address: Address = lambda name: "") -> list[Htm
     )
     if alone and pieces[0].below:
         pieces = pieces[0].below
+    rest = sum(one.number for one in hosts[_HOSTS:])
+    if rest:
+        said = words.plural(len(hosts) - _HOSTS, "more host")
+        pieces += (Piece(said, said, (("k0", rest),)),)
     drawn = icicle(pieces, sum(piece.size for piece in pieces))
     key = (el("li", el("i", class_=f"{class_} dot"), name) for class_, name in _KINDS)
     shown = [el("ul", *key, class_="key"), drawn, _listed(found, alone, address)]
     if not found.exact:
-        told = (
-            "Counted on an even sample of the pages; errors are counted whole where they are few."
-        )
+        told = "Reckoned from a sample of the pages; errors are all counted where they are few."
         shown.append(note(told))
     return shown
 
@@ -122,10 +124,17 @@ def link_map(found: SectionLinks) -> list[Html]:
         *(TableColumn("from", "cut wrap"), TableColumn("to", "cut wrap")),
         *(TableColumn("links", "n"), TableColumn("", "grow mid")),
     )
+    kinds = (("band", "to another section"), ("band own", "within a section"))
+    key = (el("li", el("i", class_=f"{class_} dot"), name) for class_, name in kinds)
     heads = el("p", el("span", "pages in"), el("span", "link to"), class_="flow-heads soft")
-    shown = [heads, flow(small), table("Links between sections", columns, rows)]
+    shown = [
+        el("ul", *key, class_="key"),
+        heads,
+        flow(small),
+        table("Links between sections", columns, rows),
+    ]
     if not found.exact:
-        shown.append(note("About: reckoned from an even sample of the pages."))
+        shown.append(note("Reckoned from a sample of the pages."))
     return shown
 
 

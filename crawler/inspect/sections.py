@@ -1,12 +1,13 @@
 """Where on its sites a crawl went well and where not: outcomes and links by sections of paths.
 
 A section is a host, a folder of it, a folder of that. Up to `MOST` pages all are counted; of more
-an even sample is, and what ended in errors on its own, as it is rare.
+a sample is, one page at random of each so many, and what ended in errors on its own, as it is rare.
 """
 
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,15 @@ class Section:
             self.passed += weight
 
     @property
+    def joined(self) -> Section:
+        """The same, but for folders that are all of what they stand in: these are one with it."""
+        name, at = self.name, self
+        while len(at.below) == 1 and (only := next(iter(at.below.values()))).number == at.number:
+            name, at = f"{name}/{only.name}", only
+        below = {one.name: one for one in (below.joined for below in at.below.values())}
+        return Section(name, self.stored, self.passed, self.errors, below)
+
+    @property
     def largest(self) -> list[Section]:
         """What is below it, the largest first."""
         return sorted(self.below.values(), key=lambda one: -one.number)
@@ -88,7 +98,7 @@ def by_path(reader: Reader, *, run: int | None = None, host: str | None = None) 
     sql = f"SELECT url, outcome FROM pages WHERE {where}"
     if last <= MOST or host is not None:
         rows = list(reader.query(f"{sql} LIMIT {5 * MOST}", values).rows)
-        return Sections(_tree(rows, 1.0, Section("")), len(rows) < 5 * MOST)
+        return Sections(_joined(_tree(rows, 1.0, Section(""))), len(rows) < 5 * MOST)
     weight, ids = _sample(last, MOST)
     errors = f"outcome <> 'ok' AND outcome IN ({_listed(_ERRORS)})"
     lost = list(reader.query(f"{sql} AND {errors} LIMIT {2 * MOST + 1}", values).rows)
@@ -96,7 +106,7 @@ def by_path(reader: Reader, *, run: int | None = None, host: str | None = None) 
     rest = f" AND NOT ({errors})" if alone else ""
     rows = list(reader.query(f"{sql} AND page_id IN ({ids}){rest}", values).rows)
     root = _tree(rows, weight, Section(""))
-    return Sections(_tree(lost, 1.0, root) if alone else root, False)
+    return Sections(_joined(_tree(lost, 1.0, root) if alone else root), False)
 
 
 def links(reader: Reader, *, run: int | None = None) -> SectionLinks:
@@ -137,13 +147,23 @@ def _last(reader: Reader) -> int:
 
 
 def _sample(last: int, most: int) -> tuple[float, str]:
-    """Return how many pages each of the sample stands for, and their ids, evenly spread."""
+    """Return how many pages each of the sample stands for, and their ids.
+
+    One of each so many in a row, at random: every fourth would miss a host that comes every second.
+    """
     step = max(1, -(-last // most))
-    return float(step), ", ".join(map(str, range(step, last + 1, step)))
+    chance = random.Random(last // step)
+    ids = (at + chance.randint(1, step) for at in range(0, last, step))
+    return float(step), ", ".join(map(str, ids)) or "0"
 
 
 def _listed(names: frozenset[str]) -> str:
     return ", ".join(f"'{name}'" for name in sorted(names))
+
+
+def _joined(root: Section) -> Section:
+    root.below = {one.name: one for one in (below.joined for below in root.below.values())}
+    return root
 
 
 def _tree(rows: Sequence[tuple[str, str]], weight: float, root: Section) -> Section:

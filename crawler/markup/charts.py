@@ -36,15 +36,17 @@ class Axis:
     """Share of the width, and what happened."""
 
 
-def strips(series: Sequence[Strip], axis: Axis, label: str) -> Html:
-    """Return the strips as one figure that arrow keys read."""
+def strips(series: Sequence[Strip], axis: Axis, label: str, *, still: bool = False) -> Html:
+    """Return the strips as one figure that arrow keys read; `still`: without a script, none do."""
     rows = [_strip(one, axis) for one in series]
     end = el(
         "div",
-        el("output", "now", class_="moment"),
+        el("output", "at the end" if still else "now", class_="moment"),
         el("p", *(el("span", tick) for tick in axis.ticks), aria_hidden="true"),
         class_="axis",
     )
+    if still:
+        return el("div", *rows, end, class_="strips", role="group", aria_label=f"{label}.")
     return el(
         "div",
         *rows,

@@ -12,6 +12,7 @@ from crawler.markup import Html, el
 
 _ROW, _STRIPE = 38, 9  # pixels: a row of an icicle, and the bar of outcomes at its foot
 _LEAST = 0.4  # percent of the width, below which a piece is too narrow to be seen
+_LONG = 28  # characters of a name beside a flow
 _NODE, _GAP = 26, 6  # pixels: a section of a flow at least, and between two
 
 
@@ -135,10 +136,15 @@ def _band(y: float, high: float, to: float, low: float, class_: str) -> Html:
     return el("path", class_=class_, d=d)
 
 
+def _cut(name: str) -> str:
+    """Return the end of a long name, by which it differs from others."""
+    return name if len(name) <= _LONG else f"…{name[1 - _LONG :]}"
+
+
 def _names(places: Mapping[str, tuple[float, float]], height: float, anchor: str) -> Html:
     x = "100%" if anchor == "end" else "0"
     shown = (
-        el("text", name, x=x, y=f"{top + high / 2 + 4:.1f}", text_anchor=anchor)
+        el("text", _cut(name), x=x, y=f"{top + high / 2 + 4:.1f}", text_anchor=anchor)
         for name, (top, high) in places.items()
     )
     return el("svg", *shown, height=height)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
@@ -105,3 +106,12 @@ def empty(*said: Any) -> Html:
 def note(*said: Any) -> Html:
     """Return a note below a table."""
     return el("p", *said, class_="note")
+
+
+_LONG = re.compile(r"\S{40}")
+_MARKS = re.compile(r"(?<=[/?&=])(?=[^/\s]\S{7})")
+
+
+def breakable(value: str) -> Html:
+    """Return a text in which a long URL may break behind its marks, and no word does."""
+    return join(_MARKS.split(value) if _LONG.search(value) else [value], Html("<wbr>"))

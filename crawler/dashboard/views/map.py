@@ -44,8 +44,8 @@ def head(look: Look, now: State) -> Html:
     name, one = worst
     share = words.share(one.errors, one.number)
     title = join([f"{share} of ", el("bdi", short_host(name), dir="ltr"), " ended in errors"])
-    said = f"{words.number(one.errors)} of {words.plural(one.number, 'URL')}; no other part has so"
-    return lead("head", title, join([said, " large a share. ", explained()]), all_)
+    said = f"{words.number(one.errors)} of {words.plural(one.number, 'URL')}; no other large part"
+    return lead("head", title, join([said, " has so high a share. ", explained()]), all_)
 
 
 def _worth(found: sections.Sections) -> float:

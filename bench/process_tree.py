@@ -1,0 +1,72 @@
+"""CPU and memory of a process and of all that it has started, from Linux's /proc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that it has started."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, at = [pid], 0
+    while at < len(found):
+        found += parents.get(found[at], [])
+        at += 1
+    return found
+
+
+def memory_of(pids: list[int]) -> float:
+    """Return the proportional set size of processes, in megabytes."""
+    total = 0
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
+
+
+def cpu_of(pids: list[int]) -> float:
+    """Return the CPU time of processes, and of those of theirs that have ended, in seconds."""
+    ticks = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Toll:
+    """What pages have cost this process tree: from its start, and from the first pages on."""
+
+    def __init__(self, warm: int = 8) -> None:
+        self._warm, self._at = warm, 0
+        self._first = self._last = self._memory = 0.0
+
+    def passed(self, number: int, of: int) -> None:
+        """Note that so many pages are done, of so many."""
+        if number == self._warm:
+            self._first, self._at = cpu_of(family(os.getpid())), number
+        if number == of:
+            self._last = cpu_of(family(os.getpid()))
+            self._memory = memory_of(family(os.getpid()))
+
+    def told(self, number: int) -> dict[str, float]:
+        """Return milliseconds of CPU for each page, and megabytes at the end."""
+        later = max(1, number - self._at)
+        return {
+            "pages": number,
+            "cpu_ms": round(1000 * (self._last - self._first) / later, 1),
+            "whole_ms": round(1000 * self._last / number, 1),
+            "memory": round(self._memory),
+        }
