@@ -1,8 +1,12 @@
 """Nothing foreign becomes markup; numbers and times read as one writes them."""
 
+import re
+
 import pytest
 
 from crawler.markup import Html, el, join, text, words
+from crawler.markup.maps import Piece, flow, icicle
+from crawler.markup.parts import breakable
 
 
 @pytest.mark.parametrize(
@@ -69,3 +73,31 @@ def test_sizes(value, shown):
 )
 def test_shares(part, whole, shown):
     assert words.share(part, whole) == shown
+
+
+def test_a_long_url_breaks_at_its_marks_and_no_word_does():
+    url = "http://a.example/" + "folder-of-many/" * 4 + "page?word=interesting&<b>"
+    broken = breakable(url)
+    assert "<wbr>" in broken and "<b>" not in broken
+    assert re.sub("<wbr>", "", broken) == str(text(url))
+    assert all(part[-1] in "/?&=;" for part in broken.split("<wbr>")[:-1])
+    assert breakable("an ordinary sentence with/without marks") == (
+        "an ordinary sentence with/without marks"
+    )
+
+
+def test_a_map_is_as_wide_as_what_it_shows_and_leads_where_it_says():
+    below = (Piece("/a", "a", (("k1", 30.0),)), Piece("/b", "b", (("k3", 10.0),)))
+    drawn = icicle((Piece("h", "h", (("k1", 30.0), ("k3", 10.0)), below, "/x?y=1&z=2"),), 40.0)
+    found = re.findall(r'<svg[^>]* x="[\d.]+%" y="\d+" width="([\d.]+)%', drawn)
+    widths = list(map(float, found))
+    assert [round(width) for width in widths] == [100, 75, 25]
+    assert 'href="/x?y=1&amp;z=2"' in drawn and 'tabindex="-1"' in drawn
+    assert "style=" not in drawn
+
+
+def test_a_flow_draws_each_pair_once_and_cuts_long_names():
+    numbers = {("a/", "b/"): 3.0, ("a/", "a/"): 1.0, ("c" * 60, "b/"): 2.0}
+    drawn = flow(numbers)
+    assert drawn.count("<path") == 3 and drawn.count("band own") == 1
+    assert "c" * 60 not in drawn and "…" in drawn
