@@ -58,7 +58,6 @@ def run(
     names = _named(spiders or [], all_=all_, store=store, output=output)
     wanted = {"engine.max_pages": max_pages, "engine.processes": processes}
     overrides = options.overrides(set_, wanted)
-    told = options.told(quiet, log_level, log_format, dashboard, listen)
     code = 0
     for name in names:
         values = _values_of(name, arguments or []) if "{" in f"{store}{output}" else {}
@@ -70,7 +69,7 @@ def run(
             fresh=fresh,
             as_json=json,
             outputs=outputs.outputs_of(output, place, values=values),
-            **told,
+            **options.told(quiet, log_level, log_format, dashboard, listen),
         )
         ended = runner.run(made, asked)
         code = code or ended

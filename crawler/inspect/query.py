@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from crawler.errors import QueryError, StoreError, StoreRefused
+from crawler.inspect.sqlite_guard import allowed, defines_view
 from crawler.store import lock
 from crawler.store.address import DatabaseAddress, StoreAddress, file_of
 from crawler.store.sql_functions import Functions, limit_values
@@ -83,14 +84,14 @@ class Reader:
         limit_values(self._db)
         self._functions.refuse_regexp(self._db)
 
-        def allowed(action: int, first: str | None, second: str | None, *place: str | None) -> int:
+        def guarded(action: int, first: str | None, second: str | None, *place: str | None) -> int:
             if action == sqlite3.SQLITE_READ and first is not None and first.lower() in secret:
                 return sqlite3.SQLITE_DENY
             if action == sqlite3.SQLITE_FUNCTION and second in UNSTOPPABLE:
                 return sqlite3.SQLITE_DENY
-            return _allowed(action, first, second, *place)
+            return allowed(action, first, second, *place)
 
-        self._db.set_authorizer(allowed)
+        self._db.set_authorizer(guarded)
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
@@ -132,7 +133,7 @@ class Reader:
         db = sqlite3.connect(self._uri("ro"), uri=True, timeout=_BUSY, isolation_level=None)
         try:
             Functions(db)
-            db.set_authorizer(_defines_view)
+            db.set_authorizer(defines_view)
             db.execute(f'CREATE TEMP VIEW "~" AS {sql}')
             rows = db.execute("SELECT type FROM pragma_table_info('~')").fetchall()
         except (sqlite3.Error, sqlite3.Warning):
@@ -221,37 +222,9 @@ def _connect(uri: str, path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA query_only = ON")
     lock.tried(lambda: db.execute("SELECT count(*) FROM sqlite_master"), lock.LockWait(path, _BUSY))
     db.execute(f"PRAGMA busy_timeout = {1000 * _BUSY:.0f}")
-    db.set_authorizer(_allowed)
+    db.set_authorizer(allowed)
     db.set_progress_handler(lambda: 0, _TURN)  # Python sees to its signals only where it runs
     return db
-
-
-_PRAGMAS = {
-    *("table_info", "table_xinfo", "index_list", "index_info", "data_version", "user_version"),
-    *("function_list", "foreign_key_list"),
-}
-
-
-def _allowed(action: int, first: str | None, second: str | None, *place: str | None) -> int:
-    """Refuse what `query_only` does not: other files, and settings of the connection.
-
-    Nothing more: virtual tables such as the index describe themselves with a CREATE TABLE.
-    """
-    elsewhere = action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
-    if elsewhere or (action == sqlite3.SQLITE_PRAGMA and first not in _PRAGMAS):
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK
-
-
-def _defines_view(action: int, *place: str | None) -> int:
-    """Allow what the definition of a temporary view takes, and reading."""
-    return sqlite3.SQLITE_OK if action in _DEFINING else _allowed(action, *place[:2])
-
-
-_DEFINING = {
-    *(sqlite3.SQLITE_CREATE_TEMP_VIEW, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE),
-    *(sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION),
-}
 
 
 def quoted(name: str) -> str:
