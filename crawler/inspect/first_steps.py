@@ -18,7 +18,7 @@ _MINE = {Outcome.SPIDER_ERROR, Outcome.PARSE_TIMEOUT, Outcome.PARSE_CRASHED, Out
 """Errors of the spider: another try ends as the first did."""
 
 
-class Step(NamedTuple):
+class FirstStep(NamedTuple):
     """What is wrong, whether it is bad, and where in the report it stands."""
 
     told: Html
@@ -26,7 +26,7 @@ class Step(NamedTuple):
     anchor: str
 
 
-class Ended(NamedTuple):
+class RunEnd(NamedTuple):
     """How a run ended, as far as it matters for what comes next."""
 
     run_id: int
@@ -35,7 +35,7 @@ class Ended(NamedTuple):
     queued: int
 
 
-def first_steps(reader: Reader, run: Ended) -> list[Step]:
+def first_steps(reader: Reader, run: RunEnd) -> list[FirstStep]:
     """Return what should be done about a run; nothing where all went well."""
     return [*_unfinished(reader, run), *_errors(reader, run), *_refused(reader, run)]
 
@@ -45,20 +45,20 @@ def _command(reader: Reader, words_: str) -> Html:
     return el("code", join((el("span", part, class_="word") for part in parts), " "))
 
 
-def _unfinished(reader: Reader, run: Ended) -> Iterator[Step]:
+def _unfinished(reader: Reader, run: RunEnd) -> Iterator[FirstStep]:
     queued = join([el("b", words.number(run.queued)), " URLs are still queued"])
     if run.state == "running":
         told = join(["It still runs: ", queued, ". This is how it stands now."])
-        yield Step(told, False, "whole")
+        yield FirstStep(told, False, "whole")
     elif run.queued:
         way: Any = "the command that began it"
         if run.spider != SiteSpider.name:  # of which the seeds are only on the command line
             way = _command(reader, f"run {run.spider}")
         told = join([queued, f": the run is {run.state}. Go on with ", way, "."])
-        yield Step(told, True, "whole")
+        yield FirstStep(told, True, "whole")
 
 
-def _errors(reader: Reader, run: Ended) -> Iterator[Step]:
+def _errors(reader: Reader, run: RunEnd) -> Iterator[FirstStep]:
     sql = (
         "SELECT outcome, count(*) FROM pages WHERE run_id = ? AND outcome <> 'ok' AND outcome IN"
         f" ({outcome.names('error')}) GROUP BY 1 ORDER BY 2 DESC"
@@ -75,11 +75,11 @@ def _errors(reader: Reader, run: Ended) -> Iterator[Step]:
         else:
             told += ["Once that has passed: ", _command(reader, "retry")]
         bad = name in _MINE or name == Outcome.HOST_GIVEN_UP
-        yield Step(join(told), bad, "links" if name == Outcome.NOT_FOUND else "errors")
+        yield FirstStep(join(told), bad, "links" if name == Outcome.NOT_FOUND else "errors")
     if len(rows) > _KINDS:
         rest = sum(number for _, number in rows[_KINDS:])
         more = f"{words.plural(rest, 'request')} more ended in {len(rows) - _KINDS} other ways."
-        yield Step(Html(more), False, "outcomes")
+        yield FirstStep(Html(more), False, "outcomes")
 
 
 def _plain(about: str) -> str:
@@ -87,17 +87,17 @@ def _plain(about: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _refused(reader: Reader, run: Ended) -> Iterator[Step]:
+def _refused(reader: Reader, run: RunEnd) -> Iterator[FirstStep]:
     sql = (
         "SELECT item, count(*) FROM problems WHERE run_id = ? GROUP BY item ORDER BY 2 DESC LIMIT 3"
     )
     for name, number in reader.query(sql, (run.run_id,)).rows:
         fit = f": {words.plural(number, 'item')} did not fit. Mend the spider, then: "
         told = join([el("b", name), fit, _command(reader, f"reparse {run.spider} --apply")])
-        yield Step(told, True, "refused")
+        yield FirstStep(told, True, "refused")
 
 
-def listed(steps: list[Step]) -> Html:
+def listed(steps: list[FirstStep]) -> Html:
     """Return the steps as a list; it says so where there are none."""
     if not steps:
         return empty("Nothing: no error, every item fits, nothing is queued.")

@@ -37,7 +37,7 @@ _SCHEMAS = "SELECT nspname::text FROM pg_namespace WHERE nspname <> current_sche
 
 
 class QueryGuard:
-    """Says what is wrong with a query before it is sent."""
+    """The rules for queries of strangers: what is secret, and what may not be called."""
 
     def __init__(
         self, secret: Iterable[str], functions: Collection[str], schemas: Collection[str]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from crawler.errors import UsageError
 from crawler.inspect import sections
-from crawler.inspect.first_steps import Ended, first_steps, listed
+from crawler.inspect.first_steps import RunEnd, first_steps, listed
 from crawler.inspect.query import Reader
 from crawler.inspect.section_parts import explained, link_map, outcome_map
 from crawler.markup import Html, charts, el, join, words
@@ -80,7 +80,7 @@ def page(reader: Reader, run: int | None = None) -> str:
     """Return the report of a run, the last one unless told otherwise; UsageError without it."""
     found = _run(reader, run)
     title = f"{found.spider}, run {found.run_id}"
-    ended = Ended(found.run_id, found.spider, found.state, _queued(reader, found, run))
+    ended = RunEnd(found.run_id, found.spider, found.state, _queued(reader, found, run))
     body = (
         _lead(reader, found),
         section("first", "What to do first", listed(first_steps(reader, ended))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from crawler.inspect.sections import Section, SectionLinks, Sections, named
+from crawler.inspect.sections import PathSection, SectionLinks, Sections, named
 from crawler.markup import Html, charts, el, join, words
 from crawler.markup.maps import Piece, flow, icicle
 from crawler.markup.parts import TableColumn, count, empty, note, soft, table
@@ -42,7 +42,7 @@ def outcome_map(found: Sections, address: Address = lambda name: "") -> list[Htm
     return shown
 
 
-def _piece(section: Section, label: str, href: str, address: Address) -> Piece:
+def _piece(section: PathSection, label: str, href: str, address: Address) -> Piece:
     parts = (("k1", section.stored), ("k2", section.passed), ("k3", section.errors))
     said = ", ".join(
         f"{words.number(value)} {name}"

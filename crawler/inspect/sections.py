@@ -27,14 +27,14 @@ _STORED = outcome.having("stored")
 
 
 @dataclass(slots=True)
-class Section:
+class PathSection:
     """A host or a folder: how many of its URLs were stored, passed over, lost; and those below."""
 
     name: str
     stored: float = 0.0
     passed: float = 0.0
     errors: float = 0.0
-    below: dict[str, Section] = field(default_factory=dict)
+    below: dict[str, PathSection] = field(default_factory=dict)
 
     @property
     def number(self) -> float:
@@ -51,16 +51,16 @@ class Section:
             self.passed += weight
 
     @property
-    def joined(self) -> Section:
+    def joined(self) -> PathSection:
         """The same, but for folders that are all of what they stand in: these are one with it."""
         name, at = self.name, self
         while len(at.below) == 1 and (only := next(iter(at.below.values()))).number == at.number:
             name, at = f"{name}/{only.name}", only
         below = {one.name: one for one in (below.joined for below in at.below.values())}
-        return Section(name, self.stored, self.passed, self.errors, below)
+        return PathSection(name, self.stored, self.passed, self.errors, below)
 
     @property
-    def largest(self) -> list[Section]:
+    def largest(self) -> list[PathSection]:
         """What is below it, the largest first."""
         return sorted(self.below.values(), key=lambda one: -one.number)
 
@@ -68,7 +68,7 @@ class Section:
 class Sections(NamedTuple):
     """All hosts under one root, and whether every page was counted."""
 
-    root: Section
+    root: PathSection
     exact: bool
 
 
@@ -98,14 +98,14 @@ def by_path(reader: Reader, *, run: int | None = None, host: str | None = None) 
     sql = f"SELECT url, outcome FROM pages WHERE {where}"
     if last <= MOST or host is not None:
         rows = list(reader.query(f"{sql} LIMIT {5 * MOST}", values).rows)
-        return Sections(_joined(_tree(rows, 1.0, Section(""))), len(rows) < 5 * MOST)
+        return Sections(_joined(_tree(rows, 1.0, PathSection(""))), len(rows) < 5 * MOST)
     weight, ids = _sample(last, MOST)
     errors = f"outcome <> 'ok' AND outcome IN ({_listed(_ERRORS)})"
     lost = list(reader.query(f"{sql} AND {errors} LIMIT {2 * MOST + 1}", values).rows)
     alone = len(lost) <= 2 * MOST
     rest = f" AND NOT ({errors})" if alone else ""
     rows = list(reader.query(f"{sql} AND page_id IN ({ids}){rest}", values).rows)
-    root = _tree(rows, weight, Section(""))
+    root = _tree(rows, weight, PathSection(""))
     return Sections(_joined(_tree(lost, 1.0, root) if alone else root), False)
 
 
@@ -161,25 +161,25 @@ def _listed(names: frozenset[str]) -> str:
     return ", ".join(f"'{name}'" for name in sorted(names))
 
 
-def _joined(root: Section) -> Section:
+def _joined(root: PathSection) -> PathSection:
     root.below = {one.name: one for one in (below.joined for below in root.below.values())}
     return root
 
 
-def _tree(rows: Sequence[tuple[str, str]], weight: float, root: Section) -> Section:
+def _tree(rows: Sequence[tuple[str, str]], weight: float, root: PathSection) -> PathSection:
     for url, ended in rows:
         root.add(ended, weight)
         at = root
         for name in folders(url):
             below = at.below.get(name)
             if below is None:
-                below = at.below[name] = Section(name)
+                below = at.below[name] = PathSection(name)
             below.add(ended, weight)
             at = below
     return root
 
 
-def named(section: Section, above: str = "") -> Iterator[tuple[str, Section]]:
+def named(section: PathSection, above: str = "") -> Iterator[tuple[str, PathSection]]:
     """Yield the sections below one with their whole names: hosts, and folders as URLs."""
     for one in section.largest:
         name = f"{above}{one.name}/"

@@ -324,4 +324,4 @@ def test_where_it_cannot_listen_is_told_in_a_line():
         Listening.parse("8642")
     with pytest.raises(UsageError, match="HOST:PORT"):
         Listening.parse("localhost:99999")
-    assert Listening.parse("[::1]:8642") == ("::1", 8642)
+    assert Listening.parse("[::1]:8642") == ("::1", 8642, 0)

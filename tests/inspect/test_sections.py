@@ -78,7 +78,7 @@ def test_of_many_pages_a_sample_is_taken_and_rare_errors_are_all_counted(store, 
 def test_a_folder_that_is_all_of_its_host_is_one_with_it():
     root = sections._joined(
         sections._tree([("http://a.example/x/y/1", "ok"), ("http://a.example/x/y/2", "ok")], 1.0,
-                       sections.Section(""))
+                       sections.PathSection(""))
     )  # fmt: skip
     assert [name for name, _ in sections.named(root)] == ["http://a.example/x/y/"]
 
