@@ -58,6 +58,7 @@ test: $(DEV)
 # form, as in CI.
 kill-test: $(DEV)
 	KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/store/test_kill.py tests/export/test_import_kill.py tests/processes/test_kill.py $(ARGS)
+	KILLS=$(or $(KILLS),20) $(BIN)/pytest tests/clients/test_feed_spider.py $(ARGS)
 	KILLS=$(or $(KILLS),200) $(BIN)/pytest -rP tests/store/test_kill_commands.py $(ARGS)
 	KILLS=$(or $(KILLS),50) $(BIN)/pytest tests/export/test_follow.py $(ARGS)
 	KILLS=$(or $(KILLS),100) CHANGES=50 $(BIN)/pytest tests/clients/test_download_truth.py $(ARGS)
@@ -193,6 +194,7 @@ bench-pieces: $(DEV)
 # Feeds of a gigabyte in each format: time, and memory that stays flat.
 bench-feed: $(DEV)
 	$(BIN)/python bench/feed.py --memory 150 $(ARGS)
+	$(BIN)/python bench/feed.py --memory 150 --crawl $(ARGS)
 
 # CPU of a rendered page against a bare Playwright loop, and memory over 1,000 of them.
 bench-browser: $(DEV)

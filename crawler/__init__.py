@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crawler.errors import CrawlerError, DropItem, DropRequest, StopCrawl
     from crawler.items import item
     from crawler.links.rule import Rule
-    from crawler.spider import SitemapSpider, SiteSpider, Spider
+    from crawler.spider import FeedSpider, SitemapSpider, SiteSpider, Spider
     from crawler.web.download_stream import Download, StoredFile, Stream
     from crawler.web.outcome import Outcome
     from crawler.web.page import ScrapedPage
@@ -32,6 +32,7 @@ _HOMES = {
     "Download": "web.download_stream",
     "DropItem": "errors",
     "DropRequest": "errors",
+    "FeedSpider": "spider",
     "Outcome": "web.outcome",
     "Request": "web.request",
     "Response": "web.response",
@@ -56,6 +57,7 @@ __all__ = [
     "Download",
     "DropItem",
     "DropRequest",
+    "FeedSpider",
     "Outcome",
     "Request",
     "Response",

@@ -107,9 +107,9 @@ class {title}(Spider):
             yield page.follow(answer["next"])
 '''
 
-FEED = '''"""{title}: the entries of a feed, RSS or Atom, and the pages that they lead to."""
+FEED = '''"""{title}: the entries of a feed: RSS or Atom, or XML, CSV, JSON lines or JSON of any size."""
 
-from crawler import ScrapedPage, Spider, item
+from crawler import FeedSpider, StoredFile, item
 
 
 @item(key="url")
@@ -121,23 +121,19 @@ class {row}:
     published: str | None
 
 
-class {title}(Spider):
+class {title}(FeedSpider):
     """Every entry of the feed."""
 
     name = "{name}"
     start_urls = ["{url}"]
+    # at = "product"  # the elements of XML, or the array of JSON, that hold the records
+    # record_type = {row}  # where the fields have the names of the feed: then parse_record may go
 
-    def parse(self, page: ScrapedPage):
-        for entry in page.xpath("//*[local-name()='item' or local-name()='entry']"):
-            link = entry.xpath("*[local-name()='link']")
-            yield {row}(
-                url=page.urljoin(link.xpath("@href|text()").get("").strip()) or page.url,
-                title=entry.xpath("*[local-name()='title']/text()").get(""),
-                published=entry.xpath(
-                    "*[local-name()='pubDate' or local-name()='published']/text()"
-                ).get(),
-            )
-            # yield page.follow(link.xpath("@href|text()").get(), callback=self.article)
+    def parse_record(self, record: dict, feed: StoredFile):
+        url = feed.urljoin(str(record.get("link") or record.get("link@href") or ""))
+        published = record.get("pubDate") or record.get("published")
+        yield {row}(url or feed.url, str(record.get("title", "")), published)
+        # yield Request(url, callback=self.article)
 '''
 
 LOGIN = '''"""{title}: what stands behind a login.

@@ -44,6 +44,14 @@ class FileStore:
         self._fetcher, self._collector, self._largest = fetcher, collector, largest
 
     async def visit(self, todo: Todo, request: Request) -> Visit:
+        """Download one file, and hand it to its callback; the errors are those of `fetch`."""
+        visit = await self.fetch(todo, request)
+        if visit.file is not None and request.callback_name is not None:
+            told = replace(visit.file, visit=visit)  # which its records are refused to
+            await self._collector.deliver(visit, request.callback_name, told)
+        return visit
+
+    async def fetch(self, todo: Todo, request: Request) -> Visit:
         """Download one file; FetchError where the try failed, StoreError where the disk did."""
         started, clock = time.time(), time.perf_counter()
         part = PartialFile(self._path_of(todo), request.url)
@@ -56,10 +64,11 @@ class FileStore:
         visit = Visit(todo, outcome, started, pulled.status, response)
         if pulled.whole:
             visit.file = self._file(part.note, request)
-            if request.callback_name is not None:
-                told = replace(visit.file, visit=visit)  # which its records are refused to
-                await self._collector.deliver(visit, request.callback_name, told)
         return visit
+
+    def path_of(self, sha256: str) -> Path:
+        """Return where the file of a content lies, if it is there."""
+        return self._directory / address_of(sha256)
 
     def _path_of(self, todo: Todo) -> Path:
         return self._temporary / f"{todo.host_id}-{todo.url_hash & (1 << 64) - 1:016x}.part"

@@ -7,6 +7,7 @@ request first asks for it: most crawls never do.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,13 +17,14 @@ from crawler.config.layers import Config
 from crawler.errors import ConfigError, FetchError
 from crawler.http.fetcher import Fetcher
 from crawler.spider.collector import Collector
-from crawler.web.download_stream import DOWNLOAD, STREAM, is_download
+from crawler.web.download_stream import DOWNLOAD, FEED, RECORDS, STREAM, is_download
 from crawler.web.outcome import Outcome
-from crawler.web.request import Request, Todo
+from crawler.web.request import Request, Todo, is_part
 from crawler.web.response import Response
 from crawler.web.visit import Visit
 
 if TYPE_CHECKING:
+    from crawler.clients.feed_parts import FeedParts
     from crawler.clients.file_store import FileStore
     from crawler.clients.scraper_api import ScraperApi
     from crawler.clients.streams import Streams
@@ -40,12 +42,18 @@ class Strategies:
         files: Path,
         park: Callable[[Todo], None],
         ready: Callable[[Todo], None],
+        room: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """`park` is told of a request that waits for its site, `ready` when it may go on."""
+        """`park` is told of a request that waits for its site, `ready` when it may go on.
+
+        `room` tells how many more items the run may have, None for any number.
+        """
+        self._room = room
         self._config, self._fetcher, self._collector = config, fetcher, collector
         self._files, self._park, self._ready = files, park, ready
         self._stack = AsyncExitStack()
         self._keeper: FileStore | None = None
+        self._feeds: FeedParts | None = None
         self._streams: Streams | None = None
         self._service: ScraperApi | None = None
         self._opening = asyncio.Lock()
@@ -63,12 +71,28 @@ class Strategies:
         """Return all that a request of another kind leads to, None for a stream that waits."""
         if request.kind == DOWNLOAD:
             return await self._downloads().visit(todo, request)
+        if request.kind == FEED:
+            return await self._records().visit(todo, request)
+        if request.kind == RECORDS:  # one that failed, once more
+            visit = Visit(todo, Outcome.RECORDS, time.time())
+            await self._records().read(visit)
+            return visit
         if request.kind == STREAM:
             found = await self._sockets().visit(todo, request)
             if found is None:
                 self._park(todo)
             return found
         raise FetchError(f"there is no kind {request.kind!r}", Outcome.SPIDER_ERROR)
+
+    async def read_part(self, visit: Visit) -> bool:
+        """Put the next records of a feed that is on disk into the visit of their request.
+
+        False where it is none: a request that has something to send.
+        """
+        if not is_part(visit.todo):
+            return False
+        await self._records().read(visit)
+        return True
 
     async def drop(self, todo: Todo) -> None:
         """Let go of what a request holds that is not sent any more: a stream's connection."""
@@ -105,6 +129,15 @@ class Strategies:
             largest = self._config.fetch.max_file
             self._keeper = FileStore(self._files, self._fetcher, self._collector, largest=largest)
         return self._keeper
+
+    def _records(self) -> FeedParts:
+        if self._feeds is None:
+            from crawler.clients.feed_parts import FeedParts
+
+            files, order = self._downloads(), self._config.engine.order
+            self._feeds = FeedParts(files, self._collector, order=order, room=self._room)
+            self._stack.callback(self._feeds.close)
+        return self._feeds
 
     def _sockets(self) -> Streams:
         if self._streams is None:

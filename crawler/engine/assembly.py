@@ -81,7 +81,7 @@ async def assembled(
 ) -> AsyncIterator[tuple[Engine, Coroutine[Any, Any, None], Steering]]:
     """Return the engine of one run, its seeding, and who steers it, all still to be run."""
     config = crawl.config
-    linker = await _linker(crawl)
+    limits, linker = _limits(crawl), await _linker(crawl)
     discovery = _discovery(crawl, linker)
     engines, collectors = _kinds(config)
     collector = collectors(crawl.spider, discovery, timeout=config.engine.callback_timeout)
@@ -101,7 +101,7 @@ async def assembled(
             jars=crawl.cookies,
             cache=cache,
         ) as fetcher,
-        _strategies(crawl, fetcher, collector) as strategies,
+        _strategies(crawl, fetcher, collector, limits) as strategies,
         Browser(
             config,
             guard,
@@ -127,7 +127,7 @@ async def assembled(
             duplicates=duplicates,
             strategies=strategies,
             sitemaps=sitemaps,
-            limits=_limits(crawl),
+            limits=limits,
             processes=processes_of(crawl, discovery, guard, linker, duplicates, committer),
             keep_pages=keep_pages,
         )
@@ -297,7 +297,7 @@ async def _widen(crawl: Crawl, guard: AddressGuard, linker: Linker) -> None:
 
 @asynccontextmanager
 async def _strategies(
-    crawl: Crawl, fetcher: Fetcher, collector: Collector
+    crawl: Crawl, fetcher: Fetcher, collector: Collector, limits: RunLimits
 ) -> AsyncIterator[Strategies]:
     """Return what files, streams and other ways of fetching need, and hear of their commits."""
     strategies = Strategies(
@@ -307,6 +307,7 @@ async def _strategies(
         files=_files_of(crawl),
         park=crawl.frontier.park,
         ready=crawl.frontier.unpark,
+        room=limits.room,
     )
     if crawl.state.runs == 0:
         strategies.clear()

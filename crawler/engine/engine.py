@@ -8,7 +8,6 @@ outcome and hands the Visit to the committer.
 
 from __future__ import annotations
 
-import contextlib
 import time
 import traceback
 from dataclasses import replace
@@ -21,10 +20,10 @@ from crawler.engine import asked_retry
 from crawler.engine.committer import Committer
 from crawler.engine.fetching import Fetching
 from crawler.engine.limits import RunLimits
-from crawler.engine.pacing import Pacing
+from crawler.engine.pacing import UNSENT, Pacing
 from crawler.engine.robots_gate import REFUSED, RobotsGate, Verdict, unanswered
 from crawler.engine.sitemap_reader import SITEMAP, SitemapReader
-from crawler.errors import CrawlerError, FetchError, StoreError
+from crawler.errors import FetchError, StoreError
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.fetcher import Fetcher
@@ -45,16 +44,14 @@ from crawler.web.download_stream import STREAM
 from crawler.web.outcome import Outcome, having
 from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
-from crawler.web.request import RENEWAL, Request, Todo, from_todo, priority_of, refuse_foreign
+from crawler.web.request import RENEWAL, Request, Todo, readable, refuse_foreign, request_of
 from crawler.web.response import Response
 from crawler.web.visit import Visit
 
 if TYPE_CHECKING:  # most crawls run in one process
     from crawler.processes.pool import Processes
 
-_UNSENT = frozenset(Outcome) - having("sent") - {Outcome.INTERNAL_ERROR}  # which may be late
 _TOLD = having("told")
-_DAMAGED = (CrawlerError, ValueError, TypeError, LookupError, AttributeError)  # of a row
 
 
 class Engine:
@@ -124,7 +121,9 @@ class Engine:
         visit, clock = Visit(todo, Outcome.INTERNAL_ERROR, time.time()), time.perf_counter()
         visit.given = [] if self._keep_pages else None
         try:
-            if not self._bars(visit, host):
+            if todo.again and await self._strategies.read_part(visit):
+                self.committer.hurry()
+            elif not self._bars(visit, host):
                 self._traps.begin(todo)
                 refuse_foreign(todo.url)
                 found = await self.visit(visit, host) if await self._lets_in(host) else None
@@ -172,7 +171,7 @@ class Engine:
                 visit.fail(REFUSED[verdict], self._gate.reason(host, todo.url))
                 self._judge_check(visit, host)
                 return visit
-        request = from_todo(todo, priority_of(todo.rank, todo.depth, self._order))
+        request = request_of(todo, self._order)
         if request.kind == CHECK:
             read = self._config.links.check_fragments
             await self._check(visit, as_sent(request, todo, read=read), read=read)
@@ -268,7 +267,7 @@ class Engine:
         """Let a check of a host that did not even answer for its robots.txt say that."""
         down = unanswered(host)
         if down is not None and visit.outcome is Outcome.ROBOTS_UNREACHABLE:
-            request = _readable(visit.todo, 0)
+            request = readable(visit.todo, 0)
             if request is not None and request.kind == CHECK:
                 visit.fail(down, visit.error)
 
@@ -374,7 +373,7 @@ class Engine:
                 slows = retry.slows(response.outcome, response.status)
                 self._pacing.slow(host, response, turn, slows=slows)
             return
-        if outcome in _UNSENT and response is None:
+        if outcome in UNSENT and response is None:
             host.give_back()
             await self._strategies.drop(visit.todo)
         if outcome in _TOLD and visit.retry_at is None:
@@ -387,14 +386,6 @@ class Engine:
         named = todo.extra is not None and '"errback"' in todo.extra
         if not (self._collector.hears_errors or named):  # a whole queue of a host given up, maybe
             return
-        request = _readable(todo, priority_of(todo.rank, todo.depth, self._order))
+        request = readable(todo, self._order)
         if request is not None and request.kind != CHECK:  # of which the spider has not asked
             await self._collector.give_up(visit, request)
-
-
-def _readable(todo: Todo, priority: int) -> Request | None:
-    """Return the request of a row, without what it carries where that is damaged."""
-    for row in (todo, todo._replace(extra=None)):
-        with contextlib.suppress(*_DAMAGED):
-            return from_todo(row, priority)
-    return None

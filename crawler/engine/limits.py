@@ -30,6 +30,11 @@ class RunLimits:
         """Whether there is any limit."""
         return any(self._most)
 
+    def room(self) -> int | None:
+        """Return how many more items there may be, None for any number."""
+        most = self._most[0]
+        return None if most is None else max(0, most - self._had[0])
+
     def take(self, visit: Visit) -> bool:
         """Count a visit that ended; False once a limit is reached: it must not be stored."""
         if self.reached is not None:

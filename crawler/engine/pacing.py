@@ -17,11 +17,20 @@ from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.politeness import retry, throttle
 from crawler.politeness.retry_after import retry_after
+from crawler.web.outcome import Outcome, having
 from crawler.web.response import Response
 from crawler.web.visit import Visit
 
 _LOOK_AGAIN = 60.0  # seconds
 _FEW_TOGETHER = 3  # requests of a host in flight, for which `give_up_after` is meant as it stands
+
+# Not those that may be late, nor of a part of a feed, which takes no slot of its host.
+UNSENT = (
+    frozenset(Outcome)
+    - having("sent")
+    - {Outcome.INTERNAL_ERROR, Outcome.RECORDS, Outcome.RECORD_ERROR}
+)
+"""The outcomes of requests whose slot another may have, if there was no response."""
 
 
 class Pacing:

@@ -115,9 +115,9 @@ class Frontier:
         if self.limit is not None:
             self.limit.begin(todo)
         self.in_memory -= 1
-        host.reserve(now)
+        delay = host.reserve(now, todo)
         if host.group is not None:
-            host.group.start(now, host.pace.delay if host.given_up is None else 0.0)
+            host.group.start(now, delay)
         self._place(host, now)
         return todo
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from crawler.politeness.rate import Window
 from crawler.politeness.throttle import Pace, PauseLimits, recovered
-from crawler.web.request import Todo
+from crawler.web.request import Todo, is_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +201,14 @@ class HostQueue:
         self.given_up = reason
         self.promote(math.inf)
 
-    def reserve(self, now: float) -> None:
-        """Take a slot: the next start is a delay away, and as far as the rate asks for."""
+    def reserve(self, now: float, todo: Todo) -> float:
+        """Take a slot: the next start is a delay away, and as far as the rate asks for.
+
+        Return the delay, 0 for a request of which nothing is sent.
+        """
         self.touched = True
-        if self.given_up is not None:
-            return
+        if self.given_up is not None or (todo.again and is_part(todo)):
+            return 0.0
         before = self.ready_at
         self.ready_at = max(now, before) + self.pace.delay
         if self.window is not None:
@@ -213,6 +216,7 @@ class HostQueue:
             self.ready_at = max(self.ready_at, self.window.next_at(now))
         elif self.group is None:
             self.reserved = before, self.ready_at
+        return self.pace.delay
 
     def give_back(self) -> None:
         """Free the slot that was just reserved: nothing was sent."""
@@ -259,7 +263,8 @@ class HostQueue:
             return None
         rest = self.ready_at if self.group is None else max(self.ready_at, self.group.ready_at)
         if self.ready:
-            return rest
+            first = self.ready[0][2]
+            return 0.0 if first.again and is_part(first) else rest
         return max(rest, self.delayed[0][0]) if self.delayed else None
 
     @property

@@ -21,6 +21,7 @@ from crawler.items import table_of
 from crawler.links.rule import Rule
 from crawler.spider.arguments import refuse_unknown
 from crawler.web.callback import HasCallbacks
+from crawler.web.download_stream import FEED, StoredFile
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from crawler.http.cookies import CookieJars
     from crawler.spider.running import RunningCrawl
+    from crawler.web.records import Format
     from crawler.web.stats import Stats
 
 Results = Any
@@ -192,6 +194,45 @@ class SitemapSpider(Spider):
         super().__init__(**arguments)
         if sitemap_urls:
             self.sitemap_urls = sitemap_urls
+
+
+class FeedSpider(Spider):
+    """Store the records of feeds: XML, CSV, JSON lines and JSON, also gzipped; RSS and Atom, too.
+
+    Each of `start_urls` is a feed. It is downloaded, of any size, and read from the disk: its
+    records are committed by the thousand, each exactly once, and a run that was killed goes on
+    behind the last that were. `parse_record` is called with each record. docs/feeds.md has it all.
+    """
+
+    record_type: type[Any] | None = None
+    """What a record is made: an @item, a dataclass, pydantic, attrs or msgspec class; None: a
+    dict. One that does not fit is refused alone, and kept among the problems."""
+    at: str | None = None
+    """The name of the elements of XML, or the path to an array of JSON, like `data.items`; None:
+    the items of RSS and Atom, or what the root holds; of JSON the first array of objects."""
+    format: Format | None = None
+    """`xml`, `csv`, `jsonl` or `json`; None: by its first bytes."""
+    delimiter: str | None = None
+    """What parts the fields of CSV; None: what its header has most."""
+
+    def start(self) -> Iterable[Request] | AsyncIterator[Request]:
+        """Return the requests for the feeds; by default one for each of `start_urls`."""
+        return (self.feed(urls.from_cli(url)) for url in self.start_urls)
+
+    def feed(self, url: str, **fields: Any) -> Request:
+        """Return the request for a feed; `fields` are those of Request. BadUrl where it is none.
+
+        `args` are keyword arguments of `parse_record`.
+        """
+        return Request(url, kind=FEED, **fields)
+
+    def parse_record(self, record: Any, feed: StoredFile) -> Results:
+        """Return the items and requests of one record; by default the record itself.
+
+        `feed` is the file that it stands in: `feed.url`, `feed.urljoin("/a")`, `feed.meta`. What
+        it raises refuses this record alone.
+        """
+        return record
 
 
 def on_browser_of(spider: Spider) -> Callable[[Any, Request], Awaitable[None]] | None:

@@ -21,8 +21,8 @@ _METHODS = {
     "parse_start_url": "is not called here; start URLs go to `parse`, beside the rules",
     "process_results": "is not called here; name functions item → item in `pipelines`",
     "adapt_response": "is not called here; a hook after the fetch sees each response",
-    "parse_node": "is not called here; page.records(at=…) reads XML in `parse`",
-    "parse_row": "is not called here; page.records() reads CSV in `parse`",
+    "parse_node": "is `parse_record` of a FeedSpider here, with `at` for the name of the elements",
+    "parse_row": "is `parse_record` of a FeedSpider here",
     "sitemap_filter": "is not called here; `sitemap_rules` and `sitemap_since` choose entries",
     "log": "is not called here; self.logger.info(…) logs",
     "spider_opened": "is not called here; write `opened(self)`",
@@ -49,12 +49,12 @@ _ATTRIBUTES = {
     "link_extractor": "is `rules` here: Rule(allow=…, restrict_css=…)",
     "download_warnsize": "is not read here; SELECT url, size FROM pages ORDER BY size DESC",
     "namespaces": "is not read here; page.selector.register_namespace(prefix, uri) names one",
-    "delimiter": "is not read here; page.records() reads CSV in `parse`",
-    "quotechar": "is not read here; page.records() reads CSV in `parse`",
+    "delimiter": "is read of a FeedSpider alone, the base class for CSV here",
+    "quotechar": "is not read here; a FeedSpider reads CSV as RFC 4180 has it, quoted by \"",
     "headers": 'is not read here; settings = {"fetch": {"headers": {…}}} sends them with every'
     " request",
-    "iterator": "is not read here; page.records(at=…) reads XML in `parse`",
-    "itertag": "is not read here; page.records(at=…) reads XML in `parse`",
+    "iterator": "is `format` of a FeedSpider here, where the first bytes mislead",
+    "itertag": "is `at` of a FeedSpider here",
 }
 
 

@@ -7,10 +7,14 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from crawler.errors import SpiderError
+from crawler.web.download_stream import FEED
 from crawler.web.request import Request
 
 if TYPE_CHECKING:
     from crawler.spider import Spider
+
+PARSE_RECORD = "parse_record"
+"""The method that gets each record of a feed, unless the feed's request names another."""
 
 _TOLD = 5  # what `on_error` may take: request, outcome, status, page, error
 
@@ -24,15 +28,15 @@ class Signatures:
 
     def check(self, request: Request) -> None:
         """Raise SpiderError for a request whose callback, errback or arguments cannot be."""
-        taken = self._of(str(request.callback or "parse"), "callback")
+        name, given = callback_of(request)
+        taken = self._of(name, "callback")
         if request.errback is not None:
             self._of(str(request.errback), "errback")
         if not request.args or taken is None:
             return
         try:
-            taken.bind(None, **request.args)
+            taken.bind(*given, **request.args)
         except TypeError as error:
-            name = request.callback or "parse"
             raise SpiderError(
                 f"args of a request for {name}(): {error}; it takes ({_shown(taken)})"
             ) from None
@@ -60,6 +64,13 @@ class Signatures:
             except (TypeError, ValueError):
                 self._known[name] = None
         return self._known[name]
+
+
+def callback_of(request: Request) -> tuple[str, tuple[None, ...]]:
+    """Return the callback of a request, and as many values as it gets beside its `args`."""
+    if request.kind == FEED:
+        return str(request.callback or PARSE_RECORD), (None, None)  # a record, and the file
+    return str(request.callback or "parse"), (None,)
 
 
 def unknown(kind: type[Spider], name: str, field: str) -> str:

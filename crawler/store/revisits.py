@@ -21,11 +21,14 @@ from crawler.store.rows import clean, content_hash_of, iso, to_json, unpack
 from crawler.store.statements import Statements
 from crawler.web.download_stream import is_stream
 from crawler.web.outcome import Outcome, having
+from crawler.web.request import NEEDED, feed_of
 from crawler.web.visit import Visit
 
 _GONE, STORED = having("gone"), having("stored")
 _NEWS = ("changed", "touched", "gone", "redirected")  # of which the version before is kept
 _LEFT = ("gone", "redirected")  # after which a page gives no items any more
+_PARTS_OF_FEEDS = frozenset((Outcome.RECORDS, Outcome.RECORD_ERROR))
+_WITH_ITEMS = STORED | _PARTS_OF_FEEDS
 _LARGE = 1 << 17  # bytes of bodies whose texts take over 3 ms to compare
 _PARTS = ("bodies", "link_lists", "texts", "simhashes", "page_usages", "files")
 _TABLES = (*_PARTS, *rendered.TABLES, "pages")
@@ -129,8 +132,11 @@ async def compare(
     return RowPlan(
         rows=[*new, *((each.was.page_id, each.visit) for each in replaced)],
         kept=[(each.was.page_id, each.visit) for each in again if each.stays],
-        replaced=[each.was.page_id for each in replaced if each.visit.stored],
-        gone=[each.was.page_id for each in again if each.kind in _LEFT],
+        replaced=[each.was.page_id for each in replaced if each.visit.outcome in _WITH_ITEMS],
+        gone=[
+            *(each.was.page_id for each in again if each.kind in _LEFT),
+            *await _left_over(db, [visit for _, visit in pairs]),
+        ],
         left=[each.was for each in replaced],
         first_at={e.was.page_id: e.was.first_at or e.was.fetched_at for e in replaced},
         failed=failed,
@@ -153,6 +159,29 @@ async def _known(db: Statements, urls: list[str]) -> dict[tuple[int, int], Known
         (to_json(urls),),
     )
     return {(row[1], row[2]): KnownPage(*row) for row in rows}
+
+
+async def _left_over(db: Statements, visits: Iterable[Visit]) -> list[int]:
+    """Return the parts that feeds had beyond those of today: their records are gone.
+
+    They are older than their feed, whose last part is among the visits.
+    """
+    found: list[int] = []
+    for visit in visits:
+        if visit.outcome is not Outcome.RECORDS or any(c.needed for c in visit.candidates):
+            continue
+        todo, feed = visit.todo, feed_of(visit.todo)
+        if todo.again != NEEDED:  # one part, once more
+            continue
+        rows = await db.execute_fetchall(
+            "SELECT page_id, request FROM pages WHERE url = ? AND host_id = ?"
+            f" AND outcome IN ('{Outcome.RECORDS}', '{Outcome.RECORD_ERROR}')"
+            " AND fetched_at < (SELECT max(fetched_at) FROM pages WHERE url = ? AND host_id = ?"
+            " AND url_hash = ?)",
+            (todo.url, todo.host_id, todo.url, todo.host_id, feed),
+        )
+        found += [page_id for page_id, said in rows if feed_of(todo._replace(extra=said)) == feed]
+    return found
 
 
 # ---------------------------------------------------------------- what a visit found

@@ -12,14 +12,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crawler import urls
 from crawler.web.request import Callback, Request
 
 if TYPE_CHECKING:
     from crawler.web.records import Format
     from crawler.web.visit import Visit
 
-DOWNLOAD = "download"
-STREAM = "stream"
+DOWNLOAD, STREAM = "download", "stream"
+FEED = "feed"
+"""The `kind` of a download whose records are read in parts, each a request of `RECORDS`."""
+RECORDS = "records"
 _URGENT = 1000  # messages do not wait behind the pages of their host
 _WS = {"ws": "http", "wss": "https"}
 
@@ -57,6 +60,10 @@ class StoredFile:
         feed = records.RecordFeed(self.url, self.content_type, at, format, delimiter)
         with self.path.open("rb") as file:
             yield from feed.read(file, kind, refuse)
+
+    def urljoin(self, reference: str) -> str | None:
+        """Return the canonical http(s) URL of a reference in this file, None if it is none."""
+        return urls.parse(reference, self.url)
 
     @property
     def address(self) -> str:
@@ -125,7 +132,8 @@ def Stream(
 
 def is_download(visit: Visit) -> bool:
     """Return whether a visit may be a download's; the marker is looked for, not the JSON read."""
-    return visit.todo.extra is not None and f'"{DOWNLOAD}"' in visit.todo.extra
+    extra = visit.todo.extra
+    return extra is not None and (f'"{DOWNLOAD}"' in extra or f'"{FEED}"' in extra)
 
 
 def is_stream(visit: Visit) -> bool:

@@ -49,6 +49,7 @@ class Outcome(StrEnum):
     CHECKED = "checked"
     SITEMAP = "sitemap"
     REQUISITE = "requisite"
+    RECORDS = "records"
     NOINDEX = "noindex"
     DUPLICATE = "duplicate"
     TRAPPED = "trapped"
@@ -56,6 +57,7 @@ class Outcome(StrEnum):
     HOOK_DROPPED = "hook_dropped"
     NOT_CACHED = "not_cached"
     SPIDER_ERROR = "spider_error"
+    RECORD_ERROR = "record_error"
     PARSE_TIMEOUT = "parse_timeout"
     PARSE_CRASHED = "parse_crashed"
     RETRY_ASKED = "retry_asked"
@@ -165,6 +167,9 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
         ),
         Outcome.SITEMAP: _fine("a sitemap: its entries are requests"),
         Outcome.REQUISITE: _fine("what a page needs to be shown; kept for archives, no page"),
+        Outcome.RECORDS: _fine(
+            "a part of a feed: its records are items", recrawled=False, sent=False
+        ),
         Outcome.NOINDEX: _fine("the page asks not to be indexed, and is not kept", told=True),
         Outcome.DUPLICATE: _fine(
             "its content was there before, and is not kept", recrawled=False, told=True
@@ -188,6 +193,11 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
         ),
         Outcome.NOT_CACHED: _error("not in the cache that alone may answer", sent=False),
         Outcome.SPIDER_ERROR: _error("a callback raised; the page is kept", **_KEPT),
+        Outcome.RECORD_ERROR: _error(
+            "a part of a feed is broken, or a callback raised for a record; the others are kept",
+            recrawled=False,
+            sent=False,
+        ),
         Outcome.PARSE_TIMEOUT: _error("parsing took too long; the page is kept", **_KEPT),
         Outcome.PARSE_CRASHED: _error("its process died reading it; the page is kept", **_KEPT),
         Outcome.RETRY_ASKED: _fine(

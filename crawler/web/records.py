@@ -259,8 +259,15 @@ def _csv(
     name = charset.encoding_of(head, content_type)
     text = io.TextIOWrapper(typing.cast(Any, file), _python_name(name), "replace", newline="")
     first = to_text(head, name).removeprefix("\ufeff").lstrip("\r\n").partition("\n")[0]
+    try:
+        yield from _rows(text, delimiter or _delimiter(first), refuse)
+    finally:
+        text.detach()  # the file is its opener's to close
+
+
+def _rows(text: IO[str], delimiter: str, refuse: Refuse) -> Iterator[Record]:
     csv.field_size_limit(max(_FIELD, csv.field_size_limit()))
-    rows = csv.reader(text, delimiter=delimiter or _delimiter(first), strict=False)
+    rows = csv.reader(text, delimiter=delimiter, strict=False)
     header: list[str] | None = None
     for row in rows:
         if not row or row == [""]:

@@ -6,6 +6,7 @@ hundreds of links of which few are new, so a Request is made only when its turn 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from msgspec.structs import force_setattr, replace
 
 from crawler import urls
 from crawler.config.secrets import Secret
-from crawler.errors import AddressRefused, BadUrl, SpiderError, UsageError
+from crawler.errors import AddressRefused, BadUrl, CrawlerError, SpiderError, UsageError
 from crawler.urls.userinfo import userinfo
 from crawler.web import body as bodies
 from crawler.web import steps as browser_steps
@@ -51,7 +52,7 @@ def url_hash(url: str, method: str = "GET", body: bytes | None = None) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-_HIGHEST = 1_000_000_000  # so that a priority and a depth fit in one 64-bit rank
+HIGHEST = 1_000_000_000  # so that a priority and a depth fit in one 64-bit rank
 
 
 class Request(Struct, frozen=True):
@@ -71,7 +72,8 @@ class Request(Struct, frozen=True):
     `timeout` is the total in seconds, or a mapping with `total`, `connect`, `read`, `pool`.
     `session` names a cookie jar of its own; `proxy` is a URL, or "direct" for none.
     Where a header, cookie or form field is a `Secret`, only its name is stored.
-    `kind` is what is made of the answer: "" a page, "download" a file, "stream" messages; `via`
+    `kind` is what is made of the answer: "" a page, "download" a file, "feed" a file whose records
+    are read, "stream" messages; `via`
     names the fetch strategy, None for the crawl's own; both take their settings from `options`.
     `browser`: render the page in a browser, and see what its scripts make of it, after the `steps`
     (`Click`, `Fill`, `Scroll` …), which ask for the browser by themselves.
@@ -144,8 +146,8 @@ class Request(Struct, frozen=True):
             force_setattr(self, "accept_status", _statuses(self.accept_status))
         if isinstance(self.not_before, datetime):
             force_setattr(self, "not_before", _unix(self.not_before))
-        if not -_HIGHEST <= self.priority <= _HIGHEST:
-            raise ValueError(f"priority {self.priority} is beyond ±{_HIGHEST:,}")
+        if not -HIGHEST <= self.priority <= HIGHEST:
+            raise ValueError(f"priority {self.priority} is beyond ±{HIGHEST:,}")
         if self.data is not None and not isinstance(self.data, bodies.KEPT):
             force_setattr(self, "data", list(self.data))  # an iterator can be read only once
 
@@ -207,7 +209,7 @@ class Request(Struct, frozen=True):
             marker += b"browser\0%b\0\0" % (done.encode() if self.steps else b"")
         if self.kind:
             marker += self.kind.encode() + b"\0\0"
-        if self.kind == "download" and (self.callback or self.meta):
+        if self.kind in ("download", "feed") and (self.callback or self.meta):
             # Two that ask for one file are told of it each: it is theirs whom they ask for.
             asked = json.dumps([self.callback_name, dict(self.meta)], sort_keys=True, default=str)
             marker += asked.encode() + b"\0\0"
@@ -241,6 +243,10 @@ class Request(Struct, frozen=True):
         return json.dumps(fields, default=bodies.plain) if fields else None
 
 
+_RECORDS = '"kind": "records"'  # as `Request.extra` writes it
+_DAMAGED = (CrawlerError, ValueError, TypeError, LookupError, AttributeError)  # of a row
+
+
 class Candidate(NamedTuple):
     """A URL that may be new. It becomes a row of `seen` and `todo` only if it is."""
 
@@ -259,7 +265,8 @@ class Candidate(NamedTuple):
 FIRST, REVISIT, RENEWAL, NEEDED = 0, 1, 2, 3
 """What a request is to its page (`todo.again`): the first visit as far as anybody knows; a visit
 that a recrawl asked for; one whose page is stored, so that it adds none; or what a page needs to be
-shown, which comes before other pages, and also where there may be no more of them."""
+shown, or the next part of a feed, which comes before other pages, and also where there may be no
+more of them."""
 
 EARLY = -(1 << 61)
 """Added to the rank of what a recrawl queues: it comes before all else that its host has."""
@@ -309,6 +316,37 @@ def from_todo(todo: Todo, priority: int) -> Request:
         if name in fields:
             fields[name] = restored(fields[name])
     return Request(todo.url, depth=todo.depth, priority=priority, callback=todo.callback, **fields)
+
+
+def request_of(todo: Todo, order: str) -> Request:
+    """Return the Request of a stored row with its priority, by the `engine.order` of the crawl."""
+    return from_todo(todo, priority_of(todo.rank, todo.depth, order))
+
+
+def readable(todo: Todo, order: str) -> Request | None:
+    """Return the request of a row, without what it carries where that is damaged."""
+    for row in (todo, todo._replace(extra=None)):
+        with contextlib.suppress(*_DAMAGED):
+            return request_of(row, order)
+    return None
+
+
+def is_part(todo: Todo) -> bool:
+    """Return whether a request is for a part of a feed that is on disk: nothing is sent for it.
+
+    Only those of which `again` is set are, while a feed is read; ask that first, as it is cheaper.
+    """
+    extra = todo.extra
+    if extra is None or _RECORDS not in extra:
+        return False
+    return bool(json.loads(extra).get("kind") == "records")
+
+
+def feed_of(todo: Todo) -> int | None:
+    """Return the `url_hash` of the feed that a request reads a part of, None for any other."""
+    options = json.loads(todo.extra or "{}").get("options") or {}
+    feed = options.get("feed") if is_part(todo) else None
+    return feed if isinstance(feed, int) else None
 
 
 def _statuses(given: Any) -> tuple[int, ...]:

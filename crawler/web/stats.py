@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from crawler.web import outcome
+from crawler.web.download_stream import FEED
 from crawler.web.error_place import error_line, last_line, place_of
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
@@ -81,7 +82,8 @@ class Stats:
             self.outcomes[visit.outcome] += 1
             self.pages += visit.stored
             if visit.outcome is Outcome.OK:
-                self.parsed.add(visit.todo.callback)
+                if visit.file is None or f'"{FEED}"' not in (visit.todo.extra or ""):
+                    self.parsed.add(visit.todo.callback)
                 self.onward = self.onward or bool(visit.candidates)
             else:
                 self.errors += visit.outcome in _ERRORS
@@ -125,3 +127,5 @@ class Stats:
         self.raised[place] = (first, number + 1)
         if visit.outcome is Outcome.SPIDER_ERROR and visit.stored:
             self.failing.add(visit.todo.callback)
+        elif visit.outcome is Outcome.RECORD_ERROR:
+            (self.parsed if visit.items else self.failing).add(visit.todo.callback)

@@ -188,6 +188,8 @@ def test_the_fragments_about_feeds_run() -> None:
     headers = {"Content-Type": "application/xml"}
     page = page_from(feed, url="http://shop.example/products.xml", headers=headers)
     assert list(names["Shop"]().parse(page)) == [names["Product"](1, "Lamp")]
+    priced = names["Product"](1, "Lamp", 9.5)
+    assert list(names["Large"]().parse_record(priced, None)) == [priced]
 
 
 PORTS = [
