@@ -107,7 +107,7 @@ class {title}(Spider):
             yield page.follow(answer["next"])
 '''
 
-FEED = '''"""{title}: the entries of a feed: RSS or Atom, or XML, CSV, JSON lines or JSON of any size."""
+FEED = '''"""{title}: the entries of a feed, RSS or Atom; or XML, CSV or JSON of any size."""
 
 from crawler import FeedSpider, StoredFile, item
 

@@ -267,7 +267,7 @@ class Engine:
         """Let a check of a host that did not even answer for its robots.txt say that."""
         down = unanswered(host)
         if down is not None and visit.outcome is Outcome.ROBOTS_UNREACHABLE:
-            request = readable(visit.todo, 0)
+            request = readable(visit.todo, self._order)
             if request is not None and request.kind == CHECK:
                 visit.fail(down, visit.error)
 

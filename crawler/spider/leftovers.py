@@ -50,7 +50,7 @@ _ATTRIBUTES = {
     "download_warnsize": "is not read here; SELECT url, size FROM pages ORDER BY size DESC",
     "namespaces": "is not read here; page.selector.register_namespace(prefix, uri) names one",
     "delimiter": "is read of a FeedSpider alone, the base class for CSV here",
-    "quotechar": "is not read here; a FeedSpider reads CSV as RFC 4180 has it, quoted by \"",
+    "quotechar": 'is not read here; a FeedSpider reads CSV as RFC 4180 has it, quoted by "',
     "headers": 'is not read here; settings = {"fetch": {"headers": {…}}} sends them with every'
     " request",
     "iterator": "is `format` of a FeedSpider here, where the first bytes mislead",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -39,7 +39,7 @@ def refuse_for(visit: Visit | None, url: str) -> Refuse:
     return refuse
 
 
-def typed(found: Iterator[Record], kind: type[T], refuse: Refuse) -> Iterator[T]:
+def typed(found: Iterator[Record], kind: type[T], refuse: Refuse) -> Generator[T, None, None]:
     """Yield records as objects of a type: an @item, a dataclass, pydantic, attrs or msgspec class.
 
     Texts become the numbers, dates and booleans of their fields, an empty one None, one value the

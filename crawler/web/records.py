@@ -15,7 +15,7 @@ import gzip
 import io
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
@@ -46,7 +46,9 @@ class RecordFeed:
     format: Format | None = None
     delimiter: str | None = None
 
-    def read(self, file: IO[bytes], kind: type[Any] | None, refuse: Refuse) -> Iterator[Any]:
+    def read(
+        self, file: IO[bytes], kind: type[Any] | None, refuse: Refuse
+    ) -> Generator[Any, None, None]:
         """Yield records of a file, as dicts or as objects of `kind`; ValueError where it breaks.
 
         `refuse` is told of each record that cannot be.
@@ -54,7 +56,7 @@ class RecordFeed:
         found = self._checked(file, refuse)
         return found if kind is None else typed(found, kind, refuse)
 
-    def _checked(self, file: IO[bytes], refuse: Refuse) -> Iterator[Record]:
+    def _checked(self, file: IO[bytes], refuse: Refuse) -> Generator[Record, None, None]:
         """Yield the records; an error says behind which one."""
         number, known = 0, self.format
         try:
