@@ -13,7 +13,7 @@ from crawler.cli import options
 
 if TYPE_CHECKING:
     from crawler.export.formats import WriteOptions
-    from crawler.inspect.query import Rows
+    from crawler.inspect.query import Reader, Rows
 
 
 class RowFormat(StrEnum):
@@ -38,6 +38,10 @@ def query(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
     ] = None,
+    all_: Annotated[
+        bool,
+        typer.Option("--all", help="Ask all stores in data/ as one, with a column `spider`."),
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the plan, do not run the query.")
     ] = False,
@@ -61,7 +65,7 @@ def query(
             output=output,
         )
         return
-    with Reader(stores.any_of(store)) as reader:
+    with _of_all(store) if all_ else Reader(stores.any_of(store)) as reader:
         if sql is None:
             from crawler.cli.prompt import ask
 
@@ -78,6 +82,18 @@ def query(
             from crawler.export.choice import typed
 
             _write(*typed(reader, text), format=format, output=output)
+
+
+def _of_all(store: str | None) -> Reader:
+    """Return the reader of all stores in `data/`."""
+    from crawler.cli import stores
+    from crawler.errors import UsageError
+    from crawler.inspect.joint import JointReader
+
+    every = stores.every()
+    if store is not None or not every:
+        raise UsageError("--all asks the stores in data/, of which there must be one; no --store")
+    return JointReader(sorted(every))
 
 
 def _write(

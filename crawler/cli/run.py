@@ -115,7 +115,8 @@ def _named(
     if len(names) > 1 and store is not None and "{name}" not in store and not _is_joint(store):
         raise UsageError(
             f"--store {store} for {len(names)} spiders: each has a store of its own; write"
-            " --store 'data/{name}.db', or a PostgreSQL database, in which each has a schema"
+            " --store 'data/{name}.db', which crawler query --all asks as one, or a PostgreSQL"
+            " database, in which each has a schema"
         )
     for file in output or () if len(names) > 1 else ():
         if "{name}" not in file:

@@ -219,12 +219,17 @@ class Reader:
 
 def _connect(uri: str, path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, timeout=lock.MOMENT, isolation_level=None)
-    db.execute("PRAGMA query_only = ON")
     lock.tried(lambda: db.execute("SELECT count(*) FROM sqlite_master"), lock.LockWait(path, _BUSY))
+    only_reads(db)
+    return db
+
+
+def only_reads(db: sqlite3.Connection) -> None:
+    """Let a connection read what it has open, and nothing else."""
+    db.execute("PRAGMA query_only = ON")
     db.execute(f"PRAGMA busy_timeout = {1000 * _BUSY:.0f}")
     db.set_authorizer(allowed)
     db.set_progress_handler(lambda: 0, _TURN)  # Python sees to its signals only where it runs
-    return db
 
 
 def quoted(name: str) -> str:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from client_story import on_site, run_killed, until
+from postgres_server import server
 from site_thread import site_on_a_thread
 
 from crawler import Crawler, FeedSpider, Request, StopCrawl, item
+from crawler.inspect.query import Reader
 from crawler.practice import PracticeSite
 from crawler.store.requeue import recrawl, retry
 
@@ -233,6 +235,23 @@ async def test_a_file_that_is_gone_is_fetched_again_and_a_changed_feed_is_no_oth
         await crawl(Shop, store, url)
         there = "SELECT min(id), count(*) FROM product WHERE gone_at IS NULL"
         assert rows(store, there) == [(50, 2950)]
+
+
+@on_site()
+async def test_over_postgresql_another_machine_goes_on_with_a_feed(
+    site: PracticeSite, tmp_path: Path
+) -> None:
+    url, store = site.add_page("/a.jsonl", lines(range(2500))), server().dsn("feeds")
+    for machine, most in (("one", 1200), ("two", None)):  # each has files of its own
+        spider = Shop()
+        spider.start_urls = [url]
+        settings = {"store": {"files": str(tmp_path / machine)}, "engine": {"max_items": most}}
+        async with Crawler(spider, store=store, settings=settings) as crawler:
+            summary = await crawler.run()
+    assert (summary.state, summary.items) == ("finished", 1300)
+    with Reader(store) as reader:
+        [found] = reader.query("SELECT count(*), count(DISTINCT id) FROM product").rows
+    assert found == (2500, 2500)
 
 
 CHILD = """

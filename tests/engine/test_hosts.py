@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crawl_story import crawl, crawler_of, read, story
+from crawl_story import Follow, crawl, crawler_of, read, story
+from postgres_server import server
 
 from crawler import ScrapedPage, Spider
 from crawler.config.hosts import HostSettings, HostsSettings
@@ -141,3 +142,19 @@ async def test_a_stored_host_keeps_its_own_delay_when_the_crawl_goes_on(site, pa
     async with crawler_of(Every, path / "s.db", *urls, hosts__at=hosts) as crawler:
         await crawler.run()
     assert len(site.hits) == 3 and min(site.spacing()) >= 0.07
+
+
+@pytest.mark.parametrize("kept", ["processes", "postgres"])
+@story()
+async def test_what_holds_for_a_host_holds_in_worker_processes_and_over_postgresql(
+    site, path, kept
+):
+    urls = [site.add_page(f"/{number}", f"<title>{number}</title>") for number in range(4)]
+    hosts = {"127.0.0.1": {"delay": 0.1, "per_host": 1, "headers": {"X-Key": "s3cret"}}}
+    store = server().dsn("hosts") if kept == "postgres" else path / "s.db"
+    processes = 2 if kept == "processes" else 1
+    summary = await crawl(Follow, store, *urls, hosts__at=hosts, engine__processes=processes)
+    assert summary.pages == 4
+    assert sum(site.spacing(without=["/robots.txt"])) >= 0.2
+    assert site.max_in_flight() == 1
+    assert {h.headers.get("X-Key") for h in site.hits if h.path != "/robots.txt"} == {"s3cret"}

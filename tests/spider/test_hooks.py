@@ -22,6 +22,7 @@ from crawler import (
     testing,
 )
 from crawler.cli import ending
+from crawler.cli import run as command
 from crawler.errors import SpiderError, SpiderFailed
 
 PAGES = "SELECT url, outcome, status, redirect_to FROM pages ORDER BY page_id"
@@ -299,3 +300,48 @@ def test_what_no_hook_may_give_is_told_with_its_name(tmp_path: Path) -> None:
             await crawl(tmp_path / "c.db", hooked(Shut, start_urls=[web.url + "/"]))
 
     on_web(tell)
+
+
+MENDING = """
+from crawler import Spider, item
+
+
+@item(key="url")
+class Said:
+    url: str
+    title: str
+
+
+class Mending(Spider):
+    name = "mending"
+    version = "one"
+
+    def after_fetch(self, response):
+        return response.replace(body=response.body.replace(b"raw", b"mended"))
+
+    def parse(self, page):
+        yield Said(page.url, f"{page.title} {self.version}")
+"""
+
+
+def test_reparse_reads_the_body_that_the_callbacks_got_and_calls_no_hook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script, said = tmp_path / "mending.py", "SELECT title FROM said"
+
+    async def tell(web: SmallWeb) -> None:
+        web.add("/", "<title>raw</title>")
+        names: dict[str, Any] = {"__name__": "mending"}
+        exec(MENDING, names)
+        kind = names["Mending"]
+        kind.start_urls = [web.url + "/"]
+        await crawl(tmp_path / "s.db", kind)
+
+    on_web(tell)
+    assert rows(tmp_path / "s.db", said) == [("mended one",)]
+    # A hook that mends otherwise since is not asked: the body is stored as it was mended then.
+    script.write_text(MENDING.replace('"one"', '"two"').replace('b"mended"', 'b"other"'))
+    words = ["reparse", str(script), "--store", "s.db", "--apply", "--processes", "1"]
+    assert command(words) == 0
+    assert rows(tmp_path / "s.db", said) == [("mended two",)]

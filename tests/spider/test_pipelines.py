@@ -4,12 +4,14 @@ The same in one process and in several, in a test and in `reparse`.
 """
 
 import asyncio
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import parse_spiders
 import pytest
 from aiohttp import web
+from client_story import Served, run_killed, until
 from data_story import SmallWeb, crawl, on_web, page, rows
 
 from crawler import Crawler, DropItem, ScrapedPage, Spider, item, testing
@@ -280,6 +282,60 @@ def test_a_webhook_gets_what_is_stored_in_batches(tmp_path: Path, processes: int
         assert summary.counts == {"webhook sent": 2}
 
     on_web(tell)
+
+
+HOOKED = """
+    import asyncio, sys
+    from crawler import Crawler, Rule, Spider
+    from crawler.pipelines import Webhook
+
+    class Hooked(Spider):
+        name = "hooked"
+        start_urls = [sys.argv[1] + "/0"]
+        rules = [Rule()]
+        pipelines = [Webhook(sys.argv[1] + "/hook", batch=3)]
+        settings = {"politeness": {"delay": 0, "robots": False}, "store": {"flush_interval": 0.01}}
+
+        def parse(self, page):
+            yield {"url": page.url}
+
+    async def main():
+        async with Crawler(Hooked, store=sys.argv[2]) as crawler:
+            await crawler.run()
+
+    asyncio.run(main())
+"""
+
+
+def test_what_a_webhook_gets_under_kills_is_stored_and_comes_once(tmp_path: Path) -> None:
+    """Nothing before its commit, nothing twice; what a killed process had not sent is not sent."""
+    got: list[str] = []
+    script, store = tmp_path / "hooked.py", tmp_path / "s.db"
+    script.write_text(textwrap.dedent(HOOKED))
+
+    async def hear(request: web.Request) -> web.Response:
+        got.extend(one["item"]["url"] for one in await request.json())
+        return web.Response(status=204)
+
+    async def show(request: web.Request) -> web.Response:
+        number = int(request.match_info["number"])
+        links = "".join(f"<a href=/{n}>x</a>" for n in (2 * number + 1, 2 * number + 2) if n < 60)
+        return web.Response(text=f"<title>{number}</title>{links}", content_type="text/html")
+
+    async def tell() -> None:
+        async with Served({"/hook": hear, "/{number}": show}) as url:
+            wanted = iter((4, 20))
+
+            async def heard() -> None:
+                enough = next(wanted)
+                await until(lambda: len(got) >= enough)
+
+            assert await run_killed(script, url, str(store), kills=2, when=heard) >= 1
+
+    asyncio.run(tell())
+    stored = [url for (url,) in rows(store, "SELECT url FROM item")]
+    assert len(stored) == len(set(stored)) == 60
+    assert len(got) == len(set(got)) and set(got) <= set(stored) and len(got) > 20
 
 
 def test_a_webhook_that_refuses_is_told_and_the_items_are_stored(tmp_path: Path) -> None:
