@@ -1,11 +1,12 @@
 """Install the peers, each family in a virtual environment of its own under `bench/.work/`."""
 
+import json
 import platform
 import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from systems import HERE, OURS, ROOT, WORK, System, python_of
@@ -14,6 +15,7 @@ PLOT_ENVIRONMENT = "plot"
 VERSIONS_OF = {
     "scrapy": ("scrapy", "twisted", "parsel", "lxml"),
     "crawlee": ("crawlee", "impit", "parsel", "beautifulsoup4", "lxml"),
+    "scrapling": ("scrapling", "curl_cffi", "lxml", "uvloop"),
     "sketch": ("aiohttp", "uvloop", "selectolax", "ada-url", "zstandard", "xxhash"),
 }
 
@@ -27,7 +29,7 @@ def install(systems: Iterable[System]) -> dict[str, str]:
             if system.environment == OURS:
                 _install_this_tree(python)
         elif system.build:
-            if problem := build_colly(WORK / system.build):
+            if problem := BUILDS[system.build](WORK / system.build):
                 problems[system.name] = problem
         elif not Path(system.command[0].format(root=ROOT, here=HERE)).exists():
             problems[system.name] = f"{system.command[0].format(root='.')} is not installed"
@@ -76,6 +78,24 @@ def build_colly(target: Path) -> str:
     return ""
 
 
+def install_crawlee_js(target: Path) -> str:
+    """Install Crawlee for JavaScript with npm beside its script; give the reason if that fails."""
+    source = HERE / "peers" / "crawlee_js"
+    if shutil.which("npm") is None:
+        return "npm is not installed (Debian: npm)"
+    target.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        shutil.copy(file, target)
+    if (target / "node_modules").exists():
+        return ""
+    done = subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=target, check=False)
+    return f"npm install ended with exit code {done.returncode}" if done.returncode else ""
+
+
+BUILDS: dict[str, Callable[[Path], str]] = {"colly": build_colly, "crawlee-js": install_crawlee_js}
+"""What makes a peer that is no Python, by its name below `bench/.work/`."""
+
+
 def versions() -> dict[str, dict[str, str]]:
     """Return the versions of every library measured, by environment, and of the interpreter."""
     code = (
@@ -88,6 +108,9 @@ def versions() -> dict[str, dict[str, str]]:
             run = [python_of(name), "-c", code, *packages]
             lines = subprocess.run(run, check=True, capture_output=True, text=True).stdout
             found[name] = dict(line.split() for line in lines.splitlines())
+    package = WORK / "crawlee-js" / "node_modules" / "@crawlee" / "cheerio" / "package.json"
+    if package.exists():
+        found["crawlee-js"] = {"@crawlee/cheerio": json.loads(package.read_text())["version"]}
     if (WORK / "colly").exists() and shutil.which("go"):
         found["colly"] = modules_of(WORK / "colly")
     return found

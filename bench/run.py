@@ -20,10 +20,11 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
+import shop_pages
 from install import PLOT_ENVIRONMENT, environment, install, versions
 from measure import RunError, run
 from results import Figures, Sample, figures, markdown
-from sites import Corpus, available, missing, served
+from sites import SHOP, Corpus, available, missing, served
 from systems import HERE, OURS, ROOT, SYSTEMS, WORK, System, python_of
 
 TABLES = {"crawl": "Crawl and store", "soup": "Crawl and touch page.soup on every page"}
@@ -31,6 +32,7 @@ DOCS = ROOT / "docs"
 
 
 def main() -> int:
+    make_shop()
     options = arguments()
     chosen = [system for system in SYSTEMS if wanted(system, options)]
     if absent := missing():
@@ -59,6 +61,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--corpora", nargs="+", choices=corpora, default=corpora)
     parser.add_argument("--save", action="store_true", help="write docs/benchmarks.json and plots")
     return parser.parse_args()
+
+
+def make_shop() -> None:
+    """Write the shop, once."""
+    if not SHOP.exists():
+        unfinished = SHOP.with_name("shop.unfinished")
+        unfinished.mkdir(parents=True, exist_ok=True)
+        shop_pages.write(unfinished)
+        unfinished.rename(SHOP)
 
 
 def wanted(system: System, options: argparse.Namespace) -> bool:

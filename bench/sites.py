@@ -1,7 +1,8 @@
 """Serve the documentation sites that the benchmark crawls, with nginx on loopback addresses.
 
-The corpora are Debian packages, so that anyone can have the same bytes. Each is a host of its
-own (127.0.0.2 and so on) on one free port, under the directory `/docs/`, so that the scope "under
+The corpora are Debian packages, so that anyone can have the same bytes, and a shop of 20,000
+products that `shop_pages.py` writes, the same for everyone, too. Each is a host of its own
+(127.0.0.2 and so on) on one free port, under the directory `/docs/`, so that the scope "under
 the seed's directory" means something.
 """
 
@@ -18,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOUNT = "/docs/"
+SHOP = Path(__file__).resolve().parent / ".work" / "shop"
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """One documentation site: the Debian package, its directories to try, its host and seed."""
+    """One site: its Debian package ("" if it is made here), directories to try, host and seed."""
 
     name: str
     package: str
@@ -64,6 +66,7 @@ CORPORA = (
         ("/usr/share/doc/libstdc++-12-doc/libstdc++",),
         "127.0.0.5",
     ),
+    Corpus("shop", "", (str(SHOP),), "127.0.0.6"),  # made by shop_pages.py
 )
 
 # Gzip off, so that no system pays for decompression that another does not ask for; a connection
@@ -86,8 +89,7 @@ http {{
     tcp_nodelay on;
     keepalive_timeout 300s;
     keepalive_requests 100000000;
-    open_file_cache max=5000 inactive=600s;
-    open_file_cache_valid 600s;
+    {cache}
     client_body_temp_path {work}/body;
     proxy_temp_path {work}/proxy;
     fastcgi_temp_path {work}/fastcgi;
@@ -96,6 +98,7 @@ http {{
     {servers}
 }}
 """
+FILE_CACHE = "open_file_cache max=5000 inactive=600s; open_file_cache_valid 600s;"
 SERVER = """
     server {{
         listen {host}:{port} backlog=1024;
@@ -115,12 +118,15 @@ def available() -> list[Corpus]:
 
 def missing() -> list[str]:
     """Return the names of the Debian packages that are still to be installed."""
-    return [corpus.package for corpus in CORPORA if corpus.root() is None]
+    return [corpus.package for corpus in CORPORA if corpus.package and corpus.root() is None]
 
 
 @contextlib.contextmanager
-def served(corpora: list[Corpus]) -> Iterator[int]:
-    """Serve `corpora` with one nginx for the length of the block; give the port."""
+def served(corpora: list[Corpus], *, steady: bool = True) -> Iterator[int]:
+    """Serve `corpora` with one nginx for the length of the block; give the port.
+
+    `steady`: the files stay as they are, so that nginx may keep them open.
+    """
     nginx = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if nginx is None:
         raise SitesError("nginx not found; install the Debian package nginx-light")
@@ -128,7 +134,7 @@ def served(corpora: list[Corpus]) -> Iterator[int]:
         Path(work).chmod(0o755)
         port = _free_port([corpus.host for corpus in corpora])
         conf = Path(work, "nginx.conf")
-        conf.write_text(_conf(work, port, corpora))
+        conf.write_text(_conf(work, port, corpora, FILE_CACHE if steady else ""))
         server = subprocess.Popen([nginx, "-c", str(conf), "-p", work], stderr=subprocess.PIPE)
         try:
             _wait_until_up(server, corpora[-1].host, port)
@@ -138,13 +144,13 @@ def served(corpora: list[Corpus]) -> Iterator[int]:
             server.communicate(timeout=10)
 
 
-def _conf(work: str, port: int, corpora: list[Corpus]) -> str:
+def _conf(work: str, port: int, corpora: list[Corpus], cache: str) -> str:
     servers = "".join(
         SERVER.format(host=corpus.host, port=port, mount=MOUNT, root=corpus.root())
         for corpus in corpora
     )
     user = "user root;" if os.geteuid() == 0 else ""
-    return NGINX_CONF.format(work=work, servers=servers, user=user)
+    return NGINX_CONF.format(work=work, servers=servers, user=user, cache=cache)
 
 
 def _free_port(hosts: list[str]) -> int:

@@ -75,6 +75,7 @@ OURS_FLAGS = (
     *("--set", "politeness.robots=false", "--set", "engine.workers=32"),
 )
 OURS_PAGES = found_in_sql("SELECT url FROM pages WHERE outcome = 'ok'")
+SCRAPLING = ("scrapling[fetchers]", "uvloop")
 CRAWLEE = ("crawlee[parsel,beautifulsoup]",)
 CRAWLEE_COMMAND = ("{python}", "{here}/peers/crawlee_site.py", "{seed}", "{result}")
 
@@ -114,6 +115,23 @@ SYSTEMS = (
         found_in_json,
         "crawlee",
         CRAWLEE,
+    ),
+    System(
+        "scrapling",
+        "Scrapling, JSON lines",
+        "JSON lines; no queue",
+        ("{python}", "{here}/peers/scrapling_site.py", "{seed}", "{result}"),
+        found_in_lines,
+        "scrapling",
+        SCRAPLING,
+    ),
+    System(
+        "crawlee-js",
+        "Crawlee for JavaScript (Cheerio), files",
+        "a file per request and page",
+        ("node", "{here}/.work/crawlee-js/site.mjs", "{seed}", "{result}"),
+        found_in_json,
+        build="crawlee-js",
     ),
     System(
         "colly",

@@ -1,5 +1,5 @@
 module bench/colly
 
-go 1.19
+go 1.24
 
-require github.com/gocolly/colly/v2 v2.1.0
+require github.com/gocolly/colly/v2 v2.3.0
