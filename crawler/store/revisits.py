@@ -232,7 +232,7 @@ def _is_html(visit: Visit) -> bool:
 
 def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int]:
     """Return the ids of pages whose reader sees the same as before; none without its old body."""
-    from crawler.parse.text import text_of  # slow to import, and for pages fetched again alone
+    from crawler.parse.text import same_text  # slow to import, and for pages fetched again alone
 
     same = set()
     for was, visit, _ in unsure:
@@ -244,7 +244,7 @@ def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int
         except zstandard.ZstdError:
             continue  # a damaged body: what replaces it is news
         kind = response.headers.get("Content-Type")
-        if text_of(decode(old, kind)[0]) == text_of(decode(response.body, kind)[0]):
+        if same_text(decode(old, kind)[0], decode(response.body, kind)[0]):
             same.add(was.page_id)
     return same
 
