@@ -28,7 +28,6 @@ from crawler.config.tls import TlsSettings
 from crawler.errors import FetchError, UsageError
 from crawler.http import lazy_trust, tls
 from crawler.http.address_guard import AddressGuard
-from crawler.http.content_disposition import header_text
 from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Credential, Credentials
 from crawler.http.environment import Environment
@@ -172,6 +171,8 @@ class Fetcher:
             raise self._failure(error, way) from error
         reason = answer.reason or ""
         if not reason.isascii():
+            from crawler.http.content_disposition import header_text  # imports slowly
+
             reason = header_text(reason)
         response = Response(
             url, answer.status, answer.headers, data, started, elapsed, size, reason

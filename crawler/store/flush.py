@@ -24,7 +24,6 @@ from crawler.store import (
     cookies,
     fingerprints,
     rendered,
-    revisits,
     sitemap_entries,
     texts,
     usages,
@@ -163,6 +162,8 @@ class Flush:
             tally.tell(await self._insert_items(pairs))
             tally.add(visit for _, visit in pairs)
             return pairs
+        from crawler.store import revisits  # of no use to a first crawl
+
         found = []
         for turn in revisits.turns(pairs):
             settled = await revisits.compare(self._db, self.run_id, turn, self._keep)

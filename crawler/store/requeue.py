@@ -26,9 +26,6 @@ _PARSED = ", ".join(  # others: 304 would leave them so
     f"'{one}'" for one in sorted(outcome.having("stored") - outcome.having("error"))
 )
 _UNDER_WAY = "SELECT 1 FROM todo WHERE again > 0 LIMIT 1"
-END_RECRAWL = (
-    "DELETE FROM crawl WHERE key = 'recrawl' AND NOT EXISTS (SELECT 1 FROM todo WHERE again > 0)"
-)
 _CHECKED = (
     "coalesce((SELECT checked_at FROM revisits WHERE revisits.page_id = p.page_id), fetched_at)"
 )

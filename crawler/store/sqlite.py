@@ -39,12 +39,12 @@ from crawler.store import (
 from crawler.store.address import StoreFile, make_private
 from crawler.store.claim import Claim
 from crawler.store.flush import HOSTS, Flush
-from crawler.store.requeue import END_RECRAWL
 from crawler.store.rows import (
     iso,
 )
 from crawler.store.schema import migrate
 from crawler.store.sqlite_errors import to_store_error
+from crawler.store.statements import END_RECRAWL
 from crawler.store.steering import SteeredSqlite
 from crawler.store.wal import WalFile
 from crawler.version import __version__

@@ -8,6 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+END_RECRAWL = (
+    "DELETE FROM crawl WHERE key = 'recrawl' AND NOT EXISTS (SELECT 1 FROM todo WHERE again > 0)"
+)
+"""Ends a recrawl that has left nothing to do."""
+
 
 class Statements(Protocol):
     """Runs statements with `?` for each parameter."""
