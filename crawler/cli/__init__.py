@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "search": ("search", "search"),
     "export": ("export", "export"),
     "import": ("importing", "import_"),
+    "copy": ("copy", "copy"),
     "retry": ("retry", "retry"),
     "recrawl": ("recrawl", "recrawl"),
     "changes": ("changes", "changes"),

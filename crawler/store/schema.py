@@ -60,6 +60,11 @@ def migrate_now(db: sqlite3.Connection, path: Path) -> None:
         db.executescript(script)
 
 
+def made() -> Iterator[str]:
+    """Yield what makes the tables of a store in a new file, one step after the other."""
+    return _scripts(0)
+
+
 def _counts(entries: list[views.Entry]) -> bool:
     """Return whether a file has our table of outcomes."""
     return any(name == "outcomes" and views.is_ours(sql) for _, name, sql in entries)

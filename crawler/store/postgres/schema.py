@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crawler.errors import StoreRefused
+from crawler.errors import StoreClaimed, StoreRefused
 from crawler.store import views
 from crawler.store.postgres.connection import Connection, asyncpg_module
 from crawler.store.postgres.statements import spelled
@@ -48,7 +48,7 @@ async def migrate(connection: Connection) -> None:
     while True:
         try:
             async with connection.lock, connection.transaction() as db:
-                await _brought(db, connection)
+                await bring(db, connection)
             return
         except (asyncpg.DuplicateSchemaError, asyncpg.UniqueViolationError):
             await asyncio.sleep(0.02)  # somebody else has made it just now: look again
@@ -58,7 +58,8 @@ async def migrate(connection: Connection) -> None:
             await connection.mend(error, began)
 
 
-async def _brought(db: asyncpg.Connection, connection: Connection) -> None:
+async def bring(db: asyncpg.Connection, connection: Connection) -> None:
+    """Do in one transaction what `migrate` does."""
     crawl, address = connection.address.crawl, connection.address
     server = int(await db.fetchval("SELECT current_setting('server_version_num')::integer"))
     if server < OLDEST:
@@ -80,7 +81,7 @@ async def _brought(db: asyncpg.Connection, connection: Connection) -> None:
     for file in MIGRATIONS[version:]:
         await db.execute(file.read_text(encoding="utf-8"))
     if not version:
-        await db.execute(f"INSERT INTO crawl_control (version) VALUES ({VERSION})")
+        await db.execute("INSERT INTO crawl_control (version) VALUES (0)")
     await db.execute(f"UPDATE crawl_control SET version = {VERSION}")
     await db.execute((_HERE / "functions.sql").read_text(encoding="utf-8"))
     await _operators(db)
@@ -90,6 +91,34 @@ async def _brought(db: asyncpg.Connection, connection: Connection) -> None:
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         text,
     )
+
+
+async def make_tables(db: asyncpg.Connection, crawl: str) -> None:
+    """Make a crawl's schema with tables and functions; `bring` makes its views."""
+    await db.execute(f'CREATE SCHEMA "{crawl}"')
+    for file in MIGRATIONS:
+        await db.execute(file.read_text(encoding="utf-8"))
+    await db.execute(f"INSERT INTO crawl_control (version) VALUES ({VERSION})")
+    await db.execute((_HERE / "functions.sql").read_text(encoding="utf-8"))
+
+
+async def refuse_full(db: asyncpg.Connection, connection: Connection) -> None:
+    """Drop a crawl's schema that has nothing in it; StoreRefused where something is.
+
+    StoreClaimed while workers are at it.
+    """
+    crawl, address = connection.address.crawl, connection.address
+    if not await db.fetchval("SELECT 1 FROM pg_namespace WHERE nspname = $1", crawl):
+        return
+    await _version(db, connection)
+    await db.execute(_LOCK_TIMEOUT)
+    await db.execute("SELECT 1 FROM crawl_control FOR UPDATE")
+    if await db.fetchval("SELECT 1 FROM crawl_workers WHERE expires_at > clock_timestamp()"):
+        raise StoreClaimed(f"{address}: worker processes are at it; crawler workers shows them")
+    for table in ("crawl_hosts", "seen", "todo", "pages", "runs"):
+        if await db.fetchval(f"SELECT 1 FROM {table} LIMIT 1"):
+            raise StoreRefused(f"{address}: there is a crawl in it; name another: ?crawl=NAME")
+    await db.execute(f'DROP SCHEMA "{crawl}" CASCADE')
 
 
 async def _version(db: asyncpg.Connection, connection: Connection) -> int:
