@@ -76,6 +76,11 @@ control-proof: $(DEV)
 postgres-proof: $(DEV)
 	PROOF_HOSTS=$(or $(HOSTS),40) PROOF_ENDS=$(or $(ENDS),20) $(BIN)/pytest -n 0 -rP tests/store/test_spacing.py $(ARGS)
 
+# Many machines on one: a PostgreSQL of its own, 200 hosts on loopback, four worker processes; it
+# shows them finish, and leaves nothing behind. HOSTS, PAGES, WORKERS, DELAY, SECONDS change it.
+cluster: $(DEV)
+	$(BIN)/python deploy/cluster.py
+
 # What goes into items comes out of SQL, JSON lines, Parquet and pandas: 200,000 values.
 values: $(DEV)
 	VALUES=200000 $(BIN)/pytest tests/items/test_given.py tests/items/test_types.py $(ARGS)

@@ -1,20 +1,26 @@
-"""`crawler doctor`: what this machine has of what Crawlkeep can use, and how to get the rest."""
+"""`crawler doctor`: what this machine has of what Crawlkeep can use, and how a store is."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crawler.cli import options
 from crawler.version import __version__
 
+if TYPE_CHECKING:
+    from crawler.inspect.store_checks import Check
+
 _EXTRAS = {
     "browser": "playwright",
     "identity": "http-message-signatures",
     "parquet": "pyarrow",
+    "postgres": "asyncpg",
     "prompt": "prompt-toolkit",
     "socks": "aiohttp-socks",
     "warc": "warcio",
@@ -23,14 +29,63 @@ _EXTRAS = {
 """Each extra with the package that shows whether it is installed."""
 
 
-def doctor(config: options.ConfigFile = None, set_: options.Set = None) -> None:
-    """Look for a browser and for the extras.
+def doctor(
+    store: Annotated[
+        str | None,
+        typer.Argument(metavar="[STORE]", help="Look at this store instead: a file or an address."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="What was found at a store, one JSON object a line.")
+    ] = False,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+) -> None:
+    """Look for a browser and the extras, or at a store.
 
-    Tells how to get what is missing. Exit code 1 where the configuration asks for a browser that
-    cannot be started.
+    Tells what is wrong and the way out. Exit code 1 where a store cannot be crawled into, or the
+    configuration asks for a browser that cannot be started.
 
-    Example: crawler doctor
+    Example: crawler doctor 'postgresql://user@db/web?crawl=quotes'
     """
+    from crawler.errors import UsageError
+
+    if store is not None:
+        from crawler.cli import stores
+        from crawler.inspect.store_checks import checks
+
+        where = stores.any_of(store)
+        failed = _tell_json(checks(where)) if json else _tell(checks(where))
+        if failed:
+            raise typer.Exit(1)
+        return
+    if json:
+        raise UsageError("--json is of a store: crawler doctor STORE --json")
+    _look_around(config, set_)
+
+
+def _tell(found: Iterable[Check]) -> bool:
+    """Print what was found, and return whether something failed."""
+    failed = False
+    for check in found:
+        way = f"; {check.way_out}" if check.way_out else ""
+        print(f"{check.state:4}  {check.check:12} {check.said}{way}", flush=True)
+        failed = failed or check.state == "fail"
+    return failed
+
+
+def _tell_json(found: Iterable[Check]) -> bool:
+    from crawler.export import stream
+    from crawler.export.formats import WriteOptions
+    from crawler.inspect.query import Rows
+
+    rows = list(found)
+    columns = ("check", "state", "said", "way_out")
+    stream(Rows(columns, iter(rows)), "jsonl", sys.stdout.buffer, WriteOptions())
+    sys.stdout.buffer.flush()
+    return any(check.state == "fail" for check in rows)
+
+
+def _look_around(config: options.ConfigFile, set_: options.Set) -> None:
     from crawler.config import layers as configuration
 
     settings = configuration.load(config, overrides=set_ or ()).browser
