@@ -224,9 +224,9 @@ class SqliteTarget:
         """
         kept = {**values, "next_seq": numbers.seq, "next_page_id": numbers.page_id}
         self._db.executemany("INSERT INTO crawl VALUES (?, ?)", kept.items())
-        given = [(highest, name) for name, highest in numbers.items.items()]
-        self._db.executemany("DELETE FROM sqlite_sequence WHERE name = ?", [g[1:] for g in given])
-        self._db.executemany("INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)", given)
+        for name, highest in numbers.items.items():  # without items there is no such table
+            self._db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+            self._db.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (name, highest))
         if later:
             self._db.execute("UPDATE hosts SET next_at = next_at + ? WHERE next_at > 0", (later,))
             self._db.execute("UPDATE todo SET not_before = not_before + ? WHERE not_before > 0",

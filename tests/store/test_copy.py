@@ -211,3 +211,14 @@ def test_a_host_that_a_killed_run_may_just_have_asked_rests_over_the_copy(
     with Reader(database) as reader:
         sql = "SELECT count(*) FROM hosts WHERE next_at > extract(epoch FROM now()) + 900"
         assert list(reader.query(sql).rows) == [(1,)]
+
+
+def test_a_crawl_without_items_is_copied_there_and_back(site: Web) -> None:
+    first, database, last = str(site.folder / "no.db"), server().dsn(), str(site.folder / "no2.db")
+    assert command(["crawl", f"{site.web.url}/", "--store", first, "-q", "--max-pages", "2"]) == 0
+    copied(first, database)
+    copied(database, last)
+    with Reader(first) as one, Reader(last) as other:
+        for table in ("pages", "todo", "seen", "runs", "counters", "hosts"):
+            sql = f"SELECT * FROM {table}"
+            assert list(one.query(sql).rows) == list(other.query(sql).rows)
