@@ -24,13 +24,16 @@ TYPES = "SELECT name, columns, key, history FROM item_types"
 LEFT = frozenset({"crawl", "workers", "outcomes"})
 """Tables that are no rows to copy: single values, signs of life, and what is made from the code."""
 
-_LARGE = frozenset({"bodies", "page_versions", "xhr_answers", "texts", "link_lists"})
+_AT_ONCE = {
+    **dict.fromkeys(("bodies", "page_versions", "xhr_answers"), 50),
+    **dict.fromkeys(("texts", "link_lists"), 500),
+}
 _COUNTED_ANEW = frozenset({"pending"})  # of hosts, where it is a count over `todo`
 
 
 def rows_at_once(table: str) -> int:
     """Return how many rows of a table are in memory at once: a body may have megabytes."""
-    return 50 if table in _LARGE else 5000
+    return _AT_ONCE.get(table, 5000)
 
 
 class GivenNumbers(NamedTuple):
