@@ -72,7 +72,7 @@ def _tell(copied: Copied, as_json: bool) -> None:
 def _tell_around(
     copied: Copied, source: StoreAddress, target: StoreAddress, seconds: float
 ) -> None:
-    """Tell on standard error what stands beside the rows."""
+    """Print what else came of it, on standard error."""
     pages = copied.tables["pages"]
     print(
         f"{source} → {target}: {pages:,} pages in {seconds:.1f} s, counted on both sides",
