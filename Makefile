@@ -85,9 +85,10 @@ cluster: $(DEV)
 values: $(DEV)
 	VALUES=200000 $(BIN)/pytest tests/items/test_given.py tests/items/test_types.py $(ARGS)
 
-# Every eighth page of three manuals as BeautifulSoup has it; with STEP=1 each of them.
+# Every eighth page of three manuals as BeautifulSoup has it; with STEP=1 each of them. A crawl of
+# four finds just the pages that a walk over their files does.
 real-pages: $(DEV)
-	STEP=$(or $(STEP),8) $(BIN)/pytest tests/parse/test_fast_pass_and_soup.py tests/parse/test_soup.py $(ARGS)
+	STEP=$(or $(STEP),8) $(BIN)/pytest tests/parse/test_fast_pass_and_soup.py tests/parse/test_soup.py tests/engine/test_real_sites.py $(ARGS)
 
 # Fifty changes of a site, each of which must be told and most of which are healed; half in CI's suite.
 heal: $(DEV)

@@ -12,8 +12,8 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -189,10 +189,9 @@ class SqliteStore(SteeredSqlite):
 
     async def begin_run(self, spider: str, settings: str, arguments: str | None = None) -> int:
         """Record that a run starts, close what a killed one left open, and return its id."""
-        with self._named_errors():
+        async with self._transaction():
             now = iso(time.time())
             items = await self._flush.highest_items()
-            await self._begin()
             await self._db.execute(
                 "UPDATE runs SET state = 'killed', ended_at = ? WHERE state = 'running'", (now,)
             )
@@ -205,17 +204,15 @@ class SqliteStore(SteeredSqlite):
                 " VALUES (?, ?, 'running', ?, ?, ?, ?)",
                 (spider, now, os.getpid(), __version__, settings, items),
             )
-            await self._db.execute("COMMIT")
-            self._flush.run_id = cursor.lastrowid or 0
-            return self._flush.run_id
+        self._flush.run_id = cursor.lastrowid or 0
+        return self._flush.run_id
 
     async def end_run(self, state: str, reason: str | None, seconds: float = 0.0) -> bool:
         """Record how the run ended, and with it a recrawl of which nothing is left."""
         self._file.check()
-        with self._named_errors():
-            if state == "failed":  # maybe of a lock, which was waited for already
-                self.stop_waiting()
-            await self._begin()
+        if state == "failed":  # maybe of a lock, which was waited for already
+            self.stop_waiting()
+        async with self._transaction():
             await self._db.execute(
                 "UPDATE runs SET ended_at = ?, state = ?, reason = ?, seconds = ? WHERE run_id = ?",
                 (iso(time.time()), state, reason, seconds, self._flush.run_id),
@@ -223,23 +220,15 @@ class SqliteStore(SteeredSqlite):
             await self._flush.ticks.end(self._db, self._flush.run_id)
             if state == "finished":
                 await self._db.execute(END_RECRAWL)
-            await self._db.execute("COMMIT")
         return True
 
     # ------------------------------------------------------------ the flush
 
     async def commit(self, batch: Batch) -> Committed:
         """Store everything in `batch` in one transaction."""
+        async with self._transaction():
+            committed = await self._flush.write(batch)
         with self._named_errors():
-            await self._begin()
-            try:
-                committed = await self._flush.write(batch)
-                await self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    await self._db.execute("ROLLBACK")
-                await self._flush.forget()
-                raise
             await self._log.shrink(self._db)
             await self._fit_cache()
         self._file.check()
@@ -249,9 +238,19 @@ class SqliteStore(SteeredSqlite):
         """End a wait for another program's lock, now and from now on, with StoreLocked."""
         self._stops_waiting = True
 
-    async def _begin(self) -> None:
-        """Begin a transaction that writes, once nobody else has one."""
-        await self._unlocked(lambda: self._db.execute("BEGIN IMMEDIATE"))
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        """Write, once nobody else does; what fails leaves nothing, in the file or in memory."""
+        with self._named_errors():
+            await self._unlocked(lambda: self._db.execute("BEGIN IMMEDIATE"))
+            try:
+                yield
+                await self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    await self._db.execute("ROLLBACK")
+                await self._flush.forget()
+                raise
 
     async def _unlocked(self, action: Callable[[], Awaitable[T]]) -> T:
         wait = lock.LockWait(self.path, self._lock_timeout, lambda: self._stops_waiting)
@@ -324,15 +323,8 @@ class SqliteStore(SteeredSqlite):
     async def mark_duplicates(self, marks: Sequence[tuple[int, str | None]]) -> None:
         """Set `duplicate_of` of pages, by their ids, all at once."""
         sql = "UPDATE pages SET duplicate_of = ? WHERE page_id = ?"
-        with self._named_errors():
-            await self._begin()
-            try:
-                await self._db.executemany(sql, [(mark, page_id) for page_id, mark in marks])
-                await self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    await self._db.execute("ROLLBACK")
-                raise
+        async with self._transaction():
+            await self._db.executemany(sql, [(mark, page_id) for page_id, mark in marks])
 
     async def endless(self) -> list[str]:
         """Return the patterns of URLs that were found endless."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
 import aiosqlite
 
@@ -105,43 +105,29 @@ class SteeredSqlite:
 
     async def answer(self, control_id: int, state: str, result: str) -> None:
         """Write down what came of a row of `control`: applied or refused, and what."""
-        with self._named_errors():
-            await self._begin()
+        async with self._transaction():
             await answer(self._db, control_id, state, result)
-            await self._db.execute("COMMIT")
 
     async def note_control(self, action: str, result: str) -> None:
         """Write down as a row of `control` what a run did by itself."""
-        with self._named_errors():
-            await self._begin()
+        async with self._transaction():
             await note(self._db, action, result)
-            await self._db.execute("COMMIT")
 
     async def steer(self, row: ControlRow, change: QueueChange) -> Steered:
         """Change what is queued, and answer the row, in one transaction."""
-        with self._named_errors():
-            await self._begin()
-            try:
-                steered = await QueueSteering(self._db, self._flush).change(row, change)
-                await self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    await self._db.execute("ROLLBACK")
-                raise
-            return steered
+        async with self._transaction():
+            return await QueueSteering(self._db, self._flush).change(row, change)
 
     async def reopen(self, pattern: str) -> None:
         """Take a pattern off those that were found endless."""
-        with self._named_errors():
-            await self._begin()
+        async with self._transaction():
             for table in ("endless", "patterns"):
                 await self._db.execute(f"DELETE FROM {table} WHERE pattern = ?", (pattern,))
-            await self._db.execute("COMMIT")
 
     def _named_errors(self) -> AbstractContextManager[None]:
         raise NotImplementedError
 
-    async def _begin(self) -> None:
+    def _transaction(self) -> AbstractAsyncContextManager[None]:
         raise NotImplementedError
 
 

@@ -21,7 +21,8 @@ from crawler.cli import run as command
 from crawler.export import import_
 
 KILLS = int(os.environ.get("KILLS", "2"))
-STRIDE = 1 if KILLS >= 100 else 3  # before which calls it is killed: all of them, or every third
+# Before which calls it is killed: all of them, or every third or ninth.
+STRIDE = 1 if KILLS >= 100 else 3 if KILLS >= 20 else 9
 PAGES = 5
 COPIES = ("http://a.example/p/0", "http://a.example/p/0")
 
