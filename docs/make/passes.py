@@ -26,6 +26,7 @@ PACKAGE = Path(crawler.__file__).parent
 PAGE = Path(__file__).parents[1] / "architecture.md"
 BEGIN, END = "<!-- passes: begin -->", "<!-- passes: end -->"
 POLITENESS = {"delay": 0.0, "per_host": 100}
+ONCE = {"flush_interval": 60.0}  # on a busy machine a flush would come every few pages
 
 
 def site(pages: int) -> web.Application:
@@ -62,7 +63,7 @@ async def calls(pages: int) -> Counter[tuple[str, str]]:
 
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "plain.db"
-        settings = {"politeness": POLITENESS}
+        settings = {"politeness": POLITENESS, "store": ONCE}
         async with Crawler(SiteSpider(url), store=store, settings=settings) as crawl:
             threading.setprofile(count)
             sys.setprofile(count)
