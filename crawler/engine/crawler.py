@@ -123,7 +123,9 @@ class Crawler:
 
     async def _open(self) -> None:
         require(self.config.browser)
-        self._launched += launched(self.config.engine)  # before the store has a thread
+        self._launched += launched(
+            self.config.engine, self.config.browser
+        )  # before the store has a thread
         settings = self.config.store
         self._store = open_store(
             self.place,

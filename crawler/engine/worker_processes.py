@@ -6,6 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from crawler.config.browser import BrowserSettings
 from crawler.config.engine import EngineSettings
 from crawler.engine.committer import Committer
 from crawler.http.address_guard import AddressGuard
@@ -31,7 +32,7 @@ def processes_of(
 ) -> Processes | None:
     """Return the worker processes that the settings ask for, None for none."""
     number = number_of(crawl.config.engine)
-    if number == 1:
+    if number == 1 or _has_no_use(crawl.config.browser):
         return None
     from crawler.processes.pool import Processes  # most crawls run in one
 
@@ -51,9 +52,21 @@ def processes_of(
     )
 
 
-def launched(settings: EngineSettings) -> list[Launched]:
+def _has_no_use(browser: BrowserSettings) -> bool:
+    """Return whether every page is one for the browser, or may be: there is one browser."""
+    return browser.mode in ("auto", "always")
+
+
+def launched(settings: EngineSettings, browser: BrowserSettings) -> list[Launched]:
     """Return worker processes that wait for a run, as far as they can be had for nothing."""
     number = number_of(settings)
+    if number > 1 and _has_no_use(browser):
+        log.warning(
+            "browser.mode = %s: pages are fetched and rendered beside the one browser, so that"
+            " %d processes would bring nothing; one is used",
+            *(browser.mode, number),
+        )
+        return []
     if settings.parse_processes:
         log.warning("engine.parse_processes is engine.processes now: %d are used", number)
     if number == 1:

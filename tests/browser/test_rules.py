@@ -7,6 +7,9 @@ from browser_story import needs_browser, render_all
 from crawl_story import read
 
 from crawler import Request, Rule, ScrapedPage, Spider
+from crawler.config.browser import BrowserSettings
+from crawler.config.engine import EngineSettings
+from crawler.engine.worker_processes import launched
 from crawler.errors import UsageError
 from crawler.links.linker import Linker
 from crawler.practice import PracticeSite
@@ -87,3 +90,9 @@ def test_a_rule_renders_what_its_pattern_takes(tmp_path: Path) -> None:
     why = read(store, "SELECT why FROM rendered_pages")
     assert why == ["asked"] * 4
     assert all(read(store, "SELECT name FROM item"))
+
+
+@pytest.mark.parametrize("mode", ["auto", "always"])
+def test_where_every_page_may_be_the_browsers_no_other_process_is_launched(mode, caplog):
+    assert launched(EngineSettings(processes=2), BrowserSettings(mode=mode)) == []
+    assert "2 processes would bring nothing" in caplog.text
