@@ -46,12 +46,28 @@ def cpu_of(pids: list[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_by_kind(pids: list[int]) -> dict[str, float]:
+    """Return the CPU time of processes by what they are: python, node, a kind of Chromium's."""
+    found: dict[str, float] = {}
+    for pid in pids:
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        kind = next((word[7:] for word in words if word.startswith("--type=")), "")
+        utility = next((w.rpartition(".")[2] for w in words if w.startswith("--utility-sub")), "")
+        name = utility or kind or Path(words[0]).name or "?"
+        found[name] = found.get(name, 0.0) + cpu_of([pid])
+    return found
+
+
 class Toll:
     """What pages have cost this process tree: from its start, and from the first pages on."""
 
     def __init__(self, warm: int = 8) -> None:
         self._warm, self._at = warm, 0
         self._first = self._last = self._memory = 0.0
+        self._kinds: dict[str, float] = {}
 
     def passed(self, number: int, of: int) -> None:
         """Note that so many pages are done, of so many."""
@@ -60,13 +76,16 @@ class Toll:
         if number == of:
             self._last = cpu_of(family(os.getpid()))
             self._memory = memory_of(family(os.getpid()))
+            self._kinds = cpu_by_kind(family(os.getpid()))
 
-    def told(self, number: int) -> dict[str, float]:
-        """Return milliseconds of CPU for each page, and megabytes at the end."""
+    def told(self, number: int) -> dict[str, object]:
+        """Return milliseconds of CPU for each page, also by kind of process, and megabytes."""
+        kinds = sorted(self._kinds.items(), key=lambda one: -one[1])
         later = max(1, number - self._at)
         return {
             "pages": number,
             "cpu_ms": round(1000 * (self._last - self._first) / later, 1),
             "whole_ms": round(1000 * self._last / number, 1),
             "memory": round(self._memory),
+            "kinds": {name: round(1000 * cpu / number, 1) for name, cpu in kinds if cpu},
         }

@@ -20,7 +20,7 @@ from crawlee.crawlers import PlaywrightCrawler
 from process_tree import Toll
 
 
-async def render(urls: list[str], tabs: int, chromium: str) -> dict[str, float]:
+async def render(urls: list[str], tabs: int, chromium: str) -> dict[str, object]:
     toll, done = Toll(), count(1)
     args = ["--no-sandbox"] * (os.geteuid() == 0)
     crawler = PlaywrightCrawler(

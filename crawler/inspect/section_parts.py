@@ -29,13 +29,14 @@ def outcome_map(found: Sections, address: Address = lambda name: "") -> list[Htm
     )
     if alone and pieces[0].below:
         pieces = pieces[0].below
-    rest = sum(one.number for one in hosts[_HOSTS:])
-    if rest:
-        said = words.plural(len(hosts) - _HOSTS, "more host")
-        pieces += (Piece(said, said, (("k0", rest),)),)
     drawn = icicle(pieces, sum(piece.size for piece in pieces))
     key = (el("li", el("i", class_=f"{class_} dot"), name) for class_, name in _KINDS)
     shown = [el("ul", *key, class_="key"), drawn, _listed(found, alone, address)]
+    rest = sum(one.number for one in hosts[_HOSTS:])
+    if rest:
+        more = words.plural(len(hosts) - _HOSTS, "other host")
+        of = words.share(rest, found.root.number)
+        shown.append(note(f"The {_HOSTS} largest hosts; {more} have {of} of the URLs."))
     if not found.exact:
         told = "Reckoned from a sample of the pages; errors are all counted where they are few."
         shown.append(note(told))
@@ -126,7 +127,7 @@ def link_map(found: SectionLinks) -> list[Html]:
     )
     kinds = (("band", "to another section"), ("band own", "within a section"))
     key = (el("li", el("i", class_=f"{class_} dot"), name) for class_, name in kinds)
-    heads = el("p", el("span", "pages in"), el("span", "link to"), class_="flow-heads soft")
+    heads = el("p", el("span", "pages in"), el("span", "link to"), class_="flow-heads flow soft")
     shown = [
         el("ul", *key, class_="key"),
         heads,
