@@ -94,9 +94,10 @@ real-pages: $(DEV)
 heal: $(DEV)
 	HEAL=all $(BIN)/pytest tests/testing/test_heal.py $(ARGS)
 
-# Every command over a store that is damaged in every way that tests/support/damaged_stores.py has.
+# Every command, and every view of the live page, over a store that is damaged in every way that
+# tests/support/damaged_stores.py has.
 damaged: $(DEV)
-	DAMAGED=all $(BIN)/pytest tests/store/test_damaged_stores.py $(ARGS)
+	DAMAGED=all $(BIN)/pytest tests/store/test_damaged_stores.py tests/dashboard/test_damaged.py $(ARGS)
 
 # DuckDB, pandas, polars, Datasette and sqlite-utils open a store, and reckon right.
 other-tools: $(DEV)

@@ -77,12 +77,20 @@ def figures(look: Look) -> Figures:
     }
     return {
         "state": now.state,
-        "gauges": gauges,
-        "counters": counters,
-        "pages": now.values.get("pages", 0),
-        "items": now.item_types,
-        "workers": now.workers,
+        "gauges": {name: value for name, value in gauges.items() if value is not None},
+        "counters": {name: _numbers(found) for name, found in counters.items()},
+        "pages": float(now.values.get("pages", 0)),
+        "items": _numbers(now.item_types),
+        "workers": [
+            {"name": worker["name"], **_numbers({key: worker[key] for key, _ in _WORKER.values()})}
+            for worker in now.workers
+        ],
     }
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return what are numbers; here, where what is none is told as damage of the store."""
+    return {name: float(value) for name, value in values.items()}
 
 
 def _below(counters: Mapping[str, int], head: str) -> dict[str, int]:
@@ -134,9 +142,8 @@ def _metrics(crawls: Mapping[str, Figures | None]) -> Iterator[Metric]:
     for gauge, about in _GAUGES.items():
         family = GaugeMetricFamily(f"crawlkeep_{gauge}", about, labels=["crawl"])
         for name, found in known.items():
-            value = found["gauges"][gauge]
-            if value is not None:
-                family.add_metric([name], value)
+            if gauge in found["gauges"]:
+                family.add_metric([name], found["gauges"][gauge])
         yield family
     for counter, (label, about) in _COUNTERS.items():
         counted = CounterMetricFamily(f"crawlkeep_{counter}", about, labels=["crawl", label])

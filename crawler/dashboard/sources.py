@@ -18,12 +18,14 @@ from urllib.parse import quote, urlencode
 from crawler.errors import CrawlerError, QueryError, StoreError
 from crawler.inspect.query import Reader
 from crawler.markup import Html, el
+from crawler.store import damage
 from crawler.store.address import DatabaseAddress, StoreAddress
 
 T = TypeVar("T")
 LIMIT = 1.0  # seconds that a part may take
 MOST_WAIT = 30.0
 _THREADS = 4
+_WAY = "find it under SQL or with `crawler query`, set it right, or start over with --fresh"
 
 
 class Look:
@@ -132,6 +134,7 @@ class Library:
         self._watch = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._open: list[OpenReader] = []
         self._readers = Readers(self._open)
+        self._closed = False
 
     async def look(
         self,
@@ -142,7 +145,12 @@ class Library:
         limit: float = LIMIT,
         own: bool = False,
     ) -> Looked:
-        """Run a function over a store on a thread, `limit` seconds at most."""
+        """Run a function over a store on a thread, `limit` seconds at most.
+
+        ConnectionError once the page ends: a viewer who is still there gets nothing more.
+        """
+        if self._closed:
+            raise ConnectionError("the page has ended")
         given = dict(params or {})
         pool = self._own if own else self._pool
         loop = asyncio.get_running_loop()
@@ -161,7 +169,9 @@ class Library:
             reader, _, busy = self._readers.of(source.path)
             if own:
                 reader.guard("cookies")
-            with busy, reader.limited(limit):
+            # A look reads and shows values of the store: what it raises is what they are.
+            shown = damage.told(source.path, "a value that is shown here", _WAY)
+            with busy, shown, reader.limited(limit):
                 value = act(Look(source, reader, params, time.time()))
         except CrawlerError as error:
             if isinstance(error, StoreError):  # the connection may be lost
@@ -174,6 +184,8 @@ class Library:
 
     async def moved(self, source: ShownStore) -> bool:
         """Return whether anything was committed since the last call."""
+        if self._closed:
+            return False
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._watch, self._moved, source)
 
@@ -188,6 +200,7 @@ class Library:
 
     def close(self) -> None:
         """Let the threads end; what they still do is not waited for."""
+        self._closed = True
         for pool in (self._pool, self._own, self._watch):
             pool.shutdown(wait=False, cancel_futures=True)
         for reader, file, busy in self._open:  # a file is closed with the thread that opened it

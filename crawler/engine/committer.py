@@ -95,6 +95,7 @@ class Committer:
         while not (self._room.is_set() and self._taking.is_set()):
             await self._taking.wait()
             await self._room.wait()
+        visit.handed_over = True
         self._batch.visits.append(visit)
         if self._frontier.limit is not None:  # before the limit is looked at, not with the commit
             self._frontier.limit.queue(_needed(visit))

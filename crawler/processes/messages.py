@@ -132,7 +132,8 @@ class Answer(Struct, frozen=True, array_like=True, tag=21):
     widened: list[str] = []
     asked: AskedRetry | None = None
     stop: str | None = None
-    counts: dict[str, int] = {}
+    counts: dict[str, int] = {}  # beside visits
+    counted: dict[str, int] = {}  # with this one
     cookies: list[CookieRow] = []
     cookie_refusals: dict[Refusal, int] = {}
     dropped: dict[str, int] = {}

@@ -70,6 +70,7 @@ def answer_of(
         asked=visit.asked,
         stop=visit.stop,
         counts=counts,
+        counted=visit.counted or {},
         cookies=jars.changes(),
         cookie_refusals=jars.take_refusals(),
         dropped={rows.clean(kind) or "": number for kind, number in visit.dropped.items()},
@@ -103,6 +104,8 @@ def fill(visit: Visit, answer: Answer) -> None:
 
     FetchError where the try failed.
     """
+    if answer.counted:
+        visit.count(answer.counted)
     if answer.failure:
         raise FetchError(answer.error or "", answer.outcome, final=answer.failure > 1)
     if answer.response is not None:

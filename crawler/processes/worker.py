@@ -199,6 +199,7 @@ class Worker:
         except Exception:  # what was found so far stays: it is remembered as sent
             visit.fail(Outcome.INTERNAL_ERROR, traceback.format_exc())
         widened, self._linker.included = self._linker.included or [], []
+        visit.handed_over = True
         return answer_of(
             *(task.number, visit, response),
             failure=failure,

@@ -33,6 +33,7 @@ from crawler.web.error_place import error_line, own_line
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.request import Request, from_todo
+from crawler.web.stats import VISITING
 from crawler.web.visit import Visit
 
 if TYPE_CHECKING:  # `crawler reparse` finds nothing new
@@ -261,11 +262,13 @@ class Collector(Invoker):
         """Call a method of the spider; return the traceback if it raises."""
         running = self.spider.crawl
         running.calling += 1
+        token = VISITING.set(visit)
         try:
             rest = self.begin(visit, name, *arguments, **named)
             error = rest if rest is None or isinstance(rest, str) else await rest
             visit.state_marks += running.mark()
         finally:
+            VISITING.reset(token)
             running.calling -= 1
         return error
 

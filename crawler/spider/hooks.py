@@ -21,6 +21,7 @@ from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.request import Request
 from crawler.web.response import Response
+from crawler.web.stats import VISITING
 from crawler.web.visit import AskedRetry, Visit
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Hooks:
     async def _call(self, visit: Visit, step: _HookStep, first: Any, request: Request) -> Any:
         """Return what a hook gives; `_ENDED` where it ends the request or the crawl."""
         named = {"request": request, "spider": self._spider}
+        token = VISITING.set(visit)
         try:
             found = step.call(first, **{name: named[name] for name in step.takes})
             if inspect.isawaitable(found):
@@ -146,6 +148,8 @@ class Hooks:
             return _ENDED
         except (Exception, SystemExit) as error:
             raise FetchError(traceback.format_exc(), Outcome.SPIDER_ERROR, final=True) from error
+        finally:
+            VISITING.reset(token)
         return found
 
     def _leads(self, visit: Visit, request: Request, to: Request) -> bool:

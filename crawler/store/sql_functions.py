@@ -25,6 +25,7 @@ class Functions:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.error: str | None = None
+        self._refuses = False
         db.create_function("host", 1, _of_url(urls.hostname_of), deterministic=True)
         db.create_function("path", 1, _of_url(_path), deterministic=True)
         db.create_function("domain", 1, _of_url(_domain), deterministic=True)
@@ -42,12 +43,15 @@ class Functions:
 
     def refuse_regexp(self, db: sqlite3.Connection) -> None:
         """Let `REGEXP` be an error: an expression may take forever, and nothing stops it."""
+        if self._refuses:
+            return  # SQLite makes no function anew while a query is open, as after an error
 
         def refused(pattern: Any, value: Any) -> None:
             self.error = "REGEXP cannot be stopped, so it is not for this box; use LIKE or GLOB"
             raise QueryError(self.error)
 
         db.create_function("regexp", 2, refused)
+        self._refuses = True
 
     def told(self) -> str | None:
         """Return what went wrong in a function since this was asked last."""

@@ -69,7 +69,8 @@ class Tally:
         counts = Counter({f"outcome.{name}": number for name, number in self.outcomes.items()})
         counts.update({f"refused.{name}": number for name, number in run.refused.items()})
         counts.update(f"retry.{v.outcome}" for v in batch.visits if v.retry_at is not None)
-        counts.update({f"spider.{name}": number for name, number in batch.counts.items()})
+        for counted in (run.counts, batch.counts):  # with visits, and beside them
+            counts.update({f"spider.{name}": number for name, number in counted.items()})
         counts.update({f"dropped.{kind}": number for kind, number in run.dropped.items()})
         counts["items.stored"] += run.items
         counts["items.widened"] += len(self.widened)

@@ -219,6 +219,7 @@ class Offline:
         self.result.pages.append(page)
         self.result.refused.update({str(k): number for k, number in visit.refusals.items()})
         self.result.dropped.update(visit.dropped)
+        self.spider.stats.counts.update(visit.counted or {})
         if visit.asked is not None:
             self.result.refused["asked_again"] += 1
         if self._follow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -17,6 +18,8 @@ from crawler.web.visit import Visit
 _ERRORS = outcome.having("error")
 KINDS = 100  # of refused items that are told apart in one run
 OTHER = "of other kinds"
+VISITING: ContextVar[Visit | None] = ContextVar("visiting", default=None)
+"""The visit on whose behalf code of the spider is called here, also by tasks that it starts."""
 
 
 @dataclass(slots=True)
@@ -47,12 +50,20 @@ class Stats:
     _untold: Counter[str] = field(default_factory=Counter)
 
     def count(self, name: str, number: int = 1) -> None:
-        """Count something of the spider's own: `spider.<name>` in the table `counters`."""
-        self.counts[name] += number
-        self._untold[name] += number
+        """Count something of the spider's own: `spider.<name>` in the table `counters`.
+
+        What a callback, a hook or a pipeline counts is committed with its page, exactly once, and
+        is among `counts` then; what is counted anywhere else goes with the next commit.
+        """
+        visit = VISITING.get()
+        if visit is not None and not visit.handed_over:
+            visit.count({name: number})
+        else:
+            self.counts[name] += number
+            self._untold[name] += number
 
     def taken(self) -> dict[str, int]:
-        """Return what was counted since this was asked last."""
+        """Return what was counted beside visits since this was asked last."""
         untold, self._untold = self._untold, Counter()
         return dict(untold)
 
@@ -76,6 +87,8 @@ class Stats:
                 self.refused[reason] += number
             if visit.dropped:
                 self._drop(visit.dropped)
+            if visit.counted:
+                self.counts.update(visit.counted)
             if visit.retry_at is not None:
                 self.retries += 1
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -75,6 +75,7 @@ class Visit:
     file: StoredFile | None = None  # what a Download stored
     asked: AskedRetry | None = None  # for this very request
     state_marks: tuple[tuple[int, str], ...] = ()  # numbers and `self.state` behind its callbacks
+    counted: dict[str, int] | None = None  # by the spider, with `self.stats.count`
     stop: str | None = None  # why the spider ends the crawl (StopCrawl)
     # The judge over duplicates and endless spaces:
     duplicate_of: str | None = None
@@ -91,6 +92,8 @@ class Visit:
     usage: tuple[UsageLine, ...] = ()  # what the page says about its uses
     # All of them, by `refuse`:
     refusals: dict[Refusal, int] = field(default_factory=dict)
+    # The committer, when it takes it:
+    handed_over: bool = False
 
     @property
     def stored(self) -> bool:
@@ -107,6 +110,13 @@ class Visit:
         self.refuse(reason)
         if self.not_taken is None:
             self.not_taken = (reason, url)
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Count what is to be committed with this visit, in the counters of the spider."""
+        if self.counted is None:
+            self.counted = {}
+        for name, number in counts.items():
+            self.counted[name] = self.counted.get(name, 0) + number
 
     def answer(self, response: Response) -> None:
         """Take what the wire gave; what its status means is the outcome as far as is known."""

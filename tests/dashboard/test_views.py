@@ -7,7 +7,7 @@ import sqlite3
 
 import aiohttp
 import pytest
-from page_story import crawled, got, shown, told
+from page_story import crawled, got, shown, text_of, told
 
 from crawler.dashboard.views import BY_PATH, VIEWS
 from crawler.practice import PracticeSite
@@ -33,11 +33,6 @@ def store(tmp_path_factory):
             return site.url.rstrip("/")
 
     return path, asyncio.run(make())
-
-
-def text_of(page: str) -> str:
-    """Return what a reader of a page sees."""
-    return html.unescape(" ".join(re.sub("<[^>]+>", " ", page).split()))
 
 
 def address(path: str, host: str) -> str:

@@ -181,6 +181,57 @@ async def test_every_run_is_opened_and_closed_and_the_state_goes_on(site, path):
 
 
 @story()
+async def test_every_commit_counts_for_exactly_the_pages_that_are_in_it(site, path):
+    store, urls = path / "s.db", seeds(site, 12)
+    alone: list[asyncio.Task[None]] = []
+
+    class Slow(Spider):
+        """Counts, and ends commits later on most pages."""
+
+        name = "slow"
+
+        def opened(self) -> None:
+            self.committed, self.stored = asyncio.Event(), asyncio.Event()
+
+        async def before_fetch(self, request: Request) -> None:
+            self.stats.count("fetched")
+
+        async def parse(self, page: ScrapedPage) -> Any:
+            self.stats.count("parsed")
+            if page.url.endswith("/3"):
+                alone.append(asyncio.create_task(self.later()))
+            if not page.url.endswith("1"):  # these wait for the commit of others
+                await self.committed.wait()
+            self.stats.count("parsed")
+            yield {"url": page.url}
+
+        async def later(self) -> None:
+            await self.stored.wait()
+            self.stats.count("later")
+
+    spider, found = Slow(), []
+    sql = (
+        "SELECT (SELECT count(*) FROM pages), sum(value) FILTER (WHERE name = 'spider.parsed'),"
+        " sum(value) FILTER (WHERE name = 'spider.fetched') FROM counters"
+    )
+
+    def heard(visits: Any, committed: Any) -> None:
+        found.extend(read(store, sql))
+        if visits:
+            spider.committed.set()
+        if any(visit.todo.url.endswith("/3") for visit in visits):
+            spider.stored.set()
+
+    async with crawler_of(spider, store, *urls, politeness__per_host=12) as crawler:
+        crawler.on_commit(heard)
+        done = await crawler.run()
+    assert found[0][0] < 12 and found[-1] == (12, 24, 12)
+    assert all(((parsed or 0), (fetched or 0)) == (2 * n, n) for n, parsed, fetched in found)
+    assert done.counts == {"parsed": 24, "fetched": 12, "later": 1}
+    assert read(store, "SELECT value FROM counters WHERE name = 'spider.later'") == [1]
+
+
+@story()
 async def test_an_opened_that_raises_ends_the_run_before_any_fetch(site, path):
     closed = []
 

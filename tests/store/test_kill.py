@@ -61,7 +61,8 @@ def outcome_of(store: Path) -> dict[str, object]:
             "texts": "SELECT url, title, text FROM texts",
             "search": "SELECT rowid IS NULL FROM search WHERE search MATCH 'k OR 1 OR 2 OR 3'",
             "bodies": "SELECT url FROM bodies JOIN pages USING (page_id)",
-            "counters": "SELECT * FROM counters WHERE name LIKE 'outcome.%'",
+            "counters": "SELECT * FROM counters WHERE name LIKE 'outcome.%'"
+            " OR name LIKE 'spider.%'",
             "crawl": "SELECT * FROM crawl WHERE key IN ('seeded', 'pages')",
             "hosts": "SELECT name, pending, pages FROM hosts",
             "todo": "SELECT url FROM todo",
@@ -76,6 +77,8 @@ def outcome_of(store: Path) -> dict[str, object]:
     assert len(urls) == len(set(urls)), "a page twice"
     for (text,) in state:  # committed with the pages: neither one less nor one twice
         assert sorted(json.loads(text)["urls"]) == sorted(row[0] for row in found["items"])
+    counted = dict(found["counters"])["spider.parsed"]
+    assert counted == len(found["items"]), "what a page counted is stored with it, once"
     assert found["check"] == "ok"
     assert found["todo"] == []
     return found

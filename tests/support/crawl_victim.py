@@ -44,6 +44,7 @@ class Victim(Spider):
     rules = (Rule(),)
 
     def parse(self, page: ScrapedPage):
+        self.stats.count("parsed")
         yield Seen(page.url, page.title)
         yield Draft(page.url, 1)
         yield Draft(page.url, 2)

@@ -1,6 +1,8 @@
 """The live page in tests: stores to show, the page served in the test's loop, and a browser."""
 
 import asyncio
+import html
+import re
 import shutil
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -72,6 +74,11 @@ async def got(url: str, **options) -> tuple[int, str]:
     """Return the status and the text of an address."""
     async with aiohttp.ClientSession() as session, session.get(url, **options) as response:
         return response.status, await response.text()
+
+
+def text_of(page: str) -> str:
+    """Return what a reader of a page sees."""
+    return html.unescape(" ".join(re.sub("<[^>]+>", " ", page).split()))
 
 
 async def posted(url: str, data: dict[str, str], **headers: str) -> aiohttp.ClientResponse:
