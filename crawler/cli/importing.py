@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from crawler.cli.terminal import Screen
 if TYPE_CHECKING:
     from crawler.export.import_ import ImportCounts
     from crawler.store.address import StoreAddress
+    from crawler.web.refusal import Refusal
 
 
 def import_(
@@ -36,16 +38,20 @@ def import_(
     """
     from crawler.cli.stores import target
     from crawler.errors import UsageError
+    from crawler.web.refusal import ABOUT, Refusal
 
     path = target(store, Path(store), crawl="import")
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file")
     other: list[str] = []
-    brought, what = asyncio.run(_bring(file, path, seeds, spider, other))
+    refused = Counter[Refusal]()
+    brought, what = asyncio.run(_bring(file, path, seeds, spider, other, refused=refused))
     known = f"; {brought.known:,} more were known already" if brought.known else ""
     print(f"{brought.new:,} {what} → {path}{known}", file=sys.stderr)
     if other:
         print(f"left out, because it is no response of HTTP: {_some(other)}", file=sys.stderr)
+    for reason, number in refused.items():
+        print(f"{number:,} {reason}: {ABOUT[reason]}", file=sys.stderr)
 
 
 def _some(urls: list[str]) -> str:
@@ -54,7 +60,13 @@ def _some(urls: list[str]) -> str:
 
 
 async def _bring(
-    file: Path, path: StoreAddress, seeds: bool, spider: str, other: list[str]
+    file: Path,
+    path: StoreAddress,
+    seeds: bool,
+    spider: str,
+    other: list[str],
+    *,
+    refused: Counter[Refusal],
 ) -> tuple[ImportCounts, str]:
     from crawler.cli.stores import lock_timeout
     from crawler.export import import_ as importing
@@ -75,15 +87,16 @@ async def _bring(
     try:
         await store.begin_run(spider, "{}")
         if not file.name.endswith((".warc", ".warc.gz")):
-            found = await importing.seeds(store, importing.urls_in(file)), "new URLs queued"
+            named = importing.urls_in(file, refused)
+            found = await importing.seeds(store, named, refused), "new URLs queued"
         else:
             with file.open("rb") as source:
-                records = warc.read_warc(source, other.append)
+                records = warc.read_warc(source, other.append, refused)
                 if seeds:
                     urls = (record[0] for record in records)
-                    found = await importing.seeds(store, urls), "new URLs queued"
+                    found = await importing.seeds(store, urls, refused), "new URLs queued"
                 else:
-                    found = await importing.pages(store, records, tick), "pages"
+                    found = await importing.pages(store, records, tick, refused), "pages"
         state = "finished"
     finally:
         screen.close()

@@ -5,6 +5,7 @@ Everything goes through the store's own interface, so any backend takes it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +17,11 @@ from multidict import CIMultiDict
 from crawler import urls
 from crawler.errors import UsageError
 from crawler.store import Arrival, Batch, Store
-from crawler.urls.userinfo import userinfo
+from crawler.urls.userinfo import userinfo, with_userinfo
 from crawler.web import redirects
 from crawler.web.outcome import Outcome, outcome_of
 from crawler.web.page import ScrapedPage
+from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Request, Todo, url_hash
 from crawler.web.response import Response
 from crawler.web.visit import Visit
@@ -39,16 +41,22 @@ class ImportCounts:
     known: int = 0
 
 
-def urls_in(path: Path) -> Iterator[str]:
+def urls_in(path: Path, refused: Counter[Refusal] | None = None) -> Iterator[str]:
     """Yield the canonical URLs of a sitemap, a feed, or a list with one URL a line.
 
-    UsageError for a line that is none.
+    `refused` counts what cannot be taken as a sitemap has it. UsageError for a line of a list that
+    is no URL.
     """
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b" or data.lstrip()[:1] == b"<":
-        from crawler.sitemap import parse
+        from crawler.sitemap import stream
 
-        yield from (entry.url for entry in parse(data, "http://localhost/"))
+        counted = Counter() if refused is None else refused
+
+        def refuse(reason: str) -> None:
+            counted[Refusal(reason)] += 1
+
+        yield from (entry.url for entry in stream(data, "http://localhost/", refuse))
         return
     for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), start=1):
         text = line.strip()
@@ -65,29 +73,43 @@ def urls_in(path: Path) -> Iterator[str]:
         yield url
 
 
-async def seeds(store: Store, found: Iterable[str]) -> ImportCounts:
-    """Queue URLs that were never seen, and return how many there were."""
-    source, brought = iter(found), ImportCounts()
-    while batch := [_candidate(url) for url in islice(source, 1000)]:
-        brought = _more(brought, len(batch), (await store.commit(Batch(seeds=batch))).new)
-    return brought
+async def seeds(
+    store: Store, found: Iterable[str], refused: Counter[Refusal] | None = None
+) -> ImportCounts:
+    """Queue URLs that were never seen, and return how many there were.
+
+    What `refused` counts while they are read is committed with them.
+    """
+    source, brought, told = iter(found), ImportCounts(), Counter[Refusal]()
+    refused = Counter() if refused is None else refused
+    while True:
+        batch = [_candidate(url) for url in islice(source, 1000)]
+        if not batch and refused == told:
+            return brought
+        committed = await store.commit(Batch(seeds=batch, refusals=refused - told))
+        told = refused.copy()
+        brought = _more(brought, len(batch), committed.new)
 
 
 async def pages(
     store: Store,
     responses: Iterable[Answer],
     tick: Callable[[int], None] = lambda number: None,
+    refused: Counter[Refusal] | None = None,
 ) -> ImportCounts:
     """Store responses as pages with title and links, and return how many there were.
 
     A URL that the store has seen already is passed over, and of two responses of one URL the
     second. What comes before a damage is stored. A page is seen and stored in one commit, so that
-    an import that was killed goes on where it was.
+    an import that was killed goes on where it was. What `refused` counts while the responses are
+    read is committed, too.
     """
-    brought = ImportCounts()
+    brought, told = ImportCounts(), Counter[Refusal]()
+    refused = Counter() if refused is None else refused
     for batch in _batches(responses):
         arrivals = [Arrival(_candidate(row[0]), partial(_visit, answer=row)) for row in batch]
-        committed = await store.commit(Batch(arrivals=arrivals))
+        committed = await store.commit(Batch(arrivals=arrivals, refusals=refused - told))
+        told = refused.copy()
         brought = _more(brought, len(batch), committed.new)
         tick(brought.new)
     return brought
@@ -124,7 +146,10 @@ def _visit(todo: Todo, answer: Answer) -> Visit:
     visit = Visit(todo, outcome_of(status), at, status, response)
     if visit.outcome is Outcome.REDIRECT:
         visit.redirect_to = redirects.location_of(response.headers, url)
+        if redirects.credentials_of(response.headers, url) is not None:
+            visit.refuse(Refusal.URL_CREDENTIALS)
     elif visit.outcome is Outcome.OK and response.is_html:
         page = ScrapedPage(response, Request(url))
         visit.title, visit.links, visit.encoding = page.title, page.links, page.encoding
+        visit.refuse(Refusal.URL_CREDENTIALS, with_userinfo(page.base_url, page.references))
     return visit

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -21,7 +22,9 @@ from crawler.errors import UsageError
 from crawler.inspect.query import Reader
 from crawler.store.damage import PAGE_DAMAGE
 from crawler.store.rows import unpack
+from crawler.urls.userinfo import userinfo
 from crawler.version import __version__
+from crawler.web.refusal import Refusal
 
 _PAGES = (
     "SELECT url, status, method, fetched_at, headers, request, {rendered}, body FROM pages"
@@ -156,12 +159,15 @@ def _target(url: str) -> str:
 
 
 def read_warc(
-    file: IO[bytes], other: Callable[[str], None] = lambda url: None
+    file: IO[bytes],
+    other: Callable[[str], None] = lambda url: None,
+    refused: Counter[Refusal] | None = None,
 ) -> Iterator[tuple[str, int, dict[str, str], bytes, float]]:
     """Yield URL, status, headers, body and Unix time of each HTTP response in a WARC file.
 
-    A response that is none of HTTP is left out; `other` hears its URL. UsageError without warcio,
-    and where the file is none.
+    A response that is none of HTTP is left out; `other` hears its URL. `refused` counts those
+    that have a user or password in theirs, which is left out. UsageError without warcio, and where
+    the file is none.
     """
     _warcio()
     from warcio.archiveiterator import ArchiveIterator
@@ -180,6 +186,8 @@ def read_warc(
             if url is None or record.http_headers is None:
                 other(target)
                 continue
+            if refused is not None and userinfo(target) is not None:
+                refused[Refusal.URL_CREDENTIALS] += 1
             headers = {
                 name: value
                 for name, value in record.http_headers.headers
