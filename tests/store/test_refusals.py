@@ -5,8 +5,11 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import crawl_victim
 import pytest
 from crawl_story import crawl, read, stored, story
@@ -16,6 +19,27 @@ from crawler import Spider
 from crawler.errors import SpiderError, StoreError, StoreRefused, UsageError
 from crawler.store import open_store
 from crawler.store.schema import APPLICATION_ID, VERSION
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_is_left_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail where a store that is refused leaves its thread, for which Python would wait forever."""
+    made: list[aiosqlite.Connection] = []
+    make = aiosqlite.Connection.__init__
+
+    def noted(self: aiosqlite.Connection, *arguments: Any, **named: Any) -> None:
+        make(self, *arguments, **named)
+        made.append(self)
+
+    monkeypatch.setattr(aiosqlite.Connection, "__init__", noted)
+    yield
+    left = []
+    for connection in made:
+        connection._thread.join(5)
+        if connection._thread.is_alive():
+            connection.stop()
+            left.append(connection)
+    assert not left, "a connection to a store was left open"
 
 
 def opening(path: Path) -> None:
