@@ -71,10 +71,12 @@ browser-proof: $(DEV)
 control-proof: $(DEV)
 	CONTROL=all $(BIN)/pytest -n 0 tests/control/test_every_way.py $(ARGS)
 
-# Worker processes over PostgreSQL that are killed and stopped, others in their places: every
-# page once, and by the server's log the delay between two requests of a host.
+# Worker processes over PostgreSQL that are killed, frozen and stopped, cut off, and whose server is
+# stopped at once: the tables of an undisturbed crawl, and by the web's log one worker on a host at a
+# time, and the delay between two requests. PROOF_HOSTS, PROOF_KILLS and so on say how much of it.
 postgres-proof: $(DEV)
-	PROOF_HOSTS=$(or $(HOSTS),40) PROOF_ENDS=$(or $(ENDS),20) $(BIN)/pytest -n 0 -rP tests/store/test_spacing.py $(ARGS)
+	PROOF=1 $(BIN)/pytest -n 0 -rP tests/store/test_cluster.py $(ARGS)
+	KILLS=$(or $(KILLS),50) $(BIN)/pytest -n 0 -rP tests/export/test_follow_postgres.py $(ARGS)
 
 # Many machines on one: a PostgreSQL of its own, 200 hosts on loopback, four worker processes; it
 # shows them finish, and leaves nothing behind. HOSTS, PAGES, WORKERS, DELAY, SECONDS change it.

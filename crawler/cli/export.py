@@ -246,10 +246,9 @@ class ExportJob:
 
     def grow(self, name: str | None, *, live: bool) -> int:
         """Add to a file, or write to standard output, what came since, and return how many rows."""
-        from crawler.cli import stores
         from crawler.export.follow import follow, open_sink
 
-        path = stores.file_alone(self.reader.path, "export --append, --follow and --name")
+        path = self.reader.path
         with (
             open_sink(path, self.what, self.output, name, self.choice.after) as sink,
             self._bar(),

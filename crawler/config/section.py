@@ -10,6 +10,7 @@ Positive = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
 SomeSeconds = Annotated[float, Meta(gt=0)]
+LeaseSeconds = Annotated[float, Meta(ge=1, le=3600)]
 RateText = Annotated[str, Meta(pattern=r"^[1-9][0-9]*/(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?[smh]?$")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from crawler.config.section import Count, Positive, Seconds, Section, SomeSeconds
+from crawler.config.section import Count, LeaseSeconds, Positive, Seconds, Section, SomeSeconds
 
 
 class StoreSettings(Section, frozen=True, kw_only=True):
@@ -29,6 +29,9 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     """The directory of downloaded files; unset: beside the store, with `.files` at its name."""
     lock_timeout: Seconds = 60.0
     """Seconds to wait for another program that holds the store; told of after five."""
+    lease: LeaseSeconds = 30.0
+    """Seconds after which, over PostgreSQL, others have the hosts of a worker process that says
+    nothing any more; each commit renews them."""
     flush_interval: SomeSeconds = 0.25
     """Seconds after which finished visits are committed."""
     flush_visits: Positive = 200

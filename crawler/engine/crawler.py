@@ -135,6 +135,8 @@ class Crawler:
             versions=settings.versions,
             revisit=self.config.revisit,
             lock_timeout=settings.lock_timeout,
+            lease=settings.lease,
+            group_of=_domain_of if self.config.politeness.limit_by == "domain" else None,
             error_bodies=settings.error_bodies,
             delay=self.config.hosts.longest(self.config.politeness.delay),
         )
@@ -156,10 +158,10 @@ class Crawler:
         if self._is_begun and self.state.arguments is not None:
             refuse_other(self.spider, self.state.arguments, self.address)
         politeness = self.config.politeness
-        if self._store.shared and politeness.limit_by != "host":
+        if self._store.shared and politeness.limit_by == "address":
             raise ConfigError(
-                f"politeness.limit_by = {politeness.limit_by!r} does not work over PostgreSQL yet,"
-                " where each host belongs to one worker process: set it to host"
+                "politeness.limit_by = address does not work over PostgreSQL, where a host belongs"
+                " to one worker process before its address is known: set it to host or domain"
             )
         self.frontier = (SharedFrontier if self._store.shared else SteeredFrontier)(
             Pace(

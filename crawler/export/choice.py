@@ -37,12 +37,14 @@ class Choice:
 
     The URL of a page is its own, of a link its target, of an item its page's, of a SELECT its
     column `url` or `page_url`. `since` and `after` take what came or changed since an earlier
-    export, and what has a higher id; `limit` the first of them.
+    export, and what has a higher id, but for the ranges of ids in `beyond`; `limit` the first of
+    them.
     """
 
     run: int | None = None
     since: ExportPosition | None = None
     after: int | None = None
+    beyond: tuple[tuple[int, int], ...] = ()
     limit: int | None = None
     where: str = ""
     include: tuple[str, ...] = ()
@@ -65,10 +67,22 @@ class Choice:
         if self.since is not None:
             found.append(self.since.condition(id_column))
         if self.after is not None:
-            found.append(f"{id_column} > {int(self.after)}")
+            found.append(self._open(id_column, self.after))
         found += [self.unreserved] if self.unreserved else []
         found += self.asked(url)
         return f" WHERE {' AND '.join(found)}" if found else ""
+
+    def _open(self, id_column: str, after: int) -> str:
+        """Return what is above `after` and in none of the ranges `beyond`: range by range."""
+        if not self.beyond:
+            return f"{id_column} > {int(after)}"
+        ends = [after, *(last for _, last in self.beyond)]
+        begins = [first for first, _ in self.beyond]
+        holes = [
+            f"{id_column} BETWEEN {end + 1} AND {begin - 1}"
+            for end, begin in zip(ends, begins, strict=False)
+        ]
+        return f"({' OR '.join([*holes, f'{id_column} > {int(ends[-1])}'])})"
 
     def end(self, id_column: str) -> str:
         """Return the order of the rows, and where they end."""

@@ -1,7 +1,9 @@
 """Rows as they are committed, until the crawl ends; and again from where it stopped.
 
-An id is never given twice and rises with the commits (docs/schema.md), so that "what came since" is
-"what has a higher id". What a later visit changes in place keeps its id, and is not given again.
+In a file an id is never given twice and rises with the commits (docs/schema.md), so that "what came
+since" is "what has a higher id". Over PostgreSQL workers commit in whatever order: there a position
+has the ids that were given as ranges, and what lies between them may still come. What a later visit
+changes in place keeps its id, and is not given again.
 """
 
 from __future__ import annotations
@@ -27,14 +29,15 @@ from crawler.export import formats
 from crawler.export.choice import Choice
 from crawler.export.formats import WriteOptions
 from crawler.export.position import GrowingFile, Position, place_of
+from crawler.inspect.commits import Commits, commits_of
 from crawler.inspect.query import Reader, Rows
-from crawler.inspect.status import lives
+from crawler.store.address import StoreAddress
 from crawler.store.claim import Claim
 
 FORMATS = ("jsonl", "csv")
 _ROWS = 500  # of a batch: a reader that is slow must not hold a snapshot, or the log grows
 _READ = 2  # milliseconds between two looks at what a reader has taken
-_TURN = 0.1  # seconds between two looks for a commit: SQLite tells no other process of one
+_TURN = 0.1  # seconds between two looks for a commit: a store tells no other process of one
 
 
 class Sink(Protocol):
@@ -50,6 +53,9 @@ class Sink(Protocol):
     def add(self, rows: list[bytes], ids: list[int]) -> None:
         """Take a batch of rows; the header goes with the first."""
 
+    def settle(self, number: int) -> None:
+        """Take that no row is to come any more with an id up to this one."""
+
 
 def follow(
     reader: Reader, kind: str, choice: Choice, sink: Sink, wish: WriteOptions, *, live: bool = True
@@ -61,28 +67,24 @@ def follow(
     what = sink.position.what
     if kind not in FORMATS or " " in what.strip() or what == "links":
         raise UsageError("only pages or an item type are followed, as jsonl or csv")
-    number, feed = 0, _Feed(reader, what, kind, choice, wish)
+    number, feed, commits = 0, _Feed(reader, what, kind, choice, wish), commits_of(reader)
     while True:
         running = live and is_crawling(reader)  # asked first: what it still commits is met below
-        seen = _commits(reader)
+        seen, settled = commits.state(), feed.settled(sink, commits)
         while found := feed.next(sink):
             number += found
             wish.tick(number)
+        sink.settle(settled)
         if not running:
             return number
-        while is_crawling(reader) and _commits(reader) == seen:
+        while is_crawling(reader) and commits.state() == seen:
             time.sleep(_TURN)
 
 
 def is_crawling(reader: Reader) -> bool:
     """Return whether a crawl that lives writes into the store."""
     last = reader.query("SELECT state, pid FROM runs ORDER BY run_id DESC LIMIT 1").rows
-    return any(state == "running" and lives(pid) for state, pid in list(last))
-
-
-def _commits(reader: Reader) -> int:
-    [(number,)] = reader.query("PRAGMA data_version").rows
-    return int(number)
+    return any(state == "running" and reader.runs_on(pid) for state, pid in list(last))
 
 
 class _Feed:
@@ -95,12 +97,19 @@ class _Feed:
         self._choice = choice
         self._columns: tuple[str, ...] = ()
 
+    def settled(self, sink: Sink, commits: Commits) -> int:
+        """Return the id up to which what is not committed now will never be; 0 in a file."""
+        if sink.position.beyond is None or (self._what != "pages" and not self._is_there()):
+            return 0
+        return commits.settled(self._what)
+
     def next(self, sink: Sink) -> int:
         """Return the next batch, and the number of its rows."""
         if self._what != "pages" and not self._is_there():
             return 0
         chosen, id_name = choices.with_id(self._reader, self._what, self._choice)
-        chosen = replace(chosen, after=sink.position.last, limit=_ROWS)
+        position = sink.position
+        chosen = replace(chosen, after=position.last, beyond=position.beyond or (), limit=_ROWS)
         rows, typed = choices.select(self._reader, self._what, chosen)
         batch = list(islice(rows.rows, _ROWS))
         if not batch:
@@ -164,10 +173,14 @@ class Pipe:
             taken -= self._unread()
             given = sum(end <= taken for end in accumulate(map(len, rows)))
             if given:
-                self.position = replace(self.position, last=ids[given - 1])
+                self.position = self.position.given(ids[:given])
                 if self._place is not None:
                     self.position.keep(self._place)
         self.begins = False
+
+    def settle(self, number: int) -> None:
+        """Take that no row is to come any more with an id up to this one."""
+        self.position = self.position.settled(number)
 
     def _drain(self) -> None:
         """Wait until the pipe is empty; BrokenPipeError when nobody is there to empty it."""
@@ -191,15 +204,21 @@ class Pipe:
 
 @contextmanager
 def open_sink(
-    store: Path, what: str, output: Path, name: str | None, after: int | None = None
+    store: StoreAddress, what: str, output: Path, name: str | None, after: int | None = None
 ) -> Iterator[Sink]:
     """Open what rows go to, at the position where the last export of that name stopped.
 
     UsageError where another one of that name is at it.
     """
-    piped = str(output) == "-"
+    piped, ordered = str(output) == "-", isinstance(store, Path)
+    if after is not None and not ordered:
+        raise UsageError(
+            "--after goes with a file: over PostgreSQL rows are committed in another order than"
+            " that of their ids; --since-last NAME goes on where the last export stopped"
+        )
     if piped and name is None:
-        yield Pipe(Position(what, after or 0), None, sys.stdout.fileno())
+        begin = Position(what, after or 0, beyond=None if ordered else ())
+        yield Pipe(begin, None, sys.stdout.fileno())
         return
     if after is not None:
         raise UsageError("--after says where to begin; the position of a file or name does, too")
@@ -211,7 +230,7 @@ def open_sink(
     except StoreClaimed:
         raise UsageError(f"{place}: another export is at it; give another --since-last") from None
     try:
-        position = Position.read(place, what)
+        position = Position.read(place, what, ordered=ordered)
         yield (
             Pipe(position, place, sys.stdout.fileno())
             if piped

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crawler.errors import StoreError
 from crawler.inspect.store_checks import FAIL, OK, WARN, Check, schema_check
 from crawler.store.address import DatabaseAddress
-from crawler.store.postgres.connection import Connection, to_store_error
-from crawler.store.postgres.reading import server_errors
+from crawler.store.postgres.connection import Connection, server_errors, to_store_error
 from crawler.store.postgres.schema import OLDEST, VERSION
 from crawler.store.postgres.thread import LoopThread
 

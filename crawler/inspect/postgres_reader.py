@@ -12,8 +12,9 @@ from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.postgres_guard import QueryGuard
 from crawler.inspect.query import Reader, Rows
 from crawler.store.address import DatabaseAddress, StoreAddress, address_of
+from crawler.store.postgres.connection import server_errors
 from crawler.store.postgres.item_sql import as_json, key_among
-from crawler.store.postgres.reading import ReadOnly, is_of_query, server_errors, store_error
+from crawler.store.postgres.reading import ReadOnly, is_of_query, store_error
 
 _KINDS = {
     **{"int8": "INTEGER", "int4": "INTEGER", "int2": "INTEGER", "float8": "REAL"},

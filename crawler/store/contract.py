@@ -351,17 +351,28 @@ def open_store(
     lock_timeout: float = 60.0,
     error_bodies: bool = False,
     delay: float = 0.0,
+    lease: float = 30.0,
+    group_of: Callable[[str], str] | None = None,
 ) -> Store:
     """Return the store behind an address; StoreRefused for one that is none.
 
     `delay`: seconds between two starts of a host, which are kept where a worker process dies.
+    `lease`: seconds after which the hosts of one that says nothing are others'.
+    `group_of` gives what hosts have in common that are limited, and leased, together.
     """
     keep = Retention(bodies, links, versions, revisit, error_bodies)
     place = address_of(address)
     if isinstance(place, DatabaseAddress):
         from crawler.store.postgres.store import PostgresStore
 
-        return PostgresStore(place, keep=keep, lock_timeout=lock_timeout, delay=delay)
+        return PostgresStore(
+            place,
+            keep=keep,
+            lock_timeout=lock_timeout,
+            lease=lease,
+            delay=delay,
+            group_of=group_of,
+        )
     from crawler.store.sqlite import SqliteStore
 
     return SqliteStore(place, durable=durable, keep=keep, lock_timeout=lock_timeout)

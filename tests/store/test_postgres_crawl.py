@@ -1,6 +1,7 @@
 """A crawl over PostgreSQL: the same rows as over SQLite, by the same commands."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -42,6 +43,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
         patch.chdir(folder)
         for store in (address, file):
             asked = ["-a", f"base={site.url}", "--set", "politeness.delay=0", "--store", store]
+            asked += ["--set", "engine.workers=1"]  # that both give the same numbers
             assert command(["run", spider, *asked, "--quiet"]) == 0
     return address, file
 
@@ -94,6 +96,53 @@ def _without_times(line: str) -> str:
     row = json.loads(line)
     loose = ("fetched_at", "elapsed", "page_id", "item_id", "headers", "parent_id")
     return json.dumps({k: v for k, v in row.items() if k not in loose}, sort_keys=True)
+
+
+def documented() -> dict[str, str]:
+    """Every SELECT that the documentation shows, and where it first does."""
+    shown = re.compile(r'crawler query (?:--?[\w-]+ \S+ )*"((?:SELECT|WITH)[^"]*)"')
+    found: dict[str, str] = {}
+    for page in [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]:
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+        each = [*(one for block in blocks for one in block.split(";")), *shown.findall(text)]
+        for sql in each:
+            if re.match(r"(?:\s*--.*\n)*\s*(?:SELECT|WITH)\b", sql) and " MATCH " not in sql:
+                found.setdefault(sql.strip(), page.name)
+    return found
+
+
+def test_every_documented_query_gives_the_same_on_both(crawled: tuple[str, str]) -> None:
+    """But for full text, tables of items that this crawl has not, and what a clock says."""
+    run, different = 0, []
+    with Reader(crawled[0]) as reader, Reader(crawled[1]) as file:
+        for sql, page in documented().items():
+            whole = re.sub(r"\sLIMIT \d+$", "", sql)  # of rows that are alike, any may be first
+            try:
+                theirs = Counter(map(_told, file.query(whole).rows))
+            except QueryError as error:
+                assert "no such table" in str(error), (sql, error)
+                continue
+            run += 1
+            try:
+                ours = Counter(map(_told, reader.query(whole).rows))
+                list(reader.query(sql).rows)
+            except QueryError as error:
+                different.append((page, sql, str(error)))
+                continue
+            if ours != theirs and not re.search(r"FROM (workers|ticks)\b", sql):
+                different.append((page, sql, f"{ours - theirs} for {theirs - ours}"))
+    assert different == []
+    assert run > 45
+    print(f"{run} documented queries, on both the same")
+
+
+def _told(row: tuple[object, ...]) -> tuple[object, ...]:
+    """A row without what depends on when it was made."""
+    timed = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
+    return tuple(
+        "…" if isinstance(v, float) or (isinstance(v, str) and timed.match(v)) else v for v in row
+    )
 
 
 def test_what_is_wrong_with_a_query_is_told_with_what_was_meant(crawled: tuple[str, str]) -> None:

@@ -55,9 +55,9 @@ class Server:
         assert folder is not None
         self.programs = folder
         self.folder = Path(tempfile.mkdtemp(prefix="ck-pg-", dir="/tmp"))  # short: it has a socket
-        self._user = {"user": "nobody", "group": "nogroup"} if os.getuid() == 0 else {}
-        if self._user:
-            shutil.chown(self.folder, **self._user)
+        self.user = {"user": "nobody", "group": "nogroup"} if os.getuid() == 0 else {}
+        if self.user:
+            shutil.chown(self.folder, **self.user)
         self.data = self.folder / "data"
         self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync",
                   "-E", "UTF8", "--locale=C")  # fmt: skip
@@ -67,7 +67,7 @@ class Server:
     def _run(self, name: str, *arguments: object) -> None:
         done = subprocess.run(
             [self.programs / name, *map(str, arguments)],
-            cwd=self.folder, capture_output=True, text=True, **self._user,
+            cwd=self.folder, capture_output=True, text=True, **self.user,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 
@@ -77,7 +77,7 @@ class Server:
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.data, "-k", self.folder, *options],
-                cwd=self.folder, stdout=log, stderr=log, start_new_session=True, **self._user,
+                cwd=self.folder, stdout=log, stderr=log, start_new_session=True, **self.user,
             )  # fmt: skip
         for _ in range(400):
             ready = subprocess.run(
@@ -120,6 +120,53 @@ class Server:
 @cache
 def _server() -> Server:
     return Server()
+
+
+class Pooler:
+    """A pgbouncer in transaction mode before a server."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self.folder = server, server.folder / "pooler"
+        self.folder.mkdir()
+        (self.folder / "users").write_text('"postgres" ""\n')
+        (self.folder / "ini").write_text(
+            f"[databases]\n* = host={server.folder}\n[pgbouncer]\nlisten_port = 6432\n"
+            f"listen_addr =\nunix_socket_dir = {self.folder}\nauth_type = trust\n"
+            f"auth_file = {self.folder}/users\npool_mode = transaction\nlogfile = "
+            f"{self.folder}/log\nserver_login_retry = 1\ndefault_pool_size = 20\n"
+        )
+        for path in (self.folder, *self.folder.iterdir()):
+            if server.user:
+                shutil.chown(path, **server.user)
+        program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
+        assert program is not None
+        self._process = subprocess.Popen(
+            [program, self.folder / "ini"], cwd=self.folder, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **server.user,
+        )  # fmt: skip
+        for _ in range(400):
+            if (self.folder / ".s.PGSQL.6432").exists():
+                break
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+            time.sleep(0.025)
+        atexit.register(self.remove)
+
+    def dsn(self) -> str:
+        """The address of a new crawl, through the pooler."""
+        return (
+            f"postgresql://postgres@/postgres?host={self.folder}&port=6432&crawl=t{next(_numbers)}"
+        )
+
+    def remove(self) -> None:
+        """Stop it."""
+        self._process.kill()
+        self._process.wait()
+
+
+@cache
+def pooler() -> Pooler:
+    """The pooler of this test process."""
+    return Pooler(server())
 
 
 def server() -> Server:

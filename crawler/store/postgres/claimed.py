@@ -16,10 +16,10 @@ from crawler.store.claimed import Again, Records, damaged_request
 from crawler.store.conditional import extra
 from crawler.store.item_marks import Left
 from crawler.store.items import ItemReport
-from crawler.store.postgres.connection import Connection, to_store_error
+from crawler.store.postgres.connection import Connection, server_errors, to_store_error
 from crawler.store.postgres.items import ItemStore
 from crawler.store.postgres.leases import Leases, remove
-from crawler.store.postgres.reading import is_of_query, plain, server_errors
+from crawler.store.postgres.reading import is_of_query, plain
 from crawler.store.postgres.schema import migrate
 from crawler.store.postgres.statements import PostgresStatements, clean, inlined, spelled
 from crawler.store.postgres.thread import LoopThread

@@ -39,6 +39,13 @@ def asyncpg_module() -> Any:
     return asyncpg
 
 
+def server_errors() -> tuple[type[Exception], ...]:
+    """Return what the server, the driver or the connection raises."""
+    asyncpg = asyncpg_module()
+    driver = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+    return (asyncpg.PostgresError, *driver, OSError, TimeoutError)
+
+
 def is_lost(error: BaseException) -> bool:
     """Return whether an error says that the connection, not the statement, is at fault."""
     asyncpg = asyncpg_module()
@@ -102,7 +109,7 @@ class Connection:
             try:
                 self._db = await self._connect()
                 return
-            except Exception as error:
+            except server_errors() as error:
                 waited = time.monotonic() - began
                 patient = is_lost(error) and waited < self._patience and not self.ended
                 if not patient:
@@ -128,7 +135,7 @@ class Connection:
         """Close it; a transaction that is open is rolled back by the server."""
         db, self._db = self._db, None
         if db is not None:
-            with suppress(Exception):
+            with suppress(*server_errors()):
                 await db.close(timeout=2)
             db.terminate()
 
@@ -148,15 +155,16 @@ class Connection:
         db = self._db
         if db is None or db.is_closed():
             raise ConnectionError("the connection is closed")
+        committed = False
         try:
             await db.execute(f"{self.begin}; {first}" if first else self.begin)
             yield db
             await db.execute("COMMIT")
-        except BaseException:
-            if not db.is_closed():
-                with suppress(Exception):
+            committed = True
+        finally:
+            if not committed and not db.is_closed():
+                with suppress(*server_errors()):
                     await db.execute("ROLLBACK")
-            raise
 
     async def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """Run a transaction that may be run twice, until it came through; StoreError otherwise.
@@ -176,9 +184,7 @@ class Connection:
             try:
                 async with self.lock, self.transaction() as db:
                     return await work(db)
-            except StoreError:
-                raise
-            except Exception as error:
+            except server_errors() as error:
                 await self.mend(error, began)
 
     async def mend(self, error: BaseException, began: float) -> None:

@@ -20,10 +20,14 @@ from crawler.store.copying import GivenNumbers, Row, Unfinished, rows_at_once
 from crawler.store.item_sql import TableShape
 from crawler.store.postgres import schema
 from crawler.store.postgres.claimed import claimed_database
-from crawler.store.postgres.connection import Connection, asyncpg_module, to_store_error
+from crawler.store.postgres.connection import (
+    Connection,
+    asyncpg_module,
+    server_errors,
+    to_store_error,
+)
 from crawler.store.postgres.item_sql import PostgresItems
 from crawler.store.postgres.leases import Leases
-from crawler.store.postgres.reading import server_errors
 from crawler.store.postgres.statements import clean
 from crawler.store.postgres.thread import LoopThread
 
@@ -34,7 +38,7 @@ _LONG = 24 * 3600.0  # seconds that one statement may take: an index over a hund
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _OWN = {"crawl_hosts": "hosts", "crawl_counters": "counters"}
 _SHARED = ("shares", "taken_by")  # of `control`: what workers have done of it that are gone by now
-_NOT_COPIED = ("crawl_control", "crawl_workers", "crawl_values", "search_words")
+_NOT_COPIED = ("crawl_control", "crawl_workers", "crawl_groups", "crawl_values", "search_words")
 _SQLITE_HOSTS = ("host_id", "name", "pending", "pages", "next_at", "delay", "failures")
 _COLUMNS = (
     "SELECT relname::text, attname::text, format_type(atttypid, NULL) FROM pg_attribute"

@@ -41,6 +41,8 @@ CREATE OR REPLACE FUNCTION unixepoch(text) RETURNS bigint
 CREATE OR REPLACE FUNCTION datetime(at double precision, modifier text) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     AS $$ SELECT to_char(to_timestamp(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') $$;
+CREATE OR REPLACE FUNCTION datetime(at text) RETURNS text LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    AS $$ SELECT strftime('%Y-%m-%d %H:%M:%S', at) $$;
 CREATE OR REPLACE FUNCTION host(url text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT nullif(trim(BOTH '[]' FROM
         substring(lower(url) FROM '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^]]*\]|[^/:?#]*)')), '') $$;
@@ -70,6 +72,10 @@ CREATE OR REPLACE FUNCTION boolean_mean(double precision[]) RETURNS double preci
 CREATE OR REPLACE AGGREGATE avg(boolean) (
     SFUNC = boolean_sum, STYPE = double precision[], INITCOND = '{0,0}', FINALFUNC = boolean_mean
 );
+CREATE OR REPLACE FUNCTION boolean_count(bigint, boolean) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN $2 IS NULL THEN $1
+        ELSE coalesce($1, 0) + $2::integer END $$;
+CREATE OR REPLACE AGGREGATE sum(boolean) (SFUNC = boolean_count, STYPE = bigint);
 CREATE OR REPLACE FUNCTION pragma_table_info(tbl text)
     RETURNS TABLE (cid bigint, name text, type text) LANGUAGE sql STABLE AS $$
     SELECT attnum - 1, attname::text, format_type(atttypid, NULL) FROM pg_attribute

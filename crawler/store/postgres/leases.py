@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.errors import StoreFenced
 from crawler.store import HostRow
+from crawler.store.postgres import groups
+from crawler.store.postgres.groups import Groups
 
 if TYPE_CHECKING:
     import asyncpg
@@ -26,6 +28,7 @@ LEASE = 30.0  # seconds
 _SHARED_ROOM = 4  # hosts that a worker takes as it finds them, where others wait for some
 MARGIN = 5.0  # seconds before its end at which a worker sends nothing more
 _HOST = "h.host_id, h.name, 0, h.next_at, h.delay, h.failures, h.pages"
+_HOST_OF_GROUP = _HOST.replace("h.next_at", groups.NEXT_AT)
 _FREE = "worker_id IS NULL AND ready_at IS NOT NULL"
 _REST = "greatest(clock_timestamp(), to_timestamp(least(h.next_at, 9e9)))"
 _HAS_WORK = "EXISTS (SELECT 1 FROM todo WHERE todo.host_id = h.host_id)"
@@ -69,11 +72,20 @@ def steady() -> float:
 class Leases:
     """What one worker process has taken. `worker_id` is 0 until it has joined."""
 
-    def __init__(self, *, lease: float = LEASE, delay: float = 0.0, room: int = 64) -> None:
+    def __init__(
+        self,
+        *,
+        lease: float = LEASE,
+        delay: float = 0.0,
+        room: int = 64,
+        groups: Groups | None = None,
+    ) -> None:
         """`delay`: seconds between two starts of a host, added where a worker died on it.
 
-        `room`: hosts up to which one that this worker has found is its own at once.
+        `room`: hosts up to which one that this worker has found is its own at once. `groups`: hosts
+        that are leased together.
         """
+        self.groups = groups
         self.lease, self.delay, self.room = lease, delay, room
         self.worker_id = self.flush_no = 0
         self.held: set[int] = set()
@@ -126,7 +138,12 @@ class Leases:
 
     @property
     def vacant(self) -> int:
-        """How many hosts that it finds are this worker's at once: where it is alone, most."""
+        """How many hosts that it finds are this worker's at once: where it is alone, most.
+
+        None where hosts are leased with others: those may be somebody's.
+        """
+        if self.groups is not None:
+            return 0
         return max(0, (self.room if self.alone else _SHARED_ROOM) - len(self.held))
 
     @property
@@ -141,6 +158,8 @@ class Leases:
         self, db: asyncpg.Connection, limit: int, *, ahead: float = 0.0, again: bool = False
     ) -> list[HostRow]:
         """Take up to `limit` hosts that have work and may be asked within `ahead` seconds."""
+        if self.groups is not None:
+            return await self._claim_grouped(db, self.groups, limit, ahead, again=again)
         only = " AND EXISTS (SELECT 1 FROM todo WHERE todo.host_id = f.host_id AND again > 0)"
         rows = await db.fetch(
             f"WITH free AS MATERIALIZED (SELECT host_id FROM crawl_hosts AS f WHERE {_FREE}"
@@ -153,6 +172,26 @@ class Leases:
         self.held.update(row[0] for row in rows)
         return [self.read(HostRow(*row)) for row in rows]
 
+    async def _claim_grouped(
+        self, db: asyncpg.Connection, own: Groups, limit: int, ahead: float, *, again: bool
+    ) -> list[HostRow]:
+        """Take hosts with their groups, but for those of which another worker has the group."""
+        only = " AND EXISTS (SELECT 1 FROM todo WHERE todo.host_id = f.host_id AND again > 0)"
+        free = await db.fetch(
+            f"SELECT host_id, group_name FROM crawl_hosts AS f WHERE {_FREE} AND ready_at <="
+            f" clock_timestamp() + $3 * interval '1 second'{groups.FREE}{only if again else ''}"
+            " AND group_name IS NOT NULL ORDER BY ready_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            *(self.worker_id, limit, ahead),
+        )
+        taken = await own.take(db, self.worker_id, free) if free else []
+        rows = await db.fetch(
+            "UPDATE crawl_hosts AS h SET worker_id = $1, ready_at = NULL"
+            f" WHERE host_id = ANY($2::bigint[]) RETURNING {_HOST_OF_GROUP}",
+            *(self.worker_id, taken),
+        )
+        self.held.update(row[0] for row in rows)
+        return [self.read(HostRow(*row)) for row in rows]
+
     async def park(self, db: asyncpg.Connection, hosts: list[int]) -> None:
         """Release hosts, as if they had nothing to do; `wake` looks whether they have."""
         await db.execute(
@@ -160,6 +199,8 @@ class Leases:
             " WHERE worker_id = $1 AND host_id = ANY($2::bigint[])",
             *(self.worker_id, sorted(hosts)),
         )
+        if self.groups is not None:
+            await self.groups.give_back(db, self.worker_id, hosts)
 
     async def wake(self, db: asyncpg.Connection, hosts: list[int]) -> None:
         """Let hosts that nobody has, and that have work, be taken. After the commit, never in it.
@@ -177,11 +218,13 @@ class Leases:
         self, db: asyncpg.Connection, after: int, limit: int, *, again: bool = False
     ) -> list[HostRow]:
         """Return this worker's hosts with work and an id above `after`, by id."""
+        at = groups.NEXT_AT if self.groups is not None else "h.next_at"
         only = " AND EXISTS (SELECT 1 FROM todo WHERE todo.host_id = h.host_id AND again > 0)"
         rows = await db.fetch(
             "SELECT h.host_id, h.name, (SELECT count(*) FROM (SELECT 1 FROM todo WHERE"
-            " todo.host_id = h.host_id LIMIT 1000) AS part), h.next_at, h.delay, h.failures,"
-            f" h.pages FROM crawl_hosts AS h WHERE worker_id = $1 AND host_id > $2 AND {_HAS_WORK}"
+            " todo.host_id = h.host_id LIMIT 1000) AS part),"
+            f" {at}, h.delay, h.failures, h.pages FROM crawl_hosts AS h"
+            f" WHERE worker_id = $1 AND host_id > $2 AND {_HAS_WORK}"
             f"{only if again else ''} ORDER BY host_id LIMIT $3",
             *(self.worker_id, after, limit),
         )
@@ -236,6 +279,10 @@ class Leases:
                 " WHERE worker_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM crawl_workers AS w"
                 " WHERE w.worker_id = h.worker_id) RETURNING 1"
             )
+        )
+        await db.execute(
+            "UPDATE crawl_groups AS g SET worker_id = NULL WHERE worker_id IS NOT NULL AND NOT"
+            " EXISTS (SELECT 1 FROM crawl_workers AS w WHERE w.worker_id = g.worker_id)"
         )
         return freed
 
@@ -297,7 +344,8 @@ async def remove(db: asyncpg.Connection, worker_id: int, *, died: bool) -> int:
         " + coalesce(h.delay, $3))"
     )
     at = later if died else "h.next_at"
-    values = (worker_id, row["silent"], row["delay"]) if died else (worker_id,)
+    values = [worker_id, row["silent"], row["delay"]] if died else [worker_id]
+    await groups.free_groups(db, worker_id, at, values)
     status = await db.execute(
         f"UPDATE crawl_hosts AS h SET worker_id = NULL, next_at = {at}, ready_at ="
         f" greatest(clock_timestamp(), to_timestamp(least({at}, 9e9))) WHERE worker_id = $1",

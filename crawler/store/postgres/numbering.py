@@ -112,6 +112,8 @@ class Numbering:
             " unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING",
             *map(list, zip(*rows, strict=True)),
         )
+        if self.leases.groups is not None:
+            await self.leases.groups.name(db, [(row[1], row[0]) for row in rows])
 
     async def give_back(self, db: asyncpg.Connection) -> None:
         """Let the sequences go on behind what was needed, so that one worker leaves no gaps."""

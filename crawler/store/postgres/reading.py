@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crawler.errors import QueryError
 from crawler.store.address import DatabaseAddress
-from crawler.store.postgres.connection import Connection, asyncpg_module, to_store_error
+from crawler.store.postgres.connection import (
+    Connection,
+    asyncpg_module,
+    to_store_error,
+)
 from crawler.store.postgres.statements import clean, inlined, spelled
 from crawler.store.postgres.thread import LoopThread
 
@@ -170,13 +174,6 @@ def _named(sql: str, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
 def store_error(address: DatabaseAddress, error: BaseException) -> BaseException:
     """Return the error of the store for what a query raised that is not the query's fault."""
     return to_store_error(address, error)
-
-
-def server_errors() -> tuple[type[Exception], ...]:
-    """Return what the server, the driver or the connection raises."""
-    asyncpg = asyncpg_module()
-    driver = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-    return (asyncpg.PostgresError, *driver, OSError, TimeoutError)
 
 
 def is_of_query(error: BaseException) -> bool:

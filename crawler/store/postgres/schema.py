@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from crawler.errors import StoreClaimed, StoreRefused
 from crawler.store import views
-from crawler.store.postgres.connection import Connection, asyncpg_module
+from crawler.store.postgres.connection import Connection, asyncpg_module, server_errors
 from crawler.store.postgres.statements import spelled
 from crawler.web import outcome
 
@@ -52,9 +52,7 @@ async def migrate(connection: Connection) -> None:
             return
         except (asyncpg.DuplicateSchemaError, asyncpg.UniqueViolationError):
             await asyncio.sleep(0.02)  # somebody else has made it just now: look again
-        except StoreRefused:
-            raise
-        except Exception as error:
+        except server_errors() as error:
             await connection.mend(error, began)
 
 
@@ -150,6 +148,7 @@ def fingerprint() -> str:
         (_HERE / "functions.sql").read_text("utf-8"),
         statements(),
         outcome.rows(),
+        "marks of outcomes are boolean",
         MASTER,
         _OPERATORS,
     )
@@ -190,7 +189,8 @@ async def _views(db: asyncpg.Connection, crawl: str) -> None:
             await db.execute(f'DROP VIEW IF EXISTS "{name}"; {sql}')
     if "outcomes" not in items:
         create = outcome.CREATE.replace(" REAL) WITHOUT ROWID", " double precision)")
+        create = create.replace(" INTEGER ", " boolean ")  # `WHERE outcomes.error` needs one
         await db.execute(f"DROP TABLE IF EXISTS outcomes; {create}")
-        rows = outcome.rows()
+        rows = [(*row[:2], *map(bool, row[2:-1]), row[-1]) for row in outcome.rows()]
         marks = ", ".join(f"${number}" for number in range(1, len(rows[0]) + 1))
         await db.executemany(f"INSERT INTO outcomes VALUES ({marks})", rows)

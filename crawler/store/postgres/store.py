@@ -25,9 +25,10 @@ from crawler.store import (
 )
 from crawler.store.address import DatabaseAddress
 from crawler.store.postgres import items, runs
-from crawler.store.postgres.connection import Connection
+from crawler.store.postgres.connection import Connection, server_errors
 from crawler.store.postgres.control import SteeredPostgres
 from crawler.store.postgres.flush import PostgresFlush
+from crawler.store.postgres.groups import Groups
 from crawler.store.postgres.leases import LEASE, Leases, remove, steady
 from crawler.store.postgres.numbering import Numbering
 from crawler.store.postgres.schema import migrate
@@ -60,10 +61,16 @@ class PostgresStore(SteeredPostgres):
         lock_timeout: float = 60.0,
         lease: float = LEASE,
         delay: float = 0.0,
+        group_of: Callable[[str], str] | None = None,
     ) -> None:
-        """`lock_timeout`: seconds for which a server that does not answer is waited for."""
+        """`lock_timeout`: seconds for which a server that does not answer is waited for.
+
+        `group_of` gives what hosts have in common that are limited together.
+        """
         self.address = address
-        self.leases = Leases(lease=lease, delay=delay)
+        self.leases = Leases(
+            lease=lease, delay=delay, groups=Groups(group_of) if group_of else None
+        )
         self.order: str | None = None
         self._connection, self._patience = Connection(address, patience=lock_timeout), lock_timeout
         self._numbering = Numbering(self.leases)
@@ -82,6 +89,9 @@ class PostgresStore(SteeredPostgres):
             await migrate(self._connection)
             await self._run(self.leases.join)
             await self._run(self.leases.renew)
+            if (groups := self.leases.groups) is not None:
+                while await self._run(groups.name_rest):
+                    await self._run(self.leases.renew)
             state = await self._run(self._state)
             undo.pop_all()
         return state
@@ -168,11 +178,9 @@ class PostgresStore(SteeredPostgres):
                     if self._attempt is None or not await self._came_through():
                         await self._try(batch)
                 break
-            except StoreError:
-                raise
             except _Stale:
                 await self._run(self._flush.items.load)
-            except Exception as error:
+            except server_errors() as error:
                 await self._connection.mend(error, began)
         self._flush_no += 1
         self._lag = time.monotonic() - began

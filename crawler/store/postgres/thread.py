@@ -24,9 +24,8 @@ class LoopThread:
         future = self.start(work)
         try:
             return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        finally:
+            future.cancel()  # of what has ended, nothing
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Begin a coroutine there, and return what its result will be."""
