@@ -39,7 +39,7 @@ MINUTE, LONGEST = (
     60.0,
     3600.0,
 )  # seconds: until it has said something; until it has ended
-SAID = re.compile(r"--exclude '([^']+)'")
+SAID = re.compile(r"--exclude '([^']+)' leaves them out")
 NOFOLLOW = "links.robots_meta = false follows them"
 FOLLOWED = ("--set", "links.robots_meta=false")
 CRAWLER = [sys.executable, "-m", "crawler"]
@@ -306,7 +306,7 @@ def crawl(url: str, store: Path, seconds: float, said: list[Words]) -> tuple[str
     running.wait()
     timer.cancel()
     words = "".join(heard)
-    if "finished: 1 pages" in words and NOFOLLOW in words and FOLLOWED not in said:
+    if "finished: 1 page" in words and NOFOLLOW in words and FOLLOWED not in said:
         told = FOLLOWED
     return words, told
 

@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
+from crawler.markup.words import plural
 from crawler.parse.words import words_of
 
 _MOST = 1_000_000  # characters of a page that are looked at
@@ -81,11 +82,14 @@ def needed(html: str) -> Need:
     rest = _SHELL.sub(" ", bare)
     words, links = content_of(rest)
     if words >= WORDS or links >= LINKS:
-        return Need(False, f"{words} words and {links} links without scripts", words, links)
+        said = f"{plural(words, 'word')} and {plural(links, 'link')} without scripts"
+        return Need(False, said, words, links)
     reason = _sign(bare, rest)
     if reason is None and not words and not links:
         reason = "nothing but its shell"
-    return Need(reason is not None, reason or f"{words} words, no sign of a gap", words, links)
+    return Need(
+        reason is not None, reason or f"{plural(words, 'word')}, no sign of a gap", words, links
+    )
 
 
 def content_of(html: str) -> tuple[int, int]:

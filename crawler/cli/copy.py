@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crawler.markup.words import plural
+
 if TYPE_CHECKING:
     from crawler.store.address import StoreAddress
     from crawler.store.copying import Copied
@@ -75,13 +77,13 @@ def _tell_around(
     """Print what else came of it, on standard error."""
     pages = copied.tables["pages"]
     print(
-        f"{source} → {target}: {pages:,} pages in {seconds:.1f} s, counted on both sides",
+        f"{source} → {target}: {plural(pages, 'page')} in {seconds:.1f} s, counted on both sides",
         file=sys.stderr,
     )
     if copied.changed:
         print(
-            f"{copied.changed:,} texts had NUL characters, which PostgreSQL does not take: each is"
-            " U+FFFD there",
+            f"{plural(copied.changed, 'text')} had NUL characters, which PostgreSQL does not"
+            " take: each is U+FFFD there",
             file=sys.stderr,
         )
     if copied.left_out:

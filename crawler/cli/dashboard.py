@@ -13,7 +13,7 @@ def dashboard(
     store: Annotated[
         list[str] | None,
         typer.Argument(
-            help="The stores: files, names in data/, or crawls in PostgreSQL"
+            help="The stores: files, names (`shop` is data/shop.db), or crawls in PostgreSQL"
             " (postgresql://…?crawl=NAME). By default every file in data/."
         ),
     ] = None,
@@ -32,7 +32,9 @@ def dashboard(
 
     Example: crawler dashboard quotes
     """
+    import sys
     from functools import partial
+    from pathlib import Path
 
     from crawler.cli import stores
     from crawler.dashboard.serve import Listening, serve
@@ -42,4 +44,8 @@ def dashboard(
     if not paths:
         raise UsageError("there is no store in data/ yet; crawl first, or name one")
     place = Listening.usual() if listen is None else Listening.parse(listen)
+    for path in paths:
+        if isinstance(path, Path) and not path.exists():
+            told = f"crawler: {path}: no store yet; it is shown when its crawl begins"
+            print(told, file=sys.stderr)
     serve(paths, place, names=name or (), say=partial(print, flush=True), beside=beside)

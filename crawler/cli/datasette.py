@@ -15,7 +15,9 @@ _MISSING = "Datasette is not here: pip install 'crawlkeep[datasette]'"
 
 
 def datasette(
-    store: Annotated[str, typer.Argument(help="The store: a file, or the name of one in data/.")],
+    store: Annotated[
+        str, typer.Argument(help="The store: a file, or a name (`shop` is data/shop.db).")
+    ],
     more: Annotated[
         list[str] | None,
         typer.Argument(metavar="-- OPTIONS", help="More options, for `datasette serve`."),

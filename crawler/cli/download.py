@@ -11,6 +11,7 @@ import typer
 
 from crawler.cli import options
 from crawler.cli.terminal import Screen
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.clients import Downloaded
@@ -100,7 +101,8 @@ def _one(url: str, output: Path, digest: str | None, screen: Screen, config: Con
     except KeyboardInterrupt:
         screen.close()
         print(
-            f"crawler: stopped at {meter.done:,} bytes; the same command goes on from there",
+            f"crawler: stopped at {plural(meter.done, 'byte')};"
+            " the same command goes on from there",
             file=sys.stderr,
         )
         raise typer.Exit(130) from None
@@ -110,7 +112,7 @@ def _one(url: str, output: Path, digest: str | None, screen: Screen, config: Con
 
 def _line(found: Downloaded) -> str:
     resumed = f", resumed at {found.resumed:,}" if found.resumed else ""
-    return f"{found.path}  {found.size:,} bytes{resumed}  sha256:{found.sha256}"
+    return f"{found.path}  {plural(found.size, 'byte')}{resumed}  sha256:{found.sha256}"
 
 
 class Meter:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from crawler.engine import progress
 from crawler.engine.crawler import Summary
+from crawler.markup.words import plural
 from crawler.spider import Spider
 from crawler.web.outcome import Outcome
 
@@ -45,7 +46,8 @@ def story(summary: Summary) -> str:
     """Return in a few lines how a run ended and what can be done next."""
     store = shlex.quote(summary.store)
     lines = [
-        f"{summary.reason}: {_pages(summary)}, {summary.items:,} items, {summary.errors:,} errors"
+        f"{summary.reason}: {_pages(summary)}, {plural(summary.items, 'item')},"
+        f" {plural(summary.errors, 'error')}"
         f" in {progress.clock(summary.seconds)} → {summary.store}"
     ]
     odd = {name: number for name, number in summary.outcomes.items() if name != Outcome.OK}
@@ -60,8 +62,9 @@ def story(summary: Summary) -> str:
     lines += _left_out(summary)
     if summary.hidden_pages:
         lines.append(
-            f"left out of texts, as no reader sees it: {summary.hidden_characters:,} characters on"
-            f" {summary.hidden_pages:,} pages (store.hidden_text)"
+            "left out of texts, as no reader sees it:"
+            f" {plural(summary.hidden_characters, 'character')} on"
+            f" {plural(summary.hidden_pages, 'page')} (store.hidden_text)"
         )
     lines += _onward(summary)
     return "\n".join(lines)
@@ -84,9 +87,9 @@ def _onward(summary: Summary) -> Iterator[str]:
         yield f"{summary.queued:,} queued. {resume()}"
     elif summary.state == "stopped":
         way = _LIMITS.get(summary.reason, "the same command goes on")
-        yield f"{summary.queued:,} are still queued; {way}: {command()}"
+        yield f"{summary.queued:,} still queued; {way}: {command()}"
     elif summary.queued:
-        yield f"{summary.queued:,} are still queued; a higher --max-pages goes on."
+        yield f"{summary.queued:,} still queued; a higher --max-pages goes on."
     elif not summary.total_pages and not summary.outcomes:
         yield (
             f"There was nothing to fetch: the spider {summary.spider!r} gave no request; give it"
@@ -105,7 +108,7 @@ def _onward(summary: Summary) -> Iterator[str]:
 def _of_code(summary: Summary) -> Iterator[str]:
     """Yield where the spider's code raised, and what failed on every page."""
     for line, number in list(summary.raised.items())[:_PLACES]:
-        times = f" ({number:,} times)" if number > 1 else ""
+        times = f" ({plural(number, 'time')})" if number > 1 else ""
         yield f"raised: {line}{times}"
     if len(summary.raised) > _PLACES:
         yield f"raised: at {len(summary.raised) - _PLACES:,} other places"
@@ -152,7 +155,7 @@ def _left_out(summary: Summary) -> Iterator[str]:
             yield f"  {left[name]:,} {text.format(store=store)}"
     if summary.stayed and left.get("out_of_scope"):
         yield (
-            f"  {left['out_of_scope']:,} links, all that were met, lead out of scope:"
+            f"  {plural(left['out_of_scope'], 'link')}, all that were met, lead out of scope:"
             " --set engine.scope=domain or any follows more"
         )
 
@@ -178,7 +181,7 @@ def _of_items(summary: Summary) -> Iterator[str]:
         kinds = list(summary.rejected.items())
         raised = sum(n for kind, n in kinds if kind.partition(": ")[2].startswith("pipeline "))
         who = _refused_by(refused, raised, summary.items)
-        yield f"{refused:,} items {who}; see: crawler query --store {store} {sql}"
+        yield f"{plural(refused, 'item')} {who}; see: crawler query --store {store} {sql}"
         yield from (f"  {number:,} {kind}" for kind, number in kinds[:_KINDS])
         if len(kinds) > _KINDS:
             yield f"  and {len(kinds) - _KINDS:,} more kinds"
@@ -186,7 +189,7 @@ def _of_items(summary: Summary) -> Iterator[str]:
     if dropped:
         forgot = not summary.items and not refused
         every = ", every one: a pipeline gives back the item that it keeps" if forgot else ""
-        yield f"{dropped:,} items dropped by pipelines{every}"
+        yield f"{plural(dropped, 'item')} dropped by pipelines{every}"
         kinds = list(summary.dropped.items())
         yield from (f"  {number:,} {kind}" for kind, number in kinds[:_KINDS])
         if len(kinds) > _KINDS:
@@ -194,7 +197,7 @@ def _of_items(summary: Summary) -> Iterator[str]:
     if summary.widened:
         yield f"columns widened to hold all values: {', '.join(summary.widened)}"
     if summary.replaced:
-        yield f"{summary.replaced:,} texts of items had NUL or half a character, now U+FFFD"
+        yield f"{plural(summary.replaced, 'text')} of items had NUL or half a character, now U+FFFD"
 
 
 def _refused_by(refused: int, raised: int, stored: int) -> str:
@@ -207,8 +210,8 @@ def _refused_by(refused: int, raised: int, stored: int) -> str:
 
 def _pages(summary: Summary) -> str:
     if summary.resumed:
-        return f"{summary.pages:,} pages ({summary.total_pages:,} with earlier runs)"
-    return f"{summary.pages:,} pages"
+        return f"{plural(summary.pages, 'page')} ({summary.total_pages:,} with earlier runs)"
+    return plural(summary.pages, "page")
 
 
 def resume() -> str:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.export.choice import Choice
@@ -160,7 +161,7 @@ def _filled(path: Path, fill: Callable[[IO[bytes]], int]) -> int:
 
 def _say(number: int, output: Path) -> None:
     if str(output) != "-":
-        print(f"{number:,} rows → {output}", file=sys.stderr)
+        print(f"{plural(number, 'row')} → {output}", file=sys.stderr)
 
 
 def _leave_out(reader: Reader, purposes: list[str]) -> str:
@@ -172,7 +173,7 @@ def _leave_out(reader: Reader, purposes: list[str]) -> str:
     for number, page in enumerate(left_out, 1):  # noqa: B007  # the last one counts
         _tell(f"left out {page.url}: {page.reservation}")
     if number:
-        _tell(f"{number:,} pages are left out, as they are reserved")
+        _tell(f"left out, as reserved: {plural(number, 'page')}")
     return condition
 
 
@@ -203,11 +204,11 @@ def _refuse_as_graph(kind: str, what: str, *, sections: bool, grows: bool) -> No
 def progress(number: int, total: int, output: str) -> str:
     """Return one line that says how far an export is; `total` is 0 where nobody knows it."""
     if not total:
-        return f"{number:,} rows → {output}"
+        return f"{plural(number, 'row')} → {output}"
     share = min(1.0, number / total)
     full = int(share * _CELLS)
     cells = "█" * full + "░" * (_CELLS - full)
-    return f"{cells} {share:4.0%}  {number:,} of {total:,} rows → {output}"
+    return f"{cells} {share:4.0%}  {number:,} of {plural(total, 'row')} → {output}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +275,13 @@ class ExportJob:
         else:
             with self._bar():
                 to_file(self.output, lambda part: _filled(part, fill))
-            print(f"{size.nodes:,} nodes, {size.edges:,} edges → {self.output}", file=sys.stderr)
+            print(
+                f"{plural(size.nodes, 'node')}, {plural(size.edges, 'edge')} → {self.output}",
+                file=sys.stderr,
+            )
         if size.left_out:
             _tell(
-                f"{size.left_out:,} links lead to what is no node, and are left out;"
+                f"left out, as what they lead to is no node: {plural(size.left_out, 'link')};"
                 " crawler export links has them"
             )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.cli.probe import Hop, Probe
@@ -178,7 +179,8 @@ def _hop(hop: Hop) -> list[str]:
 
 def _page(page: ScrapedPage) -> list[str]:
     kind = page.response.content_type or "-"
-    lines = [f"type     {kind}, {len(page.body):,} bytes ({page.response.wire_size:,} on the wire)"]
+    size = plural(len(page.body), "byte")
+    lines = [f"type     {kind}, {size} ({page.response.wire_size:,} on the wire)"]
     if page.response.is_html:
         number = len(page.links)
         lines.append(f"title    {page.title or '-'}")
@@ -187,7 +189,9 @@ def _page(page: ScrapedPage) -> list[str]:
     rendered = page.response.rendered
     if rendered is not None:
         left = ", ".join(f"{reason} {n:,}" for reason, n in rendered.refusals.items())
-        lines.append(f"browser  Chromium {rendered.browser}, {rendered.requests:,} requests")
+        lines.append(
+            f"browser  Chromium {rendered.browser}, {plural(rendered.requests, 'request')}"
+        )
         lines += [f"refused  {left}"] if left else []
         lines += [f"console  {error}" for error in rendered.errors]
     return lines

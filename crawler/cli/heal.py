@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.spider import Spider
@@ -59,8 +60,8 @@ def heal(
         typer.echo(_told(each), err=True)
     if not proposals:
         typer.echo(
-            f"{spider}: every selector that found something still does, in {healer.pages}"
-            f" pages; see what differs: crawler test {spider}",
+            f"{spider}: every selector that found something still does, in"
+            f" {plural(healer.pages, 'page')}; see what differs: crawler test {spider}",
             err=True,
         )
     print(diff_of(proposals), end="")
@@ -91,5 +92,5 @@ def _told(each: Proposal) -> str:
     verdict = "proven" if each.proven else f"NOT proven, {each.why}"
     return (
         f"{each.place}: {where} finds nothing; `{each.new}` gives everything as before in"
-        f" {each.right} of {each.of} pages: {verdict}"
+        f" {each.right} of {plural(each.of, 'page')}: {verdict}"
     )

@@ -9,6 +9,7 @@ from crawler.cli.ending import command
 from crawler.engine.crawler import Summary
 from crawler.inspect import bounds
 from crawler.inspect.query import Reader
+from crawler.markup.words import plural
 from crawler.spider import Spider
 from crawler.store.address import StoreAddress
 from crawler.web import outcome
@@ -21,7 +22,7 @@ def story(spider: Spider, summary: Summary, place: StoreAddress) -> str:
     """Return that a crawl is finished, what of it failed or was refused, and the way on."""
     store = shlex.quote(summary.store)
     lines = [
-        f"{summary.store}: this crawl is finished, with {summary.total_pages:,} pages;"
+        f"{summary.store}: this crawl is finished, with {plural(summary.total_pages, 'page')};"
         " nothing is left to do."
     ]
     with Reader(place) as reader:
@@ -54,7 +55,7 @@ def _failed(reader: Reader, store: str) -> Iterator[str]:
     if not number:
         return
     told = ", ".join(f"{count:,} {name}" for name, count in failed.items() if count)
-    yield f"{number:,} requests failed: {told}"
+    yield f"{plural(number, 'request')} failed: {told}"
     sql = f"SELECT DISTINCT error FROM pages WHERE outcome IN ({again}) AND error <> '' LIMIT ?"
     for (error,) in reader.query(sql, (_REASONS,)).rows:
         yield f"  {last_line(error)}"

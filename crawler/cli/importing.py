@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli.terminal import Screen
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.export.import_ import ImportCounts
@@ -24,7 +25,7 @@ def import_(
         str,
         typer.Option(
             metavar="FILE",
-            help="The store: a file, made where there is none, or the name of one in data/.",
+            help="The store: a file, made where there is none, or a name (`shop` is data/shop.db).",
         ),
     ],
     seeds: Annotated[
@@ -47,7 +48,7 @@ def import_(
     refused = Counter[Refusal]()
     brought, what = asyncio.run(_bring(file, path, seeds, spider, other, refused=refused))
     known = f"; {brought.known:,} more were known already" if brought.known else ""
-    print(f"{brought.new:,} {what} → {path}{known}", file=sys.stderr)
+    print(f"{plural(brought.new, what)} → {path}{known}", file=sys.stderr)
     if other:
         print(f"left out, because it is no response of HTTP: {_some(other)}", file=sys.stderr)
     for reason, number in refused.items():
@@ -82,21 +83,21 @@ async def _bring(
         nonlocal number
         number = done
         if screen.live:
-            screen.show(f"{done:,} pages")
+            screen.show(plural(done, "page"))
 
     try:
         await store.begin_run(spider, "{}")
         if not file.name.endswith((".warc", ".warc.gz")):
             named = importing.urls_in(file, refused)
-            found = await importing.seeds(store, named, refused), "new URLs queued"
+            found = await importing.seeds(store, named, refused), "new URL"
         else:
             with file.open("rb") as source:
                 records = warc.read_warc(source, other.append, refused)
                 if seeds:
                     urls = (record[0] for record in records)
-                    found = await importing.seeds(store, urls, refused), "new URLs queued"
+                    found = await importing.seeds(store, urls, refused), "new URL"
                 else:
-                    found = await importing.pages(store, records, tick, refused), "pages"
+                    found = await importing.pages(store, records, tick, refused), "page"
         state = "finished"
     finally:
         screen.close()

@@ -23,8 +23,8 @@ class LogLevel(StrEnum):
 Store = Annotated[
     str | None,
     typer.Option(
-        help="The store: a file, or the name of one in data/; in `run`, {name}, {date} and the"
-        " spider's attributes are filled in. By default data/<spider or host>.db.",
+        help="The store: a file, or a name (`shop` is data/shop.db); in `run`, {name}, {date}"
+        " and the spider's attributes are filled in. By default data/<spider or host>.db.",
         metavar="FILE",
     ),
 ]
@@ -33,7 +33,8 @@ Seen = Annotated[
     typer.Option(
         "--store",
         metavar="FILE",
-        help="The store: a file, or a name in data/. By default the newest there.",
+        help="The store: a file, or a name (`shop` is data/shop.db)."
+        " By default the newest in data/.",
     ),
 ]
 ConfigFile = Annotated[

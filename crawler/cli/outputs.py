@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler.errors import QueryError, UsageError
+from crawler.markup.words import plural
 from crawler.store.address import StoreAddress
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _written(reader: Reader, output: Output, store: StoreAddress) -> str:
     """Write one file, and return how much is in it."""
     if output.what in ("pages", "links"):
         number = _write_table(reader, output)
-        return f"{number:,} {output.what} → {output.shown}"
+        return f"{plural(number, output.what.removesuffix('s'))} → {output.shown}"
     from crawler.export.all_items import items_by_type, write_items
 
     types = items_by_type(reader, None if output.what == ITEMS else output.what)
@@ -158,7 +159,7 @@ def _written(reader: Reader, output: Output, store: StoreAddress) -> str:
 
     number = write_items(types, output.kind, output.path, WriteOptions(told=_tell))
     if number:
-        return f"{number:,} items → {output.shown}"
+        return f"{plural(number, 'item')} → {output.shown}"
     pages = shlex.join(["-o", f"pages={output.shown}"])
     return f"0 items → {output.shown} (pages are in {store}, and in a file by {pages})"
 

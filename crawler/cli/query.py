@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.export.formats import WriteOptions
@@ -71,7 +72,7 @@ def query(
 
             ask(reader)
             return
-        text = saved_queries.sql_of(sql)
+        text = saved_queries.sql_of(sql, reader=reader)
         if explain or (format is RowFormat.TABLE and output is None):
             _write(
                 reader.explain(text) if explain else reader.query(text),
@@ -111,7 +112,7 @@ def _write(
     kind = _kind(format, output)
     if output is not None:
         number = export.write(rows, kind, output, how)
-        print(f"{number:,} rows → {output}", file=sys.stderr)
+        print(f"{plural(number, 'row')} → {output}", file=sys.stderr)
     elif kind == "parquet" and sys.stdout.isatty():
         from crawler.errors import UsageError
 

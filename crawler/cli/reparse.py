@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.reparse.diff import Diff
@@ -59,7 +60,7 @@ def reparse(
             if writer is not None:
                 writer.replace(result.parsed)
             if screen.live:
-                screen.show(f"{diff.pages:,} of {chosen.pages:,} pages")
+                screen.show(f"{diff.pages:,} of {plural(chosen.pages, 'page')}")
     _tell(diff, time.perf_counter() - began, apply)
     if writer is not None and writer.widened:
         print(f"columns widened to hold all values: {', '.join(writer.widened)}")
@@ -77,13 +78,14 @@ def _tell(diff: Diff, seconds: float, applied: bool) -> None:
     for kind, table, url, text in diff.examples:
         print(f"{_SAID.get(kind, kind):8} {table or 'page'}  {url}\n         {text}")
     parts = [
-        f"{diff.pages:,} pages: {diff.same:,} items as before, {diff.added:,} added,"
-        f" {diff.changed:,} changed, {diff.removed:,} removed, {diff.errors:,} pages failed",
+        f"{plural(diff.pages, 'page')}: {plural(diff.same, 'item')} as before,"
+        f" {diff.added:,} added, {diff.changed:,} changed, {diff.removed:,} removed,"
+        f" {plural(diff.errors, 'page')} failed",
         f"{diff.damaged:,} damaged (both keep their items)" if diff.damaged else "",
-        f"{diff.invalid:,} items did not fit their type" if diff.invalid else "",
-        f"{diff.refused:,} items refused by a pipeline" if diff.refused else "",
-        f"{diff.dropped:,} items dropped by a pipeline" if diff.dropped else "",
-        f"{diff.requests:,} requests yielded, not followed" if diff.requests else "",
+        f"{plural(diff.invalid, 'item')} did not fit their type" if diff.invalid else "",
+        f"{plural(diff.refused, 'item')} refused by a pipeline" if diff.refused else "",
+        f"{plural(diff.dropped, 'item')} dropped by a pipeline" if diff.dropped else "",
+        f"{plural(diff.requests, 'request')} yielded, not followed" if diff.requests else "",
     ]
     print(f"{', '.join(filter(None, parts))} ({seconds:.1f} s)")
     if not applied and (diff.added or diff.changed or diff.removed):

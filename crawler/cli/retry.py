@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.store.address import StoreAddress
@@ -30,7 +31,12 @@ def retry(
     path = stores.any_of(store)
     check(path, where)
     number = requeue.retry(path, where, lock_timeout=stores.lock_timeout())
-    print(f"{number:,} requests queued again in {path}; go on with `crawler run` or `crawl`")
+    if not number:
+        left = "that failed can be tried again" if not where else "that failed is meant by --where"
+        print(f"{path}: no request {left}; crawler recrawl visits stored pages again")
+        return
+    queued = f"{plural(number, 'request')} queued again in {path}"
+    print(f"{queued}; go on with `crawler run` or `crawl`")
 
 
 def check(path: StoreAddress, where: str) -> None:

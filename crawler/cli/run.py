@@ -109,7 +109,9 @@ def _named(
     """Return the spiders that are to run; UsageError where that cannot be told."""
     from crawler.cli import spider_loader
 
-    if bool(spiders) == all_:
+    if spiders and all_:
+        raise UsageError(f"--all runs every spider; leave out {' '.join(spiders)}, or --all")
+    if not spiders and not all_:
         raise UsageError("name spiders to run, or give --all; `crawler list` shows them")
     names = [found.name for found in spider_loader.loaded()] if all_ else spiders
     if len(names) > 1 and store is not None and "{name}" not in store and not _is_joint(store):

@@ -8,7 +8,6 @@ import dataclasses
 import gc
 import json
 import logging
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from crawler.errors import (
     StoreFenced,
     UsageError,
 )
+from crawler.markup.words import plural
 from crawler.politeness import throttle
 from crawler.spider import Spider
 from crawler.store import Committed
@@ -166,7 +166,8 @@ def _find_again(spider: Spider, config: Config, store: StoreAddress) -> None:
             *(store, keys),
         )
         return
-    log.info("%s takes more than before: %d URLs found again on stored pages", keys, number)
+    found = plural(number, "URL")
+    log.info("%s takes more than before: %s found again on stored pages", keys, found)
 
 
 def _read_gates(spider: Spider) -> None:
@@ -219,8 +220,8 @@ async def _take_part(
             return _nothing_to_do(crawler)
         if crawler.state.seeded:
             log.info(
-                "resuming %s: %d pages stored, %d queued",
-                *(store, crawler.state.pages, crawler.state.pending),
+                "resuming %s: %s stored, %d queued",
+                *(store, plural(crawler.state.pages, "page"), crawler.state.pending),
             )
         crawler.on_commit(_failure_log())
         run = asyncio.create_task(crawler.run())
@@ -254,10 +255,11 @@ async def _watch(crawler: Crawler, screen: Screen) -> None:
 
 
 class Growth:
-    """Warns once of a queue that grows faster than it is worked off, of one kind of URLs."""
+    """Warns of a queue that grows faster than it is worked off, once of each kind of URLs."""
 
     def __init__(self, store: StoreAddress) -> None:
         self._store, self._next, self._last = store, _GROWTH, 0
+        self._told: set[str] = set()
         self._task: asyncio.Future[None] | None = None
 
     def look(self, shot: progress.Snapshot) -> None:
@@ -274,13 +276,12 @@ class Growth:
         from crawler.inspect.query import Reader
 
         with contextlib.suppress(CrawlerError), Reader(self._store) as reader:
-            told = growing(reader)
-            if told is not None:
-                self._next = math.inf
+            kind = growing(reader)
+            if kind is not None and kind.name not in self._told:
+                self._told.add(kind.name)
                 log.warning(
-                    "the queue grows faster than it is worked off: %s; stop, and go on with that;"
-                    " more: crawler traps %s",
-                    *(told, self._store),
+                    "the queue grows faster than it is worked off: %s; more: crawler traps %s",
+                    *(kind.said, self._store),
                 )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.store.address import StoreAddress
@@ -43,13 +44,13 @@ def search(
         damaged: list[str] = []
         number = searching.index(
             path,
-            lambda done: screen.show(f"{done:,} pages") if screen.live else None,
+            lambda done: screen.show(plural(done, "page")) if screen.live else None,
             damaged.append,
             lock_timeout=stores.lock_timeout(),
         )
         screen.close()
         tell_damaged(damaged)
-        print(f"{number:,} pages indexed in {path}", file=sys.stderr)
+        print(f"{plural(number, 'page')} indexed in {path}", file=sys.stderr)
     if not words:
         if index:
             return

@@ -183,9 +183,8 @@ def _named(name: str) -> type[Spider]:
     for file in dict.fromkeys(shown + rest):
         try:
             module = _run_file(file)
-            for kind in _kinds(module):
-                if kind.name == name:
-                    return kind
+            if namesakes := [kind for kind in _kinds(module) if kind.name == name]:
+                return _first_of(namesakes, file, shown)
             if file.stem == name and (problem := _nameless(module, file)):
                 raise SpiderError(problem)
         except SpiderError as error:
@@ -194,6 +193,22 @@ def _named(name: str) -> type[Spider]:
             broken.append(error)
     text = _unknown(name, [spider.name for spider in spiders if not spider.problem])
     raise SpiderError("; it may be in what does not load: ".join([text, *map(str, broken[:1])]))
+
+
+def _first_of(kinds: list[type[Spider]], file: Path, files: list[Path]) -> type[Spider]:
+    """Return the first of the spiders of one name; SpiderError where several say it themselves."""
+    own = [kind.__name__ for kind in kinds if "name" in vars(kind)]
+    if len(own) > 1:
+        raise SpiderError(
+            f"{file}: {' and '.join(own)} are both called {kinds[0].name!r}; one needs another"
+            f" `name`, or write {file}:{own[0]}"
+        )
+    if others := [str(each) for each in files if each != file]:
+        raise SpiderError(
+            f"{file} and {' and '.join(others)} have a spider {kinds[0].name!r} each; one needs"
+            f" another `name`, or name the file: crawler run {file}"
+        )
+    return kinds[0]
 
 
 def _unknown(name: str, known: list[str]) -> str:

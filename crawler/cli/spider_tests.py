@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.spider import Spider
@@ -107,8 +108,8 @@ def _test(text: str, name: str | None, arguments: list[str] | None, update: bool
     seconds = time.perf_counter() - began
     told = f"{snapshot} is written" if update or fresh else "as in the snapshot"
     print(
-        f"{spider.name}: {len(crawled.pages):,} pages, {len(crawled.items):,} items, {told}"
-        f" ({seconds:.2f} s)"
+        f"{spider.name}: {plural(len(crawled.pages), 'page')},"
+        f" {plural(len(crawled.items), 'item')}, {told} ({seconds:.2f} s)"
     )
     if crawled.missing:
         print(f"not recorded, so not visited: {len(crawled.missing):,}, as {crawled.missing[0]}")
@@ -145,5 +146,6 @@ def _record(
     size = file.stat().st_size if file.exists() else 0
     written = recording.save(file)
     before = f" ({size:,} before)" if size else ""
-    print(f"{file}: {len(recording):,} answers, {written:,} bytes{before}; secrets are masked")
+    kept = f"{plural(len(recording), 'answer')}, {plural(written, 'byte')}{before}"
+    print(f"{file}: {kept}; secrets are masked")
     print(f"Next: crawler test {text}")

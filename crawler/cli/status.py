@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crawler.markup.words import plural
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,7 +21,9 @@ _KINDS = 5  # of rejected items that are named
 def status(
     store: Annotated[
         str | None,
-        typer.Argument(help="The store: a file, or a name in data/. By default every one there."),
+        typer.Argument(
+            help="The store: a file, or a name (`shop` is data/shop.db). By default all in data/."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     watch: Annotated[
@@ -74,7 +78,7 @@ def _print_json(seen: Overview | list[Overview]) -> None:
 
 
 def _short(one: Overview) -> str:
-    return f"{one.store}  {one.state}  {one.pages:,} pages, {one.queued:,} queued"
+    return f"{one.store}  {one.state}  {plural(one.pages, 'page')}, {one.queued:,} queued"
 
 
 def story(one: Overview) -> str:
@@ -90,20 +94,24 @@ def story(one: Overview) -> str:
         f"hosts    {one.hosts:,}",
         f"items    {_list(one.items) or '0'}",
         f"outcomes {_list(one.outcomes) or '-'}"
-        + (f", {one.retries:,} retries" * bool(one.retries)),
+        + (f", {plural(one.retries, 'retry', 'retries')}" * bool(one.retries)),
     ]
     if one.pool:
         lines.append(_pool(one.pool))
     if one.problems:
-        lines.append(f"rejected {one.problems:,} items; see the table problems")
+        lines.append(f"rejected {plural(one.problems, 'item')}; see the table problems")
         lines += [f"  {number:,} {kind}" for kind, number in list(one.rejected.items())[:_KINDS]]
     if one.dropped:
-        lines.append(f"dropped  {sum(one.dropped.values()):,} items, by pipelines")
+        lines.append(f"dropped  {plural(sum(one.dropped.values()), 'item')}, by pipelines")
         lines += [f"  {number:,} {kind}" for kind, number in list(one.dropped.items())[:_KINDS]]
     if one.widened:
-        lines.append(f"widened  {one.widened:,} times a column of items, to hold all values")
+        lines.append(
+            f"widened  {plural(one.widened, 'time')} a column of items, to hold all values"
+        )
     if one.replaced:
-        lines.append(f"replaced {one.replaced:,} texts of items had NUL or half a character")
+        lines.append(
+            f"replaced {plural(one.replaced, 'text')} of items had NUL or half a character"
+        )
     if one.refused:
         lines.append(f"not taken {_list(one.refused)}")
     if one.hidden:
@@ -117,7 +125,7 @@ def _pool(pool: dict[str, Any]) -> str:
     busiest = _list(pool["hosts"], "  most: ")
     return (
         f"pool     {pool['open']:,} open, {pool['idle']:,} idle, {pool['waiting']:,} waiting;"
-        f" {pool['names']:,} names; {pool['memory'] / 1e6:,.0f} MB{busiest}"
+        f" {plural(pool['names'], 'name')}; {pool['memory'] / 1e6:,.0f} MB{busiest}"
     )
 
 
@@ -131,5 +139,5 @@ def _run(run: Run) -> str:
     took = f" in {run.seconds:.1f}s" if run.seconds else ""
     return (
         f"{run.run_id}  {run.started_at}  {run.state}{why}:"
-        f" {run.pages:,} pages, {run.errors:,} errors{took}"
+        f" {plural(run.pages, 'page')}, {plural(run.errors, 'error')}{took}"
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.store.address import StoreAddress
@@ -132,12 +133,12 @@ def block(
     path = stores.any_of(store)
     with Reader(path) as reader:
         counted = control.count(reader, target)
-    print(f"{counted.number:,} queued URLs would be dropped")
+    print(f"{plural(counted.number, 'queued URL')} would be dropped")
     for one, _ in counted.first:
         print(f"  {one}")
     if len(counted.first) < counted.number:
         print(f"  … and {counted.number - len(counted.first):,} more")
-    if not yes and not typer.confirm(f"Block {target} and drop {counted.number:,} URLs?"):
+    if not yes and not typer.confirm(f"Block {target} and drop {plural(counted.number, 'URL')}?"):
         raise typer.Exit(1)
     _ask(path, "block", target, reason=reason, expected=counted.number)
 

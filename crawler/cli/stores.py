@@ -1,4 +1,4 @@
-"""Which store a command means, and moving one aside."""
+"""Which store a command means: one rule, to read and to write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ENDINGS = {".db", ".db3", ".sqlite", ".sqlite3"}
 
 
 def find(named: str | None) -> Path:
-    """Return the store to look at: a path, or the name of one in `data/`; by default the newest.
+    """Return the store that is meant, as `place_of` has it; by default the newest in `data/`.
 
     Which one that is, where there are several, is told. StoreRefused for what is no path.
     """
@@ -28,16 +28,32 @@ def find(named: str | None) -> Path:
             told = f"crawler: {stores[0]}, the newest of {len(stores)}; --store names another"
             print(told, file=sys.stderr)
         return stores[0]
-    path, known = _known(named)
-    bare = len(path.parts) == 1 and path.suffix not in _ENDINGS
-    return known or (DATA / f"{named}.db" if bare else path)
+    return place_of(named)
 
 
 def place(named: str | None, default: Path) -> Path:
-    """Return the store to write into: one that there is, as `find` names it, or a new file."""
-    if named is None:
-        return default
-    path, known = _known(named)
+    """Return the store to write into: the one that is meant, or the default where none is."""
+    return default if named is None else place_of(named)
+
+
+def place_of(named: str) -> Path:
+    """Return where a store lies that is named: the one rule, to read and to write.
+
+    `shop` is `data/shop.db`; what has a folder or an ending of SQLite (`out/shop`, `shop.db`) is a
+    path. A file of that very name is meant before either, then one in `data/`. UsageError for a
+    folder where there is no such store.
+    """
+    path = file_of(named)
+    below = path if path.suffix in _ENDINGS else Path(f"{named}.db")
+    known: Path | None = None
+    if len(path.parts) == 1 and not named.endswith(("/", os.sep)):
+        places = (path, DATA / below, DATA / named)
+        known = next((one for one in places if one.is_file()), None)
+        if known is None and not path.is_dir():
+            return path if path == below else DATA / below
+    if known is None and path.is_dir():
+        way = f"--store {DATA / path.name}.db"
+        raise UsageError(f"{named}: a folder is no store; name a file: {way}")
     return known or path
 
 
@@ -93,13 +109,6 @@ def templated(
 def _safe(value: object) -> str:
     text = ",".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value)
     return "".join(char if char.isalnum() or char in ".-," else "_" for char in text)[:100]
-
-
-def _known(named: str) -> tuple[Path, Path | None]:
-    """Return the path that `named` is, and what there is under that path or name."""
-    path = file_of(named)
-    below = [DATA / f"{named}.db", DATA / named] if len(path.parts) == 1 else []
-    return path, next((one for one in (path, *below) if one.exists()), None)
 
 
 def every() -> list[Path]:

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from crawler.cli.visible import raw, visible
 from crawler.inspect.query import Rows
+from crawler.markup.words import plural
 
 _WIDEST = 80  # characters up to which the cells of a plain column are of one width
 _BORDER = 3  # characters that a drawn column takes beside its cells
@@ -81,5 +82,5 @@ def _exact(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bytes):
-        return f"{len(value):,} bytes"
+        return plural(len(value), "byte")
     return _BREAK.sub(lambda found: repr(found[0])[1:-1], str(value))

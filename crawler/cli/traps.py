@@ -11,7 +11,10 @@ import typer
 def traps(
     store: Annotated[
         str | None,
-        typer.Argument(help="The store: a file, or a name in data/. By default the newest there."),
+        typer.Argument(
+            help="The store: a file, or a name (`shop` is data/shop.db)."
+            " By default the newest in data/."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many patterns at most.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,

@@ -134,9 +134,8 @@ def _short(look: Look) -> Html:
     now = State(look)
     word = el("span", WORDS[now.state], class_="state", data_state=now.state)
     link = el("a", look.source.name, href=look.href(""))
-    pages = (
-        f"{words.number(int(now.values.get('pages', 0)))} pages, {words.number(now.queued)} queued"
-    )
+    pages = words.plural(int(now.values.get("pages", 0)), "page")
+    pages += f", {words.number(now.queued)} queued"
     return join([word, " ", el("b", link), " ", el("span", pages, class_="soft")])
 
 

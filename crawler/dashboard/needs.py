@@ -105,7 +105,7 @@ def _refused_items(look: Look, now: State) -> Iterator[Concern]:
         " JOIN problems ON problem_id = last ORDER BY number DESC"
     )
     for item, number, reason in look.rows(sql):
-        told = join([el("b", item), f": {words.number(number)} items were not stored. “{reason}”."])
+        told = join([el("b", item), f": {words.plural(number, 'item')} not stored. “{reason}”."])
         yield Concern(True, told, (_look(look, "problems"),))
 
 
@@ -138,7 +138,8 @@ def _slow(look: Look, now: State) -> Iterator[Concern]:
             [
                 el("b", short_host(host.name)),
                 f" is slowed down to a request every {words.duration(host.delay)}, from"
-                f" {words.duration(host.least)}: {words.number(host.queued)} URLs take"
+                f" {words.duration(host.least)}:"
+                f" {words.plural(host.queued, 'URL takes', 'URLs take')}"
                 f" {words.duration(host.to_go)}.",
             ]
         )
@@ -157,7 +158,7 @@ def _little_new(look: Look, now: State) -> Iterator[Concern]:
         told = join(
             [
                 el("b", pattern.partition("://")[2]),
-                f": {words.number(pages)} pages, {words.share(known, pages)} of them new.",
+                f": {words.plural(pages, 'page')}, {words.share(known, pages)} of them new.",
             ]
         )
         yield Concern(False, told, (_look(look, "traps"),))

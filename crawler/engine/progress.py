@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from crawler.markup.words import plural
+
 if TYPE_CHECKING:
     from crawler.engine.crawler import Crawler
     from crawler.frontier import Frontier
@@ -70,8 +72,8 @@ class Progress:
 def line(shot: Snapshot) -> str:
     """Return a snapshot as one line."""
     text = (
-        f"{_count(shot.pages, 'page')}, {shot.rate:.1f}/s, {shot.queued:,} queued,"
-        f" {_count(shot.errors, 'error')}, {_count(shot.hosts, 'host')}, {clock(shot.seconds)}"
+        f"{plural(shot.pages, 'page')}, {shot.rate:.1f}/s, {shot.queued:,} queued,"
+        f" {plural(shot.errors, 'error')}, {plural(shot.hosts, 'host')}, {clock(shot.seconds)}"
     )
     if shot.stopping:
         return f"stopping, {shot.in_flight} in flight: {text}"
@@ -124,7 +126,3 @@ async def watch(crawler: Crawler, show: Callable[[Snapshot], None], every: float
     while True:
         await asyncio.sleep(every)
         show(progress.look(loop.time()))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

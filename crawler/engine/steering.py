@@ -222,15 +222,15 @@ class Steering:
     async def _change(self, row: ControlRow, selection: Selection) -> str:
         if row.action == "block":
             self._hold(row, selection)
-            change = QueueChange("drop", selection, "{number:,} URLs dropped")
+            change = QueueChange("drop", selection, "dropped")
         elif row.action == "retry":
             kind = "refetch" if selection.kind == URL else "retry"
-            change = QueueChange(kind, selection, "{number:,} URLs queued again")
+            change = QueueChange(kind, selection, "queued again")
         else:
             by = _whole(row.value)
             if selection.kind == HOST:
                 self._prefer(selection, by)
-            change = QueueChange("move", selection, "{number:,} URLs moved")
+            change = QueueChange("move", selection, "moved")
             change = change._replace(by=-rank_of(by, 0, self._order))
         with self._frontier.still():
             return await self._apply(row, selection, change)
@@ -251,7 +251,7 @@ class Steering:
             for place, host_id in enumerate(steered.hosts):
                 self._frontier.reload(host_id, more if place == 0 else 0)
         look_for_hosts(self._committer)
-        return change.told.format(number=steered.number)
+        return change.result(steered.number)
 
     async def _add(self, row: ControlRow) -> str:
         given = [line.strip() for line in row.target.splitlines() if line.strip()]

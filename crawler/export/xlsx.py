@@ -16,6 +16,7 @@ from typing import Any
 from crawler.errors import UsageError
 from crawler.export.formats import WriteOptions, batches
 from crawler.inspect.query import Rows
+from crawler.markup.words import plural
 
 MOST_ROWS = 1_048_576
 MOST_COLUMNS = 16_384
@@ -88,8 +89,8 @@ class _Sheets:
         """Report how many texts were cut."""
         if self._cut:
             self._wish.told(
-                f"{self._cut:,} texts of over {MOST_TEXT:,} characters were cut, as Excel takes no"
-                " longer ones; another format has them whole"
+                f"{plural(self._cut, 'text')} of over {MOST_TEXT:,} characters cut, as Excel takes"
+                " no longer ones; another format has them whole"
             )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.errors import StoreError
 from crawler.inspect.store_checks import FAIL, OK, WARN, Check, schema_check
+from crawler.markup.words import plural
 from crawler.store.address import DatabaseAddress
 from crawler.store.postgres.connection import Connection, server_errors, to_store_error
 from crawler.store.postgres.schema import OLDEST, VERSION
@@ -237,7 +238,7 @@ async def _queue(db: asyncpg.Connection) -> Check:
         " WHERE relid = 'todo'::regclass"
     )
     live, dead = (row["live"], row["dead"]) if row else (0, 0)
-    said = f"about {live:,} rows and {dead:,} dead ones"
+    said = f"about {plural(live, 'row')} and {dead:,} dead"
     if dead > max(_DEAD, 2 * live):
         way = "end what holds old snapshots, then: VACUUM todo; let autovacuum come more often"
         return Check("queue", WARN, said, way)

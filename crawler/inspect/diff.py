@@ -11,6 +11,7 @@ from crawler.errors import UsageError
 from crawler.inspect import item_changes
 from crawler.inspect.query import Reader, Rows
 from crawler.markup.parts import breakable
+from crawler.markup.words import plural
 from crawler.store import damage
 from crawler.store.address import StoreAddress
 from crawler.web import outcome
@@ -140,7 +141,7 @@ def _items(old: Reader, new: Reader) -> Iterator[Difference]:
         if was is None or now is None:
             kind, reader = ("gone", old) if was else ("added", new)
             [(number,)] = reader.query(f"SELECT count(*) FROM {_there(reader, name)}").rows
-            yield Difference(kind, name, f"{number:,} items, the whole type", None, None)
+            yield Difference(kind, name, f"{plural(number, 'item')}, the whole type", None, None)
             continue
         columns = [column for column in was.columns if column in now.columns]
         sides = (old, was.types), (new, now.types)
@@ -236,7 +237,7 @@ def _new_items(reader: Reader, a: int, b: int) -> Iterator[Difference]:
             [(number,)] = reader.query(sql, (a, b)).rows
             if number:
                 told = "not compared: without a key none is known to be another"
-                yield Difference("stored", name, f"{number:,} items", None, told)
+                yield Difference("stored", name, plural(number, "item"), None, told)
             continue
         names = ", ".join(f'"{column}"' for column in [*key, *columns])
         sql = f'SELECT {names} FROM "{name}" WHERE item_id > ? AND item_id <= ? ORDER BY item_id'

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from crawler import urls
 from crawler.inspect import rendering
 from crawler.inspect.query import Reader
+from crawler.markup.words import plural
 from crawler.store.damage import told
 from crawler.web.error_place import last_line
 
@@ -52,7 +53,7 @@ def life(reader: Reader, url: str, *, sources: bool) -> Iterator[Line]:
     yield from _attempts(reader, url)
     for row in queued:
         later = f", to be tried again at {row['later']}" if row["not_before"] else ""
-        yield Line("state", f"queued, {row['attempts']} tries so far{later}")
+        yield Line("state", f"queued, {plural(row['attempts'], 'try', 'tries')} so far{later}")
     for row in pages:
         with told(reader.path, f"the row of pages with page_id {row['page_id']}"):
             lines = list(_ended(row))
@@ -75,7 +76,7 @@ def _found(reader: Reader, row: dict[str, Any]) -> Iterator[Line]:
         parent = above[0]["parent_id"]
     left_out = len(chain) - _NEAREST - _FIRST
     if left_out > 1:
-        chain[_NEAREST:-_FIRST] = [Line("found on", f"… {left_out} pages between …")]
+        chain[_NEAREST:-_FIRST] = [Line("found on", f"… {plural(left_out, 'page')} between …")]
     yield from chain
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from crawler import urls
 from crawler.inspect.query import Reader, Rows
@@ -17,6 +17,7 @@ COLUMNS = ("pattern", "pages", "new", "queued", "state")
 _MOST = 1_000_000  # rows of pages and of the queue that are looked at
 _LONG, _TIMES = 200, 2  # a queue is long from here on, and at so many times its pages
 _SAMPLE, _SHARE = 20_000, 0.5  # URLs of the queue that are looked at; the share that is most of it
+_LISTED, _FEW = 5, 0.1  # URLs that a page lists; the share that their own kind may lead to
 _PART = 0.2  # the share of a queue from which on its queries are looked at first
 
 
@@ -61,13 +62,21 @@ def warnings(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
 # ---------------------------------------------------------------- while it grows
 
 
-def growing(reader: Reader) -> str | None:
-    """Return what is said of the kind of URLs that makes up most of a queue; None for none.
+class Kind(NamedTuple):
+    """A kind of URLs that makes up most of a queue: its pattern, and what is said of it."""
+
+    name: str
+    said: str
+
+
+def growing(reader: Reader) -> Kind | None:
+    """Return the kind of URLs that makes up most of a queue; None for none.
 
     From a sample of the queue. The kinds are, from the narrow to the wide: a pattern, a path with
     any query, any path with such names in its query, any query. Queries come first, where they are
     a good part of the queue: each multiplies what is there already, while a path with a number is
-    as a rule the thing itself, and there are only so many of them.
+    as a rule the thing itself, and there are only so many of them. Such paths are told as what the
+    site is about where pages of other kinds list them: what has no end leads to more of its kind.
     """
     sample = [url for (url,) in reader.query(f"SELECT url FROM todo LIMIT {_SAMPLE}").rows]
     queries = [url for url in sample if "?" in url]
@@ -75,8 +84,24 @@ def growing(reader: Reader) -> str | None:
     name, number = found or _most_of(sample) or ("", 0)
     if not name:
         return None
-    share = 100 * number // len(sample)
-    return f"{share} % of the queue are like {name}: {_way(name)}"
+    most = f"{100 * number // len(sample)} % of the queue are like {name}"
+    if _are_listed(reader, name):
+        way = "pages of other kinds list them, so that their number ends; if they are not what you"
+        return Kind(name, f"{most}: {way} want, go on with {_option(name)}")
+    return Kind(name, f"{most}: {_way(name)}; stop, and go on with that")
+
+
+def _are_listed(reader: Reader, pattern: str) -> bool:
+    """Return whether the queued URLs of a pattern stand many to a page, on pages of other ones."""
+    if "?" in pattern:
+        return False
+    sql = (
+        "SELECT todo.url, pages.url FROM todo JOIN pages ON pages.page_id = todo.parent_id"
+        f" LIMIT {_SAMPLE}"
+    )
+    found = [parent for url, parent in reader.query(sql).rows if pattern_of(url) == pattern]
+    own = sum(pattern_of(parent) == pattern for parent in found)
+    return own < _FEW * len(found) and len(found) >= _LISTED * len(set(found))
 
 
 def _most_of(sample: list[str]) -> tuple[str, int] | None:
@@ -105,7 +130,12 @@ def _any_query(url: str) -> str:
 
 
 def _way(pattern: str) -> str:
-    """Return the option that ends a kind of URLs that grows faster than it is worked off."""
+    """Return what ends a kind of URLs that grows faster than it is worked off."""
+    return f"{_option(pattern)} leaves them out, also those that are queued"
+
+
+def _option(pattern: str) -> str:
+    """Return the option that leaves out what is like a pattern."""
     path, mark, query = pattern.partition("?")
     if mark:
         names = "|".join(name for name in query.split("&") if name.isidentifier())
@@ -113,4 +143,4 @@ def _way(pattern: str) -> str:
     else:
         escaped = re.escape(urls.split(path)[1])
         regex = escaped.replace(r"\*", "[^/?]+").replace("0", "[0-9]+")
-    return f"--exclude '{regex}' leaves them out, also those that are queued"
+    return f"--exclude '{regex}'"

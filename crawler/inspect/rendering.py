@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crawler.browser.auto import path_of
 from crawler.inspect.query import Reader
+from crawler.markup.words import plural
 
 
 def rendered(reader: Reader, page_id: int) -> str | None:
@@ -13,9 +14,8 @@ def rendered(reader: Reader, page_id: int) -> str | None:
     sql = "SELECT browser, seconds, requests, why, errors FROM rendered_pages WHERE page_id = ?"
     for browser, seconds, requests, why, errors in reader.query(sql, (page_id,)).rows:
         raised = ", errors of its scripts: rendered_pages.errors" if errors != "[]" else ""
-        return (
-            f"by Chromium {browser} in {seconds:.1f} s, {requests:,} requests{raised}; why: {why}"
-        )
+        sent = plural(requests, "request")
+        return f"by Chromium {browser} in {seconds:.1f} s, {sent}{raised}; why: {why}"
     return None
 
 

@@ -24,6 +24,7 @@ from crawler.links.follow import steps_of
 from crawler.links.linker import Linker
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps, pattern_of
+from crawler.markup.words import plural
 from crawler.parse.usage import PURPOSES, reserved
 from crawler.robots import Robots, in_force
 from crawler.store.damage import told
@@ -208,7 +209,7 @@ def _robots(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
     trouble = f", {row['failures']} slow-downs in a row, rests until {row['free_at']}"
     yield Line(
         "host",
-        f"{host}: {row['pages']:,} pages, {row['pending']:,} queued{slow}"
+        f"{host}: {plural(row['pages'], 'page')}, {row['pending']:,} queued{slow}"
         + (trouble if row["failures"] else ""),
     )
     settings = laws.config.hosts.of(host)

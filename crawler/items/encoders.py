@@ -24,6 +24,7 @@ from ipaddress import (
     IPv6Network,
 )
 from pathlib import PurePath
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any
 from uuid import UUID
 
@@ -325,7 +326,7 @@ def _is_within(value: Any, sought: Callable[[Any], bool]) -> bool:
 
 
 def _jsonable(value: Any) -> Any:
-    if hasattr(value, "model_dump"):  # a pydantic model
+    if callable(getattr(type(value), "model_dump", None)):  # a pydantic model
         return value.model_dump(mode="json")
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=str)
@@ -333,6 +334,9 @@ def _jsonable(value: Any) -> Any:
         return dict(value)
     if isinstance(value, Sequence):  # such as a deque
         return list(value)
+    if isinstance(value, (MethodType, BuiltinMethodType, FunctionType)):
+        name = value.__name__
+        raise TypeError(f"`{name}` is not called; write {name}()")
     if (
         type(value).__str__ is vars(object)["__str__"]
     ):  # it says no more than where it lies in memory

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from crawler.errors import ApiError, CrawlerError
+from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.clients import ApiClient
@@ -75,7 +76,7 @@ class Webhook:
             self._task = None
         if self._failed:
             raise CrawlerError(
-                f"{self.url}: {self._failed:,} items were not sent ({self._why}); they are stored"
+                f"{self.url}: {plural(self._failed, 'item')} not sent ({self._why}), but stored"
             )
 
     async def _send(self) -> None:

@@ -26,6 +26,7 @@ from crawler.http.cookies import CookieJars
 from crawler.http.pool import Pool
 from crawler.links.linker import Linker
 from crawler.links.traps import SeenContents
+from crawler.markup.words import plural
 from crawler.parsers.recipe import recipe_of
 from crawler.processes import packing
 from crawler.processes.launch import Launched
@@ -166,8 +167,8 @@ class Processes:
         self.deaths += 1
         self.given_back += number
         log.warning(
-            "worker process %d: %s; its %d requests are given back, another takes its place",
-            *(process.pid, how, number),
+            "worker process %d: %s; another takes its place and its work, %s",
+            *(process.pid, how, plural(number, "request")),
         )
 
     async def _watch(self) -> None:

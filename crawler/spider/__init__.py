@@ -269,7 +269,7 @@ def check(spider: Spider) -> None:
     module = sys.modules.get(type(spider).__module__)
     for names in (vars(module) if module is not None else {}, vars(type(spider))):
         for item in _item_classes(names):
-            table_of(item)
+            _check_item(item)
     if not spider.name:
         raise SpiderError(f"{type(spider).__name__} has no `name`; give it one")
     if isinstance(spider.start_urls, str):
@@ -298,6 +298,22 @@ def check(spider: Spider) -> None:
         from crawler.spider import mistakes  # reads the source of what users write
 
         mistakes.look(spider)
+
+
+def _check_item(kind: type) -> None:
+    """Raise SpiderError with the line of an item class that makes no table."""
+    try:
+        table_of(kind)
+    except SpiderError as error:
+        import inspect
+
+        from crawler.web.error_place import shown
+
+        try:
+            place = f"{shown(inspect.getfile(kind))}:{inspect.getsourcelines(kind)[1]}: "
+        except (OSError, TypeError):  # made while running: there is no source
+            place = ""
+        raise SpiderError(f"{place}{error}") from None
 
 
 def requests_of(spider: Spider) -> Iterator[Request]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from crawler.config.revisit import RevisitSettings
 from crawler.links.selection import Selection
+from crawler.markup.words import plural
 from crawler.store.address import DatabaseAddress, StoreAddress, address_of
 from crawler.store.control_rows import ControlRow
 from crawler.web.need_note import NeedNote
@@ -86,14 +87,18 @@ class QueueChange(NamedTuple):
 
     `kind` is drop, move, retry (what failed) or refetch (whatever it ended as). `busy` are the
     keys of requests that are in flight: they are left alone. `by` is taken from the rank of those
-    that move. `told` is the result, in which {number} stands for how many it were.
+    that move. `done` says what has become of them: "dropped".
     """
 
     kind: str
     selection: Selection
-    told: str
+    done: str
     busy: Sequence[tuple[int, int, int]] = ()
     by: int = 0
+
+    def result(self, number: int) -> str:
+        """Return what has been done to so many requests: `12 URLs dropped`."""
+        return f"{plural(number, 'URL')} {self.done}"
 
 
 class Steered(NamedTuple):

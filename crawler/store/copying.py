@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from crawler.errors import StoreDamaged, StoreRefused
+from crawler.markup.words import plural
 from crawler.store.address import DatabaseAddress, StoreAddress
 from crawler.store.damage import item_type
 from crawler.store.item_sql import TableShape
@@ -204,7 +205,9 @@ def _copy_table(
         done += len(rows)
         progress(table, done, total)
     if done != total:
-        raise StoreDamaged(f"the table {table} gave {done:,} rows of {total:,}; nothing is kept")
+        raise StoreDamaged(
+            f"the table {table} gave {done:,} of {plural(total, 'row')}; nothing is kept"
+        )
     return done
 
 
@@ -213,5 +216,6 @@ def _compare(new: CopyTarget, copied: Mapping[str, int], target: StoreAddress) -
         found = new.count(table)
         if found != number:
             raise StoreDamaged(
-                f"{target}: {found:,} rows of {table} where {number:,} were copied; nothing is kept"
+                f"{target}: {plural(found, 'row')} of {table} where {number:,} were copied;"
+                " nothing is kept"
             )

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 import aiosqlite
 
 from crawler.links.selection import Selection
+from crawler.markup.words import plural
 from crawler.store.contract import QueueChange, Steered
 from crawler.store.control_rows import COLUMNS, STANDING, ControlRow
 from crawler.store.flush import Flush
@@ -142,7 +143,8 @@ class QueueSteering:
         hosts = await self._hosts(change.selection)
         number = await self._count(hosts, change)
         if row.expected is not None and number > _GROWN * row.expected + 1:
-            told = f"refused: it would be {number:,} URLs by now, not {row.expected:,}; ask again"
+            by_now = plural(number, "URL")
+            told = f"refused: it would be {by_now} by now, not {row.expected:,}; ask again"
             await answer(self._db, row.control_id, "refused", told)
             return Steered(0, (), told)
         act = {
@@ -152,7 +154,7 @@ class QueueSteering:
             "refetch": self._retry,
         }[change.kind]
         number = await act(hosts, change)
-        told = change.told.format(number=number)
+        told = change.result(number)
         await answer(self._db, row.control_id, "applied", told)
         return Steered(number, tuple(hosts), None)
 

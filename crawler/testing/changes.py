@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crawler.errors import UsageError
+from crawler.markup.words import plural
 from crawler.spider import Spider
 from crawler.testing import recording as recordings
 from crawler.testing import snapshot as snapshots
@@ -193,7 +194,7 @@ def told(
     """Return the differences, a line each, with the selectors that are to blame."""
     lines = [f"a callback raised: {error}" for error in found.errors]
     for table, (was, is_now) in found.items.items():
-        lines.append(f"{table}: {was:,} items before, {is_now:,} now")
+        lines.append(f"{table}: {plural(was, 'item')} before, {is_now:,} now")
     blamed: set[Way] = set()
     lines += [_told_field(change, found, uses, blamed, now) for change in found.fields]
     lines += [
@@ -202,18 +203,22 @@ def told(
         if not any(way[: len(each)] == each for each in blamed)
     ]
     if found.gone_pages:
-        lines.append(f"{len(found.gone_pages)} pages are not reached: {found.gone_pages[0]} …")
+        lines.append(
+            f"{plural(len(found.gone_pages), 'page')} no longer reached: {found.gone_pages[0]} …"
+        )
     if found.new_pages:
-        lines.append(f"{len(found.new_pages)} pages are new: {found.new_pages[0]} …")
+        lines.append(f"{plural(len(found.new_pages), 'new page')}: {found.new_pages[0]} …")
     if found.links:
-        lines.append(f"{len(found.links)} pages lead elsewhere: {found.links[0]} …")
+        lines.append(
+            f"{plural(len(found.links), 'page leads', 'pages lead')} elsewhere: {found.links[0]} …"
+        )
     return lines
 
 
 def _told_field(
     change: FieldChange, found: ItemDifference, uses: list[Use], blamed: set[Way], now: ItemSnapshot
 ) -> str:
-    numbers = f"{change.table}.{change.field}: filled in {change.before} pages before,"
+    numbers = f"{change.table}.{change.field}: filled in {plural(change.before, 'page')} before,"
     numbers += f" {change.now} now"
     queries = {use.query: use.line for use in uses if use.field == change.field}
     for way in found.lost:
@@ -228,7 +233,7 @@ def _told_field(
             )
             blamed.add(broken)
             return f"{numbers}; {_shown(broken)} finds nothing"
-    return f"{numbers}; it differs in {change.differing} pages, as in {change.example}"
+    return f"{numbers}; it differs in {plural(change.differing, 'page')}, as in {change.example}"
 
 
 def _shown(way: Way) -> str:

@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 
 from crawler import urls
 from crawler.errors import UsageError
+from crawler.markup.words import plural
 from crawler.testing.pages import HTML, WHEN
 from crawler.web.page import ScrapedPage
 from crawler.web.request import Request, url_hash
@@ -80,7 +81,7 @@ class Recording:
         return iter(self.answers.values())
 
     def __repr__(self) -> str:
-        return f"<Recording of {self.spider or 'pages'}: {len(self)} answers>"
+        return f"<Recording of {self.spider or 'pages'}: {plural(len(self), 'answer')}>"
 
     @classmethod
     def of(cls, pages: Pages, base: str = "https://example.com/") -> Recording:
@@ -97,8 +98,9 @@ class Recording:
         try:
             packed = path.read_bytes()
         except OSError as error:
+            name = path.name.partition(".")[0]
             raise UsageError(
-                f"{path}: {error.strerror}; record it: crawler test record SPIDER"
+                f"{path}: {error.strerror}; record it: crawler test record {name}"
             ) from None
         try:
             text = zstandard.ZstdDecompressor().decompress(packed, max_output_size=_MOST)

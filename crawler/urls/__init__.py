@@ -270,6 +270,8 @@ def from_cli(text: str) -> str:
         if url is None and scheme.group(1).lower() not in ("http", "https"):
             shown = text.rpartition("@")[2]  # "user:password@host" looks like a scheme
             raise ValueError(f"{shown!r}: only http and https can be crawled")
+    elif text.startswith(("/", ".", "?", "#")) and not text.startswith("//"):
+        raise ValueError(f"{text!r} is a path; write the whole URL, with its host")
     else:
         url = _with_scheme(text)
     if url is None:

@@ -22,6 +22,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from crawler.errors import UsageError
+from crawler.markup.words import plural
 from crawler.parse import charset, json_text
 from crawler.parse.encodings import to_text
 from crawler.web.record_types import Record, Refuse, typed
@@ -277,7 +278,7 @@ def _rows(text: IO[str], delimiter: str, refuse: Refuse) -> Iterator[Record]:
         if header is None:
             header = _header(row)
         elif len(row) != len(header):
-            why = f"a row of {len(row):,} fields, of {len(header):,}"
+            why = f"a row of {plural(len(row), 'field')}, of {len(header):,}"
             refuse("csv", why, dict(zip(header, row, strict=False)))
         else:
             yield dict(zip(header, row, strict=True))

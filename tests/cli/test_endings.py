@@ -44,7 +44,7 @@ def told(done: Command, *words: str) -> str:
 def test_a_raised_depth_goes_on_with_what_was_too_deep(desk: Desk, site: ServedSite) -> None:
     crawl = ("crawl", f"{site.url}e/", "--scope", "prefix", *FAST, "--depth")
     first = desk.run(*crawl, "0")
-    told(first, "finished: 1 pages", "1 too_deep", "a higher --depth goes on")
+    told(first, "finished: 1 page", "1 too_deep", "a higher --depth goes on")
     again = desk.run(*crawl, "0")
     told(again, "nothing is left to do", "Not taken: 1 too_deep", "--depth", "--fresh")
     deeper = desk.run(*crawl, "5")
@@ -54,7 +54,7 @@ def test_a_raised_depth_goes_on_with_what_was_too_deep(desk: Desk, site: ServedS
 
 def test_raised_max_pages_go_on_with_the_queue(desk: Desk, site: ServedSite) -> None:
     crawl = ("crawl", f"{site.url}e/", "--scope", "prefix", *FAST, "--max-pages")
-    told(desk.run(*crawl, "1"), "max_pages: 1 pages", "1 are still queued; a higher --max-pages")
+    told(desk.run(*crawl, "1"), "max_pages: 1 page", "1 still queued; a higher --max-pages")
     told(desk.run(*crawl, "9"), "finished: 2 pages (3 with earlier runs)")
 
 
@@ -72,12 +72,12 @@ def test_start_urls_that_failed_are_tried_again_by_retry(desk: Desk, site: Serve
     crawl = ("crawl", f"{site.url}e/gone", "--store", "gone.db", *FAST)
     first, again = desk.run_all([[*crawl], [*crawl]])
     told(first, "not_found", "crawler retry --store gone.db", "No page was stored")
-    told(again, "1 requests failed: 1 not_found", "crawler retry --store gone.db")
+    told(again, "1 request failed: 1 not_found", "crawler retry --store gone.db")
     assert (first.code, again.code) == (3, 3)
     site.site.add_page("/e/gone", "here it is")
     where = ["--where", "outcome = 'not_found'"]
     _, done = desk.run_all([["retry", "--store", "gone.db", *where], [*crawl]])
-    told(done, "finished: 1 pages")
+    told(done, "finished: 1 page")
 
 
 SPIDER = """
@@ -94,7 +94,7 @@ def test_code_that_changed_since_names_reparse(desk: Desk, site: ServedSite) -> 
     file = desk.folder / "spiders" / "named.py"
     file.write_text(SPIDER.format(url=site.url, more=""))
     first, again = desk.run_all([["run", "named", *FAST]] * 2)
-    told(first, "finished: 1 pages, 1 items")
+    told(first, "finished: 1 page, 1 item")
     assert "changed" not in told(again, "nothing is left to do")
     file.write_text(SPIDER.format(url=site.url, more=', "title": page.title'))
     told(desk.run("run", "named", *FAST), "changed since the last run", "crawler reparse named")

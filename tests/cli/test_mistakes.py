@@ -97,6 +97,9 @@ PARSE = {
     "elsewhere": 'yield page.follow("http://127.0.0.99/data.json")',
     "relative": "from crawler import Request\n        yield Request('/page/2/')",
     "no_item": "yield 7",
+    "yields_page": "yield page",
+    "no_value": 'yield {"it": object()}',
+    "no_call": 'yield {"title": page.css("h1::text").get}',
     "leaves": "raise SystemExit(1)",
 }
 for _name, _body in PARSE.items():
@@ -143,6 +146,25 @@ SPIDERS["on_error"] = """
             raise KeyError("id")
     """
 
+SPIDERS["two_of_a_name"] = """
+    from crawler import Spider
+    class First(Spider):
+        name = "two_of_a_name"
+    class Second(Spider):
+        name = "two_of_a_name"
+    """
+SPIDERS["twin"] = "from crawler import Spider\nclass A(Spider):\n    name = 'twin'\n"
+SPIDERS["twin_copy"] = SPIDERS["twin"]
+SPIDERS["item_key"] = """
+    from crawler import Spider, item
+    @item(key="nope")
+    class Thing:
+        a: int
+    class A(Spider):
+        name = "item_key"
+        start_urls = ["BASE"]
+    """
+
 # The command, its exit code, and what its message must name.
 MISTAKES = [
     # commands and options
@@ -175,6 +197,8 @@ MISTAKES = [
     ("demo --port 99999", 2, ["--port", "99999"]),
     (f"crawl http://127.0.0.1:1/ --store closed.db {FAST}", 3, ["robots.txt", "crawler retry"]),
     (f"crawl BASEgone/ --store gone.db {FAST}", 3, ["not_found", "No page was stored"]),
+    ("why /shop/ --store pages.db", 2, ["'/shop/' is a path", "whole URL"]),
+    ("dashboard pages.db --listen 99", 2, ["--listen 99", "127.0.0.1:8642"]),
     # stores and folders
     ("crawl http://x.example/ --store spiders", 2, ["spiders", "--store"]),
     ("crawl http://x.example/ --store text.db", 2, ["text.db", "no SQLite file", "--store"]),
@@ -194,6 +218,11 @@ MISTAKES = [
     ("retry --where outcom='timeout' --store pages.db", 2, ["outcom", "outcome"]),
     ("search words --store pages.db", 2, ["text index", "crawler search --index"]),
     ("export quots --store pages.db -o x.csv", 2, ["quots", "pages"]),
+    ("query pages --store pages.db", 2, ["SELECT * FROM pages LIMIT 10"]),
+    ('query SELECT|"url|FROM|pages --store pages.db', 2, ["unrecognized token", "^"]),
+    ("diff 1 9 --store pages.db", 2, ["no run 9", "1 to 1"]),
+    ("changes --since yesterday --store pages.db", 2, ["yesterday", "2026-01-31", "7d"]),
+    ("retry --store pages.db", 0, ["no request that failed", "crawler recrawl"]),
     # extras
     ("export pages --store pages.db -o x.warc.gz", 2, ["crawlkeep[warc]"]),
     # spiders: names and files
@@ -213,6 +242,12 @@ MISTAKES = [
     ("run no_urls", 3, ["no_urls", "start_urls"]),
     ("run rule_callback", 2, ["rule_callback", "'parse_item'", "no method"]),
     ("new 9lives", 2, ["9lives", "letters, digits"]),
+    ("run two_of_a_name", 2, ["spiders/two_of_a_name.py", "First and Second", "`name`"]),
+    ("run twin", 2, ["spiders/twin.py and spiders/twin_copy.py", "crawler run spiders/twin.py"]),
+    ("run item_key", 2, ["spiders/item_key.py:3", "'nope'", "none of its fields"]),
+    ("run typed --all", 2, ["--all", "typed"]),
+    ("run", 2, ["crawler list", "--all"]),
+    ("test typed", 2, ["typed", "crawler test record typed"]),
     # spiders: arguments
     ("run typed -a pages", 2, ["-a pages", "name=value"]),
     ("run typed -a page=2", 2, ["'page'", "did you mean 'pages'"]),
@@ -232,15 +267,18 @@ MISTAKES = [
     ("run no_await", 1, ["spiders/no_await.py:6", "a coroutine is no item", "`await`"]),
     ("run elsewhere", 0, ["1 request_out_of_scope", "allowed_domains", "127.0.0.99"]),
     ("run relative", 1, ["spiders/relative.py:7", "/page/2/"]),
-    ("run no_item", 0, ["1 items refused", "int is no item", "a dict or a Request"]),
+    ("run no_item", 0, ["1 item refused", "int is no item", "a dict or a Request"]),
+    ("run no_call", 0, ["item.title", "`get` is not called", "get()", "1 item refused"]),
+    ("run no_value", 0, ["item.it", "no JSON for object", "1 item refused"]),
+    ("run yields_page", 0, ["ScrapedPage is no item", "1 item refused, every one"]),
     ("run leaves", 1, ["spiders/leaves.py:6", "SystemExit"]),
     (
         "run pipeline",
         0,
-        ["pipeline save", "spiders/pipeline.py:4", "1 items refused by a pipeline"],
+        ["pipeline save", "spiders/pipeline.py:4", "1 item refused by a pipeline"],
     ),
     ("run closing", 1, ["closed()", "spiders/closing.py:7", "file is gone"]),
-    ("run types", 0, ["amount", "real, got str", "1 items refused"]),
+    ("run types", 0, ["amount", "real, got str", "1 item refused"]),
     ("run on_error", 3, ["spiders/on_error.py:7", "KeyError"]),
 ]
 

@@ -130,7 +130,7 @@ def test_pages_of_a_crawl_and_a_spider_without_items(
     desk: Desk, site: ServedSite, ended: dict[str, Command]
 ) -> None:
     crawl, nothing, missing = ended["crawl"], ended["nothing"], ended["missing"]
-    assert crawl.code == 0 and "1 pages → pages.csv" in crawl.err, crawl.err
+    assert crawl.code == 0 and "1 page → pages.csv" in crawl.err, crawl.err
     assert f"{site.url}p/1" in (desk.folder / "pages.csv").read_text("utf-8")
     assert (desk.folder / "site.warc.gz").stat().st_size > 100
     assert nothing.code == 0 and "0 items → empty.jsonl (pages are in" in nothing.err

@@ -215,7 +215,7 @@ async def test_what_is_prioritized_comes_first(site, path):
     store = store_in(path)
     async with under_way(wide(site), store) as (_, run):
         row = await asked(store, "prioritize", site.at("/trap/59"), value="10")
-        assert row.result == "1 URLs moved"
+        assert row.result == "1 URL moved"
         before = len(site.hits)
         await until(lambda: any(hit.path == "/trap/59" for hit in site.hits))
         assert len(site.hits) - before < 10
@@ -276,9 +276,9 @@ async def test_what_failed_is_queued_again_while_the_crawl_runs(site, path):
         ended = "SELECT count(*) FROM pages WHERE url LIKE '%/keep/3'"
         await until(lambda: read(store, ended) == [1])
         row = await asked(store, "retry", name_of(site))
-        assert row.result == "1 URLs queued again"
+        assert row.result == "1 URL queued again"
         row = await asked(store, "retry", site.at("/"))
-        assert row.result == "1 URLs queued again"
+        assert row.result == "1 URL queued again"
         await asyncio.wait_for(run, 20)
     assert sum(hit.path == "/keep/3" for hit in site.hits) == 2
     assert sum(hit.path == "/" for hit in site.hits) == 2

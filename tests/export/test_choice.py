@@ -146,7 +146,7 @@ def test_a_workbook_has_numbers_times_and_texts_as_such(
         " 12345678901234567 AS long, hex(zeroblob(20000)) AS big FROM ware"
     )
     assert command(["export", sql, "-o", str(out), "--store", str(store)]) == 0
-    assert "3 texts of over 32,767 characters were cut" in capsys.readouterr().err
+    assert "3 texts of over 32,767 characters cut" in capsys.readouterr().err
     sheet = openpyxl.load_workbook(out).active
     head, first, second, _ = ([cell.value for cell in row] for row in sheet.rows)
     assert head[:5] == ["name", "price", "sold", "at", "ref"]

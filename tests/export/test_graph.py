@@ -90,7 +90,7 @@ def test_pages_are_nodes_and_links_edges(
         ("/b", "/b/2"): {"weight": "1", "redirects": "1"},
     }
     told = capsys.readouterr().err
-    assert "5 nodes, 6 edges" in told and "1 links lead to what is no node" in told
+    assert "5 nodes, 6 edges" in told and "lead to is no node: 1 link" in told
     keys = {one.get("id") for one in root.iter(f"{SPACE}key")}
     assert {one.get("key") for one in root.iter(f"{SPACE}data")} <= keys
 

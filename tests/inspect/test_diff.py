@@ -65,7 +65,7 @@ def test_items_of_two_stores_are_compared_by_key_or_as_a_whole(tmp_path: Path) -
 
     on_web(tell)
     assert told(diff.stores(a, b)) == {
-        ("added", "kept", "1 items, the whole type", None, None),
+        ("added", "kept", "1 item, the whole type", None, None),
         ("changed", "plain", "a", "price=1", "price=2"),
         ("gone", "plain", "b", "name=b, price=1", None),
         ("added", "plain", "c", None, "name=c, price=1"),

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,9 +51,9 @@ def test_patterns_have_their_pages_their_new_content_and_their_queue(store: Path
 
 def test_the_option_that_is_told_ends_the_kind_that_grows(store: Path) -> None:
     with Reader(store) as reader:
-        told = growing(reader)
-    assert told is not None and "80 % of the queue" in told
-    option = re.search(r"--exclude '(.+)'", told)
+        kind = growing(reader)
+    assert kind is not None and "80 % of the queue" in kind.said
+    option = re.search(r"--exclude '(.+)' leaves them out.*; stop, and go on", kind.said)
     assert option is not None
     urls = queue(store)
     left = [url for url in urls if not re.search(option[1], url)]
@@ -99,5 +100,41 @@ def test_a_kind_is_as_narrow_as_the_queue_allows(
             marks = ", ".join("?" * len(row))
             db.execute(f"INSERT INTO todo VALUES ({marks})", list(row.values()))
     with Reader(store) as reader:
-        told = growing(reader)
-    assert (like is None and told is None) or (told is not None and f"{like}:" in told)
+        kind = growing(reader)
+    assert kind.name.endswith(like) if kind is not None and like else kind is like
+
+
+@pytest.mark.parametrize(
+    ("found_on", "listed"),
+    [
+        (lambda n: f"/list?page={n // 24}", True),  # the things that a shop sells
+        (lambda n: f"/t/{n - 1}", False),  # the next month of a calendar
+        (lambda n: f"/u/{n}", False),  # by way of another page, and so on
+        (lambda n: f"/t/{n // 24}", False),
+    ],
+)
+def test_what_other_pages_list_is_not_called_endless(
+    store: Path, found_on: Callable[[int], str], listed: bool
+) -> None:
+    with sqlite3.connect(store) as db:
+        [one] = db.execute("SELECT * FROM todo LIMIT 1").fetchall()
+        columns = [row[1] for row in db.execute("PRAGMA table_info(todo)")]
+        [host] = db.execute("SELECT host_id FROM pages LIMIT 1").fetchone()
+        db.execute("DELETE FROM todo")
+        parents: dict[str, int] = {}
+        for n in range(300):
+            page_id = parents.setdefault(found_on(n), 1000 + n)
+            new = {"url": f"http://h/t/{n}", "url_hash": n, "seq": n, "parent_id": page_id}
+            row = dict(zip(columns, one, strict=True)) | new
+            db.execute(f"INSERT INTO todo VALUES ({', '.join('?' * len(row))})", [*row.values()])
+        db.executemany(
+            "INSERT INTO pages"
+            " (page_id, run_id, host_id, url_hash, url, depth, outcome, fetched_at, attempts)"
+            " VALUES (?, 1, ?, ?, ?, 1, 'ok', '2026-01-01T00:00:00Z', 1)",
+            [(page_id, host, page_id, f"http://h{path}") for path, page_id in parents.items()],
+        )
+    with Reader(store) as reader:
+        kind = growing(reader)
+    assert kind is not None and kind.name == "http://h/t/0"
+    assert ("leaves them out" in kind.said) is not listed
+    assert "--exclude '/t/[0-9]+'" in kind.said

@@ -362,7 +362,7 @@ def test_the_store_has_and_tells_what_was_left_out(tmp_path: Path, choice: str) 
     else:
         assert (hidden, found) == ([LEFT_OUT, 0], [0])
         assert counted == {"characters": LEFT_OUT, "pages": 1}
-        assert f"{LEFT_OUT} characters on 1 pages" in story(summary)
+        assert f"{LEFT_OUT} characters on 1 page" in story(summary)
 
 
 def test_a_store_of_an_older_version_is_brought_up_to_date_for_its_index(tmp_path: Path) -> None:

@@ -344,7 +344,7 @@ def test_a_webhook_that_refuses_is_told_and_the_items_are_stored(tmp_path: Path)
         summary = await crawl(tmp_path / "a.db", shop(small, Webhook(small.url + "/none")))
         assert summary.items == 1 and summary.counts == {"webhook failed": 1}
         assert summary.failed_callbacks == ["Webhook.close()"]
-        assert "1 items were not sent" in ending.story(summary)
+        assert "1 item not sent" in ending.story(summary)
 
     on_web(tell)
 

@@ -194,7 +194,7 @@ def test_a_sitemap_makes_pages_due_and_queues_what_is_new(both: Both) -> None:
 def test_failures_are_queued_again_and_fetched(both: Both) -> None:
     both.web.add("/none", page("there now", text="new"))
     said = both.run("retry", "--where", "status = 404", "--store", "STORE")
-    assert said.startswith("1 requests queued again")
+    assert said.startswith("1 request queued again")
     both.same()
     assert both.rows("SELECT url FROM todo") == [(f"{both.web.url}/none",)]
     both.crawl()

@@ -81,7 +81,7 @@ def test_snapshot(assert_items, recording, request):
     assert "3 passed" in run_pytest(tmp_path).stdout
     (tmp_path / "body.html").write_text("<html><h2>old</h2>", encoding="utf-8")
     changed = run_pytest(tmp_path).stdout
-    assert "item.heading: filled in 1 pages before, 0 now; `h1::text` finds nothing" in changed
+    assert "item.heading: filled in 1 page before, 0 now; `h1::text` finds nothing" in changed
 
 
 def test_new_with_a_test_runs(tmp_path: Path) -> None:

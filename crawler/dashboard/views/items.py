@@ -103,7 +103,7 @@ def value_of(value: Any) -> Html:
     if value is None:
         return soft("null")
     if isinstance(value, bytes):
-        return soft(f"{len(value):,} bytes")
+        return soft(words.plural(len(value), "byte"))
     text = str(value)
     return el("bdi", text if len(text) <= _LONG else f"{text[:_LONG]}…")
 

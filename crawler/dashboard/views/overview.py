@@ -188,8 +188,8 @@ def whole(look: Look, now: State) -> Html:
     )
     total = stored + passed + errors + queued
     label = (
-        f"Of {total:,} URLs known, {stored:,} are stored, {passed:,} passed over, {errors:,} ended"
-        f" in errors, and {queued:,} are queued"
+        f"Of {words.plural(total, 'URL')} known: {stored:,} stored, {passed:,} passed over,"
+        f" {errors:,} ended in errors, {queued:,} queued"
     )
     key = el(
         "ul",

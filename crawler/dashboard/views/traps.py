@@ -93,7 +93,7 @@ def suspects(look: Look, now: State) -> Html:
         *(TableColumn("new text", "n"), TableColumn("", "grow mid"), TableColumn("", "")),
     )
     shown = table("Patterns with many URLs queued", columns, rows)
-    said = note(f"Of the first {words.number(len(sample))} URLs queued.") if scale > 1.0 else ""
+    said = note(f"Of the first {words.plural(len(sample), 'URL')} queued.") if scale > 1.0 else ""
     return section("suspects", title, shown, said, links=links)
 
 

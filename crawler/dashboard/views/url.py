@@ -66,7 +66,7 @@ def _sentence(look: Look, url: str, page: dict[str, Any] | None) -> tuple[Any, A
         return "Not fetched, and not queued", None
     name, tries = page["outcome"], page["attempts"]
     sent = name in outcome.having("sent")
-    how = "once" if tries == 1 else f"in {tries} tries"
+    how = "once" if tries == 1 else f"in {words.plural(tries, 'try', 'tries')}"
     status = f" {page['status']}" if page["status"] and page["status"] != 200 else ""
     title = f"Fetched {how}, {name}{status}" if sent else f"Not sent: {name}"
     return title, el("bdi", page["title"]) if page["title"] else None
@@ -189,7 +189,7 @@ def _scrolled(text: str, label: str) -> Html:
 def _size(size: int | None, kept: int | None) -> str:
     if size is None:
         return ""
-    return f"{size:,} bytes" + (f", {kept:,} stored" if kept else "")
+    return f"{words.plural(size, 'byte')}" + (f", {kept:,} stored" if kept else "")
 
 
 def _headers(text: str | None) -> Iterator[Html]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from crawler.markup.words import plural
 from crawler.store.contract import QueueChange, Steered
 from crawler.store.control_rows import COLUMNS, STANDING, ControlRow
 from crawler.store.postgres.flush import PostgresFlush
@@ -130,13 +131,13 @@ class SteeredPostgres:
         if row.expected is not None and known["shares"] == "[]":
             number = await changes.count(hosts, change)
             if number > _GROWN * row.expected + 1:
-                told = f"refused: it would be {number:,} URLs by now, not {row.expected:,};"
+                told = f"refused: it would be {plural(number, 'URL')} by now, not {row.expected:,};"
                 told += " ask again"
                 await self._answered(db, row.control_id, "refused", told)
                 await self._note_heard(db, row.control_id)
                 return Steered(0, (), told)
         number = await changes.make(hosts, change)
-        await self._share(db, row.control_id, "applied", change.told.format(number=number))
+        await self._share(db, row.control_id, "applied", change.result(number))
         return Steered(number, tuple(hosts), None)
 
     async def reopen(self, pattern: str) -> None:
@@ -205,16 +206,17 @@ async def _locked(db: asyncpg.Connection, control_id: int) -> Any:
 def summed(results: Sequence[str]) -> str:
     """Return what several workers said, as one: of texts that are alike but for numbers, the sums.
 
-    >>> summed(["3 URLs dropped", "1,200 URLs dropped"])
-    '1,203 URLs dropped'
+    >>> summed(["1 URL dropped", "1,200 URLs dropped"])
+    '1,201 URLs dropped'
     """
     if not results:
         return ""
-    alike = {_NUMBER.sub("#", result) for result in results}
+    alike = {_NUMBER.sub("#", result.replace("1 URL ", "1 URLs ")) for result in results}
     if len(alike) > 1:
         return "; ".join(dict.fromkeys(results))
     numbers = [
         [int(number.replace(",", "")) for number in _NUMBER.findall(result)] for result in results
     ]
     sums = iter([sum(column) for column in zip(*numbers, strict=True)])
-    return _NUMBER.sub(lambda _: f"{next(sums):,}", results[0])
+    said = _NUMBER.sub(lambda _: f"{next(sums):,}", next(iter(alike)).replace("#", "0"))
+    return re.sub(r"^1 URLs ", "1 URL ", said)
