@@ -104,6 +104,8 @@ class CookieJar:
         path = said.path or set_cookie.default_path(_path_of(url))
         if said.secure and not is_secure:
             return Refusal.COOKIE_INSECURE
+        if said.same_site == "None" and not said.secure:
+            return Refusal.COOKIE_INSECURE
         if not set_cookie.keeps_prefix(said, path, host_only=not domain):
             return Refusal.COOKIE_PREFIX
         if not is_secure and self._would_overlay(said.name, domain or host, path):

@@ -52,8 +52,9 @@ def _exception(entry: str) -> _Exception:
     try:
         return _Exception("", ipaddress.ip_network(host, strict=False), port)
     except ValueError:
-        name = host.removeprefix("*") if host.startswith("*.") else host
-        return _Exception(name.strip("."), None, port)
+        name = (host.removeprefix("*") if host.startswith("*.") else host).strip(".")
+        url = None if name.isascii() else urls.parse(f"http://{name}/")  # as it stands in URLs
+        return _Exception(name if url is None else urls.hostname_of(url), None, port)
 
 
 class Environment:

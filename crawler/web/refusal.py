@@ -114,7 +114,7 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.COOKIE_NOT_UTF8: "a cookie that is no UTF-8, and could not go back as it came",
         Refusal.COOKIE_FOREIGN_DOMAIN: "a cookie for a domain that is not its host's",
         Refusal.COOKIE_PUBLIC_SUFFIX: "a cookie for many owners (`Domain=co.uk`)",
-        Refusal.COOKIE_INSECURE: "a Secure cookie, or one that would hide such, over plain HTTP",
+        Refusal.COOKIE_INSECURE: "one Secure over HTTP, or hiding such; `SameSite=None` alone",
         Refusal.COOKIE_PREFIX: "a cookie called `__Host-` or `__Secure-` without being so",
         Refusal.COOKIE_EVICTED: "the cookie least recently used, of too many",
         Refusal.COOKIE_HEADER_FULL: "a cookie not sent, as 8,000 bytes of others went before it",

@@ -212,6 +212,10 @@ SENT = [
     (HERE, "nameless", HERE, "nameless"),
     (HERE, "a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", HERE, ""),
     (HERE, "a=1; HttpOnly; SameSite=Strict", HERE, "a=1"),
+    (HERE, "a=1; SameSite=None; Secure", HERE, "a=1"),
+    (HERE, "a=1; SameSite=None", HERE, ""),
+    ("http://127.0.0.1/", "a=1; SameSite=none", "http://127.0.0.1/", ""),
+    (HERE, "a=1; SameSite=None; SameSite=other", HERE, "a=1"),
 ]
 
 

@@ -51,6 +51,8 @@ def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ({"http": P, "no": "127.0.0.1"}, "http://127.0.0.1/", None),
         ({"http": P, "no": "127.0.0.1:80"}, "http://127.0.0.1:81/", P),
         ({"http": P, "no": "10.0.0.0/8"}, "http://a.example/", P),
+        ({"http": P, "no": "münchen.example"}, "http://www.xn--mnchen-3ya.example/", None),
+        ({"http": P, "no": "*.MÜNCHEN.example:81"}, "http://xn--mnchen-3ya.example/", P),
         ({"http": P, "no": "::1"}, "http://[::1]/", None),
         ({"http": P, "no": "[::1]:80"}, "http://[::1]/", None),
         ({"http": P, "no": "[::1]:80"}, "http://[::1]:81/", P),

@@ -39,9 +39,16 @@ COMMANDS = (
     *(["reparse", "quotes"], ["diff", "1", "2"], ["test", "record", "quotes"]),
     *(["pause"], ["resume"], ["stop"], ["add", "http://a.example/"], ["block", "a.example"]),
     *(["unblock", "a.example"], ["prioritize", "a.example", "--by", "5"]),
-    *(["set", "a.example", "delay=1"], ["status"], ["traps"], ["workers"], ["dashboard"]),
+    *(
+        ["set", "a.example", "delay=1"],
+        ["status"],
+        ["traps"],
+        ["workers"],
+        ["dashboard"],
+        ["doctor"],
+    ),
 )
-FIRST = ("status", "traps", "workers", "dashboard")  # of them the store is an argument
+FIRST = ("status", "traps", "workers", "dashboard", "doctor")  # of them the store is an argument
 OTHERS = {"datasette", "demo", "heal"}  # with tests of their own, and where more is missing
 
 
