@@ -14,27 +14,25 @@ from itertools import combinations, groupby, pairwise
 import xxhash
 
 _BITS = 64
-_LANE = 32  # bits that count how often one bit of the hash was set
 _KEY = 16  # bits of a block by which texts are looked up
 _WORD = re.compile(r"\w+")
-# Each byte of a hash spread out so that adding them up counts all eight bits at once.
-_SPREAD = [sum((byte >> bit & 1) << (_LANE * bit) for bit in range(8)) for byte in range(256)]
-_MASK = (1 << _LANE) - 1
 
 
 def simhash(text: str) -> int:
     """Return the 64-bit simhash of a text; 0 for one without a word."""
     words = _WORD.findall(text.lower())
-    grams = {" ".join(words[at : at + 3]) for at in range(max(1, len(words) - 2))} if words else ()
-    sums = [0] * 8
-    for gram in grams:
-        for place, byte in enumerate(xxhash.xxh3_64_digest(gram.encode("utf-8", "replace"))):
-            sums[place] += _SPREAD[byte]
-    half = len(grams) / 2
+    if not words:
+        return 0
+    known = " ".join(words).encode().split(b" ")  # at once; a surrogate is no part of a word
+    grams = set(map(b" ".join, zip(known, known[1:], known[2:], strict=False)))
+    hashes = b"".join(map(xxhash.xxh3_64_digest, grams or {b" ".join(known)}))
+    number = len(hashes) // 8
+    lowest, half = int.from_bytes(b"\1" * number), number / 2
     found = 0
-    for place, total in enumerate(sums):
+    for place in range(8):
+        column = int.from_bytes(hashes[place::8])  # of all hashes the same byte
         for bit in range(8):
-            if total >> (_LANE * bit) & _MASK > half:
+            if (column >> bit & lowest).bit_count() > half:
                 found |= 1 << (8 * place + bit)
     return found
 

@@ -1,14 +1,16 @@
 """The index of near texts: right by brute force, and flat however many texts there are."""
 
+import re
 import sys
 import tracemalloc
 
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.links.duplicates import settled
-from crawler.links.simhash import NearDuplicates, groups
+from crawler.links.simhash import NearDuplicates, groups, simhash
 
 
 def first_near(known: list[int], number: int, distance: int, room: int) -> str | None:
@@ -75,3 +77,19 @@ def test_texts_take_no_memory_beside_their_names() -> None:
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert taken < 50_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "one", "one two", "One two THREE", "a b c d a b c d", "Ärger über ß \ud800 x y 4_2"],
+)
+def test_a_simhash_has_the_bits_that_most_of_its_words_in_threes_have(text: str) -> None:
+    words = re.findall(r"\w+", text.lower())
+    threes = {" ".join(words[at : at + 3]) for at in range(max(1, len(words) - 2))} if words else ()
+    hashes = [xxhash.xxh3_64_digest(three.encode()) for three in threes]
+    expected = 0
+    for bit in range(64):
+        place, shift = divmod(bit, 8)
+        number = sum(found[place] >> shift & 1 for found in hashes)
+        expected |= (number > len(hashes) / 2) << bit
+    assert simhash(text) == expected
