@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from crawler import urls
 from crawler.browser import require
@@ -40,7 +40,7 @@ from crawler.politeness.rate import Rate
 from crawler.politeness.throttle import Pace
 from crawler.spider import Spider, check, seeds_of
 from crawler.spider.arguments import kept, refuse_other
-from crawler.store import Committed, CrawlState, Store, open_store
+from crawler.store import Committed, CrawlState, SharedStore, Store, open_store
 from crawler.store.address import StoreAddress, address_of
 from crawler.store.aside import set_aside
 from crawler.urls.scope import registrable_domain
@@ -267,6 +267,9 @@ class Crawler:
         try:
             seconds = round(time.monotonic() - self._started, 3)
             self.last = await self._store.end_run(state, reason, seconds)
+            if self._store.shared:  # others have stored, too
+                stored = await cast(SharedStore, self._store).stored()
+                self._more = stored - self.state.pages
         except StoreFenced:
             self.last = False  # others have its hosts, and go on
         except StoreError as error:

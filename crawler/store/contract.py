@@ -313,6 +313,9 @@ class SharedStore(Store, Protocol):
         this worker has left are given back.
         """
 
+    async def stored(self) -> int:
+        """Return how many pages all workers have stored, in all runs."""
+
     async def over(self) -> bool:
         """Return whether the crawl is seeded and nothing of it is left, in one snapshot."""
 

@@ -1,5 +1,6 @@
 """A crawl over PostgreSQL: the same rows as over SQLite, by the same commands."""
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -14,9 +15,12 @@ from cli_story import ROOT
 from postgres_server import server
 from site_thread import site_on_a_thread
 
+from crawler import Crawler, SiteSpider, Summary
+from crawler.cli import ending
 from crawler.cli import run as command
 from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.query import Reader
+from crawler.practice import PracticeSite
 from crawler.store.address import address_of
 
 TABLES = {
@@ -187,6 +191,30 @@ def test_no_password_is_shown_or_stored(crawled: tuple[str, str]) -> None:
 def test_a_crawl_into_a_file_loads_no_asyncpg() -> None:
     code = "import sys, crawler, crawler.engine.crawler; sys.exit('asyncpg' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_each_worker_process_tells_how_many_pages_all_have_stored() -> None:
+    """One site is one host: the other worker stores nothing, and may be the one that ends it."""
+    address = server().dsn()
+
+    async def worker(site: PracticeSite) -> Summary:
+        spider = SiteSpider(site.url)
+        settings = {"politeness": {"delay": 0.01, "robots": False}, "engine": {"max_pages": 20}}
+        async with Crawler(spider, store=address, settings=settings) as crawler:
+            return await crawler.run()
+
+    async def both() -> list[Summary]:
+        async with PracticeSite(robots=False) as site:
+            return await asyncio.gather(worker(site), worker(site))
+
+    summaries = asyncio.run(both())
+    with Reader(address) as reader:
+        [(stored,)] = reader.query("SELECT count(*) FROM pages WHERE outcome = 'ok'").rows
+    assert sorted(each.last for each in summaries) == [False, True]
+    [last] = [each for each in summaries if each.last]
+    assert (last.total_pages, sum(each.pages for each in summaries)) == (stored, stored)
+    assert 0 < stored <= 20
+    assert stored == last.pages or f"({stored} with other processes" in ending.story(last)
 
 
 def test_fresh_starts_over_and_keeps_what_was_there(tmp_path: Path) -> None:

@@ -264,6 +264,14 @@ class PostgresStore(SteeredPostgres):
         """Return how many more pages this worker may begin, and how many are still to be stored."""
         return await self._run(lambda db: self.leases.tickets(db, wanted, most))
 
+    async def stored(self) -> int:
+        """Return how many pages all workers have stored, in all runs."""
+        sql = (
+            "SELECT (pages + coalesce((SELECT sum(pages) FROM crawl_workers), 0))::bigint"
+            " FROM crawl_control"
+        )
+        return int(await self._run(lambda db: db.fetchval(sql)))
+
     async def over(self) -> bool:
         """Return whether the crawl is seeded and nothing of it is left, in one snapshot."""
         sql = "SELECT seeded AND NOT EXISTS (SELECT 1 FROM todo) FROM crawl_control"
