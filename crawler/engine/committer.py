@@ -7,6 +7,7 @@ shown to the outside before `store.commit` has returned.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections import Counter, deque
@@ -16,6 +17,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from crawler import urls
+from crawler.errors import StoreFenced
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue
 from crawler.http.cookies import CookieJars
@@ -24,6 +26,8 @@ from crawler.store import Batch, Committed, HostRow, Pulse, RobotsRow, Store
 from crawler.web.refusal import Refusal
 from crawler.web.request import Candidate, Todo
 from crawler.web.visit import Ahead, Visit
+
+log = logging.getLogger("crawler")
 
 Listener = Callable[[list[Visit], Committed], None]
 """Called after a commit with the visits that are now stored, and what the commit made."""
@@ -218,6 +222,9 @@ class Committer:
             await asyncio.shield(turn)
         except asyncio.CancelledError:
             await asyncio.wait([turn])
+            error = None if turn.cancelled() else turn.exception()
+            if error is not None and not isinstance(error, StoreFenced):  # others go on then
+                log.error("what came last is not stored: %s", error)
             raise
 
     async def _take_turn(self) -> None:

@@ -51,7 +51,7 @@ class PostgresReader(Reader):
         with ExitStack() as undo:
             undo.callback(self._reader.close)
             there = "SELECT to_regclass('crawl_control') IS NOT NULL"
-            if not next(self._reader.query(there).rows)[0]:
+            if not next(iter(self.query(there).rows))[0]:
                 raise StoreRefused(
                     f"{address}: there is no such crawl; crawl into it first, or name another"
                 )

@@ -176,6 +176,8 @@ class Connection:
             return await asyncio.shield(turn)
         except asyncio.CancelledError:
             await asyncio.wait([turn])
+            if not turn.cancelled():
+                turn.exception()  # whoever cancels has a reason of its own
             raise
 
     async def _through(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
