@@ -41,10 +41,19 @@ def body_of(parts: Iterable[Part]) -> MultipartWriter:
 
 
 def body_of_files(request: Request) -> MultipartWriter:
-    """Return the body of a request that sends files, with the fields of its form."""
-    fields = [Part(name, revealed(value)) for name, value in bodies.pairs(request.data)]
-    files = [_file_part(field, path) for field, path in (request.files or {}).items()]
-    return body_of([*fields, *files])
+    """Return the body of a request that sends files, with the fields of its form.
+
+    A file stands in the place of an empty field of its name, else behind all fields: forms are sent
+    in the order of their controls.
+    """
+    files = dict(request.files or {})
+    parts = [
+        _file_part(name, files.pop(name))
+        if value == "" and name in files
+        else Part(name, revealed(value))
+        for name, value in bodies.pairs(request.data)
+    ]
+    return body_of([*parts, *(_file_part(*file) for file in files.items())])
 
 
 def _file_part(field: str, path: str | PurePath) -> Part:

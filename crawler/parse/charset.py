@@ -41,7 +41,13 @@ def encoding_of(body: bytes, content_type: str | None = None) -> str:
     essence, declared = _header(content_type) if content_type else ("", None)
     if declared == "utf-16le" and _is_big_endian(body):
         return "utf-16be"
-    return declared or _declared_inside(body, essence) or _looks_like(body)
+    found = declared or _declared_inside(body, essence)
+    if found is None and essence in _UNTOLD and mime.computed(None, body) == "text/xml":
+        return "utf-8"
+    return found or _looks_like(body)
+
+
+_UNTOLD = ("", "*/*", "unknown/unknown", "application/unknown")  # what is looked at instead
 
 
 def _is_big_endian(body: bytes) -> bool:
@@ -244,6 +250,13 @@ def _nearly_utf8(body: bytes, error: UnicodeDecodeError) -> bool:
 
 _HINT = lazy(rb"""charset\s*=\s*["']?\s*([a-z0-9_:-]+)""", re.IGNORECASE)
 _LEAST_THAI = 40  # bytes beyond ASCII: of fewer the detector takes about anything for Thai
+_LEAST_LATIN = 6  # the same: of fewer nothing tells one alphabet of Latin letters from another
+_LEAST_OTHER = 4  # and of fewer that stand side by side, nothing tells a script without Latin ones
+_LATIN = frozenset(
+    "iso-8859-2 iso-8859-3 iso-8859-4 iso-8859-10 iso-8859-13 iso-8859-14 iso-8859-15 iso-8859-16"
+    " macintosh windows-1250 windows-1254 windows-1257 windows-1258".split()
+)
+_SIDE_BY_SIDE = lazy(rb"[\x80-\xff]{2,}")
 
 
 def _hinted(body: bytes) -> str | None:
@@ -258,6 +271,37 @@ def _hinted(body: bytes) -> str | None:
 def _detect(sample: bytes) -> str:
     label = (cchardet.detect(sample)["encoding"] or "").lower()
     name = _DETECTED.get(label) or name_of(label)
-    if name == "windows-874" and len(sample.translate(None, bytes(range(128)))) < _LEAST_THAI:
-        return FALLBACK
-    return FALLBACK if name in _UNLIKELY or name is None else name
+    if name is None or name in _UNLIKELY or _is_unsure(name, sample):
+        name = FALLBACK
+    return _central_european(sample) or name if name == FALLBACK else name
+
+
+# Signs that in windows-1252 stand where a word has letters, which they are in Central Europe.
+_SIGN_IN_WORD = lazy(
+    "(?<=[^\\W\\d_])[\xa1\xa3\xa5\xa6\xa9\xae-\xb1\xb3\xb6\xb9\xbc\xbe\xbf](?=[^\\W\\d_])"
+)
+
+
+def _central_european(sample: bytes) -> str | None:
+    """Return the encoding of Central Europe in which signs within words are letters."""
+    signs = _SIGN_IN_WORD.findall(to_text(sample, FALLBACK))
+    if len(signs) < 3:
+        return None
+    for name in ("iso-8859-2", "windows-1250"):
+        text = to_text(sample, name)
+        if text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable() and all(
+            to_text(sign.encode("latin-1"), name).isalpha() for sign in signs
+        ):
+            return name
+    return None
+
+
+def _is_unsure(name: str, sample: bytes) -> bool:
+    """Return whether the bytes are too few for what the detector says of them."""
+    high = len(sample.translate(None, bytes(range(128))))
+    if name in _LATIN:
+        return high < _LEAST_LATIN
+    if name == "windows-874":
+        return high < _LEAST_THAI
+    near = sum(map(len, _SIDE_BY_SIDE.findall(sample)))
+    return near < max(_LEAST_OTHER, high / 2)

@@ -231,15 +231,24 @@ _OF_INTEREST = frozenset(
 )
 
 
+def display_of(sheet: Sheet, name: str, id_: str, classes: str, inline: Declared) -> str:
+    """Return the `display` that is certainly an element's, "" if nothing tells."""
+    rules = sheet.of(name, id_, classes) if sheet.rules else []
+    return style_of(rules, inline).get("display", "")
+
+
 @lru_cache(maxsize=16)  # the pages of a site mostly have the same
-def sheet_of(text: str) -> Sheet:
-    """Return the rules of style elements, empty where none of them hides anything for certain."""
+def sheet_of(text: str, *, shown: bool = False) -> Sheet:
+    """Return the rules of style elements, empty where none of them hides anything for certain.
+
+    With `shown` they are wanted all the same.
+    """
     sheet = Sheet()
     for selectors, body, certain in _blocks(_COMMENT.sub("", text[:_MOST_STYLE])):
         declared = Declared(*(_of_interest(part) for part in declarations(body)))
         if declared.style:
             _add(sheet, selectors, declared, certain)
-    return sheet if sheet.names else Sheet()
+    return sheet if sheet.names or shown else Sheet()
 
 
 def _of_interest(style: dict[str, str]) -> dict[str, str]:

@@ -201,10 +201,15 @@ def _inside(kind: str, raw: str, text: str) -> list[str] | None:
     if kind == "frameset" or "shadowroot" in text:
         return None
     for match in _PLAIN.finditer(raw):
-        # Its end stands in a script or the like, or is that of another template.
-        if (match[5] and match.end() == len(raw)) or (match[5] or "").lower() == "template":
+        # Its end stands in a script, a comment or a value, or is that of another template.
+        if match.end() == len(raw) and (match[5] or not _CLOSED.search(match[0])):
+            return None
+        if (match[5] or "").lower() == "template":
             return None
     return []
+
+
+_CLOSED = lazy(r"^<(?:!--(?:-?|.*--!?)>|(?!!--).*>)\Z", re.DOTALL)
 
 
 def title_of(raw: str) -> str:
@@ -360,7 +365,7 @@ def _directives(attributes: str) -> list[tuple[str, str]]:
     refresh = _refresh(attributes) if "efresh" in attributes or "EFRESH" in attributes else []
     if quick is None or quick[1].lower() in _OTHER_METAS:
         return refresh
-    name = (attribute(attributes, "name") or "").strip().lower()
+    name = (attribute(attributes, "name") or "").lower()
     return [*refresh, (name, attribute(attributes, "content") or "")] if name else refresh
 
 

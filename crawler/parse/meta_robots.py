@@ -37,7 +37,7 @@ def directives(metas: Iterable[tuple[str, str]], headers: Iterable[str], token: 
     """Return what the meta tags (name, content) and X-Robots-Tag values say to our token."""
     words: set[str] = set()
     for name, content in metas:
-        if name in ("robots", token):
+        if name.strip() in ("robots", token):  # what a site asks is heeded in spite of spaces
             words.update(_WORDS.split(content.lower()))
     for value in headers:
         words.update(_header_words(value, token))

@@ -27,22 +27,19 @@ _DOCTYPE = lazy(
     |\[(?:[^\]"'<]++|"[^"]*+"|'[^']*+'|<!--(?:[^-]++|-(?!->))*+-->|<)*+\])*+>""",
     re.VERBOSE,
 )
+_NONE = {"": "other"}  # what holds where nothing is declared: such elements are none of HTML
 _DEEPEST = 4096  # elements within each other that are remembered
 
 
 class Namespaces:
-    """The open elements of a document in XML, with the namespaces that hold in them.
+    """The open elements of a document in XML, with the namespaces that hold in them."""
 
-    Where a document names no namespace at all it is taken for HTML: it was sent as that.
-    """
+    __slots__ = ("_known", "open")
 
-    __slots__ = ("_bare", "_known", "open")
-
-    def __init__(self, text: str) -> None:
+    def __init__(self) -> None:
         self.open: list[tuple[str, str, dict[str, str]]] = []
         """Name, namespace ("" for HTML), and the namespaces by prefix inside of it."""
-        self._bare = {"": "" if _XHTML not in text else "other"}
-        self._known = self._bare
+        self._known = _NONE
 
     @property
     def inside(self) -> bool:
@@ -51,7 +48,7 @@ class Namespaces:
 
     def start(self, name: str, attributes: str, *, empty: bool) -> str:
         """Take a start tag; return the namespace of its element, "" for HTML."""
-        known = self.open[-1][2] if self.open else self._bare
+        known = self.open[-1][2] if self.open else _NONE
         if "xmlns" in attributes:
             known = dict(known)
             for prefix, double, single in _DECLARED.findall(attributes):

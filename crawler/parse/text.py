@@ -13,10 +13,11 @@ from html import unescape
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
+from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.fast_pass import is_frameset
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
-from crawler.parse.tokenizer import plain_markup
+from crawler.parse.tokenizer import plain_markup, tags
 from crawler.parse.words import any_case
 
 # What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3). All other
@@ -64,6 +65,7 @@ _UNREAD = re.compile(
     | [!?][^>]*+>?)""",
     re.VERBOSE,
 )
+_IS_BLOCK = frozenset(_BLOCKS.split()).__contains__
 _NAMES = f"{'|'.join(_BLOCKS.split())}|(?=[A-Z])(?:{_by_letter(_BLOCKS.split())})"
 _WITHIN = f"{_by_first(_INLINE.split())}|(?=[A-Z])(?:{_by_letter(_INLINE.split())})"
 
@@ -92,13 +94,20 @@ _PLAIN = _sweeps(r"[^>]*+>?")
 _BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
 _REST = rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
 _EXACT = _sweeps(_REST)
+# What is left of tags whose names contain a "<", and of those that are comments: "</ ".
+_ODD = re.compile(r"<(?:/?[a-zA-Z][^<>]*+(?:<|\Z)|/[^a-zA-Z>])")
 _REMAINDER = re.compile(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
 # What a formula is made of: each part is a box of its own.
 _FORMULA = lazy(
     r"</?m(?:[inos]|text|row|frac|sqrt|root|style|padded|error|t(?:able|d|r)|s(?:u[bp]|ubsup)"
     r"|over|under|underover|fenced|enclose|multiscripts)(?=[\s/>])[^>]*+>"
 )
+# What stands for ruby, a bar or a gauge where a browser cannot draw one.
+_IN_PLACE = lazy(
+    r"<rp(?=[\s/>])[^>]*+>[^<]*+|<(progress|meter)(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/\1[\s/>]))*+"
+)
 _WITHIN_QUOTES = re.compile(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
+_NAMESPACE = lazy(r"http://www\.w3\.org/(?:1999/xhtml|2000/svg|1998/Math/MathML)")
 _WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
 
 
@@ -124,14 +133,18 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     that the page is XHTML.
     """
     if xml:
+        if _NAMESPACE.search(html) is None:  # its markup is all that a browser shows
+            return Readable("", 0)
         html, raw = plain_markup(html, xml=True), None
     elif _is_misplaced(html):
         from crawler.parse.browser_tree import in_order  # Lexbor, which most pages never need
 
         html, raw = _LOOSE.sub(r"\1", in_order(html)), None
+    if not xml and may_display(html):
+        html, raw = in_lines(html, _IS_BLOCK), None
     read, odd = _unread(html)
     hidden = 0
-    if odd and is_frameset(html):
+    if ("rameset" in html or "RAMESET" in html) and is_frameset(html):
         return Readable("", 0)
     if odd or may_hide(html, raw):
         cut, hidden = seen(html)
@@ -247,9 +260,16 @@ def _text(html: str) -> str:
     """Return the text of markup from which the unread was taken."""
     if "<math" in html:
         html = _FORMULA.sub(" ", html)
+    if "<rp" in html or "<progress" in html or "<meter" in html:
+        html = _IN_PLACE.sub("", html)
     # str.translate would take twenty times as long.
     html = html.replace("\n", " ").replace("\r", " ")
-    text = _swept(html, _PLAIN)
+    text = _without_known(html, _PLAIN)
+    if "<" in text:
+        if _ODD.search(text) is not None:
+            html = _bare(html)
+            text = _without_known(html, _PLAIN)
+        text = _PLAIN.other.sub("", text)
     if _is_unclosed(html) or (
         ">" in text and _REMAINDER.search(text) and _WITHIN_QUOTES.search(html)
     ):
@@ -280,9 +300,24 @@ def _collapsed(line: str) -> str:
 
 
 def _swept(html: str, sweeps: _Sweeps) -> str:
-    inside, block, other = sweeps
-    text = "".join([block.sub("\n", inside.sub("", part)) for part in _windows(html, sweeps)])
-    return other.sub("", text) if "<" in text else text
+    text = _without_known(html, sweeps)
+    return sweeps.other.sub("", text) if "<" in text else text
+
+
+def _without_known(html: str, sweeps: _Sweeps) -> str:
+    """Take out the tags that are known by their names."""
+    inside, block, _ = sweeps
+    return "".join([block.sub("\n", inside.sub("", part)) for part in _windows(html, sweeps)])
+
+
+def _bare(html: str) -> str:
+    """Return markup with tags that have nothing but a name, as the tokenizer reads them."""
+    kept = []
+    for tag in tags(html):
+        kept.append(tag.before.replace("<", "&lt;"))
+        name = tag.name if tag.name.isalnum() else "x"
+        kept.append(f"<{'/' if tag.ends else ''}{name}>{tag.raw.replace('<', '&lt;')}")
+    return "".join(kept)
 
 
 def _windows(text: str, sweeps: _Sweeps) -> Iterator[str]:

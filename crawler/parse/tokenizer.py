@@ -41,7 +41,7 @@ _ATTRIBUTE = lazy(
 )
 RAW = frozenset(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"])
 """Elements whose content is text, whatever it looks like."""
-_ENDS = {name: lazy(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in RAW}
+_ENDS = {name: lazy(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in (*RAW, "noscript")}
 _LONGEST_END = 16
 _SCRIPT = lazy(r"<!--|</script(?=[\t\n\f\r />])", re.IGNORECASE)
 _ESCAPED = lazy(r"-->|<(/?)script(?=[\t\n\f\r />])", re.IGNORECASE)
@@ -68,7 +68,7 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
 
     `xml`: the document is XHTML, where no element is text by its name, and "/>" ends every one.
     """
-    foreign = Namespaces(text) if xml else ForeignElements(text)
+    foreign = Namespaces() if xml else ForeignElements(text)
     inward = foreign.open
     at, since, size = 0, 0, len(text)
     pieces: list[str] = []
@@ -207,8 +207,11 @@ def spans(text: str) -> Iterator[Span]:
 
 
 def _after(text: str, at: int, name: str) -> int:
-    """Return where the content of an element ends that is text by its name, else `at`."""
-    if name in RAW:
+    """Return where the content of an element ends that is text by its name, else `at`.
+
+    With scripts on `noscript` is one, too.
+    """
+    if name in RAW or name == "noscript":
         return _raw_end(text, at, name)
     return len(text) if name == "plaintext" else at
 

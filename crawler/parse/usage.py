@@ -97,7 +97,9 @@ def said_by(headers: Mapping[str, str], metas: Iterable[tuple[str, str]]) -> lis
         values = headers.getall(name, ()) if hasattr(headers, "getall") else _of(headers, name)
         found += [UsageLine("header", f"{name}: {value.strip()}") for value in values]
     found += [
-        UsageLine("meta", f"{name}: {said.strip()}") for name, said in metas if name in _METAS
+        UsageLine("meta", f"{name}: {said.strip()}")
+        for name, said in ((name.strip(), said) for name, said in metas)
+        if name in _METAS
     ]
     return found
 

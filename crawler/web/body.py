@@ -81,7 +81,9 @@ def on_wire(data: Any) -> bytes | Path | None:
         return data.encode()
     if isinstance(data, PurePath):
         return Path(data)
-    return urlencode([(name, revealed(value)) for name, value in pairs(data)]).encode()
+    # As https://url.spec.whatwg.org/#urlencoded-serializing has it: Python differs in these two.
+    said = urlencode([(name, revealed(value)) for name, value in pairs(data)], safe="*")
+    return said.replace("~", "%7E").encode()
 
 
 def opened(path: str | PurePath) -> BinaryIO:

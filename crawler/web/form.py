@@ -109,6 +109,7 @@ class Form:
                 pairs += _pressed(field.element) if field.element is pressed else ()
             elif isinstance(value, PurePath) or (field.kind == "file" and value):
                 files[field.name] = _file(field, value, wanted)
+                pairs.append((field.name, ""))
             elif value is not None:
                 pairs += _entries(field, value)
         pairs = [(form_values.crlf(name), _lines(value)) for name, value in pairs]
@@ -132,6 +133,7 @@ class Form:
         pressed: HtmlElement | None,
         options: dict[str, Any],
     ) -> Request:
+        # Of keywords no space is taken off: " post" is none, which is to say GET.
         method, url = self._said("method", pressed).lower(), self._action(pressed)
         secrets = any(isinstance(value, Secret) for _, value in pairs)
         if method == "dialog":
@@ -139,15 +141,19 @@ class Form:
         if method != "post":
             if secrets:
                 raise UsageError("a GET form writes its fields into the URL; no place for a Secret")
-            pairs += [(name, PurePath(path).name) for name, path in files.items()]
+            pairs = [
+                (name, PurePath(files[name]).name if name in files else value)
+                for name, value in pairs
+            ]
             query = form_values.urlencoded(pairs, self._encoding)
             return Request(f"{url.partition('?')[0]}?{query}", **options)
         kind = self._said("enctype", pressed).lower()
         kind = _MULTIPART if files else kind if kind in (_MULTIPART, _PLAIN) else _FORM
         if kind == _MULTIPART:
-            empty = [name for name, value in pairs if value == "" and self._is_file(name)]
-            pairs = [(name, value) for name, value in pairs if not self._is_file(name)]
-            options["files"] = {**files, **dict.fromkeys(empty, "")}
+            # Each file is sent where its empty text stands among the fields.
+            options["files"] = files | {
+                name: files.get(name, "") for name, _ in pairs if self._is_file(name)
+            }
         texts = (text for pair in pairs for text in pair if isinstance(text, str))
         if kind != _PLAIN and (self._encoding == "utf-8" or all(map(str.isascii, texts))):
             return Request(url, method="POST", data=pairs, **options)
@@ -174,7 +180,7 @@ class Form:
 
     def _action(self, pressed: HtmlElement | None) -> str:
         """Return where the form leads: without an action to its own page, also under a `<base>`."""
-        action = self._said("action", pressed)
+        action = self._said("action", pressed).strip()
         if not action:
             return self._url
         url = urls.parse(encode_query(action, self._page_encoding), self._base)
@@ -188,7 +194,7 @@ class Form:
     def _said(self, name: str, pressed: HtmlElement | None) -> str:
         """Return an attribute of the form, or what the pressed button says in its place."""
         own = pressed.get(f"form{name}") if pressed is not None else None
-        return (own if own is not None else self._attribute(name)).strip()
+        return own if own is not None else self._attribute(name)
 
     def _attribute(self, name: str) -> str:
         return self._element.get(name) or ""
@@ -245,7 +251,7 @@ def _fields(controls: list[HtmlElement], encoding: str) -> Iterator[Field]:
 
 
 def _fields_of(element: HtmlElement, name: str, encoding: str) -> Iterator[Field]:
-    kind = (element.get("type") or "").strip().lower()
+    kind = (element.get("type") or "").lower()
     if _is_submit(element):
         yield Field(name, None, "button", element)
     elif not name or element.tag == "button":
@@ -373,7 +379,7 @@ def _chosen(field: Field, wanted: Any) -> str | None:
 
 
 def _is_submit(element: HtmlElement) -> bool:
-    kind = (element.get("type") or "").strip().lower()
+    kind = (element.get("type") or "").lower()
     if element.tag == "button":
         return kind not in ("button", "reset") and not _is_disabled(element)
     return element.tag == "input" and kind in _BUTTONS and not _is_disabled(element)
@@ -384,7 +390,7 @@ def _pressed(button: HtmlElement | None) -> list[tuple[str, Any]]:
     if button is None:
         return []
     name = button.get("name") or ""
-    if button.tag == "input" and (button.get("type") or "").strip().lower() == "image":
+    if button.tag == "input" and (button.get("type") or "").lower() == "image":
         dot = f"{name}." if name else ""
         return [(f"{dot}x", "0"), (f"{dot}y", "0")]
     value = button.get("value")

@@ -150,21 +150,24 @@ def multipart(
 ) -> tuple[str, bytes]:
     """Return the boundary and the body of entries as multipart/form-data (RFC 7578).
 
-    `unfilled` names the fields for files that have none.
+    `unfilled` names the fields for files that have none; their values are empty.
     """
+    unfilled = frozenset(unfilled)
     parts = [
-        b'Content-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
-        % (encoded(quoted(name), encoding), encoded(value, encoding))
+        b'Content-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n'
+        % (
+            encoded(quoted(name), encoding),
+            _NO_FILE if name in unfilled and value == "" else b"",
+            encoded(value, encoding),
+        )
         for name, value in pairs
-    ]
-    parts += [
-        b'Content-Disposition: form-data; name="%b"; filename=""\r\n'
-        b"Content-Type: application/octet-stream\r\n\r\n\r\n" % encoded(quoted(name), encoding)
-        for name in unfilled
     ]
     mark = f"form-{xxhash.xxh3_128_hexdigest(b''.join(parts))}"  # the same for the same entries
     line = f"--{mark}".encode()
     return mark, b"".join(b"%b\r\n%b" % (line, part) for part in parts) + line + b"--\r\n"
+
+
+_NO_FILE = b'; filename=""\r\nContent-Type: application/octet-stream'
 
 
 def quoted(name: str) -> str:

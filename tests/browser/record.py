@@ -29,7 +29,9 @@ LOOK = r"""(() => {
   const html = 'http://www.w3.org/1999/xhtml', svg = 'http://www.w3.org/2000/svg';
   const xlink = 'http://www.w3.org/1999/xlink';
   const all = (name, space) => [...document.getElementsByTagNameNS(space, name)];
-  const links = [...document.getElementsByTagName('*')].flatMap(e => {
+  const below = root => [...root.querySelectorAll('*')].flatMap(
+    e => e.shadowRoot ? [e, ...below(e.shadowRoot)] : [e]);
+  const links = below(document).flatMap(e => {
     const named = e.namespaceURI === html && ['a', 'area'].includes(e.localName)
       ? e.getAttribute('href')
       : e.namespaceURI === svg && e.localName === 'a'
@@ -41,11 +43,12 @@ LOOK = r"""(() => {
   const canonical = all('link', html).find(
     e => e.relList.length && [...e.relList].some(r => r.toLowerCase() === 'canonical')
       && e.getAttribute('href'));
+  const markup = document.getElementById('webkit-xml-viewer-source-xml');
   return {
     type: document.contentType, title: document.title, encoding: document.characterSet,
     base: document.baseURI, links, canonical: canonical ? canonical.href : null,
     robots: all('meta', html).filter(e => e.name.toLowerCase() === 'robots').map(e => e.content),
-    text: document.body ? document.body.innerText : '',
+    text: document.body && !markup ? document.body.innerText : '',
   };
 })()"""
 

@@ -43,8 +43,8 @@ async def test_a_file_field_is_sent_as_a_browser_sends_it(
     async with Crawler(spider, store=tmp_path / "s.db") as crawler:
         assert (await crawler.run()).state == "finished"
     [answer] = spider.answers
-    assert [part["name"] for part in answer["parts"]] == ["note", "go", "table"]
-    table = answer["parts"][-1]
+    assert [part["name"] for part in answer["parts"]] == ["note", "table", "go"]
+    table = answer["parts"][1]
     assert (table["filename"], table["size"]) == ("tides.csv", 1_200_000)
     assert table["content_type"] == "text/csv"
     assert table["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()

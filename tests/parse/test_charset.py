@@ -38,7 +38,7 @@ META = [  # the start of a page, the encoding that the standard's prescan gives 
     ("<script>'<meta charset=koi8-r>'</script>", "koi8-r"),
     ('<?xml version="1.0" encoding="koi8-r"?>', "koi8-r"),
     ("<?xml encoding = 'koi8-r'?><meta charset=big5>", "big5"),
-    ('<?xml encoding="utf-16"?>', "utf-8"), ('<?xml version="1.0"?>', "windows-1252"),
+    ('<?xml encoding="utf-16"?>', "utf-8"), ('<?xml version="1.0"?>', "utf-8"),
     ("<p>" * 2000 + "<meta charset=koi8-r>", "koi8-r"),
     ("<p>" * PRESCAN + "<meta charset=koi8-r>", "windows-1252"),
 ]  # fmt: skip

@@ -90,7 +90,7 @@ def test_action_method_and_encoding_are_the_forms_or_the_buttons() -> None:
 def test_a_file_or_its_encoding_makes_the_form_multipart() -> None:
     controls = "<input type=file name=f><input name=a value=1>"
     form = page(f"<form method=post enctype=multipart/form-data>{controls}</form>").form()
-    assert (form.fill().files, form.fill().data) == ({"f": ""}, [("a", "1")])
+    assert (form.fill().files, form.fill().data) == ({"f": ""}, [("f", ""), ("a", "1")])
     assert form.fill(f=Path("x.png")).files == {"f": Path("x.png")}
     assert form.fill(f="x.png").files == {"f": "x.png"}
     with pytest.raises(UsageError, match="'f' sends one file"):

@@ -1,0 +1,103 @@
+"""Lines that styles make: what `display` puts on lines of its own, or into one.
+
+`<span style="display: block">` ends a line as `<div>` does, the children of `display: flex` are
+boxes of their own, and `<li style="display: inline">` ends none. Only what a page says itself is
+read: `style` attributes, and its `<style>` elements as far as `css` reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from crawler.lazy_regex import lazy
+from crawler.parse.css import Sheet, declarations, display_of, sheet_of
+from crawler.parse.tokenizer import Span, attributes_of, spans
+
+_STYLED = re.compile(r"""style\s*+=\s*+["'][^"'<>]*?display\s*+:\s*+(?!none)""")
+_RULED = re.compile(r"display\s*+:\s*+(?:block|flex|grid|inline|list|table)")
+_SHEETS = lazy(r"<style(?=[\s/>])[^>]*+>([^<]*+)", re.IGNORECASE)
+_LARGE = 32 * 1024  # characters of a page whose style elements are read for this
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_BOXES = ("flex", "grid")  # whose children are boxes, whatever they are
+_LINES = (*_BOXES, "block", "list-item", "table", "flow-root")
+_LOOKED_AT = 64  # open elements for each end tag
+_BREAK = "<br>"
+
+
+class _Open(NamedTuple):
+    """An open element: whether it ends a line, holds boxes, or was put into a line."""
+
+    name: str
+    line: bool = False
+    boxes: bool = False
+    inline: bool = False
+
+
+def may_display(html: str) -> bool:
+    """Return whether styles of a page may make or unmake lines, at little cost."""
+    if "display" not in html:
+        return False
+    if _STYLED.search(html):
+        return True
+    return len(html) <= _LARGE and "<style" in html and _RULED.search(html) is not None
+
+
+def in_lines(html: str, is_block: Callable[[str], bool]) -> str:
+    """Return a page with its lines in markup; `is_block` tells which elements end one by name."""
+    sheet = Sheet()
+    if len(html) <= _LARGE:
+        sheet = sheet_of("\n".join(_SHEETS.findall(html)), shown=True)
+    kept: list[str] = []
+    at = 0
+    for start, end, written in _changes(html, sheet, is_block):
+        kept += (html[at:start], written)
+        at = end
+    return "".join([*kept, html[at:]])
+
+
+def _changes(
+    html: str, sheet: Sheet, is_block: Callable[[str], bool]
+) -> Iterator[tuple[int, int, str]]:
+    """Yield what is written in the place of which stretch."""
+    stack: list[_Open] = []
+    for span in spans(html):
+        if span.foreign:
+            continue
+        if span.ends:
+            closed = _closed(stack, span.name)
+            if closed.inline:
+                yield span.start, span.end, "</span>"
+            elif closed.line:
+                yield span.end, span.end, _BREAK
+            continue
+        display = _display(span, sheet)
+        line = display in _LINES or bool(stack and stack[-1].boxes)
+        inline = display.startswith("inline") and not line and is_block(span.name)
+        if inline:
+            yield span.start, span.start + 1 + len(span.name), "<span"
+        elif line:
+            yield span.start, span.start, _BREAK
+        if span.name not in _VOID:
+            stack.append(_Open(span.name, line, display in _BOXES, inline))
+
+
+def _closed(stack: list[_Open], name: str) -> _Open:
+    """Close the innermost open element of that name, and those within it."""
+    for at in range(len(stack) - 1, max(-1, len(stack) - _LOOKED_AT), -1):
+        if stack[at].name == name:
+            found = stack[at]
+            del stack[at:]
+            return found
+    return _Open(name)
+
+
+def _display(span: Span, sheet: Sheet) -> str:
+    if not span.attributes and span.name not in sheet.rules:
+        return ""
+    attributes = attributes_of(span.attributes)
+    inline = declarations(attributes.get("style", ""))
+    return display_of(
+        sheet, span.name, attributes.get("id", ""), attributes.get("class", ""), inline
+    )
