@@ -1,11 +1,11 @@
-"""A feed of any size, one record a line: read as it comes, stored as typed rows.
+"""A feed of any size, one record a line: stored as typed rows, a thousand at a time.
 
 crawler run examples/big_feed.py -a count=100000 -o readings.parquet
 """
 
 from collections.abc import Iterator
 
-from crawler import Request, ScrapedPage, Spider, item
+from crawler import FeedSpider, Request, item
 
 
 @item(key="id")
@@ -17,15 +17,13 @@ class Reading:
     level: float
 
 
-class BigFeed(Spider):
+class BigFeed(FeedSpider):
     """Readings of the practice site; `count` says how many."""
 
     name = "big_feed"
+    record_type = Reading
     base = "http://127.0.0.1:8000/"
     count = 1000
 
     def start(self) -> Iterator[Request]:
-        yield Request(f"{self.base}readings.jsonl", params={"count": self.count})
-
-    def parse(self, page: ScrapedPage) -> Iterator[Reading]:
-        yield from page.records(Reading)
+        yield self.feed(f"{self.base}readings.jsonl", params={"count": self.count})
