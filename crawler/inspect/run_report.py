@@ -28,12 +28,13 @@ from crawler.markup.parts import (
     styles,
     table,
 )
-from crawler.store import views
+from crawler.store import damage, views
 from crawler.version import __version__
 from crawler.web import outcome
 
 _PAGES = " FROM pages WHERE run_id = ?"
 _BUCKETS, _LISTED = 120, 15
+_WAY = "find it with `crawler query`, set it right, or start over with --fresh"
 _SIZES = (
     "SELECT CASE WHEN size < 1000 THEN 'below 1 kB' WHEN size < 10000 THEN '1 to 10 kB'"
     " WHEN size < 100000 THEN '10 to 100 kB' WHEN size < 1000000 THEN '100 kB to 1 MB'"
@@ -77,8 +78,17 @@ class _Run(NamedTuple):
 
 
 def page(reader: Reader, run: int | None = None) -> str:
-    """Return the report of a run, the last one unless told otherwise; UsageError without it."""
+    """Return the report of a run, the last one unless told otherwise.
+
+    UsageError without it, StoreDamaged where a value that it shows is none.
+    """
     found = _run(reader, run)
+    # A report reads and shows values of the store: what it raises is what they are.
+    with damage.told(reader.path, "a value that the report shows", _WAY):
+        return _written(reader, found, run)
+
+
+def _written(reader: Reader, found: _Run, run: int | None) -> str:
     title = f"{found.spider}, run {found.run_id}"
     ended = RunEnd(found.run_id, found.spider, found.state, _queued(reader, found, run))
     body = (
@@ -230,6 +240,8 @@ def _over_time(reader: Reader, run: _Run) -> Html:
     """Return pages, errors and bytes a second, as the live page draws them."""
     sql = f"SELECT min(julianday(fetched_at)), max(julianday(fetched_at)), count(*){_PAGES}"
     [(first, last, number)] = reader.query(sql, (run.run_id,)).rows
+    if number and (first is None or last is None):
+        raise ValueError("a fetched_at of pages is no time")
     if number < 3 or not last > first:
         return empty("Too short for a picture.")
     span = (last - first) * 86400 + 0.001

@@ -55,6 +55,8 @@ def test_no_command_ends_in_a_traceback(made: tuple[Path, str], damage: str) -> 
         ("values of the crawl", "retry", "the row 'next_seq' of the table crawl"),
         ("numbers that are none", "status", "of the table counters"),
         ("URLs of bytes", "diff of two", "the row of pages with the url"),
+        ("URLs of bytes", "report", "a value that the report shows"),
+        ("times that are none", "report", "(a fetched_at of pages is no time)"),
     ],
 )
 def test_the_row_is_named(made: tuple[Path, str], damage: str, command: str, named: str) -> None:
