@@ -2,8 +2,9 @@
 
 `python docs/make/pictures/live_page.py` makes a store like that of a crawl of many hosts, opens
 each view in Chromium, and writes build/pictures/*.webp, light and dark (some five minutes); those
-that the documentation shows are written to docs/pictures, too. It ends with exit code 1 where
-axe-core finds something serious, a view can be moved sideways, or the console has something to say.
+that the documentation shows are written to docs/pictures, too (`PICTURES=docs`: these alone). It
+ends with exit code 1 where axe-core finds something serious, a view can be moved sideways, or the
+console has something to say.
 """
 
 import base64
@@ -43,7 +44,9 @@ IN_DOCS = {
     ("overview", "phone", True): "live-phone",
     ("hosts", "laptop", True): "live-hosts",
     ("ask", "laptop", False): "live-block",
+    ("map", "laptop", False): "live-map",
 }
+FEW = os.environ.get("PICTURES") == "docs"
 QUALITY = 60
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -77,6 +80,8 @@ async def picture(stage, base: str, size: str, *, dark: bool) -> list[str]:
         await tab.page.set_viewport_size({"width": width, "height": height})
         for path in BY_PATH:
             name = path or "overview"
+            if FEW and (name, size, dark) not in IN_DOCS:
+                continue
             await tab.page.goto(f"{base}/shop/{ADDRESSES.get(path, path)}")
             file = ALL / f"{name}-{size}-{'dark' if dark else 'light'}.webp"
             file.write_bytes(await take(tab, whole=True))
