@@ -70,7 +70,7 @@ def menu(look: Look, now: State, views: Sequence[View], here: str) -> Html:
 def _counts(now: State) -> Mapping[str, Html]:
     problems = now.ended("error")
     numbers: dict[str, int] = {
-        "hosts": int(now.look.one("SELECT count(*) FROM hosts") or 0),
+        "hosts": now.hosts.number,
         "problems": problems,
         "traps": int(now.look.one("SELECT count(*) FROM endless") or 0),
         "items": sum(now.item_types.values()),

@@ -60,8 +60,8 @@ def figures(look: Look) -> Figures:
     asked = "SELECT count(*) FROM control WHERE state = 'asked'"
     gauges: dict[str, float | None] = {
         "queue_urls": now.queued,
-        "hosts": look.one("SELECT count(*) FROM hosts"),
-        "hosts_queued": look.one("SELECT count(*) FROM hosts WHERE pending > 0"),
+        "hosts": now.hosts.number,
+        "hosts_queued": now.hosts.queued,
         "hosts_given_up": len(now.given_up),
         "store_bytes": now.size,
         "store_log_bytes": now.log_size,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from crawler import control
 from crawler.dashboard.sources import Look
@@ -40,6 +40,22 @@ WORDS = {
     "broken": "Broken off",
     "new": "Not begun",
 }
+
+
+HOST_SQL = "SELECT host_id, name, pending, pages, next_at, delay, failures FROM"
+
+
+class HostSums(NamedTuple):
+    """How many hosts there are, have a queue, and how long it is; how many have none, or are done.
+
+    A host without a queue of which no page came is not done.
+    """
+
+    number: int
+    queued: int
+    urls: int
+    idle: int
+    done: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +158,21 @@ class State:
         return sum(self.outcomes.get(name, 0) for name in outcome.having(column))
 
     @cached_property
+    def hosts(self) -> HostSums:
+        """How many hosts there are, and how much is queued on them."""
+        sql = (
+            "SELECT count(*), sum(CASE WHEN pending > 0 THEN 1 ELSE 0 END), sum(CASE WHEN pending >"
+            " 0 THEN pending ELSE 0 END), sum(CASE WHEN pending = 0 THEN 1 ELSE 0 END),"
+            " sum(CASE WHEN pending = 0 AND pages > 0 THEN 1 ELSE 0 END)"
+            f" FROM {self.look.reader.many_hosts}"
+        )
+        [row] = self.look.rows(sql)
+        return HostSums(*(int(value or 0) for value in row))
+
+    @property
     def queued(self) -> int:
         """How many requests are queued."""
-        sql = "SELECT coalesce(sum(pending), 0) FROM hosts WHERE pending > 0"
-        return int(self.look.one(sql) or 0)
+        return self.hosts.urls
 
     @cached_property
     def workers(self) -> list[dict[str, Any]]:
@@ -298,8 +325,8 @@ class State:
 
     @property
     def hosts_sql(self) -> str:
-        """The beginning of a query for what `host` takes."""
-        return "SELECT host_id, name, pending, pages, next_at, delay, failures FROM hosts"
+        """The beginning of a query of many hosts for what `host` takes."""
+        return f"{HOST_SQL} {self.look.reader.many_hosts}"
 
     @cached_property
     def size(self) -> int:

@@ -39,6 +39,11 @@ class PostgresReader(Reader):
 
     path: DatabaseAddress
     insertion = "ctid"
+    many_hosts = (  # the queue counted once, not host by host
+        "(SELECT h.host_id, h.name, coalesce(q.pending, 0) AS pending, h.pages, h.next_at, h.delay,"
+        " h.failures FROM crawl_hosts AS h LEFT JOIN (SELECT host_id, count(*) AS pending FROM todo"
+        " GROUP BY host_id) AS q USING (host_id)) AS hosts"
+    )
 
     def __init__(self, path: str | StoreAddress) -> None:
         """Connect; StoreRefused where there is no such crawl."""

@@ -158,6 +158,9 @@ class Reader:
         values = ", ".join(f"value ->> {place}" for place in range(len(key)))
         return f"({', '.join(map(quoted, key))}) IN (SELECT {values} FROM json_each(?))"
 
+    many_hosts = "hosts"
+    """What stands behind FROM where all hosts are looked at, and not one by its name."""
+
     def floor(self, number: str) -> str:
         """Return the SQL of the whole part of a number that is not negative."""
         return f"cast({number} AS INTEGER)"

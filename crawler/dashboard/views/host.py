@@ -8,7 +8,7 @@ from typing import Any
 
 from crawler.dashboard.parts import hidden, outcome_of, short_host, url_link
 from crawler.dashboard.sources import Look
-from crawler.dashboard.state import Host, State
+from crawler.dashboard.state import HOST_SQL, Host, State
 from crawler.dashboard.view import PagePart, View
 from crawler.dashboard.views.hosts import robots_in_words
 from crawler.dashboard.views.overview import state_of
@@ -25,7 +25,7 @@ _REFUSING = (429, 503)
 
 def _of(look: Look, now: State) -> Host:
     name = look.params.get("name", "")
-    sql = f"{now.hosts_sql} WHERE name IN (?, 'http://' || ?, 'https://' || ?)"
+    sql = f"{HOST_SQL} hosts WHERE name IN (?, 'http://' || ?, 'https://' || ?)"
     for row in look.rows(sql, name, name, name):
         return now.host(row)
     raise UsageError(f"{name or 'the host'} was never met")

@@ -34,6 +34,10 @@ _ASKED = "stopped"  # the reason of a run that ended as somebody asked it to
 
 def deciding(look: Look, now: State) -> list[Host]:
     """Return the hosts with the longest queues, those that take longest first."""
+    return now.once("deciding", lambda: _deciding(look, now))
+
+
+def _deciding(look: Look, now: State) -> list[Host]:
     sql = f"{now.hosts_sql} WHERE pending > 0 ORDER BY pending DESC LIMIT 200"
     slow = (
         f"{now.hosts_sql} WHERE pending > 0 AND delay IS NOT NULL"
@@ -51,7 +55,7 @@ def head(look: Look, now: State) -> Html:
 def _running(look: Look, now: State) -> tuple[Any, ...]:
     hosts = [host for host in deciding(look, now) if host.state not in ("blocked", "paused")]
     queued = el("b", words.number(now.queued))
-    number = int(look.one("SELECT count(*) FROM hosts WHERE pending > 0") or 0)
+    number = now.hosts.queued
     if not hosts:
         return ("Nearly done", join([queued, " URLs are queued."]))
     pace = sum(worker["pace"] for worker in now.living)
@@ -250,7 +254,7 @@ def end(look: Look, now: State) -> Html:
 
 
 def _others(look: Look, now: State) -> Iterator[Html]:
-    done = int(look.one("SELECT count(*) FROM hosts WHERE pending = 0 AND pages > 0") or 0)
+    done = now.hosts.done
     said = [f"{words.plural(done, 'host is', 'hosts are')} done"] if done else []
     given_up = sorted(now.given_up)
     if given_up:
