@@ -1,6 +1,7 @@
 """`crawler copy`: half of a crawl in one store, the rest of it in another, and all rows alike."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from data_story import SmallWeb, page
-from postgres_server import server
+from postgres_server import pooler, server
 from site_thread import on_a_thread
 from store_truth import check
 
@@ -222,3 +223,18 @@ def test_a_crawl_without_items_is_copied_there_and_back(site: Web) -> None:
         for table in ("pages", "todo", "seen", "runs", "counters", "hosts"):
             sql = f"SELECT * FROM {table}"
             assert list(one.query(sql).rows) == list(other.query(sql).rows)
+
+
+@pytest.mark.skipif(
+    shutil.which("pgbouncer", path="/usr/sbin:/usr/bin") is None, reason="no pgbouncer"
+)
+def test_a_pooler_in_transaction_mode_makes_no_difference(
+    half: tuple[str, str], site: Web, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server()
+    database, last = pooler().dsn(), str(site.folder / "pooled.db")
+    for one, other in ((half[0], database), (database, last)):
+        copied(one, other)
+        assert rows(other) == rows(half[0])
+    assert command(["doctor", database]) == 0
+    assert "ok    pooler       a pooler in transaction mode" in capsys.readouterr().out

@@ -186,13 +186,15 @@ class PostgresSource:
             for column in columns
         )
         sql, number = f'SELECT {chosen} FROM "{table}"{order}', rows_at_once(table)
-        cursor = self._work.wait(_cursor(self._work.db, sql))
+        cursor = self._work.wait(_cursor(self._work, sql))
         while rows := self._work.wait(cursor.fetch(number)):
             yield [tuple(row) for row in rows]
 
 
-async def _cursor(db: asyncpg.Connection, sql: str) -> Any:
-    return await db.cursor(sql)
+async def _cursor(work: _Work, sql: str) -> Any:
+    """Return a cursor; its statement has no name where a pooler stands between."""
+    statement = await work.db.prepare(sql, name="" if work.connection.pooled else None)
+    return await statement.cursor()
 
 
 async def _as_sqlite(db: asyncpg.Connection) -> None:
