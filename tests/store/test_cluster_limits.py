@@ -76,7 +76,7 @@ def test_hosts_of_the_dead_are_asked_again_within_the_lease_and_five_seconds(
             dead.send_signal(signal.SIGKILL)
             dead.wait()
             died = time.monotonic()
-            time.sleep(lease + 5)
+            time.sleep(lease + 12)
             first = [
                 min((a.came for a in web.log[name] if a.came > died + 0.1), default=died + 99)
                 for name in names
