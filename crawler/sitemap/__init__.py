@@ -18,7 +18,7 @@ from typing import Literal
 from crawler import urls
 from crawler.parse.charset import decode
 from crawler.sitemap.markup import Token, attributes_of, tokens
-from crawler.sitemap.repair import CUT_OFF, Refuse, limited, unpacked, xml
+from crawler.sitemap.repair import CUT_OFF, PREAMBLE, Refuse, limited, unpacked, xml
 from crawler.urls.userinfo import userinfo
 
 LIMIT = 50 * 1024 * 1024
@@ -108,9 +108,12 @@ def stream(body: bytes, url: str, refuse: Refuse = _ignore) -> Iterator[Entry]:
     start = first.lstrip(_BLANK)
     if start.startswith(b"<") or _MARKUP.search(first):
         yield from _xml_entries(xml(first, chunks), url, refuse)
+        return
+    whole = b"".join(chain((first,), chunks))
+    if _MARKUP.search(whole, 0, PREAMBLE):
+        yield from _xml_entries(xml(whole, ()), url, refuse)
     else:
-        text, _ = decode(b"".join(chain((first,), chunks)), "text/plain")
-        yield from _text_entries(text, refuse)
+        yield from _text_entries(decode(whole, "text/plain")[0], refuse)
 
 
 def _cut_off_once(refuse: Refuse) -> Refuse:

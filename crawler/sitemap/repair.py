@@ -17,6 +17,8 @@ Refuse = Callable[[str], None]
 """Takes the name of a refusal, once for each."""
 CUT_OFF = "sitemap_cut_off"
 """A sitemap ends before its end: packed data that is cut or damaged, a limit, an open tag."""
+PREAMBLE = 1024 * 1024
+"""What a server may write before the root of a sitemap: what is longer hides it."""
 
 _CHUNK = 64 * 1024
 _WRAPPINGS = 3  # gzip within gzip within gzip: servers do send it twice
@@ -104,18 +106,26 @@ def xml(first: bytes, rest: Iterable[bytes]) -> Iterator[str]:
     else:
         text = to_text(b"".join(chain((first,), rest)), name).removeprefix("\ufeff")
         pieces = (text[at : at + _CHUNK] for at in range(0, len(text), _CHUNK))
-    started = False
+    yield from _from_start(pieces)
+
+
+def _from_start(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield XML without what a server wrote before it, warnings of up to `PREAMBLE` characters."""
+    pieces = iter(pieces)
+    held = ""
     for piece in pieces:
-        if not started:
-            at = _start_of(piece)
-            piece, started = piece[at:], at < len(piece)
-        yield piece
+        held += piece
+        known = next((found.start() for found in _START.finditer(held) if found[1]), None)
+        if known is not None or len(held) > PREAMBLE:
+            held = held[_first(held) if known is None else known :]
+            break
+    else:
+        held = held[_first(held) :]
+    yield held
+    yield from pieces
 
 
-def _start_of(text: str) -> int:
-    """Return where XML begins: at a declaration or a root that is known, else at the first "<"."""
-    known = next((found.start() for found in _START.finditer(text) if found[1]), None)
-    if known is not None:
-        return known
-    first = text.find("<")
-    return first if first >= 0 else len(text)
+def _first(text: str) -> int:
+    """Return where the first "<" stands, which is all that an unknown document tells."""
+    at = text.find("<")
+    return at if at >= 0 else len(text)

@@ -46,6 +46,8 @@ ELSEWHERE = {  # damage outside of any address costs nothing
     "two documents": f"<?xml version='1.0'?><urlset>{A}</urlset><?xml version='1.0'?>"
     f"<urlset>{B}</urlset>",
     "a warning of PHP before it": f"<br />\n<b>Warning</b>: x<br />\n<urlset>{A}{B}</urlset>",
+    "a long warning before it": f"{'<b>Warning</b>: x<br>' * 5_000}<urlset>{A}{B}</urlset>",
+    "a long one without markup": f"{'Warning: x' * 9_000}<urlset>{A}{B}</urlset>",
     "a page before it": f"<!DOCTYPE html><html><body>x</body></html><urlset>{A}{B}</urlset>",
     "a script behind it": f"<urlset>{A}{B}</urlset><script>a<b</script>",
     "a wrong declaration": f"<?xml version='1.0' encoding='utf-16'?><urlset>{A}{B}</urlset>",
