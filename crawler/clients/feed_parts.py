@@ -40,6 +40,7 @@ from crawler.web.request import (
     rank_of,
 )
 from crawler.web.request import url_hash as hash_of
+from crawler.web.stats import VISITING
 from crawler.web.visit import Visit
 
 _PART = 1000  # records of a part
@@ -181,6 +182,7 @@ class FeedParts:
         running, pause = collector.spider.crawl, _Pause()
         name, room = request.callback_name or PARSE_RECORD, self._room()
         running.calling += 1
+        token = VISITING.set(visit)  # to whose commit `self.stats.count` belongs
         try:
             for record in found:
                 known = len(visit.problems)
@@ -192,6 +194,7 @@ class FeedParts:
                     break
                 await pause.after()
         finally:
+            VISITING.reset(token)
             visit.state_marks += running.mark()
             running.calling -= 1
             opened.refuse = _nobody

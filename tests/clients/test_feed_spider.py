@@ -265,6 +265,7 @@ CHILD = """
 
         def parse_record(self, record, feed):
             self.state["sum"] = self.state.get("sum", 0) + record["id"]
+            self.stats.count("records")
             yield record
 
     async def main():
@@ -299,6 +300,8 @@ def test_killed_again_and_again_every_record_is_there_exactly_once(tmp_path: Pat
     assert rows(store, "SELECT count(*), count(DISTINCT id) FROM item") == [(number, number)]
     [(state,)] = rows(store, "SELECT value FROM crawl WHERE key = 'state'")
     assert json.loads(state)["sum"] == sum(range(number))
+    counted = "SELECT value FROM counters WHERE name = 'spider.records'"
+    assert rows(store, counted) == [(number,)]
     assert asked.count("/a.jsonl") == 1
 
 
