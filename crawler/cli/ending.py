@@ -210,7 +210,7 @@ def _refused_by(refused: int, raised: int, stored: int) -> str:
 
 def _pages(summary: Summary) -> str:
     if "://" in summary.store and summary.total_pages != summary.pages:
-        return f"{summary.pages:,} pages ({summary.total_pages:,} with other processes and runs)"
+        return f"{plural(summary.pages, 'page')} ({summary.total_pages:,} with other processes and runs)"
     if summary.resumed:
         return f"{plural(summary.pages, 'page')} ({summary.total_pages:,} with earlier runs)"
     return plural(summary.pages, "page")
