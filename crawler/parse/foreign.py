@@ -47,10 +47,11 @@ class ForeignElements:
     Where there are none, only a tag of `NAMESPACES` changes anything.
     """
 
-    __slots__ = ("_first", "_text", "open")
+    __slots__ = ("_first", "_opened", "_text", "open")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._opened: set[str] = set()  # the names of all that was ever opened here
         self._first: dict[str, int] = {}  # where an element of a name begins first, if at all
         self.open: list[tuple[str, str, bool]] = []
         """Name, namespace ("" for HTML), and whether HTML stands in it."""
@@ -123,6 +124,7 @@ class ForeignElements:
         """Open an element. Beyond a depth that browsers cut off, too, it is not remembered."""
         if len(self.open) < _DEEPEST:
             self.open.append((name, namespace, holds_html))
+            self._opened.add(name)
 
     @staticmethod
     def local(name: str) -> str:
@@ -137,7 +139,7 @@ class ForeignElements:
         if foreign and name in ("br", "p"):
             self._leave()
             foreign = False
-        for place in self._innermost():
+        for place in self._innermost() if name in self._opened else ():
             found, namespace, _ = self.open[place]
             if bool(namespace) is not foreign:
                 break
