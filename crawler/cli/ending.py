@@ -209,11 +209,10 @@ def _refused_by(refused: int, raised: int, stored: int) -> str:
 
 
 def _pages(summary: Summary) -> str:
+    told = plural(summary.pages, "page")
     if "://" in summary.store and summary.total_pages != summary.pages:
-        return f"{plural(summary.pages, 'page')} ({summary.total_pages:,} with other processes and runs)"
-    if summary.resumed:
-        return f"{plural(summary.pages, 'page')} ({summary.total_pages:,} with earlier runs)"
-    return plural(summary.pages, "page")
+        return f"{told} ({summary.total_pages:,} with other processes and runs)"
+    return f"{told} ({summary.total_pages:,} with earlier runs)" if summary.resumed else told
 
 
 def resume() -> str:
