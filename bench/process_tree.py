@@ -51,12 +51,13 @@ def cpu_by_kind(pids: list[int]) -> dict[str, float]:
     found: dict[str, float] = {}
     for pid in pids:
         try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+            line = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
         except OSError:
             continue
+        words = line.replace("\0", " ").split()  # Chromium's own have spaces between them
         kind = next((word[7:] for word in words if word.startswith("--type=")), "")
         utility = next((w.rpartition(".")[2] for w in words if w.startswith("--utility-sub")), "")
-        name = utility or kind or Path(words[0]).name or "?"
+        name = utility or kind or Path(words[0]).name if words else "?"
         found[name] = found.get(name, 0.0) + cpu_of([pid])
     return found
 
