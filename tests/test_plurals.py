@@ -43,6 +43,8 @@ def _is_count(value: ast.FormattedValue) -> bool:
     """Whether a number is written: not text, and no limit of its own."""
     names = {each.id for each in ast.walk(value.value) if isinstance(each, ast.Name)}
     names |= {each.attr for each in ast.walk(value.value) if isinstance(each, ast.Attribute)}
+    if any(name.isupper() for name in names):  # a limit, or SQL
+        return False
     return not names & {*OTHERS, "plural", "share"}
 
 
