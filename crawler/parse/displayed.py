@@ -26,7 +26,7 @@ _LOOKED_AT = 64  # open elements for each end tag
 _BREAK = "<br>"
 
 
-class _Open(NamedTuple):
+class _Shown(NamedTuple):
     """An open element: whether it ends a line, holds boxes, or was put into a line."""
 
     name: str
@@ -61,7 +61,7 @@ def _changes(
     html: str, sheet: Sheet, is_block: Callable[[str], bool]
 ) -> Iterator[tuple[int, int, str]]:
     """Yield what is written in the place of which stretch."""
-    stack: list[_Open] = []
+    stack: list[_Shown] = []
     for span in spans(html):
         if span.foreign:
             continue
@@ -80,17 +80,17 @@ def _changes(
         elif line:
             yield span.start, span.start, _BREAK
         if span.name not in _VOID:
-            stack.append(_Open(span.name, line, display in _BOXES, inline))
+            stack.append(_Shown(span.name, line, display in _BOXES, inline))
 
 
-def _closed(stack: list[_Open], name: str) -> _Open:
+def _closed(stack: list[_Shown], name: str) -> _Shown:
     """Close the innermost open element of that name, and those within it."""
     for at in range(len(stack) - 1, max(-1, len(stack) - _LOOKED_AT), -1):
         if stack[at].name == name:
             found = stack[at]
             del stack[at:]
             return found
-    return _Open(name)
+    return _Shown(name)
 
 
 def _display(span: Span, sheet: Sheet) -> str:

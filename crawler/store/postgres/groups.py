@@ -31,7 +31,7 @@ class Groups:
         self._group_of = group_of
 
     async def name(self, db: asyncpg.Connection, hosts: Sequence[tuple[int, str]]) -> None:
-        """Give hosts (id, name) their groups, making those that are not there."""
+        """Set the groups of hosts (id, name), making those that are not there."""
         if not hosts:
             return
         groups = [self._group_of(name) for _, name in hosts]
@@ -50,7 +50,7 @@ class Groups:
         )
 
     async def name_rest(self, db: asyncpg.Connection) -> int:
-        """Give hosts of a run without groups theirs, some at once; return how many those were."""
+        """Set the groups of some hosts of a run without groups; return how many those were."""
         rows = await db.fetch(
             "SELECT host_id, name FROM crawl_hosts WHERE group_name IS NULL"
             " ORDER BY host_id LIMIT $1",
@@ -74,7 +74,7 @@ class Groups:
         return [host_id for host_id, group in hosts if group in own]
 
     async def give_back(self, db: asyncpg.Connection, worker_id: int, hosts: Sequence[int]) -> None:
-        """Give back the groups of which this worker has no host any more, `hosts` just released."""
+        """Release the groups of which this worker has no host any more, `hosts` just released."""
         await db.execute(
             "UPDATE crawl_groups AS g SET next_at = greatest(g.next_at, r.at) FROM"
             " (SELECT group_name, max(next_at) AS at FROM crawl_hosts WHERE"
