@@ -90,8 +90,11 @@ def _origin(row: dict[str, Any]) -> str:
 
 
 def _attempts(reader: Reader, url: str) -> Iterator[Line]:
-    sql = "SELECT * FROM attempts WHERE url = ? ORDER BY at"
-    for row in rows_of(reader, sql, url):
+    sql = (
+        "SELECT * FROM attempts WHERE url = ? AND host_id ="
+        " (SELECT host_id FROM hosts WHERE name = ?) ORDER BY at"
+    )
+    for row in rows_of(reader, sql, url, urls.host_of(url)):
         status = f" {row['status']}" if row["status"] else ""
         error = f": {last_line(row['error'])}" if row["error"] else ""
         again = f"; again from {row['retry_at']}" if row["retry_at"] else ""

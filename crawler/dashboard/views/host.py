@@ -48,7 +48,7 @@ def over_time(look: Look, now: State) -> Html:
     """Return starts, refusals and answer times of the host."""
     host = _of(look, now)
     sql = (
-        "SELECT fetched_at, status, elapsed FROM pages WHERE url >= ? AND url < ?"
+        "SELECT fetched_at, status, elapsed FROM pages WHERE host_id = ? AND url >= ? AND url < ?"
         f" ORDER BY +page_id DESC LIMIT {_MOST}"
     )
     link = look.sql(
@@ -57,12 +57,17 @@ def over_time(look: Look, now: State) -> Html:
     )
     rows = [
         (at, status, took)
-        for text, status, took in look.rows(sql, f"{host.name}/", f"{host.name}0")
+        for text, status, took in look.rows(sql, *_between(host))
         if (at := words.moment(text)) is not None and took is not None
     ]
     if len(rows) < 3:
         return section("time", "Over time", empty("Too few answers for a picture."), links=[link])
     return section("time", "Over time", _strips(look, host, rows[::-1]), links=[link])
+
+
+def _between(host: Host) -> tuple[int, str, str]:
+    """Return what holds of a host's URLs: a file has an index of URLs, PostgreSQL of hosts."""
+    return host.host_id, f"{host.name}/", f"{host.name}0"
 
 
 def _strips(look: Look, host: Host, rows: list[tuple[float, Any, float]]) -> Html:
@@ -143,12 +148,11 @@ def errors(look: Look, now: State) -> Html:
         " ORDER BY 3 DESC LIMIT 20"
     )
     tried = (
-        "SELECT outcome, status, count(*), max(at) FROM attempts WHERE url >= ? AND url < ?"
-        " GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 20"
+        "SELECT outcome, status, count(*), max(at) FROM attempts"
+        " WHERE host_id = ? AND url >= ? AND url < ? GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 20"
     )
     rows = [(*row, "stored as it is") for row in look.rows(sql, host.host_id)]
-    between = (f"{host.name}/", f"{host.name}0")
-    rows += [(*row, "tried again") for row in look.rows(tried, *between)]
+    rows += [(*row, "tried again") for row in look.rows(tried, *_between(host))]
     link = look.sql(
         f"SELECT outcome, status, count(*) FROM attempts WHERE host_id = {host.host_id}"
         " GROUP BY 1, 2"

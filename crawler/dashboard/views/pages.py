@@ -115,12 +115,12 @@ def _rows(look: Look, now: State, kind: str) -> list[tuple[Any, ...]]:
     rare = False
     if host := look.params.get("host"):
         names = _hosts(look, host)
-        ranges = " OR ".join(["(url >= ? AND url < ?)"] * len(names)) or "false"
+        ranges = " OR ".join(["(host_id = ? AND url >= ? AND url < ?)"] * len(names)) or "false"
         conditions.append(f"({ranges})")
-        for name, _ in names:
-            values += [f"{name}/", f"{name}0"]
+        for host_id, name, _ in names:  # a file has an index of URLs, PostgreSQL one of hosts
+            values += [host_id, f"{name}/", f"{name}0"]
         total = int(now.values.get("pages", 0)) or 1
-        rare = sum(number for _, number in names) / total < _RARE
+        rare = sum(number for *_, number in names) / total < _RARE
     where = " AND ".join(conditions) or "true"
     if not kind:
         order = "+page_id" if rare else "page_id"
@@ -139,10 +139,11 @@ def _rows(look: Look, now: State, kind: str) -> list[tuple[Any, ...]]:
     return sorted(rows, reverse=True, key=lambda row: row[0])[:_SHOWN]
 
 
-def _hosts(look: Look, given: str) -> list[tuple[str, int]]:
-    """Return the hosts of a name, as it stands or without its scheme."""
-    sql = "SELECT name, pages FROM hosts WHERE name IN (?, 'http://' || ?, 'https://' || ?)"
-    return [(name, number) for name, number in look.rows(sql, given, given, given)]
+def _hosts(look: Look, given: str) -> list[tuple[int, str, int]]:
+    """Return the hosts of a name, as it stands or without its scheme: id, name, pages."""
+    names = ("", "http://", "https://")
+    sql = "SELECT host_id, name, pages FROM hosts WHERE name IN (?, ?, ?)"
+    return [tuple(row) for row in look.rows(sql, *(f"{scheme}{given}" for scheme in names))]
 
 
 def _liked(text: str) -> str:
