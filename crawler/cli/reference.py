@@ -61,7 +61,7 @@ def parameters_of(command: Callable[..., None]) -> Iterator[Parameter]:
         value = _value(kind, info, name)
         if isinstance(info, ArgumentInfo):
             yield Parameter(value if required else f"[{value}]", info.help or "", True)
-        elif isinstance(info, OptionInfo):
+        elif isinstance(info, OptionInfo) and not info.hidden:
             # Within Annotated, typer takes the first name for the default until it runs.
             names = [n for n in (info.default, *(info.param_decls or ())) if isinstance(n, str)]
             shown = ", ".join(names or [f"--{name.replace('_', '-')}"])
