@@ -173,9 +173,7 @@ class Engine:
                 return visit
         request = request_of(todo, self._order)
         if request.kind == CHECK:
-            read = self._config.links.check_fragments
-            await self._check(visit, as_sent(request, todo, read=read), read=read)
-            return visit
+            return await self._check(visit, request)
         if request.kind and request.kind not in (SITEMAP, REQUISITE):
             found = await self._ways.visit(visit, request)
             if found is None or found.stored or found.response is None:
@@ -244,11 +242,13 @@ class Engine:
 
     # ------------------------------------------------------------ what it gives
 
-    async def _check(self, visit: Visit, request: Request, *, read: bool) -> None:
+    async def _check(self, visit: Visit, request: Request) -> Visit:
         """Ask whether something is there, and note the answer; nothing that it says is kept.
 
-        `read`: but for the anchors of a page that is not too large.
+        But for the anchors of a page that is not too large, with `links.check_fragments`.
         """
+        read = self._config.links.check_fragments
+        request = as_sent(request, visit.todo, read=read)
         most = self._config.fetch.max_body if read else 0
         response = await self._fetcher.fetch(request, keep=most)
         visit.answer(response)
@@ -262,6 +262,7 @@ class Engine:
             visit.retry_at = self.frontier.wall()
         elif outcome is not Outcome.CHECKED:
             visit.retry_at = self._pacing.next_try(visit)
+        return visit
 
     def _judge_check(self, visit: Visit, host: HostQueue) -> None:
         """Let a check of a host that did not even answer for its robots.txt say that."""

@@ -70,7 +70,7 @@ def test_a_database_gives_each_spider_a_schema_of_its_own() -> None:
     ("asked", "word"),
     [
         (("run",), "--all"),
-        (("run", "--all", "one"), "or give --all"),
+        (("run", "--all", "one"), "leave out one, or --all"),
         (("run", "one", "two", "--store", "x.db"), "{name}.db"),
     ],
 )

@@ -128,7 +128,7 @@ async def asked_for_everything(ask, number, sites, runs):
     assert (await ask("prioritize", sites[2].at("/last"), "10")).state == "applied"
     assert (await ask("set", host(3), "delay=0.04")).result == "applied"
     again = await ask("retry", sites[number].at("/"))
-    assert again.result == "1 URLs queued again"
+    assert again.result == "1 URL queued again"
     closed = await ask("reopen", f"{sites[0].url}none/0")
     assert closed.state == "refused" and "is not closed" in closed.result
     assert len(sites[0].hits) == here

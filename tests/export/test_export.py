@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -263,7 +264,8 @@ def test_of_a_warc_that_is_cut_short_what_is_whole_comes_in(
     file.write_bytes(data[: int(len(data) * share)])
     code = command(["import", str(file), "--store", str(made)])
     told = capsys.readouterr().err
-    assert (code == 2 and "a.warc.gz" in told and "damaged" in told) or "pages →" in told
+    whole = re.search("[0-9] pages? →", told)
+    assert whole or (code == 2 and "a.warc.gz" in told and "damaged" in told)
     assert told.count("\n") == 1
     number = rows(made, "SELECT count(*) FROM pages")[0][0]
     assert 1 <= number <= 3

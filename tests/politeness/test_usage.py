@@ -157,7 +157,7 @@ async def test_what_is_said_is_stored_and_told_and_left_out_of_an_export(site, p
     assert found == ["/plain", "/art/open"]
     why_not = "reserved for train-ai by meta: tdm-reservation: 1"
     assert f"left out {site.at('/meta')}: {why_not}" in errors
-    assert "3 pages are left out" in errors
+    assert "as reserved: 3 pages" in errors
 
 
 def test_every_purpose_leads_to_a_wider_one_or_to_none() -> None:

@@ -150,12 +150,12 @@ def test_a_name_is_found_in_data(desk: Path, named: str, path: str) -> None:
     assert stores.find(named) == Path(path)
 
 
-def test_a_crawl_goes_on_in_the_store_of_that_name_and_makes_a_new_file_as_named(
+def test_a_crawl_goes_on_in_the_store_of_that_name_and_makes_a_new_one_in_data(
     desk: Path,
 ) -> None:
     default = Path("data/default.db")
     assert stores.place("example.com", default) == Path("data/example.com.db")
-    assert stores.place("new", default) == Path("new")
+    assert stores.place("new", default) == Path("data/new.db")
     assert stores.place(None, default) == default
     Path("example.com").write_bytes(b"")
     assert stores.place("example.com", default) == Path("example.com")

@@ -330,7 +330,7 @@ def test_what_is_asked_is_answered_once_every_worker_has_done_its_part() -> None
         assert taken.name == "http://b.example"
         selection = Selection.parse("*.example/*")
         number = await asyncio.to_thread(control.ask, one.address, "block", selection.text)
-        change = QueueChange("drop", selection, "{number:,} URLs dropped")
+        change = QueueChange("drop", selection, "dropped")
         [row] = await one.asked()
         assert await one.steer(row, change) == (3, (1, 2), None)
         assert await one.asked() == []

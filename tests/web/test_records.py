@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_refused_alone_and_kept_with_the_reason() -> None:
     assert page.visit.refusals == {"item_refused": 3}
     assert [(kind, reason) for kind, reason, _ in page.visit.problems] == [
         ("Tea", "Expected `float | null`, got `str` - at `$.price`"),
-        ("csv", "a row of 1 fields, of 2"),
+        ("csv", "a row of 1 field, of 2"),
         ("csv", "a row of 3 fields, of 2"),
     ]
     assert json.loads(page.visit.problems[0][2]) == {"name": "Black", "price": "dear"}
