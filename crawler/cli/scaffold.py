@@ -53,8 +53,8 @@ def new(
         typer.Option(
             "--template",
             "-t",
-            help="site: every page; rules: detail pages; sitemap; api: JSON; feed: RSS or Atom;"
-            " login: behind a form; browser: rendered pages.",
+            help="site: every page; rules: detail pages; sitemap; api: JSON; feed: XML, CSV,"
+            " JSON, RSS, Atom; login: behind a form; browser: rendered pages.",
         ),
     ] = Template.SITE,
     test: Annotated[

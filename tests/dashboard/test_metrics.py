@@ -90,3 +90,11 @@ def test_every_expression_of_the_dashboard_is_one(tmp_path):
     file.write_text(json.dumps({"groups": [{"name": "board", "rules": rules}]}), encoding="utf-8")
     code, said = promtool("check", "rules", str(file))
     assert (code, f"{len(rules)} rules found" in said) == (0, True), said
+
+
+def test_every_metric_is_documented_and_every_documented_one_is_there(metrics):
+    said = (DEPLOY.parent / "docs" / "how-to" / "prometheus.md").read_text(encoding="utf-8")
+    there = {
+        line.split()[2] for line in metrics.splitlines() if line.startswith("# TYPE crawlkeep_")
+    }
+    assert set(re.findall(r"\bcrawlkeep_\w+", said)) == there

@@ -5,7 +5,8 @@ with `--check` it writes nothing, and ends with exit code 1 and a line for each 
 other lines than the commands now print. Figures may differ: two runs do not take the same time.
 
 What never changes again is there without the animation, too: on paper, for a reader who asked for
-less motion, and in programs that show the first picture only.
+less motion, and in programs that show the first picture only. The animation begins with it, so that
+nobody who comes to the page sees an empty box.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from crawler.testing.site import served
 PICTURES = Path(__file__).parents[2] / "pictures"
 COLUMNS, ROWS = 96, 30
 GAP = 0.5  # seconds that nothing is seen to happen, at most
+POSTER = 3.0  # seconds that the last picture is seen before the story begins
 TYPED = 0.9  # seconds between a command that is seen and its first output
 LETTER, LINE, EDGE = 8.4, 19, 16  # px: the width of a letter, the height of a line, the margin
 PORT = 8765
@@ -171,8 +173,8 @@ def draw(lines: list[Shown], title: str) -> str:
         "<style>",
         "text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
         "fill:#d5dbe3;white-space:pre}.c{fill:#fff;font-weight:600}.t{opacity:0}",
-        "@keyframes in{from{opacity:0}}@keyframes on{from,to{opacity:1}}",
-        ".s{animation:in .01s both}.t{animation:on 1s}",
+        "@keyframes off{from,to{opacity:0}}@keyframes on{from,to{opacity:1}}",
+        f".s{{animation:off 0s {POSTER}s}}.t{{animation:on 1s}}",
         "@media(prefers-reduced-motion:reduce){.s,.t{animation:none}}",
         "</style>",
         f'<rect width="{width:.0f}" height="{height}" rx="8" fill="#16202c"/>',
@@ -184,9 +186,11 @@ def draw(lines: list[Shown], title: str) -> str:
 def _line(line: Shown) -> str:
     kind = "s" if line.until is None else "t"
     kind += " c" if line.text.startswith("$ ") else ""
-    style = f"animation-delay:{line.since:.2f}s"
-    if line.until is not None:
-        style += f";animation-duration:{line.until - line.since:.2f}s"
+    if line.until is None:
+        style = f"animation-duration:{line.since:.2f}s"
+    else:
+        seen = line.until - line.since
+        style = f"animation-delay:{POSTER + line.since:.2f}s;animation-duration:{seen:.2f}s"
     y = EDGE + (line.row + 0.75) * LINE
     long = len(line.text) * LETTER
     return (

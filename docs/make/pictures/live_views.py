@@ -1,16 +1,19 @@
 """Take pictures of every view of the live page, on a phone, a laptop and a wide screen.
 
-`python docs/make/pictures/live_page.py` makes a store like that of a crawl of many hosts, opens
+`python docs/make/pictures/live_views.py` makes a store like that of a crawl of many hosts, opens
 each view in Chromium, and writes build/pictures/*.webp, light and dark (some five minutes); those
-that the documentation shows are written to docs/pictures, too (`PICTURES=docs`: these alone). It
-ends with exit code 1 where axe-core finds something serious, a view can be moved sideways, or the
+that the documentation shows are written to docs/pictures, too (`PICTURES=docs`: these alone), with
+the words that stand in them in live.json: a test compares those with the views of now. It ends with
+exit code 1 where axe-core finds something serious, a view can be moved sideways, or the
 console has something to say.
 """
 
 import base64
 import contextlib
+import html
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests" / "support")]
 
 from live_page import large  # noqa: E402
-from page_story import Stage, shown  # noqa: E402
+from page_story import Stage, got, shown  # noqa: E402
 
 from crawler import control  # noqa: E402
 from crawler.dashboard.views import BY_PATH  # noqa: E402
@@ -46,9 +49,29 @@ IN_DOCS = {
     ("ask", "laptop", False): "live-block",
     ("map", "laptop", False): "live-map",
 }
+WORDS = SHOWN / "live.json"
+LABEL = re.compile(
+    r"<(h1|h2|h3|th|button|summary|legend|label|caption|a(?= [^>]*data-key))\b[^>]*>(.*?)</\1>",
+    re.DOTALL,
+)
+"""What a view calls things: its headings, columns, fields and buttons, and the menu."""
 FEW = os.environ.get("PICTURES") == "docs"
 QUALITY = 60
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def labels(page: str) -> list[str]:
+    """Return the words of a view that do not depend on the crawl, without their figures."""
+    plain = (html.unescape(re.sub("<[^>]+>", " ", found)) for _, found in LABEL.findall(page))
+    return [" ".join(re.sub(r"\d[\d.,]*", "#", text).split()) for text in plain]
+
+
+async def words(base: str) -> dict[str, list[str]]:
+    """Return the labels of each view that the documentation shows."""
+    views = dict.fromkeys(view for view, _, _ in IN_DOCS)
+    paths = {view: ADDRESSES.get(view, "" if view == "overview" else view) for view in views}
+    paths["ask"] = paths["ask"].replace("h350", "h5")  # of small stores, too, it has a queue
+    return {view: labels((await got(f"{base}/shop/{path}"))[1]) for view, path in paths.items()}
 
 
 async def take(tab, *, whole: bool) -> bytes:
@@ -110,6 +133,7 @@ def main() -> int:
         wrong = []
         for size, dark in TAKEN:
             wrong += stage.run(picture(stage, base, size, dark=dark), limit=300)
+        WORDS.write_text(json.dumps(stage.run(words(base)), indent=1) + "\n", encoding="utf-8")
     if wrong:
         print(json.dumps(wrong, indent=1), file=sys.stderr)
     return bool(wrong)
