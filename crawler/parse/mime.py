@@ -35,7 +35,12 @@ class MimeType(NamedTuple):
     @property
     def is_xml(self) -> bool:
         """Whether it is an XML MIME type."""
-        return self.essence.endswith("+xml") or self.essence in ("text/xml", "application/xml")
+        return is_xml(self.essence)
+
+
+def is_xml(essence: str) -> bool:
+    """Return whether an essence is an XML MIME type."""
+    return essence.endswith("+xml") or essence in ("text/xml", "application/xml")
 
 
 def parse(text: str) -> MimeType | None:
@@ -213,6 +218,6 @@ def is_xhtml(essence: str, body: bytes) -> bool:
     """Return whether a response is a page in XML: by its type, or by the namespace of its root."""
     if essence == "application/xhtml+xml":
         return True
-    if not (essence.endswith("+xml") or essence in ("text/xml", "application/xml")):
+    if not is_xml(essence):
         return False
     return _XHTML.match(body[: 4 * HEADER].replace(b"\0", b"")) is not None  # UTF-16, too

@@ -30,6 +30,7 @@ _MAKERS = {"Request": None, "Download": None, "Rule": None, "follow": 1, "follow
 _REQUESTS = ("Request", "follow", "follow_all")
 
 _KEPT = "a request is kept by the name of its callback: make it a method of the spider"
+_FUNCTION = "a function outside of the spider"
 _HOOKS = ("parse", "start", "start_urls", "on_error", "opened", "closed")
 
 
@@ -118,9 +119,7 @@ class _Source:
         """Raise for the first callback in it that no request can have, or name that is Scrapy's."""
         assigned = self._assigned()
         for node in self.tree.body:
-            inner = {
-                n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef) and n is not node
-            }
+            inner = dict(_made_in(node))
             me = None
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.args.args:
                 me = node.args.args[0].arg
@@ -128,10 +127,12 @@ class _Source:
                 raise SpiderError(f"{self.file}:{value.lineno}: {kind.name}: {told}")
             for call in ast.walk(node):
                 if isinstance(call, ast.Call):
-                    for field, value, named in _callbacks_of(call):
-                        why = self._why(kind, value, field, me, inner)
-                        why = why or _unfit(kind, value, me, named)
-                        if why is not None:
+                    for field, given, named in _callbacks_of(call):
+                        for value in _either(given):
+                            why = self._why(kind, value, field, me, inner)
+                            why = why or _unfit(kind, value, me, named)
+                            if why is None:
+                                continue
                             raise SpiderError(f"{self.file}:{value.lineno}: {kind.name}: {why}")
 
     def _assigned(self) -> set[str]:
@@ -143,13 +144,20 @@ class _Source:
         }
 
     def _why(
-        self, kind: type[Spider], value: ast.expr, field: str, me: str | None, inner: set[str]
+        self,
+        kind: type[Spider],
+        value: ast.expr,
+        field: str,
+        me: str | None,
+        inner: dict[str, str],
     ) -> str | None:
         """Return why a value can be no callback, None if it may be one."""
         if isinstance(value, ast.Lambda):
             return f"{field}: a lambda; {_KEPT}"
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            return _missing(kind, value.value, field)
+        if isinstance(value, ast.Constant) and value.value is not None:
+            if isinstance(value.value, str):
+                return _missing(kind, value.value, field)
+            return f"{field}: {value.value!r} is no method; give one of the spider, or its name"
         if isinstance(value, ast.Call):
             called = ast.unparse(value.func)
             if called.rpartition(".")[2] == "partial":
@@ -158,9 +166,9 @@ class _Source:
                 return f"{field}: {called} is called here; write {field}={called} without ()"
             return None
         if isinstance(value, ast.Name):
-            known = self.names.get(value.id)
-            if value.id in inner or (inspect.isfunction(known) and not hasattr(kind, value.id)):
-                return f"{field}: {value.id} is a function outside of the spider; {_KEPT}"
+            what = inner.get(value.id) or _outside(self.names.get(value.id))
+            if what is not None and (value.id in inner or not hasattr(kind, value.id)):
+                return f"{field}: {value.id} is {what}; {_KEPT}"
             return None
         if isinstance(value, ast.Attribute):
             return self._attribute(kind, value, field, me)
@@ -176,6 +184,9 @@ class _Source:
             return None if name in self._assigned() else _missing(kind, name, field)
         made = isinstance(owner, ast.Call) and ast.unparse(owner.func) != "super"
         known = self.names.get(owner.id) if isinstance(owner, ast.Name) else None
+        if isinstance(owner, ast.Attribute) and ast.unparse(owner.value) == me:
+            known = getattr(kind, owner.attr, None)  # an object that all spiders of the class share
+            known = None if callable(known) else known
         foreign = known is not None and not inspect.isclass(known) and not inspect.ismodule(known)
         foreign = foreign or (inspect.isclass(known) and not issubclass(known, HasCallbacks))
         if made or (foreign and not isinstance(known, HasCallbacks)):
@@ -184,6 +195,33 @@ class _Source:
                 " give the spider a method that calls it"
             )
         return None
+
+
+def _made_in(method: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield the names that a method gives to functions, and what each is, in words."""
+    for node in ast.walk(method):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node is not method:
+            yield node.name, _FUNCTION
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+            yield from (
+                (each.id, "a lambda") for each in node.targets if isinstance(each, ast.Name)
+            )
+
+
+def _outside(known: object) -> str | None:
+    """Return in words what a name of the module stands for, None if a callback may be meant."""
+    if inspect.isclass(known):
+        return "a class"
+    return _FUNCTION if inspect.isfunction(known) else None
+
+
+def _either(value: ast.expr) -> Iterator[ast.expr]:
+    """Yield each value that an expression may have: both of `self.a if new else self.b`."""
+    if isinstance(value, ast.IfExp):
+        yield from _either(value.body)
+        yield from _either(value.orelse)
+    else:
+        yield value.value if isinstance(value, ast.NamedExpr) else value
 
 
 def _class_at(line: int, module: ast.Module) -> ast.ClassDef | None:
@@ -206,7 +244,10 @@ def _callbacks_of(call: ast.Call) -> Iterator[tuple[str, ast.expr, list[str] | N
     if maker not in _MAKERS and not {"callback", "errback"} & named.keys():
         return
     args = named.get("args")
-    keys = None
+    # What is not said is not given, unless by what a dictionary holds.
+    keys: list[str] | None = (
+        [] if maker in _REQUESTS and args is None and None not in named else None
+    )
     if isinstance(args, ast.Dict) and all(isinstance(key, ast.Constant) for key in args.keys):
         keys = [str(key.value) for key in args.keys if isinstance(key, ast.Constant)]
     for field in ("callback", "errback"):
@@ -257,8 +298,12 @@ def _unfit(
     """Return why a method cannot be called with the arguments of a request, None if it can."""
     if named is None or not isinstance(value, ast.Attribute) or ast.unparse(value.value) != me:
         return None
+    method = inspect.getattr_static(kind, value.attr, None)
+    if not inspect.isfunction(method):  # it has no self, or is known only later
+        return None
     try:
-        taken = inspect.signature(getattr(kind, value.attr))
+        # What a decorator gives to it is no argument of the request.
+        taken = inspect.signature(method, follow_wrapped=False)
         taken.bind(None, None, **dict.fromkeys(named))
     except ValueError:
         return None

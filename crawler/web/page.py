@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from crawler import urls
-from crawler.parse import charset, fast_pass
+from crawler.parse import charset, fast_pass, mime
 from crawler.parse.encodings import encode_query
 from crawler.web.outcome import Outcome as Outcome  # many know it from here
 from crawler.web.request import Callback, Request
@@ -210,7 +210,9 @@ class ScrapedPage:
         elif self._selector is None:
             from parsel import Selector
 
-            self._selector = Selector(self.html or "<html></html>", base_url=self.url)
+            # Left to itself, parsel takes a feed without an XML declaration for HTML.
+            kind = "xml" if mime.is_xml(self.response.content_type) else None
+            self._selector = Selector(self.html or "<html></html>", kind, base_url=self.url)
         return self._selector
 
     def css(self, query: str) -> SelectorList[Selector]:

@@ -34,7 +34,7 @@ class S(Spider):
 
 """
 
-TWO = "def two(self, page): return None"
+TWO = "def two(self, page): return None\nheld = other\ndef needs(self, page, more): return None"
 
 # What a spider says, and what its author is told, with the line where it stands.
 CALLBACKS = {
@@ -48,6 +48,14 @@ CALLBACKS = {
     "a misspelt method": ("callback=self.tow", ["'tow'", "did you mean 'two'"]),
     "a misspelt name": ("callback='tow'", ["'tow'", "did you mean 'two'"]),
     "a method that is called": ("callback=self.two(page)", ["self.two is called here"]),
+    "a class": ("callback=Other", ["Other is a class"]),
+    "a number": ("callback=5", ["5 is no method"]),
+    "a method of what the class holds": (
+        "callback=self.held.two",
+        ["self.held.two", "another obj"],
+    ),
+    "one of two": ("callback=self.two if page.links else self.tow", ["did you mean 'two'"]),
+    "a method with arguments of its own": ("callback=self.needs", ["for needs()", "'more'"]),
     "an errback": ("errback=lambda *told: None", ["errback: a lambda"]),
     "a misspelt errback": ("errback=self.tow", ["has no errback 'tow'"]),
     "arguments": ("callback=self.two, args={'x': 1}", ["args of a request for two()", "'x'"]),
@@ -87,6 +95,34 @@ def test_a_callback_that_cannot_be_is_told_with_its_line(kind: str, maker: str, 
     said = told(source, tmp_path)
     assert f"mistaken.py:{line}: s: " in said
     assert all(word in said for word in words), said
+
+
+def test_a_lambda_by_a_name_is_told_with_its_line(tmp_path: Path) -> None:
+    source = body(
+        "def parse(self, page):", "    f = lambda page: None", "    yield page.follow('/x', f)"
+    )
+    assert "f is a lambda; a request is kept by the name" in told(source, tmp_path)
+
+
+def test_a_decorator_may_give_an_argument_and_a_static_method_takes_the_page_alone(
+    tmp_path: Path,
+) -> None:
+    head = ["def giving(method):", "    @functools.wraps(method)"]
+    head += ["    def inner(self, *given): return method(self, *given, 1)", "    return inner"]
+    own = ["@giving", "def with_more(self, page, more): return None", "@staticmethod"]
+    own += ["def alone(page): return None", "def parse(self, page):"]
+    own += [f"    yield page.follow('/x', self.{name})" for name in ("with_more", "alone")]
+    check(load(body(*head, *own), tmp_path)())
+
+
+def test_arguments_may_come_from_a_dictionary(tmp_path: Path) -> None:
+    given = ["yield Request(page.url, **given)", "yield page.follow('/x', self.needs, args=given)"]
+    given.append("yield Request(page.url, callback=self.needs, **given)")
+    check(
+        load(
+            body("def parse(self, page, given=()):", *(f"    {g}" for g in given), TWO), tmp_path
+        )()
+    )
 
 
 @pytest.mark.parametrize(

@@ -38,3 +38,14 @@ def test_the_base_is_the_same_before_and_after_the_fast_pass(body: bytes, base: 
 
 def test_what_is_no_html_has_no_base() -> None:
     assert page(b'{"a": "<base href=/b/>"}', "application/json").base_url == URL
+
+
+@pytest.mark.parametrize("kind", ["application/rss+xml", "text/xml", "application/vnd.a+xml"])
+def test_what_is_declared_as_xml_is_selected_from_as_xml(kind: str) -> None:
+    body = b"<rss><item><Title>A</Title><link>http://e.org/1</link></item></rss>"  # no declaration
+    page = ScrapedPage(
+        Response("http://e.org/feed", 200, {"Content-Type": kind}, body, 0, 0),
+        Request("http://e.org/feed"),
+    )
+    assert page.xpath("//item/link/text()").getall() == ["http://e.org/1"]
+    assert page.css("Title::text").getall() == ["A"]
