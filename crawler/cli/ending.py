@@ -13,7 +13,7 @@ from crawler.engine import progress
 from crawler.engine.crawler import Summary
 from crawler.markup.words import plural
 from crawler.spider import Spider
-from crawler.web.outcome import Outcome
+from crawler.web.outcome import MEANINGS, Outcome
 
 _OF_ITEMS = ("item_refused", "item_dropped")
 _KINDS = 5  # of refused items that are named
@@ -34,7 +34,6 @@ _WAYS_ON = {
 
 
 _LIMITS = {
-    "max_items": "a higher engine.max_items goes on",
     "max_time": "the same command goes on for as long again",
     "max_errors": "the same command goes on, to as many more",
     "max_bytes": "the same command goes on, to as many more",
@@ -85,6 +84,8 @@ def _onward(summary: Summary) -> Iterator[str]:
     store = shlex.quote(summary.store)
     if summary.state == "interrupted":
         yield f"{summary.queued:,} queued. {resume()}"
+    elif summary.reason == "max_items":
+        yield f"{summary.queued:,} still queued; a higher engine.max_items goes on{_with_more()}"
     elif summary.state == "stopped":
         way = _LIMITS.get(summary.reason, "the same command goes on")
         yield f"{summary.queued:,} still queued; {way}: {command()}"
@@ -98,7 +99,8 @@ def _onward(summary: Summary) -> Iterator[str]:
     elif not summary.total_pages:
         for name, reason in summary.reasons.items():
             yield f"{name}: {reason}"
-        yield f"To try again: crawler retry --store {store}, then this command"
+        if any(MEANINGS[Outcome(name)].requeued for name in summary.outcomes):
+            yield f"To try again: crawler retry --store {store}, then this command"
         yield (
             f"No page was stored; see: crawler query --store {store}"
             ' "SELECT outcome, status, error, count(*) FROM pages GROUP BY 1, 2, 3"'
@@ -140,6 +142,18 @@ def _of_robots(summary: Summary) -> Iterator[str]:
             f" {shlex.quote(summary.store)}, then this command (politeness.robots_override gives a"
             " host rules of your own)"
         )
+    denied = summary.outcomes.get(Outcome.ROBOTS_DENIED)
+    if denied and not summary.pages:
+        yield of_denied(denied, summary.store)
+
+
+def of_denied(number: int, store: str) -> str:
+    """Return that robots.txt denies what was asked for, and what can be done."""
+    return (
+        f"{number:,} robots_denied: robots.txt denies what was asked for; which line of it:"
+        f" crawler why URL --store {shlex.quote(store)} (politeness.robots_override gives a host"
+        f" rules of your own; with those, or once it allows more: {command(fresh=True)})"
+    )
 
 
 def _left_out(summary: Summary) -> Iterator[str]:
@@ -218,6 +232,15 @@ def _pages(summary: Summary) -> str:
 def resume() -> str:
     """Return the line that says how an interrupted crawl is gone on with."""
     return f"Resume with: {command()}"
+
+
+def _with_more() -> str:
+    """Return the command line with twice as many items, if it is there that they are bounded."""
+    bound = next((each for each in sys.argv if each.startswith("engine.max_items=")), "")
+    most = bound.partition("=")[2]
+    if not most.isdecimal():
+        return "."
+    return f": {command()}".replace(bound, f"engine.max_items={2 * int(most)}")
 
 
 def command(*, fresh: bool = False) -> str:

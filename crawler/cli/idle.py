@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from crawler.cli.ending import command
+from crawler.cli.ending import command, of_denied
 from crawler.engine.crawler import Summary
 from crawler.inspect import bounds
 from crawler.inspect.query import Reader
@@ -27,6 +27,8 @@ def story(spider: Spider, summary: Summary, place: StoreAddress) -> str:
     ]
     with Reader(place) as reader:
         lines += _failed(reader, summary.store)
+        if not summary.total_pages:
+            lines += _denied(reader, summary.store)
         lines += _refused(reader, summary.store)
         lines += _changed(reader, spider, summary.store)
     return "\n".join(
@@ -60,6 +62,13 @@ def _failed(reader: Reader, store: str) -> Iterator[str]:
     for (error,) in reader.query(sql, (_REASONS,)).rows:
         yield f"  {last_line(error)}"
     yield f"To try these again: crawler retry --store {shlex.quote(store)}, then this command"
+
+
+def _denied(reader: Reader, store: str) -> Iterator[str]:
+    """Yield that robots.txt denied what a crawl without a page asked for."""
+    sql = "SELECT value FROM counters WHERE name = 'outcome.robots_denied' AND value > 0"
+    for (number,) in reader.query(sql).rows:
+        yield of_denied(number, store)
 
 
 def _refused(reader: Reader, store: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -231,8 +231,29 @@ def _check_keys(
             msgspec.convert({key: value}, model)
         except msgspec.ValidationError as error:
             reason = str(error).partition(" - at ")[0]
+            if reason.startswith("Invalid enum value"):
+                reason = _none_of(key, value, model)
             shown = "" if isinstance(value, Mapping) else f" = {value!r}"
             raise ConfigError(f"{source}: `{prefix}{key}`{shown}: {reason}") from None
+
+
+def _none_of(key: str, value: Any, model: type[msgspec.Struct]) -> str:
+    """Return which values a key takes, and which of them was meant."""
+    kind = next(field.type for field in msgspec.structs.fields(model) if field.name == key)
+    known = list(_choices(kind))
+    given = value if isinstance(value, (list, tuple)) else [value]
+    wrong = [str(each) for each in given if each not in known]
+    near = difflib.get_close_matches(wrong[0], known, n=1) if wrong else []
+    return f"give {' or '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _choices(annotation: Any) -> Iterator[str]:
+    """Yield the words that a type takes, as those of `Literal["breadth", "depth"]`."""
+    for part in get_args(annotation):
+        if isinstance(part, str):
+            yield part
+        else:
+            yield from _choices(part)
 
 
 class ConfigKey(NamedTuple):
@@ -274,6 +295,8 @@ def _kind(annotation: Any) -> str:
         return " | ".join(f'"{part}"' for part in parts)
     if getattr(annotation, "__metadata__", None):
         return _kind(parts[0])
+    if parts[-1] is Ellipsis:
+        return f"list[{_kind(parts[0])}]"  # as TOML has it
     if getattr(annotation, "__origin__", None) in (dict, list, tuple):
         return f"{annotation.__origin__.__name__}[{', '.join(map(_kind, parts))}]"
     return " | ".join(_kind(part) for part in parts)

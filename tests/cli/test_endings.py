@@ -9,6 +9,7 @@ from cli_story import Command, Desk, ServedSite
 
 from crawler import Spider
 from crawler.cli.argument_values import typed
+from crawler.cli.ending import story
 from crawler.cli.runner import RunOptions, _tell
 from crawler.engine.summary import Summary
 from crawler.errors import SpiderError
@@ -56,6 +57,26 @@ def test_raised_max_pages_go_on_with_the_queue(desk: Desk, site: ServedSite) -> 
     crawl = ("crawl", f"{site.url}e/", "--scope", "prefix", *FAST, "--max-pages")
     told(desk.run(*crawl, "1"), "max_pages: 1 page", "1 still queued; a higher --max-pages")
     told(desk.run(*crawl, "9"), "finished: 2 pages (3 with earlier runs)")
+
+
+def test_a_site_whose_robots_txt_denies_all_is_told_so_each_time(desk: Desk) -> None:
+    with ServedSite() as shut:
+        shut.site.add_page("/robots.txt", "User-agent: *\nDisallow: /")
+        crawl = ("crawl", f"{shut.url}", *FAST)
+        first, again = desk.run(*crawl), desk.run(*crawl)
+    for done in (first, again):
+        text = told(done, "1 robots_denied: robots.txt denies", "crawler why URL", "--fresh")
+        assert "crawler retry" not in text  # there is nothing that it would queue
+
+
+def test_a_run_that_ended_by_max_items_tells_a_command_that_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = Summary("s", "s.db", "stopped", "max_items", 1, 1, 5, 0, 0, 3, 0.1, False, {})
+    monkeypatch.setattr("sys.argv", ["crawler", "run", "s", "--set", "engine.max_items=5"])
+    assert "goes on: crawler run s --set engine.max_items=10" in story(ended)
+    monkeypatch.setattr("sys.argv", ["crawler", "run", "s"])  # the bound is the spider's own
+    assert story(ended).endswith("3 still queued; a higher engine.max_items goes on.")
 
 
 def test_a_page_that_leads_nowhere_says_what_kept_its_links_out(

@@ -7,6 +7,7 @@ import pytest
 
 from crawler.config.auth import AuthSettings, CredentialSettings
 from crawler.config.layers import Config, load
+from crawler.errors import ConfigError
 from crawler.http.credentials import Credentials
 
 FILE = """
@@ -69,3 +70,18 @@ def test_of_two_writings_of_one_prefix_the_later_opens_it(monkeypatch: pytest.Mo
     )
     found = keys.of("https://api.example.com/v1")
     assert found is not None and found.value == "new-key"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("engine.order=bread", ["engine.order", "breadth or depth", "did you mean 'breadth'"]),
+        ('politeness.heed_usage=["train"]', ["heed_usage", "tdm or train-ai", "mean 'train-ai'"]),
+    ],
+)
+def test_a_word_that_a_key_does_not_take_is_answered_with_those_it_takes(
+    tmp_path: Path, given: str, words: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, given)
+    assert [word for word in words if word not in str(caught.value)] == []
