@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from crawler import urls
 from crawler.cli.fetch import looked
 from crawler.config.layers import Config
 from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps
+from crawler.robots import Robots
 from crawler.urls.scope import Scope
 from crawler.web.page import ScrapedPage
 
@@ -20,6 +23,10 @@ def tell(seeds: Sequence[str], config: Config) -> bool:
     pages = 0
     for seed in seeds:
         found = looked(seed, config)
+        denied = next((hop for hop in found.hops if not hop.allowed), None)
+        if denied is not None:
+            print(f"{seed}: no page: robots.txt denies {denied.url} ({denied.rule})")
+            continue
         if found.page is None or found.outcome != "ok":
             last = found.hops[-1]
             said = last.error or f"status {last.status}"
@@ -28,13 +35,31 @@ def tell(seeds: Sequence[str], config: Config) -> bool:
         pages += 1
         print(found.page.url)
         verdicts = Counter[str]()
+        robots = _RobotsOfHost(urls.host_of(found.page.url), found.hops[-1].robots, config)
         for verdict, url in _links(found.page, seeds, config):
+            if verdict == "follow" and robots.denies(url):
+                verdict = "robots_denied"
             verdicts[verdict] += 1
             print(f"  {verdict:16} {url}")
         told = ", ".join(f"{number:,} {name}" for name, number in verdicts.most_common())
         print(f"  links: {told or 'none'}")
     print("Nothing is stored: without --dry-run the crawl begins.")
     return pages > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _RobotsOfHost:
+    """The robots.txt that was read for a page; other hosts are asked only by the crawl."""
+
+    host: str
+    robots: Robots | None
+    config: Config
+
+    def denies(self, url: str) -> bool:
+        """Return whether it denies a link."""
+        if self.robots is None or urls.host_of(url) != self.host:
+            return False
+        return not self.robots.allows(url, self.config.politeness.user_agent)
 
 
 def _links(page: ScrapedPage, seeds: Sequence[str], config: Config) -> Iterator[tuple[str, str]]:

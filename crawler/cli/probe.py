@@ -31,6 +31,7 @@ class Hop:
     status: int | None = None
     allowed: bool = True
     rule: str = ""
+    robots: Robots | None = None  # of its host; None where all is allowed, or nothing could be had
     error: str = ""
     elapsed: float = 0.0
 
@@ -122,7 +123,8 @@ async def _ask_robots(hop: Hop, fetcher: Fetcher, config: Config) -> None:
         return
     own = own_rules_of(config)(host)
     if own is not None:
-        hop.allowed, line, text = Robots.parse(own).explain(hop.url, agent)
+        hop.robots = Robots.parse(own)
+        hop.allowed, line, text = hop.robots.explain(hop.url, agent)
         hop.rule = f"line {line}: {text}" if line is not None else "no rule"
         hop.rule += ", robots_override"
         return
@@ -135,5 +137,6 @@ async def _ask_robots(hop: Hop, fetcher: Fetcher, config: Config) -> None:
     if rules is None:
         hop.allowed, hop.rule = False, f"unreachable, answered {answer.status}"
         return
+    hop.robots = rules
     hop.allowed, line, text = rules.explain(hop.url, agent)
     hop.rule = f"line {line}: {text}" if line is not None else f"no rule ({answer.status})"

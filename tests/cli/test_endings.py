@@ -69,6 +69,16 @@ def test_a_site_whose_robots_txt_denies_all_is_told_so_each_time(desk: Desk) -> 
         assert "crawler retry" not in text  # there is nothing that it would queue
 
 
+def test_a_dry_run_tells_what_robots_txt_denies(desk: Desk) -> None:
+    with ServedSite() as partly:
+        partly.site.add_page("/robots.txt", "User-agent: *\nDisallow: /no")
+        partly.site.add_page("/", '<a href="/no/1">1</a><a href="/yes">2</a>')
+        told(desk.run("crawl", "--dry-run", partly.url), "links: 1 robots_denied, 1 follow")
+        denied = desk.run("crawl", "--dry-run", f"{partly.url}no/1")
+        told(denied, "no page: robots.txt denies", "line 2: Disallow: /no")
+        assert denied.code == 3
+
+
 def test_a_run_that_ended_by_max_items_tells_a_command_that_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
