@@ -145,6 +145,7 @@ docs-site: $(DEV)
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	$(BIN)/python docs/make/api.py
 	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/make/offline.py site
 	$(BIN)/python docs/make/check_site.py site
 
 # The pictures of the documentation, made from the real thing: one script a kind, each by itself.

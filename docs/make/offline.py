@@ -1,0 +1,32 @@
+"""Let the built documentation load nothing from elsewhere, also where it is opened from a folder.
+
+`python docs/make/offline.py site` puts docs/make/worker.js, by which search works from a folder, in
+place of the script that the theme loads for it; it ends with exit code 1 and a line for each page
+that still loads something from elsewhere.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+THEIRS = re.compile(r'<script src="https://unpkg\.com/iframe-worker/shim"[^>]*></script>')
+ELSEWHERE = re.compile(
+    r'<(?:script|img|iframe|link rel="stylesheet")\b[^>]*\b(?:src|href)="(https?:[^"]+)'
+)
+OURS = Path(__file__).with_name("worker.js")
+
+
+def main(folder: Path) -> int:
+    """Change every page in place; return the exit code."""
+    script = f"<script>\n{OURS.read_text(encoding='utf-8')}</script>"
+    wrong = []
+    for page in sorted(folder.rglob("*.html")):
+        text = THEIRS.sub(lambda _: script, page.read_text(encoding="utf-8"))
+        page.write_text(text, encoding="utf-8")
+        wrong += [f"{page}: loads {url}" for url in ELSEWHERE.findall(text)]
+    print("\n".join(wrong) or "nothing is loaded from elsewhere")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

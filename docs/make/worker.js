@@ -1,0 +1,28 @@
+// A page that was opened from a folder may start no Worker; search wants one. A frame runs its script.
+if (location.protocol === "file:") {
+  window.Worker = class {
+    constructor(url) {
+      this.waiting = [];
+      this.frame = document.createElement("iframe");
+      this.frame.hidden = true;
+      (document.body || document.documentElement).append(this.frame);
+      const inner = this.frame.contentWindow;
+      inner.postMessage = (data) => setTimeout(() => this.onmessage?.({ data }));
+      const script = inner.document.createElement("script");
+      script.src = new URL(url, location.href).href;
+      script.onload = () => {
+        this.ready = inner;
+        this.waiting.splice(0).forEach((data) => this.postMessage(data));
+      };
+      script.onerror = (event) => this.onerror?.(event);
+      inner.document.body.append(script);
+    }
+    postMessage(data) {
+      if (this.ready) setTimeout(() => this.ready.onmessage({ data }));
+      else this.waiting.push(data);
+    }
+    terminate() {
+      this.frame.remove();
+    }
+  };
+}
