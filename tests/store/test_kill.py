@@ -130,10 +130,11 @@ def test_a_crawl_killed_before_any_of_its_calls_to_the_database_loses_nothing(sw
         (swift_path / "points").mkdir()
         command = [sys.executable, VICTIM, "points", url, swift_path / "points"]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120)
-        tried = int(done.stdout)
-        assert tried > 30
-        for number in range(1, tried + 1):
-            assert outcome_of(swift_path / "points" / f"{number}.db") == expected, number
+        assert int(done.stdout) > 30
+        stores = list((swift_path / "points").glob("*.db"))
+        assert len(stores) > 10
+        for store in stores:
+            assert outcome_of(store) == expected, store
 
 
 def test_a_store_that_fails_at_any_call_stops_the_crawl_with_its_own_error(swift_path, monkeypatch):
