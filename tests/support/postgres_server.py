@@ -178,4 +178,7 @@ def server() -> Server:
     if missing:
         said = f"not there: {', '.join(missing)}"
         pytest.fail(said) if "CI" in os.environ else pytest.skip(said)
-    return _server()
+    found = _server()
+    if found.process.poll() is not None:  # a test that ended early has left it killed
+        found.start()
+    return found
