@@ -32,6 +32,7 @@ def query(
         str | None,
         typer.Argument(help="One SELECT, or the name of a file in queries/. Without it: a prompt."),
     ] = None,
+    *,
     store: options.Seen = None,
     format: Annotated[
         RowFormat, typer.Option("--format", "-f", help="How rows are written.")
