@@ -45,7 +45,22 @@ def require(settings: BrowserSettings) -> None:
         finding.required_checks(settings)
 
 
-def _is_of_driver(error: Exception) -> bool:
+class _Start:
+    """Names what keeps the browser from starting as the outcome of a page."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ConfigError):
+            raise FetchError(str(error), Outcome.SPIDER_ERROR, final=True) from error
+        if error is not None and _is_of_driver(error):
+            said = str(error).partition("\n")[0]
+            told = f"the browser did not start: {said:.300}"
+            raise FetchError(told, Outcome.TAB_CRASHED) from error
+
+
+def _is_of_driver(error: BaseException) -> bool:
     """Return whether the driver says so, or has died: of that it tells by a plain Exception."""
     from playwright.async_api import Error
 
@@ -133,17 +148,8 @@ class Browser:
                 final=True,
             )
         async with self._tabs:
-            try:
+            with _Start():
                 session = await self._session(request.session or "")
-            except ConfigError as error:
-                raise FetchError(str(error), Outcome.SPIDER_ERROR, final=True) from error
-            except Exception as error:
-                if not _is_of_driver(error):
-                    raise
-                said = str(error).partition("\n")[0]
-                raise FetchError(
-                    f"the browser did not start: {said:.300}", Outcome.TAB_CRASHED
-                ) from error
             session.busy += 1
             try:
                 response = await self._in(session, request, may_go or _stays(request), why)

@@ -65,13 +65,13 @@ async def download(
     into = str(path).endswith(("/", "\\")) or await asyncio.to_thread(target.is_dir)
     mark = f".{xxhash.xxh3_64_hexdigest(url.encode())}.part" if into else f"{target.name}.part"
     with PartialFile((target if into else target.parent) / mark, url) as part:
+        pulled = None
         try:
             async with Transport(config, ssl=ssl) as caller:
                 pulled = await _persist(caller, part, policy, headers or {}, progress)
-        except BaseException:
-            if not part.size:
+        finally:
+            if pulled is None and not part.size:
                 part.forget()  # nothing that a later download could take up
-            raise
         if expected is not None:
             await part.recall()
             if not await asyncio.to_thread(expected.fits, part.path):

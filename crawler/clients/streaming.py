@@ -84,12 +84,10 @@ class ByteStream:
         self.received = 0
 
     async def __aenter__(self) -> Self:
-        try:
+        async with self._stack:
             await self._stack.enter_async_context(self._caller)
             answer = self._answer = await self._opened()
-        except BaseException:
-            await self._stack.aclose()
-            raise
+            self._stack = self._stack.pop_all()
         self.url, self.status, self.headers = str(answer.url), answer.status, answer.headers
         self.reason = answer.reason or ""
         self.total = None if "Content-Encoding" in answer.headers else answer.content_length

@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -132,14 +132,11 @@ class WebSocket:
         self.connections = 0
 
     async def __aenter__(self) -> Self:
-        if self._caller is not None:
-            await self._caller.__aenter__()
-        try:
-            wire = await self._connect()
-        except BaseException:
+        async with AsyncExitStack() as undo:
             if self._caller is not None:
-                await self._caller.__aexit__(None, None, None)
-            raise
+                await undo.enter_async_context(self._caller)
+            wire = await self._connect()
+            undo.pop_all()
         self._reader = asyncio.create_task(self._read(wire))
         self._reader.add_done_callback(self._over)
         return self
@@ -240,10 +237,10 @@ class WebSocket:
         token = _opening.set(wire)
         self._greeted = wire
         try:
-            await self._opened(self)
-        except BaseException:
-            await _goodbye(wire)
-            raise
+            async with AsyncExitStack() as undo:
+                undo.push_async_callback(_goodbye, wire)
+                await self._opened(self)
+                undo.pop_all()
         finally:
             self._greeted = None
             _opening.reset(token)

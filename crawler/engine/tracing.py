@@ -9,7 +9,8 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -41,20 +42,25 @@ def _span(name: str, kind: SpanKind = SpanKind.INTERNAL, **said: Any) -> Iterato
     """
     tracer = trace.get_tracer("crawlkeep", __version__)
     attributes = {key.replace("__", "."): value for key, value in said.items()}
-    with tracer.start_as_current_span(
-        name,
-        kind=kind,
-        attributes=attributes,
-        record_exception=False,
-        set_status_on_exception=False,
-    ) as span:
-        try:
-            yield span
-        except Exception as error:
-            kind_of = error.outcome if isinstance(error, FetchError) else type(error).__qualname__
-            span.set_attribute("error.type", str(kind_of))
-            span.set_status(StatusCode.ERROR, str(error))
-            raise
+    with (
+        tracer.start_as_current_span(
+            name,
+            kind=kind,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span,
+        ExitStack() as stack,
+    ):
+        stack.push(partial(_end, span))
+        yield span
+
+
+def _end(span: Span, _: object, error: BaseException | None, __: object) -> None:
+    if isinstance(error, Exception):
+        kind_of = error.outcome if isinstance(error, FetchError) else type(error).__qualname__
+        span.set_attribute("error.type", str(kind_of))
+        span.set_status(StatusCode.ERROR, str(error))
 
 
 class TracedFetching(Fetching):

@@ -152,7 +152,7 @@ class Fetcher:
                 self._check_address(url)
             if self._special or unhurried or body is not None or not _says_only_url(request):
                 session, options, way = self._prepared(request, body, unhurried)
-            started, clock = time.time(), time.perf_counter()
+            started, clock, whole = time.time(), time.perf_counter(), False
             # One frame for the whole try, and no `async with`: each would cost at every resumption.
             with self._deadline if "timeout" not in options else nullcontext():
                 answer = await send(session, request.method, url, options)
@@ -162,9 +162,10 @@ class Fetcher:
                     elapsed = time.perf_counter() - clock
                     if options:
                         await answer.wait_for_close()  # a body may still be on its way out
-                except BaseException:
-                    answer.close()
-                    raise
+                    whole = True
+                finally:
+                    if not whole:
+                        answer.close()
         except FetchError:
             raise
         except self._sessions.errors as error:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AsyncExitStack
 from html import escape
 from types import TracebackType
 from typing import Self
@@ -97,12 +98,11 @@ class PracticeSite:
             handler_cancellation=True,
             shutdown_timeout=0.1,
         )
-        await runner.setup()
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(runner.cleanup)
+            await runner.setup()
             await web.TCPSite(runner, self._host, self._port, ssl_context=self._tls).start()
-        except BaseException:
-            await runner.cleanup()
-            raise
+            undo.pop_all()
         self._runner, self._port = runner, runner.addresses[0][1]
         return self
 

@@ -141,9 +141,9 @@ def _serve(ends: _Ends, main: Callable[[int, int, int], None]) -> NoReturn:
         os.close(nothing)
         main(*ends.theirs_by_number)
         code = 0
-    except BaseException:
-        traceback.print_exc()
     finally:
+        if code:
+            traceback.print_exc()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()

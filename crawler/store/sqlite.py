@@ -243,14 +243,16 @@ class SqliteStore(SteeredSqlite):
         """Write, once nobody else does; what fails leaves nothing, in the file or in memory."""
         with self._named_errors():
             await self._unlocked(lambda: self._db.execute("BEGIN IMMEDIATE"))
+            committed = False
             try:
                 yield
                 await self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    await self._db.execute("ROLLBACK")
-                await self._flush.forget()
-                raise
+                committed = True
+            finally:
+                if not committed:
+                    if self._db.in_transaction:
+                        await self._db.execute("ROLLBACK")
+                    await self._flush.forget()
 
     async def _unlocked(self, action: Callable[[], Awaitable[T]]) -> T:
         wait = lock.LockWait(self.path, self._lock_timeout, lambda: self._stops_waiting)
