@@ -61,6 +61,9 @@ class CopySource(Protocol):
     def tables(self) -> dict[str, tuple[str, ...]]:
         """Return its tables and their columns, as SQLite names them."""
 
+    def others(self) -> list[str]:
+        """Return what it has beside tables that is none of a crawl's, such as a user's views."""
+
     def values(self) -> dict[str, Any]:
         """Return the table `crawl`."""
 
@@ -82,8 +85,10 @@ class CopyTarget(Protocol):
 
     ahead: int
     """Seconds by which the clock of its times is ahead of this machine's."""
-    changed: int
-    """How many texts it could not take as they were."""
+
+    @property
+    def changed(self) -> int:
+        """How many texts it could not take as they were."""
 
     def make_items(self, shapes: Sequence[TableShape], histories: Sequence[str]) -> None:
         """Make the tables of items; `histories` are the types that have kept one."""
@@ -110,7 +115,7 @@ class Copied(NamedTuple):
     """What a copy came to."""
 
     tables: dict[str, int]  # rows, by table
-    left_out: list[str]  # tables that are no part of a crawl
+    left_out: list[str]  # tables and views that are no part of a crawl, and the like
     changed: int  # texts with a NUL, which PostgreSQL does not take
 
 
@@ -137,7 +142,8 @@ def copy(source: StoreAddress, target: StoreAddress, progress: Progress) -> Copi
         new.finish(old.values(), numbers, old.unfinished(), new.ahead - old.ahead)
         _compare(new, copied, target)
         new.keep()
-    return Copied(copied, sorted(tables.keys() - there.keys() - LEFT), new.changed)
+        left_out = [*sorted(tables.keys() - there.keys() - LEFT), *old.others()]
+    return Copied(copied, left_out, new.changed)
 
 
 def _same(one: StoreAddress, other: StoreAddress) -> bool:

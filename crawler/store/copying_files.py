@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from crawler.store import item_sql, lock
 from crawler.store.address import make_private
 from crawler.store.claim import Claim
 from crawler.store.copying import GivenNumbers, Row, Unfinished, rows_at_once
+from crawler.store.damage import whole
 from crawler.store.item_sql import TableShape
 from crawler.store.schema import made, migrate_now
 from crawler.store.sqlite_errors import to_store_error
+from crawler.store.views import views
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +37,13 @@ _TABLES = (
     " 'search_config')"
 )
 _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+_OTHERS = (
+    "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger', 'index')"
+    " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name"
+)
+_OF_ITEMS = ("page", "key", "history_item", "changed", "removed")  # indexes and triggers of a type
 _ANYTHING = ("hosts", "seen", "todo", "pages", "runs", "control")
-_ENDINGS = ("", "-journal", "-wal", "-shm")
+_BESIDE = ("-journal", "-wal", "-shm")
 
 
 def tables(db: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
@@ -57,69 +65,102 @@ def file_source(path: Path) -> Iterator[SqliteSource]:
             try:
                 lock.tried(lambda: migrate_now(db, path), lock.LockWait(path, lock.TIMEOUT))
                 db.execute("BEGIN")
-                yield SqliteSource(db, claim.left_at)
             except sqlite3.DatabaseError as error:
                 raise to_store_error(path, error) from error
+            yield SqliteSource(db, path, claim.left_at)
     finally:
         claim.release()
 
 
 class SqliteSource:
-    """A file that is claimed, in a transaction that reads."""
+    """A file that is claimed, in a transaction that reads; its errors name it, not the copy."""
 
     ahead = 0
 
-    def __init__(self, db: sqlite3.Connection, left_at: float | None) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, left_at: float | None) -> None:
         """`left_at`: what a holder that died promised, as `Claim` has it."""
-        self._db, self._left_at = db, left_at
+        self._db, self._path, self._left_at = db, path, left_at
 
     def tables(self) -> dict[str, tuple[str, ...]]:
         """Return its tables and their columns."""
-        return tables(self._db)
+        with self._named_errors():
+            return tables(self._db)
+
+    def others(self) -> list[str]:
+        """Return its views, triggers and indexes that are none of a crawl's."""
+        items = [name for (name,) in self._all("SELECT name FROM item_types")]
+        own = {f"{name}_{what}" for name in items for what in _OF_ITEMS}
+        own |= _names_of_a_crawl()
+        return [f"{name} ({kind})" for kind, name in self._all(_OTHERS) if name not in own]
 
     def values(self) -> dict[str, Any]:
         """Return the table `crawl`."""
-        return dict(self._db.execute("SELECT key, value FROM crawl"))
+        return dict(self._all("SELECT key, value FROM crawl"))
 
     def numbers(self, items: Sequence[str]) -> GivenNumbers:
         """Return which numbers it has given."""
         values = self.values()
-        given = dict(self._db.execute("SELECT name, seq FROM sqlite_sequence")) if items else {}
+        given = dict(self._all("SELECT name, seq FROM sqlite_sequence")) if items else {}
         return GivenNumbers(
-            max(values.get("next_page_id", 1), self._next("pages", "page_id")),
-            max(values.get("next_seq", 1), self._next("todo", "seq")),
+            max(whole(values, "next_page_id", 1, self._path), self._next("pages", "page_id")),
+            max(whole(values, "next_seq", 1, self._path), self._next("todo", "seq")),
             {name: given.get(name, 0) for name in items},
         )
 
     def _next(self, table: str, column: str) -> int:
-        [(highest,)] = self._db.execute(f"SELECT coalesce(max({column}), 0) FROM {table}")
+        [(highest,)] = self._all(f"SELECT coalesce(max({column}), 0) FROM {table}")
         return int(highest) + 1
 
     def unfinished(self) -> Unfinished:
         """Return what is to be known of a last run that did not finish; see `SqliteStore`."""
-        last = self._db.execute(
-            "SELECT state, ended_at, settings FROM runs ORDER BY run_id DESC LIMIT 1"
-        ).fetchone()
-        if last is None or last[0] == "finished":
+        runs = self._all("SELECT state, ended_at, settings FROM runs ORDER BY run_id DESC LIMIT 1")
+        if not runs or runs[0][0] == "finished":
             return Unfinished(0.0, 0.0)
+        state, ended_at, settings = runs[0]
         delay, until = 0.0, self._left_at or time.time()
         with suppress(ValueError, TypeError, AttributeError):
-            delay = float((json.loads(last[2]).get("politeness") or {}).get("delay") or 0.0)
-        if last[0] != "running":
+            delay = float((json.loads(settings).get("politeness") or {}).get("delay") or 0.0)
+        if state != "running":
             with suppress(TypeError, ValueError):
-                until = datetime.fromisoformat(last[1]).timestamp()
+                until = datetime.fromisoformat(ended_at).timestamp()
         return Unfinished(min(time.time(), until), delay)
 
     def count(self, table: str) -> int:
         """Return how many rows a table has."""
-        return int(self._db.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])
+        [(number,)] = self._all(f'SELECT count(*) FROM "{table}"')
+        return int(number)
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[list[Row]]:
         """Yield the rows of a table in pieces, as they stand."""
-        cursor = self._db.execute(f'SELECT {item_sql.names(columns)} FROM "{table}"')
         number = rows_at_once(table)
-        while rows := cursor.fetchmany(number):
+        with self._named_errors():
+            cursor = self._db.execute(f'SELECT {item_sql.names(columns)} FROM "{table}"')
+        while True:
+            with self._named_errors():
+                rows = cursor.fetchmany(number)
+            if not rows:
+                return
             yield rows
+
+    def _all(self, sql: str) -> list[Any]:
+        with self._named_errors():
+            return self._db.execute(sql).fetchall()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise to_store_error(self._path, error) from error
+
+
+@cache
+def _names_of_a_crawl() -> frozenset[str]:
+    """Return the names of the views, triggers and indexes that every store has."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        for script in made():
+            db.executescript(script)
+        return frozenset([*views(), *(name for _, name in db.execute(_OTHERS))])
 
 
 @contextmanager
@@ -166,8 +207,13 @@ def _refuse_full(path: Path) -> None:
 
 
 def _remove(part: Path) -> None:
-    for ending in _ENDINGS:
-        part.with_name(part.name + ending).unlink(missing_ok=True)
+    part.unlink(missing_ok=True)
+    _remove_beside(part)
+
+
+def _remove_beside(path: Path) -> None:
+    for ending in _BESIDE:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 class SqliteTarget:
@@ -255,4 +301,6 @@ class SqliteTarget:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        # SQLite takes a log that is there for this file's, whosever it was, and plays it back.
+        _remove_beside(self._path)
         self._part.replace(self._path)

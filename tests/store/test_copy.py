@@ -14,7 +14,7 @@ from site_thread import on_a_thread
 from store_truth import check
 
 from crawler.cli import run as command
-from crawler.errors import StoreClaimed, StoreRefused
+from crawler.errors import StoreClaimed, StoreDamaged, StoreRefused
 from crawler.inspect.query import Reader
 from crawler.store import copying
 from crawler.store.address import address_of
@@ -185,17 +185,61 @@ def test_values_of_any_type_keep_it(half: tuple[str, str], site: Web) -> None:
         db.executemany(f"{insert} VALUES (?, 1, 1, '', 1, '')", [(value,) for value in values])
         db.execute("DELETE FROM odd WHERE item_id = 10")
         db.execute("CREATE TABLE mine (x)")
+        db.execute("CREATE VIEW ours AS SELECT v FROM odd")
+        db.execute("CREATE INDEX odd_v ON odd (v)")
         db.commit()
     database, last = server().dsn(), str(site.folder / "any2.db")
     there = copied(first, database)
-    assert (there.left_out, there.changed) == (["mine"], 1)
-    copied(database, last)
+    assert (there.left_out, there.changed) == (["mine", "odd_v (index)", "ours (view)"], 1)
+    server().psql(f"CREATE VIEW {address_of(database).name}.theirs AS SELECT 1 AS one")
+    assert copied(database, last).left_out == ["theirs (view)"]
     with closing(sqlite3.connect(last)) as db:
         found = [row[0] for row in db.execute("SELECT v FROM odd ORDER BY item_id")]
         assert db.execute("SELECT DISTINCT b FROM odd").fetchall() == [(1,)]
         assert db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'odd'").fetchone() == (10,)
     assert found == [5, "5", 5.0, 1e22, -(2**63), "a\ufffdb", None, "\\u0000", "Infinity"]
     assert [type(value) for value in found[:4]] == [int, str, float, float]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("pages", "title", "x'00ff'"),
+        ("pages", "depth", "2.5"),  # of which the driver makes 2
+        ("pages", "depth", "'deep'"),
+        ("todo", "url", "CAST(x'ff41' AS TEXT)"),
+    ],
+)
+def test_a_value_that_would_become_another_is_refused_and_the_source_named(
+    half: tuple[str, str], site: Web, table: str, column: str, value: str
+) -> None:
+    odd = str(site.folder / "refused.db")
+    shutil.copy(half[0], odd)
+    with closing(sqlite3.connect(odd)) as db:
+        db.execute(f"UPDATE {table} SET {column} = {value}")
+        db.commit()
+    target = server().dsn()
+    with pytest.raises(StoreDamaged, match=r"PostgreSQL does not take|refused\.db: a text"):
+        copied(odd, target)
+    with pytest.raises(StoreRefused, match="no such"):
+        Reader(target)
+    if value.startswith("CAST"):
+        with pytest.raises(StoreDamaged, match=r"refused\.db"):
+            copied(odd, str(site.folder / "refused2.db"))
+
+
+def test_a_log_that_was_left_where_the_copy_goes_is_not_played_into_it(
+    half: tuple[str, str], site: Web
+) -> None:
+    """As when somebody removed the store of a killed crawl, and not what lies beside it."""
+    killed, target = site.folder / "gone.db", site.folder / "log.db"
+    with closing(sqlite3.connect(killed)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE stray (x)")
+        db.commit()
+        shutil.copy(f"{killed}-wal", f"{target}-wal")
+    copied(half[0], str(target))
+    assert rows(str(target)) == rows(half[0])
 
 
 def test_a_host_that_a_killed_run_may_just_have_asked_rests_over_the_copy(

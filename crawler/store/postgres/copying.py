@@ -7,16 +7,16 @@ stopped. Rows go in by COPY, and indexes are made when the tables are full.
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from crawler.errors import StoreDamaged, StoreError
+from crawler.errors import StoreError, StoreRefused
 from crawler.store.address import DatabaseAddress
 from crawler.store.copying import GivenNumbers, Row, Unfinished, rows_at_once
+from crawler.store.damage import whole
 from crawler.store.item_sql import TableShape
 from crawler.store.postgres import schema
 from crawler.store.postgres.claimed import claimed_database
@@ -26,17 +26,19 @@ from crawler.store.postgres.connection import (
     server_errors,
     to_store_error,
 )
+from crawler.store.postgres.fitted_values import FittedValues, not_taken
 from crawler.store.postgres.item_sql import PostgresItems
 from crawler.store.postgres.leases import Leases
-from crawler.store.postgres.statements import clean
 from crawler.store.postgres.thread import LoopThread
 
 if TYPE_CHECKING:
     import asyncpg
 
+T = TypeVar("T")
 _LONG = 24 * 3600.0  # seconds that one statement may take: an index over a hundred million rows
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _OWN = {"crawl_hosts": "hosts", "crawl_counters": "counters"}
+_FROM_SQLITE = {name: own for own, name in _OWN.items()}
 _SHARED = ("shares", "taken_by")  # of `control`: what workers have done of it that are gone by now
 _NOT_COPIED = ("crawl_control", "crawl_workers", "crawl_groups", "crawl_values", "search_words")
 _SQLITE_HOSTS = ("host_id", "name", "pending", "pages", "next_at", "delay", "failures")
@@ -61,6 +63,11 @@ _IDENTITIES = (
     "SELECT relname::text, attname::text FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid"
     " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND attidentity = 'd'"
 )
+_VIEWS = (
+    "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+    " AND relkind IN ('v', 'm') ORDER BY 1"
+)
+_VIEWS_OF_TABLES = {"hosts", "counters", "crawl", "sqlite_master"}
 _HAS_LZ4 = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
 _INTEGERS = ("seeded", "pages", "revisits")  # of the table `crawl`, whose values are texts here
 _BEYOND = 1 << 63
@@ -70,9 +77,9 @@ class _Work:
     """A connection and the thread on which it runs; `db` is in a transaction."""
 
     def __init__(self, address: DatabaseAddress, stack: ExitStack, begin: str = "") -> None:
-        self._thread = LoopThread()
+        self.address, self._thread = address, LoopThread()
         stack.callback(self._thread.close)
-        self.wait, self.start = self._thread.wait, self._thread.start
+        self.start = self._thread.start
         self.connection = Connection(address, patience=10.0, timeout=_LONG)
         stack.callback(lambda: self.wait(self.connection.close()))
         self.wait(self.connection.open())
@@ -80,6 +87,19 @@ class _Work:
         self.db: asyncpg.Connection = self.wait(_entered(self.transaction))
         self._over = False
         stack.callback(self.leave)
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end; what the server says is an error of this store."""
+        return self.result(self.start(work))
+
+    def result(self, begun: Future[T]) -> T:
+        """Wait for what was started."""
+        try:
+            return begun.result()
+        except server_errors() as error:
+            raise to_store_error(self.address, error) from error
+        finally:
+            begun.cancel()  # of what has ended, nothing
 
     @property
     def ahead(self) -> int:
@@ -92,7 +112,7 @@ class _Work:
         if not self._over:
             self._over = True
             cause = StoreError("rolled back")
-            with suppress(StoreError, *server_errors()):
+            with suppress(StoreError):
                 self.wait(self.transaction.__aexit__(type(cause), cause, None))
 
     def commit(self) -> None:
@@ -149,6 +169,11 @@ class PostgresSource:
         found = {_OWN.get(table, table): tuple(each) for table, each in self._columns.items()}
         found["control"] = tuple(column for column in found["control"] if column not in _SHARED)
         return {**found, "hosts": _SQLITE_HOSTS, "counters": ("name", "value")}
+
+    def others(self) -> list[str]:
+        """Return its views that are none of a crawl's."""
+        own = schema.statements().keys() | _VIEWS_OF_TABLES
+        return [f"{name} (view)" for (name,) in self._work.fetch(_VIEWS) if name not in own]
 
     def values(self) -> dict[str, Any]:
         """Return the table `crawl`."""
@@ -217,17 +242,20 @@ def database_target(address: DatabaseAddress) -> Iterator[PostgresTarget]:
     """
     with ExitStack() as stack:
         work = _Work(address, stack)
-        try:
-            work.execute("SET LOCAL maintenance_work_mem = '256MB'")
-            if work.fetchval(_HAS_LZ4):  # a fifth of what pglz takes for a list of links
-                work.execute("SET LOCAL default_toast_compression = 'lz4'")
-            work.wait(schema.refuse_full(work.db, work.connection))
-            work.wait(schema.make_tables(work.db, address.crawl))
-            yield PostgresTarget(work)
-        except asyncpg_module().DuplicateSchemaError:
-            raise StoreDamaged(f"{address}: somebody else has made it just now") from None
-        except server_errors() as error:
-            raise to_store_error(address, error) from error
+        work.execute("SET LOCAL maintenance_work_mem = '256MB'")
+        if work.fetchval(_HAS_LZ4):  # a fifth of what pglz takes for a list of links
+            work.execute("SET LOCAL default_toast_compression = 'lz4'")
+        work.wait(schema.refuse_full(work.db, work.connection))
+        work.wait(_made(work.db, address))
+        yield PostgresTarget(work)
+
+
+async def _made(db: asyncpg.Connection, address: DatabaseAddress) -> None:
+    try:
+        await schema.make_tables(db, address.crawl)
+    except asyncpg_module().DuplicateSchemaError:
+        raise StoreRefused(f"{address}: somebody else has made it just now; look, and copy again"
+                           " into another: ?crawl=NAME") from None  # fmt: skip
 
 
 class PostgresTarget:
@@ -236,10 +264,15 @@ class PostgresTarget:
     def __init__(self, work: _Work) -> None:
         self._work = work
         self.ahead = work.ahead
-        self.changed = 0
+        self._values = FittedValues()
         self._under_way: Future[None] | None = None
         self._columns: dict[str, dict[str, str]] = {}
         self._indexes: list[Any] = []
+
+    @property
+    def changed(self) -> int:
+        """How many texts it could not take as they were."""
+        return self._values.changed
 
     def make_items(self, shapes: Sequence[TableShape], histories: Sequence[str]) -> None:
         """Make the tables of items, and put all indexes off until they are full."""
@@ -265,8 +298,8 @@ class PostgresTarget:
         """Store rows."""
         if table == "counters":
             columns, rows = ("worker_id", *columns), [(0, *row) for row in rows]
-        own = {"hosts": "crawl_hosts", "counters": "crawl_counters"}.get(table, table)
-        rows = self._fitted(rows, columns, self._columns[own])
+        own = _FROM_SQLITE.get(table, table)
+        rows = self._values.fitted(own, self._columns[own], columns, rows)
         self._arrive()
         self._under_way = self._work.start(self._copied(own, columns, rows))
 
@@ -274,54 +307,14 @@ class PostgresTarget:
         """Wait for the rows that are under way: while they are, the next ones are read."""
         last, self._under_way = self._under_way, None
         if last is not None:
-            last.result()
+            self._work.result(last)
 
     async def _copied(self, table: str, columns: Sequence[str], rows: list[Row]) -> None:
         try:
             await self._work.db.copy_records_to_table(table, records=rows, columns=columns)
-        except (asyncpg_module().DataError, ValueError, TypeError) as error:
+        except (asyncpg_module().DataError, ValueError, TypeError, OverflowError) as error:
             said = (str(error).splitlines() or [""])[0]
-            raise StoreDamaged(
-                f"the table {table} has a value that PostgreSQL does not take there ({said:.100});"
-                " set it right in the store that is copied, and copy again"
-            ) from None
-
-    def _fitted(
-        self, rows: list[Row], columns: Sequence[str], types: Mapping[str, str]
-    ) -> list[Row]:
-        """Return rows as PostgreSQL takes them."""
-        sides = list(zip(*rows, strict=True))
-        changed = False
-        for place, column in enumerate(columns):
-            change = self._change(types[column], sides[place])
-            if change is not None:
-                sides[place], changed = tuple(map(change, sides[place])), True
-        return list(zip(*sides, strict=True)) if changed else rows
-
-    def _change(self, kind: str, values: tuple[Any, ...]) -> Callable[[Any], Any] | None:
-        """Return by what the values of a column become those of PostgreSQL; None if they are."""
-        if kind == "text":
-            # All at once: one text in a million has one.
-            every = "".join([value for value in values if value])
-            return self._text if "\0" in every or "\\u0000" in every else None
-        return {"boolean": _boolean, "jsonb": self._json}.get(kind)
-
-    def _text(self, value: Any) -> Any:
-        if value is None or ("\0" not in value and "\\u0000" not in value):
-            return value
-        now = clean(value)
-        self.changed += now != value
-        return now
-
-    def _json(self, value: Any) -> str | None:
-        if value is None:
-            return None
-        if isinstance(value, float) and not math.isfinite(value):
-            return json.dumps(str(value).replace("inf", "Infinity"))
-        if isinstance(value, str) and "\0" in value:
-            self.changed += 1
-            value = value.replace("\0", "\ufffd")
-        return json.dumps(value)
+            raise not_taken(f"the table {table} has a value", f"{said:.100}") from None
 
     def finish(
         self, values: Mapping[str, Any], numbers: GivenNumbers, left: Unfinished, later: int
@@ -349,7 +342,7 @@ class PostgresTarget:
 
     def _write_values(self, values: Mapping[str, Any]) -> None:
         texts = {
-            key: self._text(str(value))
+            key: self._values.text(str(value))
             for key, value in values.items()
             if key not in ("seeded", "pages", "next_seq", "next_page_id")
         }
@@ -359,7 +352,7 @@ class PostgresTarget:
         )
         self._work.execute(
             "UPDATE crawl_control SET seeded = $1, pages = $2, scope_version = 1",
-            *(bool(values.get("seeded")), int(values.get("pages") or 0)),
+            *(bool(values.get("seeded")), whole(values, "pages", 0)),
         )
 
     def _set_sequences(self, numbers: GivenNumbers) -> None:
@@ -382,7 +375,3 @@ class PostgresTarget:
     def keep(self) -> None:
         """Commit."""
         self._work.commit()
-
-
-def _boolean(value: Any) -> bool | None:
-    return None if value is None else bool(value)
