@@ -66,7 +66,7 @@ async def rows(request: web.Request, library: Library, source: ShownStore) -> we
     def act(look: Look) -> tuple[tuple[str, ...], list[tuple[Any, ...]], bool]:
         return box.answer(look, box.asked(look))
 
-    found = await library.look(source, act, params, limit=box.SECONDS, own=True)
+    found = await library.look(source, act, params, limit=box.SECONDS)
     if found.error is not None:
         raise found.error
     columns, values, _ = found.value

@@ -152,7 +152,6 @@ async def _view(request: web.Request) -> web.StreamResponse:
     if view.path == "sql" and params.get("format") in ("csv", "json"):
         return await actions.rows(request, request.app[LIBRARY], source)
     many = len(request.app[LIBRARY].sources) > 1
-    own = view.path == "sql" or "where" in params  # what somebody wrote is guarded
     limit = sql.SECONDS if view.path == "sql" else _limit(params)
 
     def whole(look: Look) -> Html:
@@ -161,7 +160,7 @@ async def _view(request: web.Request) -> web.StreamResponse:
         live = any(part.every for part in view.all)
         return layout.page(look, now, view, body, views=VIEWS, live=live, many=many)
 
-    found = await request.app[LIBRARY].look(source, whole, params, limit=limit, own=own)
+    found = await request.app[LIBRARY].look(source, whole, params, limit=limit)
     if found.error is not None:
         if actions.is_slow(found.error):
             raise web.HTTPServiceUnavailable(reason=f"Stopped after {limit:g} seconds")

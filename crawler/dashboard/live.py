@@ -112,7 +112,7 @@ class ViewFeed:
         if not due:
             return
         found = await self._library.look(
-            self._source, lambda look: self._made(look, due), own="where" in self._params
+            self._source, lambda look: self._made(look, due), self._params
         )
         if found.value is None:  # it took too long, or the store is gone
             for part in due:
@@ -132,7 +132,6 @@ class ViewFeed:
     def _made(
         self, look: Look, due: Sequence[PagePart]
     ) -> tuple[str, list[tuple[PagePart, str, float]]]:
-        look = Look(look.source, look.reader, self._params, look.now)
         state, made = State(look), []
         for part in due:
             began = time.perf_counter()

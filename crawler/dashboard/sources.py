@@ -25,6 +25,7 @@ T = TypeVar("T")
 LIMIT = 1.0  # seconds that a part may take
 MOST_WAIT = 30.0
 _THREADS = 4
+_WRITTEN = {"sql", "saved", "where"}  # parameters that are SQL which somebody wrote
 _WAY = "find it under SQL or with `crawler query`, set it right, or start over with --fresh"
 
 
@@ -143,15 +144,16 @@ class Library:
         params: Mapping[str, str] | None = None,
         *,
         limit: float = LIMIT,
-        own: bool = False,
     ) -> Looked:
         """Run a function over a store on a thread, `limit` seconds at most.
 
+        Where a parameter is SQL, it reads nothing that is secret, and holds up no other look.
         ConnectionError once the page ends: a viewer who is still there gets nothing more.
         """
         if self._closed:
             raise ConnectionError("the page has ended")
         given = dict(params or {})
+        own = not _WRITTEN.isdisjoint(given)
         pool = self._own if own else self._pool
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, self._look, source, act, given, limit, own)

@@ -126,6 +126,36 @@ def test_sql_of_strangers_reads_only_tables_of_the_crawl(store, sql):
         assert left > 40
 
 
+SECRET = (
+    "false) UNION SELECT 1, 'http://a.example/', cookie, 4 FROM cookies WHERE (true",
+    "(SELECT max(cookie) FROM cookies) LIKE '%s_cret%'",
+    "false) UNION SELECT 1, 'http://a.example/', said, 4 FROM public.elsewhere WHERE (true",
+    "(SELECT count(*) FROM pg_catalog.pg_authid) > 0",
+)
+
+
+def test_a_condition_reads_only_tables_of_the_crawl_at_once_and_live(store):
+    place, _ = store
+
+    async def story():
+        async with shown(place) as base, aiohttp.ClientSession() as session:
+            items = f"{base}/{place.name}/items"
+            _, page = await got(items, params={"where": "price > 1"})
+            assert "The latest of thing" in page
+            for where in SECRET:
+                _, page = await got(items, params={"where": where})
+                assert "s3cret" not in page and "The latest of thing" not in page, where
+                assert 'role="alert"' in page, where
+            asked = {"view": "items", "where": SECRET[1]}
+            async with session.get(f"{base}/{place.name}/events", params=asked) as answer:
+                seen = b""
+                while b"event: beat" not in seen:
+                    seen += await answer.content.readany()
+            assert b'id="items"' in seen and b"The latest of thing" not in seen
+
+    told(story())
+
+
 def test_sql_that_only_reckons_is_answered(store):
     with Reader(store[0]) as reader:
         reader.guard("cookies")

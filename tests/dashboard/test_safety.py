@@ -1,6 +1,8 @@
 """Attacks on the page: other sites, other names, other files, SQL that writes or never ends."""
 
 import asyncio
+import inspect
+import itertools
 import json
 import re
 import sqlite3
@@ -14,6 +16,7 @@ from yarl import URL
 
 from crawler import control
 from crawler.dashboard.serve import Listening, served
+from crawler.dashboard.views import BY_PATH
 from crawler.errors import UsageError
 from crawler.practice import PracticeSite
 
@@ -216,13 +219,59 @@ def test_sql_cannot_write_or_read_what_is_secret(store, sql):
                 status, text = await got(f"{base}/things/sql", params={"sql": sql, **extra})
                 assert status in (200, 400)
                 assert "s3cret" not in text and "root:" not in text
-            params = {"where": f"1) UNION SELECT 1, 2, 3, 4 FROM ({sql}) --"}
-            _, text = await got(f"{base}/things/items", params=params)
-            assert "s3cret" not in text
         assert store.read_bytes() == before
 
     told(story())
     assert not Path("/tmp/evil.db").exists() and not Path("/tmp/evil").exists()
+
+
+SECRET = (
+    "0) UNION SELECT 1, 'http://a.example/', cookie, 4 FROM cookies WHERE (1",
+    "(SELECT max(cookie) FROM cookies) LIKE '%s_cret%'",
+    "' UNION SELECT cookie FROM cookies --",
+)
+
+
+def taken_by(view):
+    """Return the parameters that a view takes, as its code names them."""
+    modules = {inspect.getmodule(part.make) for part in view.all}
+    found = re.findall(r"""params\.get\("(\w+)"|["'](\w+)["'] in params""", sources(modules))
+    return sorted({one or other for one, other in found} | {"where", "wait", "q"} - {"sql"})
+
+
+def sources(modules):
+    return "".join(inspect.getsource(module) for module in modules)
+
+
+@pytest.mark.parametrize("view", BY_PATH.values(), ids=lambda view: view.path or "overview")
+def test_no_parameter_of_a_view_reads_what_is_secret(store, view):
+    async def story():
+        async with shown(store) as base:
+            for name, value in itertools.product(taken_by(view), SECRET):
+                _, page = await got(f"{base}/things/{view.path}", params={name: value})
+                assert "s3cret" not in page, name
+
+    told(story())
+
+
+def test_a_condition_tells_nothing_of_cookies_at_once_or_live(store):
+    """Neither their text nor, by the items that stay, whether a guess of it is right."""
+
+    async def story():
+        async with shown(store) as base:
+            for where in SECRET[:2]:
+                _, page = await got(f"{base}/things/items", params={"where": where})
+                assert "prohibited" in page and "s3cret" not in page
+                assert "The latest of thing" not in page
+            async with aiohttp.ClientSession() as session:
+                asked = {"view": "items", "where": SECRET[0]}
+                async with session.get(f"{base}/things/events", params=asked) as answer:
+                    seen = b""
+                    while b"event: beat" not in seen:
+                        seen += await answer.content.readany()
+            assert b"prohibited" in seen and b"s3cret" not in seen
+
+    told(story())
 
 
 ENDLESS = [

@@ -189,7 +189,7 @@ def _scrolled(text: str, label: str) -> Html:
 def _size(size: int | None, kept: int | None) -> str:
     if size is None:
         return ""
-    return f"{words.plural(size, 'byte')}" + (f", {kept:,} stored" if kept else "")
+    return words.plural(size, "byte") + (f", {kept:,} stored" if kept else "")
 
 
 def _headers(text: str | None) -> Iterator[Html]:
