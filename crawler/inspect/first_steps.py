@@ -13,7 +13,7 @@ from crawler.spider import SiteSpider
 from crawler.web import outcome
 from crawler.web.outcome import Outcome
 
-_KINDS = 4  # outcomes that are told of
+_KINDS = 4  # outcomes, and types of items, that are told of
 _MINE = {Outcome.SPIDER_ERROR, Outcome.PARSE_TIMEOUT, Outcome.PARSE_CRASHED, Outcome.STEP_FAILED}
 """Errors of the spider: another try ends as the first did."""
 
@@ -46,7 +46,8 @@ def _command(reader: Reader, words_: str) -> Html:
 
 
 def _unfinished(reader: Reader, run: RunEnd) -> Iterator[FirstStep]:
-    queued = join([el("b", words.number(run.queued)), " URLs are still queued"])
+    urls = words.plural(run.queued, "URL is", "URLs are")
+    queued = join([el("b", urls), " still queued"])
     if run.state == "running":
         told = join(["It still runs: ", queued, ". This is how it stands now."])
         yield FirstStep(told, False, "whole")
@@ -88,13 +89,16 @@ def _plain(about: str) -> str:
 
 
 def _refused(reader: Reader, run: RunEnd) -> Iterator[FirstStep]:
-    sql = (
-        "SELECT item, count(*) FROM problems WHERE run_id = ? GROUP BY item ORDER BY 2 DESC LIMIT 3"
-    )
-    for name, number in reader.query(sql, (run.run_id,)).rows:
+    sql = "SELECT item, count(*) FROM problems WHERE run_id = ? GROUP BY item ORDER BY 2 DESC"
+    rows = list(reader.query(sql, (run.run_id,)).rows)
+    for name, number in rows[:_KINDS]:
         fit = f": {words.plural(number, 'item')} did not fit. Mend the spider, then: "
         told = join([el("b", name), fit, _command(reader, f"reparse {run.spider} --apply")])
         yield FirstStep(told, True, "refused")
+    if len(rows) > _KINDS:
+        rest = words.plural(sum(number for _, number in rows[_KINDS:]), "item")
+        more = f"{rest} more, of {words.plural(len(rows) - _KINDS, 'other type')}, did not fit."
+        yield FirstStep(Html(more), True, "refused")
 
 
 def listed(steps: list[FirstStep]) -> Html:

@@ -13,7 +13,7 @@ from crawler.errors import UsageError
 from crawler.inspect import sections
 from crawler.inspect.first_steps import RunEnd, first_steps, listed
 from crawler.inspect.query import Reader
-from crawler.inspect.section_parts import explained, link_map, outcome_map
+from crawler.inspect.section_parts import HOW_READ, link_map, outcome_map
 from crawler.markup import Html, charts, el, join, words
 from crawler.markup.parts import (
     TableColumn,
@@ -43,19 +43,19 @@ _SIZES = (
 )
 _REJECTED = (
     "SELECT item, reason, count(*) AS number, min(page_url) AS page, substr(min(value), 1, 300) AS"
-    " value FROM problems WHERE run_id = ? GROUP BY item, reason ORDER BY 3 DESC LIMIT 25"
+    " value FROM problems WHERE run_id = ? GROUP BY item, reason ORDER BY 3 DESC"
 )
 _MANNERS = (
     "SELECT name AS host, count(*) AS requests, round((julianday(max(fetched_at))"
     " - julianday(min(fetched_at))) * 86400 / CASE WHEN count(*) > 1 THEN count(*) - 1 ELSE 1 END,"
     " 3) AS seconds_between, max(hosts.delay) AS delay, round(avg(elapsed), 3) AS seconds_to_answer"
-    " FROM pages JOIN hosts USING (host_id) WHERE run_id = ? GROUP BY name ORDER BY 2 DESC LIMIT 12"
+    " FROM pages JOIN hosts USING (host_id) WHERE run_id = ? GROUP BY name ORDER BY 2 DESC"
 )
 _SLOWEST = (
     f"SELECT url, round(elapsed, 2) AS seconds, size{_PAGES} AND outcome <> 'sitemap' AND elapsed"
-    f" IS NOT NULL ORDER BY elapsed DESC LIMIT {_LISTED}"
+    " IS NOT NULL ORDER BY elapsed DESC"
 )
-_GLYPHS = {"finished": "finished", "running": "running", "stopped": "stopped"}
+_AS_ASKED = {"finished", "running", "stopped"}  # states in which nothing is broken
 
 
 class _Run(NamedTuple):
@@ -85,22 +85,23 @@ def page(reader: Reader, run: int | None = None) -> str:
     found = _run(reader, run)
     # A report reads and shows values of the store: what it raises is what they are.
     with damage.told(reader.path, "a value that the report shows", _WAY):
-        return _written(reader, found, run)
+        return _written(reader, found)
 
 
-def _written(reader: Reader, found: _Run, run: int | None) -> str:
+def _written(reader: Reader, found: _Run) -> str:
     title = f"{found.spider}, run {found.run_id}"
-    ended = RunEnd(found.run_id, found.spider, found.state, _queued(reader, found, run))
+    ended = RunEnd(found.run_id, found.spider, found.state, _queued(reader, found))
+    ends = _counted(reader, found)
     body = (
-        _lead(reader, found),
+        _lead(reader, found, ends),
         section("first", "What to do first", listed(first_steps(reader, ended))),
-        section("whole", "What became of it", *_whole(reader, found)),
+        section("whole", "What became of it", *_whole(ends)),
         section("time", "Over time", _over_time(reader, found)),
-        _outcomes(reader, found),
+        _outcomes(ends),
         section(
             "sections",
             "Outcomes by section",
-            note(explained()),
+            note(HOW_READ),
             *outcome_map(sections.by_path(reader, run=found.run_id)),
         ),
         section(
@@ -113,7 +114,7 @@ def _written(reader: Reader, found: _Run, run: int | None) -> str:
         _table("manners", "Politeness: hosts and their gaps", reader, _MANNERS, found),
         el("div", *_spread(reader, found), class_="pair"),
     )
-    state = _GLYPHS.get(found.state, "broken")
+    state = found.state if found.state in _AS_ASKED else "broken"
     crawl = el(
         "p",
         el("span", found.state.capitalize(), class_="state", data_state=state),
@@ -150,19 +151,19 @@ def _run(reader: Reader, number: int | None) -> _Run:
     raise UsageError(f"{reader.path} has no run {number or ''}")
 
 
-def _queued(reader: Reader, found: _Run, asked: int | None) -> int:
+def _queued(reader: Reader, found: _Run) -> int:
     """Return how many URLs are queued; of a run that others followed, none."""
     rows = reader.query("SELECT max(run_id), (SELECT count(*) FROM todo) FROM runs").rows
     [(last, number)] = list(rows)
     return int(number) if found.run_id == last else 0
 
 
-def _lead(reader: Reader, run: _Run) -> Html:
+def _lead(reader: Reader, run: _Run, ends: _Ends) -> Html:
     sql = f"SELECT coalesce(sum(size), 0), count(DISTINCT host_id){_PAGES}"
     [(size, hosts)] = reader.query(sql, (run.run_id,)).rows
     took = words.duration(run.seconds).replace(" ", "\u00a0")  # its units stay with its numbers
     title = f"{words.plural(run.pages, 'page')} in {took}"
-    lost = sum(n for name, n in _counted(reader, run) if name in outcome.having("error"))
+    lost = sum(n for name, n in ends if name in outcome.having("error"))
     title += f", {words.plural(lost, 'error')}" if lost else ", no error"
     pace = words.rate(run.pages / run.seconds) if run.seconds else "0"
     began, end = words.moment(run.started), words.moment(run.ended)
@@ -184,15 +185,18 @@ def _items(reader: Reader, run: _Run) -> Iterator[str]:
         yield f"Items: {', '.join(told)}."
 
 
-def _counted(reader: Reader, run: _Run) -> list[tuple[str, int]]:
+_Ends = list[tuple[str, int]]  # outcomes, and how many requests ended so, the most first
+
+
+def _counted(reader: Reader, run: _Run) -> _Ends:
     sql = f"SELECT outcome, count(*){_PAGES} GROUP BY 1 ORDER BY 2 DESC"
     return [(name, number) for name, number in reader.query(sql, (run.run_id,)).rows]
 
 
-def _whole(reader: Reader, run: _Run) -> Iterator[Html]:
+def _whole(ends: _Ends) -> Iterator[Html]:
     stored, error = outcome.having("stored"), outcome.having("error")
     sums = {"k1": 0, "k2": 0, "k3": 0}
-    for name, number in _counted(reader, run):
+    for name, number in ends:
         sums["k1" if name in stored else "k3" if name in error else "k2"] += number
     names = {"k1": "stored", "k2": "passed over", "k3": "errors"}
     total = sum(sums.values())
@@ -214,11 +218,10 @@ def _whole(reader: Reader, run: _Run) -> Iterator[Html]:
     yield el("ul", *(el("li", one) for one in items), class_="key")
 
 
-def _outcomes(reader: Reader, run: _Run) -> Html:
-    found = _counted(reader, run)
-    if not found:
+def _outcomes(ends: _Ends) -> Html:
+    if not ends:
         return section("outcomes", "Outcomes", empty("No request ended."))
-    error, most = outcome.having("error"), found[0][1]
+    error, most = outcome.having("error"), ends[0][1]
     known = outcome.Outcome._value2member_map_
     rows = (
         (
@@ -227,7 +230,7 @@ def _outcomes(reader: Reader, run: _Run) -> Html:
             charts.bar(number, most),
             prose(outcome.MEANINGS[outcome.Outcome(name)].about) if name in known else "",
         )
-        for name, number in found
+        for name, number in ends
     )
     columns = (
         *(TableColumn("outcome"), TableColumn("requests", "n"), TableColumn("", "grow mid")),
@@ -274,11 +277,11 @@ _STRIPS: tuple[tuple[str, Any, dict[str, Any]], ...] = (
 
 def _spread(reader: Reader, run: _Run) -> Iterator[Html]:
     """Yield how requests spread over statuses and sizes, and over depths and hosts."""
-    status = f"SELECT status, count(*){_PAGES} AND status > 0 GROUP BY 1 ORDER BY 2 DESC LIMIT 15"
-    depth = f"SELECT depth, count(*){_PAGES} GROUP BY 1 ORDER BY 1 LIMIT 15"
+    status = f"SELECT status, count(*){_PAGES} AND status > 0 GROUP BY 1 ORDER BY 2 DESC"
+    depth = f"SELECT depth, count(*){_PAGES} GROUP BY 1 ORDER BY 1"
     hosts = (
         "SELECT name, count(*) FROM pages JOIN hosts USING (host_id) WHERE run_id = ?"
-        " GROUP BY 1 ORDER BY 2 DESC LIMIT 12"
+        " GROUP BY 1 ORDER BY 2 DESC"
     )
     left = (("status", "HTTP statuses", status), ("sizes", "Sizes", _SIZES))
     right = (("depth", "Depth", depth), ("hosts", "Hosts", hosts))
@@ -287,7 +290,7 @@ def _spread(reader: Reader, run: _Run) -> Iterator[Html]:
 
 
 def _bars(id_: str, title: str, reader: Reader, sql: str, run: _Run) -> Html:
-    rows = list(reader.query(sql, (run.run_id,)).rows)
+    _, rows, *cut = _first(reader, sql, run, "pages")
     if not rows:
         return section(id_, title, empty("None."))
     most = max(number for _, number in rows)
@@ -296,47 +299,56 @@ def _bars(id_: str, title: str, reader: Reader, sql: str, run: _Run) -> Html:
         for label, number in rows
     )
     columns = (TableColumn(title, "label"), TableColumn("requests", "n"), TableColumn("", "grow"))
-    return section(id_, title, table(title, columns, made))
+    return section(id_, title, table(title, columns, made), *cut)
 
 
 def _errors(reader: Reader, run: _Run) -> Html:
-    where = f"{_PAGES} AND outcome IN ({outcome.names('error')})"
-    [(number,)] = reader.query(f"SELECT count(*){where}", (run.run_id,)).rows
-    sql = f"SELECT url, outcome, status{where} ORDER BY page_id LIMIT {_LISTED}"
-    shown = _table("errors", "Errors", reader, sql, run)
-    if number <= _LISTED:
-        return shown
-    told = f"The first {_LISTED} of {words.number(number)}; the view errors has all."
-    return _table("errors", "Errors", reader, sql, run, note(told))
+    sql = (
+        f"SELECT url, outcome, status{_PAGES} AND outcome IN ({outcome.names('error')})"
+        " ORDER BY page_id"
+    )
+    return _table("errors", "Errors", reader, sql, run, all_in="errors")
 
 
 def _refused(reader: Reader, run: _Run) -> Html:
-    return _table("refused", "Refused items", reader, _REJECTED, run)
+    return _table("refused", "Refused items", reader, _REJECTED, run, all_in="problems")
 
 
 def _broken(reader: Reader) -> Html:
-    links = views.select("broken_links")
-    sql = f"SELECT source, target, outcome FROM ({links}) AS told LIMIT {_LISTED}"
-    return _table("links", "Broken links (of all runs)", reader, sql)
+    sql = f"SELECT source, target, outcome FROM ({views.select('broken_links')}) AS told"
+    return _table("links", "Broken links (of all runs)", reader, sql, all_in="broken_links")
+
+
+def _first(reader: Reader, sql: str, run: _Run | None, all_in: str) -> tuple[Any, ...]:
+    """Return the first rows of a query, and a note where there are more: `all_in` has them."""
+    found = reader.query(f"{sql} LIMIT {_LISTED + 1}", () if run is None else (run.run_id,))
+    rows = list(found.rows)
+    more = f"The first {_LISTED}; `{all_in}` has all, for `crawler query`."
+    return found.columns, rows[:_LISTED], *([note(prose(more))] if len(rows) > _LISTED else ())
 
 
 def _table(
-    id_: str, title: str, reader: Reader, sql: str, run: _Run | None = None, *more: Html
+    id_: str,
+    title: str,
+    reader: Reader,
+    sql: str,
+    run: _Run | None = None,
+    *,
+    all_in: str = "pages",
 ) -> Html:
-    found = reader.query(sql, () if run is None else (run.run_id,))
-    rows = list(found.rows)
+    names, rows, *cut = _first(reader, sql, run, all_in)
     if not rows:
         return section(id_, title, empty("None."))
     numbers = [
         all(isinstance(row[n], (int, float)) or row[n] is None for row in rows)
-        for n in range(len(found.columns))
+        for n in range(len(names))
     ]
     columns = [
         TableColumn(name.replace("_", " "), "n" if number else "breaks")
-        for name, number in zip(found.columns, numbers, strict=True)
+        for name, number in zip(names, numbers, strict=True)
     ]
     made = [tuple(_cell(value) for value in row) for row in rows]
-    return section(id_, title, table(title, columns, made), *more)
+    return section(id_, title, table(title, columns, made), *cut)
 
 
 def _cell(value: Any) -> Html:

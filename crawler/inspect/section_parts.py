@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
 from crawler.inspect.sections import PathSection, SectionLinks, Sections, named
-from crawler.markup import Html, charts, el, join, words
+from crawler.markup import Html, charts, el, words
 from crawler.markup.maps import Piece, flow, icicle
 from crawler.markup.parts import TableColumn, count, empty, note, soft, table
 
@@ -16,6 +16,7 @@ Address = Callable[[str], str]
 _HOSTS, _ROWS, _FLOWS = 12, 16, 8
 _KINDS = (("k1", "stored"), ("k2", "passed over"), ("k3", "errors"))
 REST = "the rest"
+HOW_READ = "A box is a host or a folder, as wide as it has URLs; what is in it stands below it."
 
 
 def outcome_map(found: Sections, address: Address = lambda name: "") -> list[Html]:
@@ -31,7 +32,7 @@ def outcome_map(found: Sections, address: Address = lambda name: "") -> list[Htm
         pieces = pieces[0].below
     drawn = icicle(pieces, sum(piece.size for piece in pieces))
     key = (el("li", el("i", class_=f"{class_} dot"), name) for class_, name in _KINDS)
-    shown = [el("ul", *key, class_="key"), drawn, _listed(found, alone, address)]
+    shown = [el("ul", *key, class_="key"), drawn, *_listed(found, alone, address)]
     rest = sum(one.number for one in hosts[_HOSTS:])
     if rest:
         more = words.plural(len(hosts) - _HOSTS, "other host")
@@ -62,8 +63,8 @@ def _host(name: str) -> str:
     return name.partition("://")[2] or name
 
 
-def _listed(found: Sections, alone: bool, address: Address) -> Html:
-    """Return the largest sections, and those with most errors, as a table."""
+def _listed(found: Sections, alone: bool, address: Address) -> list[Html]:
+    """Return the largest sections, and those with most errors, as a table; and what it leaves."""
     every = list(named(found.root))
     if alone and len(every) > 1:
         every = [one for one in every if one[1] is not found.root.largest[0]]
@@ -92,7 +93,13 @@ def _listed(found: Sections, alone: bool, address: Address) -> Html:
         *(TableColumn("stored", "n"), TableColumn("passed over", "n mid")),
         *(TableColumn("errors", "n"), TableColumn("share", "n mid")),
     )
-    return table("Pages by section of their path", columns, rows)
+    return [table("Pages by section of their path", columns, rows), *_left(every, rows, "section")]
+
+
+def _left(every: Sized, shown: Sized, what: str) -> list[Html]:
+    """Return a note of how many there are beside those that a table shows."""
+    more = len(every) - len(shown)
+    return [note(f"The largest; {words.plural(more, f'smaller {what}')} more.")] if more else []
 
 
 def _name(name: str, alone: bool, address: Address) -> Html:
@@ -133,6 +140,7 @@ def link_map(found: SectionLinks) -> list[Html]:
         heads,
         flow(small),
         table("Links between sections", columns, rows),
+        *_left(found.numbers, rows, "pair"),
     ]
     if not found.exact:
         shown.append(note("Reckoned from a sample of the pages."))
@@ -159,10 +167,3 @@ def _merged(found: SectionLinks, own: str | None) -> dict[tuple[str, str], float
 def _short(name: str, own: str | None) -> str:
     host, slash, path = name.partition("://")[2].partition("/")
     return f"/{path}" if host == own else f"{host}{slash}{path}"
-
-
-def explained() -> Html:
-    """Return how the map is read."""
-    return join(
-        ["A box is a host or a folder, as wide as it has URLs; what is in it stands below it."]
-    )

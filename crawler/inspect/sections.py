@@ -1,7 +1,8 @@
 """Where on its sites a crawl went well and where not: outcomes and links by sections of paths.
 
-A section is a host, a folder of it, a folder of that. Up to `MOST` pages all are counted; of more
-a sample is, one page at random of each so many, and what ended in errors on its own, as it is rare.
+A section is a host, a folder of it, a folder of that. Of a crawl of up to `MOST` pages, and of a
+run or a host of up to five times as many, all are counted. Of more a sample is, one page at random
+of each so many, and what ended in errors on its own, as it is rare.
 """
 
 from __future__ import annotations
@@ -96,9 +97,10 @@ def by_path(reader: Reader, *, run: int | None = None, host: str | None = None) 
     where, values = _where(run, host)
     last = _last(reader)
     sql = f"SELECT url, outcome FROM pages WHERE {where}"
-    if last <= MOST or host is not None:
-        rows = list(reader.query(f"{sql} LIMIT {5 * MOST}", values).rows)
-        return Sections(_joined(_tree(rows, 1.0, PathSection(""))), len(rows) < 5 * MOST)
+    if last <= MOST or values:  # what is rare in a store is rare in a sample of it
+        rows = list(reader.query(f"{sql} LIMIT {5 * MOST + 1}", values).rows)
+        if len(rows) <= 5 * MOST:
+            return Sections(_joined(_tree(rows, 1.0, PathSection(""))), True)
     weight, ids = _sample(last, MOST)
     errors = f"outcome <> 'ok' AND outcome IN ({_listed(_ERRORS)})"
     lost = list(reader.query(f"{sql} AND {errors} LIMIT {2 * MOST + 1}", values).rows)
@@ -109,13 +111,18 @@ def by_path(reader: Reader, *, run: int | None = None, host: str | None = None) 
     return Sections(_joined(_tree(lost, 1.0, root) if alone else root), False)
 
 
-def links(reader: Reader, *, run: int | None = None) -> SectionLinks:
-    """Return how many links lead from one section (a host and its first folder) to another."""
-    where, values = _where(run, None)
-    last = _last(reader)
-    weight, ids = _sample(last, _LINKING)
-    sample = "" if last <= _LINKING else f" AND page_id IN ({ids})"
-    sql = f"SELECT url, targets FROM link_lists JOIN pages USING (page_id) WHERE {where}{sample}"
+def links(reader: Reader, *, run: int | None = None, host: str | None = None) -> SectionLinks:
+    """Return how many links lead from one section (a host and its first folder) to another.
+
+    Of the pages of one run, or of one host, where that is said.
+    """
+    where, values = _where(run, host)
+    linking = f"FROM link_lists JOIN pages USING (page_id) WHERE {where}"
+    few = f"SELECT count(*) FROM (SELECT 1 {linking} LIMIT {_LINKING + 1}) AS few"
+    [(number,)] = reader.query(few, values).rows
+    weight, ids = _sample(_last(reader), _LINKING)
+    sample = "" if number <= _LINKING else f" AND page_id IN ({ids})"
+    sql = f"SELECT url, targets {linking}{sample}"
     found: Counter[tuple[str, str]] = Counter()
     with damage.told(reader.path, "link_lists.targets"):
         for url, targets in reader.query(sql, values).rows:

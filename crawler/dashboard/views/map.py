@@ -8,7 +8,7 @@ from crawler.dashboard.state import State
 from crawler.dashboard.view import PagePart, View
 from crawler.errors import UsageError
 from crawler.inspect import sections
-from crawler.inspect.section_parts import explained, link_map, outcome_map
+from crawler.inspect.section_parts import HOW_READ, link_map, outcome_map
 from crawler.markup import Html, el, join, words
 from crawler.markup.parts import lead, section
 
@@ -40,12 +40,12 @@ def head(look: Look, now: State) -> Html:
     ended = [one for one in sections.named(found.root) if one[1].number >= _worth(found)]
     worst = max(ended, key=lambda one: one[1].errors / one[1].number, default=None)
     if worst is None or worst[1].errors < 1:
-        return lead("head", "No part of the sites stands out by errors", explained(), all_)
+        return lead("head", "No part of the sites stands out by errors", HOW_READ, all_)
     name, one = worst
     share = words.share(one.errors, one.number)
     title = join([f"{share} of ", el("bdi", short_host(name), dir="ltr"), " ended in errors"])
     said = f"{words.number(one.errors)} of {words.plural(one.number, 'URL')}; no other large part"
-    return lead("head", title, join([said, " has so high a share. ", explained()]), all_)
+    return lead("head", title, f"{said} has a higher share. {HOW_READ}", all_)
 
 
 def _worth(found: sections.Sections) -> float:
@@ -64,7 +64,7 @@ def outcomes(look: Look, now: State) -> Html:
 
 def linked(look: Look, now: State) -> Html:
     """Return how many links lead from section to section."""
-    shown = link_map(sections.links(look.reader))
+    shown = link_map(sections.links(look.reader, host=_host(look)))
     return section("linked", "Links between sections", *shown, links=[look.sql(_LINKS)])
 
 
