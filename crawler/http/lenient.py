@@ -22,7 +22,7 @@ from aiohttp import BaseConnector, ClientPayloadError
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.helpers import _EXC_SENTINEL as _NONE
 from aiohttp.helpers import set_exception
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import HttpProcessingError, TransferEncodingError
 
 from crawler.http.lf_chunks import LfChunks, ends_in_lf
 from crawler.web.refusal import Refusal
@@ -120,7 +120,8 @@ def _fields(lines: list[bytes], left_out: list[Refusal]) -> list[bytes] | None:
         if lower == b"content-length":
             lengths |= {one.strip(b" \t") for one in value.split(b",")}
             continue
-        is_chunked |= lower == b"transfer-encoding"
+        if lower == b"transfer-encoding":
+            is_chunked, value = True, b" " + _elements(value)
         kept.append(name + b":" + value)
     if is_chunked:  # it overrides a length; whoever sent both may mean an attack (RFC 9112 6.3)
         left_out.extend([Refusal.LENGTH_BESIDE_CHUNKS] if lengths else [])
@@ -128,6 +129,17 @@ def _fields(lines: list[bytes], left_out: list[Refusal]) -> list[bytes] | None:
     if len(lengths) > 1:
         return None
     return [*kept, *(b"Content-Length: " + one for one in lengths)]
+
+
+def _elements(value: bytes) -> bytes:
+    """Return a list without its empty elements, as recipients must (RFC 9110 5.6.1.2)."""
+    return b", ".join(one for part in value.split(b",") if (one := part.strip(b" \t")))
+
+
+def _hides_chunks(message: Any) -> bool:
+    """Return whether the parser does not see that chunked comes last, as it stands in a list."""
+    said = "" if message.chunked else message.headers.get("Transfer-Encoding", "")
+    return said.endswith(",") and said.rstrip(" \t,").lower().endswith("chunked")
 
 
 def _length(fields: list[bytes]) -> int | None:
@@ -158,6 +170,8 @@ class _Parser:
         except HttpProcessingError as error:
             self._error = error
             return self._mend(data, error)
+        if found[0] and _hides_chunks(found[0][-1][0]):
+            return self._mend(data, TransferEncodingError("chunked in a list with empty elements"))
         self._heads += len(found[0])
         if found[0] and found[0][-1][0].code not in _INTERIM:
             self._protocol.aside(self._strict)

@@ -41,15 +41,21 @@ def location_of(headers: Mapping[str, str], base: str, *, socket: bool = False) 
     Bytes that are no UTF-8 are escaped as they are, as browsers do. Several headers that differ are
     none (Fetch, "location URL"). Of a `socket`, ws(s) URLs are http(s) ones.
     """
-    getall = getattr(headers, "getall", None)  # a multidict may hold several
-    said = set(getall("Location", ())) if getall else {headers.get("Location", "")}
-    location = said.pop().strip(_SPACE) if len(said) == 1 else ""
+    said = _said(headers)
+    location = said[0] if len(said) == 1 else ""
     if not location:
         return None
     location = _BYTES.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", location)
     if socket:
         location = http_url(location.lstrip("".join(map(chr, range(0x21)))))
     return urls.parse(location, base)
+
+
+def _said(headers: Mapping[str, str]) -> list[str]:
+    """Return what Location headers say, each text once; [""] where they say nothing."""
+    getall = getattr(headers, "getall", None)  # a multidict may hold several
+    values = getall("Location", [""]) if getall else [headers.get("Location", "")]
+    return list(dict.fromkeys(value.strip(_SPACE) for value in values))
 
 
 def credentials_of(headers: Mapping[str, str], base: str) -> tuple[str, str] | None:
@@ -69,15 +75,17 @@ def following(
 ) -> Request | None:
     """Return the request that an answer redirects to, None if the answer is no redirect.
 
-    FetchError, as bad_redirect or too_many_redirects, where it leads nowhere: there is no http(s)
-    URL, there were `most` before it, or a Secret of the body would go to another origin.
+    One whose Location is empty is none, as in Chromium. FetchError, as bad_redirect or
+    too_many_redirects, where it leads nowhere: there is no http(s) URL, there were `most` before
+    it, or a Secret of the body would go to another origin.
     """
-    if status not in STATUSES or "Location" not in headers:
+    if status not in STATUSES or (said := _said(headers)) == [""]:
         return None
     target = location_of(headers, request.url, socket=socket)
     if target is None:
-        location = headers["Location"]
-        raise FetchError(f"no http(s) URL in Location: {location!r:.200}", Outcome.BAD_REDIRECT)
+        what = "no http(s) URL in Location" if len(said) == 1 else "several Locations that differ"
+        told = ", ".join(map(repr, said))
+        raise FetchError(f"{what}: {told:.200}", Outcome.BAD_REDIRECT)
     found = onward(request, status, target)
     if request.hops >= most:
         raise FetchError(said_of_too_many(request, found), Outcome.TOO_MANY_REDIRECTS)

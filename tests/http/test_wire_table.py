@@ -121,6 +121,7 @@ ROWS = [
     Row("chunked in capitals", chunked(b"Chunked", b"hello"), b"hello"),
     Row("chunked said twice", OK + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n" + chunks(b"hello") + END, b"hello"),
     # codings of the transfer (RFC 9112 7.2)
+    Row("chunked in a list with empty elements", OK + b"Transfer-Encoding: , chunked ,\r\n\r\n" + chunks(b"hello") + END, b"hello"),
     Row("a transfer in gzip", OK + b"Transfer-Encoding: gzip\r\n\r\n" + GZ, b"hello"),
     Row("a transfer in gzip and chunks", chunked(b"gzip, chunked", GZ), b"hello"),
     Row("a transfer in x-gzip and chunks", chunked(b"x-gzip, chunked", GZ), b"hello"),
@@ -240,6 +241,8 @@ ROWS = [
         for code in (200, 201, 203, 206, 226, 299, 300, 400, 402, 404, 418, 451, 499, 500, 511, 599)
     ),
     Row("a redirect without a Location", b"HTTP/1.1 302 Found\r\n" + FIVE + HELLO, b"hello"),
+    Row("a redirect with an empty Location", b"HTTP/1.1 302 Found\r\nLocation: \r\n" + FIVE + HELLO, b"hello"),
+    Row("a redirect to two places", b"HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\n" + FIVE + HELLO, "bad_redirect"),
     Row("a redirect to what is no URL", b"HTTP/1.1 302 Found\r\nLocation: http://[\r\n" + FIVE + HELLO, "bad_redirect"),
     Row("a redirect to another scheme", b"HTTP/1.1 302 Found\r\nLocation: file:///etc\r\n" + FIVE + HELLO, "bad_redirect"),
 ]  # fmt: skip

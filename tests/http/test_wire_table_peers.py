@@ -17,10 +17,12 @@ CODED = {
     "x-gzip": OTHERWISE,  # as it came
     "half a gzip": TAKEN,
     "a dictionary of brotli": TAKEN,
+    "a redirect to two places": TAKEN,
     "a redirect to what is no URL": TAKEN,
     "a redirect to another scheme": TAKEN,
 }
 TRANSFERS = [
+    "chunked in a list with empty elements",
     "a transfer in gzip",
     "a transfer in gzip and chunks",
     "a transfer in x-gzip and chunks",
