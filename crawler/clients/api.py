@@ -21,7 +21,7 @@ from crawler.clients.ratelimit import RateLimit
 from crawler.clients.retrying import Retries, with_retries
 from crawler.clients.transport import Client, Timeout, Transport
 from crawler.config.layers import Config
-from crawler.errors import ApiUnreachable, BadUrl, FetchError, PagingLoop
+from crawler.errors import ApiUnreachable, BadUrl, FetchError, PagingLoop, UsageError
 from crawler.http.cookies import CookieJar
 from crawler.http.credentials import Credential
 from crawler.http.digest import DigestAuth
@@ -91,7 +91,7 @@ class ApiClient(Client):
             raise BadUrl(f"{base_url!r} is no http(s) URL; give one like https://example.com/v1")
         self.base_url = base
         self._base, _, self._query = base.partition("?")
-        self._retries, self._limit = _policy(retries) or Retries(), limit or None
+        self._retries, self._limit = _policy(retries) or Retries(), _limit(limit)
         private = {key_header: api_key} if api_key else {}
         basic = basic or userinfo(base_url)
         if token:
@@ -239,6 +239,16 @@ class ApiClient(Client):
 
 def _policy(retries: Retries | int | None) -> Retries | None:
     return Retries(retries) if isinstance(retries, int) else retries
+
+
+def _limit(limit: RateLimit | Literal[0] | None) -> RateLimit | None:
+    """Return the limit, None for none; UsageError for a number, which says no time."""
+    if isinstance(limit, int) and limit != 0:
+        raise UsageError(
+            f"limit = {limit}: give RateLimit(calls, period) for calls in seconds,"
+            " or `connections` for how many at once"
+        )
+    return limit or None
 
 
 def _default(headers: dict[str, str], name: str, value: str) -> None:

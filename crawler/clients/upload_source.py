@@ -103,8 +103,11 @@ class Source:
             file.seek(self._start)
 
     async def blocks(self) -> AsyncIterator[bytes]:
-        """Yield the content from its beginning; FetchError where it is used up already."""
-        content: Any = self.file.path
+        """Yield the content from its beginning.
+
+        FetchError where it is used up already, cannot be read, or what an iterator gives is no
+        bytes: aiohttp would say of it that the connection failed.
+        """
         if self._is_used and not self.file.is_lasting:
             raise FetchError(
                 "what was to be sent is used up, and cannot be sent again; give bytes, or a path",
@@ -112,6 +115,17 @@ class Source:
                 final=True,
             )
         self._is_used = True
+        try:
+            async for block in self._read():
+                if not isinstance(block, _BYTES):
+                    raise TypeError(f"bytes are sent, and it gave a {type(block).__name__}")
+                yield block
+        except Exception as error:
+            text = f"{self.file.shown_name}, to be sent: {type(error).__name__}: {error}"
+            raise FetchError(text, Outcome.CONNECT_ERROR, final=True) from error
+
+    async def _read(self) -> AsyncIterator[bytes]:
+        content: Any = self.file.path
         if isinstance(content, _BYTES):
             view = memoryview(content).cast("B")
             for start in range(0, len(view), _BLOCK):

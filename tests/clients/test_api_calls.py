@@ -269,3 +269,8 @@ async def test_an_upload_takes_bytes_files_and_iterators(site: PracticeSite) -> 
         )
     assert [part[1] for part in answer.json()["parts"]] == ["bytes", "open", "one two"]
     assert seen[-1] == (16, None) and answer.size == 16
+
+
+def test_a_number_is_no_limit_of_a_rate() -> None:
+    with pytest.raises(UsageError, match=r"RateLimit\(calls, period\)"):
+        ApiClient("http://127.0.0.1:9/", limit=5)  # type: ignore[arg-type]

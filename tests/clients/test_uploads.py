@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -96,6 +98,23 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_sent(tmp_path: P
     for files in (tmp_path / "missing", [], tmp_path):
         with pytest.raises(UsageError):
             asyncio.run(upload("http://127.0.0.1:9/", files, retries=0))
+
+
+@on_site()
+async def test_what_an_iterator_raises_is_told_as_its_own(
+    site: PracticeSite,
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise ValueError("the source broke")
+
+    async def texts() -> AsyncIterator[Any]:
+        yield "a text"
+
+    for content, told in ((broken(), "the source broke"), (texts(), "gave a str")):
+        with pytest.raises(FetchError, match=told) as raised:
+            await upload(site.at("/echo"), content, raw=True)
+        assert raised.value.final
 
 
 def test_no_server_is_a_fetch_error(tmp_path: Path) -> None:
