@@ -44,12 +44,13 @@ def body_of_files(request: Request) -> MultipartWriter:
     """Return the body of a request that sends files, with the fields of its form.
 
     A file stands in the place of an empty field of its name, else behind all fields: forms are sent
-    in the order of their controls.
+    in the order of their controls. Further empty fields of that name are files that nobody chose.
     """
     files = dict(request.files or {})
+    names = frozenset(files)
     parts = [
-        _file_part(name, files.pop(name))
-        if value == "" and name in files
+        _file_part(name, files.pop(name, ""))
+        if value == "" and name in names
         else Part(name, revealed(value))
         for name, value in bodies.pairs(request.data)
     ]

@@ -9,6 +9,7 @@ from following_story import crawled
 
 from crawler import Request, ScrapedPage, Secret, Spider
 from crawler.errors import UsageError
+from crawler.http.multipart import body_of_files
 from crawler.practice import PracticeSite
 from crawler.web.body import on_wire
 from crawler.web.response import Response
@@ -151,6 +152,14 @@ def test_multipart_in_another_encoding_is_written_as_browsers_write_it() -> None
     file = b'Content-Disposition: form-data; name="f"; filename=""\r\n'
     file += b"Content-Type: application/octet-stream\r\n\r\n\r\n"
     assert request.data == b"--%b\r\n%b--%b\r\n%b--%b--\r\n" % (mark, part, mark, file, mark)
+
+
+def test_each_file_field_of_one_name_is_sent_as_a_file() -> None:
+    files = "<input type=file name=f>" * 2
+    html = f"<form method=post enctype=multipart/form-data>{files}<input name=z></form>"
+    body = asyncio.run(body_of_files(page(html).form().fill()).as_bytes())
+    assert body.count(b'name="f"; filename=""') == 2
+    assert body.count(b"Content-Disposition") == 3
 
 
 def test_what_cannot_be_sent_says_why() -> None:
