@@ -6,7 +6,7 @@ A part is a request of its own, for which nothing is sent: it says how many reco
 Its visit ends its row of `todo`, and in the same commit the row of the next part takes its place.
 So each record is stored exactly once, whenever the crawl is killed, and a run that goes on begins
 behind the last part that was committed. Memory is that of one part. A file is open while its feed
-is read, so that no record is read twice but after a restart.
+is read, so that no record is read twice but after a restart, or where many feeds are read at once.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from crawler.web.visit import Visit
 
 _PART = 1000  # records of a part
 _BYTES = 8 << 20  # of the file, behind which a part ends before it has so many
+_OPEN = 64  # files; a process may have about a thousand, and connections are some of them
 _TURN = 0.005  # seconds between two looks at the event loop
 _KEPT = ("name", "content_type", "sha256", "size")
 
@@ -135,14 +136,16 @@ class FeedParts:
             visit.fail(Outcome.RECORD_ERROR, str(error))
             if opened is not None:
                 opened.over = True
+        visit.state_marks += self._collector.spider.crawl.mark()  # what it raises ends the crawl
         if opened is None:
             return
         following = options | {"part": options["part"] + 1, "done": opened.done}
         visit.todo = todo._replace(extra=_with(request, options | {"end": opened.done}))
         if todo.again == NEEDED and not opened.over:
             visit.candidates.append(self._part(todo, request, following))
-        else:
-            self._open.pop(key).close()
+            if len(self._open) <= _OPEN:
+                return
+        self._open.pop(key).close()
 
     async def _opened(
         self, key: tuple[int, int], request: Request, options: Mapping[str, Any]
@@ -195,7 +198,6 @@ class FeedParts:
                 await pause.after()
         finally:
             VISITING.reset(token)
-            visit.state_marks += running.mark()
             running.calling -= 1
             opened.refuse = _nobody
 

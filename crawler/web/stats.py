@@ -95,10 +95,12 @@ class Stats:
             self.outcomes[visit.outcome] += 1
             self.pages += visit.stored
             if visit.outcome is Outcome.OK:
-                if visit.file is None or f'"{FEED}"' not in (visit.todo.extra or ""):
+                if visit.file is None or visit.file.request.kind != FEED:  # which calls nobody
                     self.parsed.add(visit.todo.callback)
                 self.onward = self.onward or bool(visit.candidates)
             else:
+                if visit.outcome is Outcome.RECORDS and visit.items:
+                    self.parsed.add(visit.todo.callback)
                 self.errors += visit.outcome in _ERRORS
                 if visit.error:
                     self._note_raised(visit)

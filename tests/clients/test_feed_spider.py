@@ -9,11 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
 from client_story import on_site, run_killed, until
 from postgres_server import server
 from site_thread import site_on_a_thread
 
 from crawler import Crawler, FeedSpider, Request, StopCrawl, item
+from crawler.clients import feed_parts
+from crawler.errors import UsageError
 from crawler.inspect.query import Reader
 from crawler.practice import PracticeSite
 from crawler.store.requeue import recrawl, retry
@@ -252,6 +255,64 @@ async def test_over_postgresql_another_machine_goes_on_with_a_feed(
     with Reader(store) as reader:
         [found] = reader.query("SELECT count(*), count(DISTINCT id) FROM product").rows
     assert found == (2500, 2500)
+
+
+class Late(Shop):
+    """Fails for every record of the first part."""
+
+    def parse_record(self, record: Any, feed: Any) -> Any:
+        if record.id < 1000:
+            raise ValueError("too early")
+        return record
+
+
+@on_site()
+async def test_a_part_that_failed_does_not_stand_for_those_that_did_not(
+    site: PracticeSite, tmp_path: Path
+) -> None:
+    site.add_page("/a.jsonl", lines(range(1300)))
+    spider = Late()
+    spider.start_urls = [site.at("/a.jsonl")]
+    async with Crawler(spider, store=tmp_path / "c.db") as crawler:
+        assert (await crawler.run()).items == 300
+        assert crawler.stats.failed_callbacks("shop") == []
+
+
+@on_site()
+async def test_of_many_feeds_at_once_not_all_files_stay_open(
+    site: PracticeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_parts, "_OPEN", 0)
+    site.add_page("/a.jsonl", lines(range(2300)))
+    at_work: list[int] = []
+
+    class Counting(Shop):
+        def parse_record(self, record: Any, feed: Any) -> Any:
+            at_work.append(record.id)
+            return record
+
+    assert (await crawl(Counting, tmp_path / "c.db", site.at("/a.jsonl"))).items == 2300
+    assert at_work == list(range(2300))
+
+
+class Odd(FeedSpider):
+    """Puts into its state what no store can keep."""
+
+    name = "odd"
+    settings: ClassVar[Any] = {"politeness": {"delay": 0.0}}
+
+    def parse_record(self, record: Any, feed: Any) -> Any:
+        self.state["odd"] = object()
+        return None
+
+
+@on_site()
+async def test_a_state_that_cannot_be_kept_ends_the_crawl_and_not_the_feed(
+    site: PracticeSite, tmp_path: Path
+) -> None:
+    site.add_page("/a.jsonl", lines(range(3)))
+    with pytest.raises(UsageError, match=r"self\.state\['odd'\]"):
+        await crawl(Odd, tmp_path / "c.db", site.at("/a.jsonl"))
 
 
 CHILD = """
