@@ -123,9 +123,8 @@ class Crawler:
 
     async def _open(self) -> None:
         require(self.config.browser)
-        self._launched += launched(
-            self.config.engine, self.config.browser
-        )  # before the store has a thread
+        # Before the store has a thread.
+        self._launched += launched(self.config.engine, self.config.browser)
         settings = self.config.store
         self._store = open_store(
             self.place,

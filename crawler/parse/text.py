@@ -36,21 +36,23 @@ _INLINE = (
 
 def _by_first(names: Iterable[str]) -> str:
     """Spell the names by first letters, each of which is compared once for all that begin so."""
-    rests: dict[str, list[str]] = {}
-    for name in sorted(names):
-        rests.setdefault(name[0], []).append(name[1:])
-    return "|".join(f"{letter}(?:{'|'.join(ends)})" for letter, ends in rests.items())
+    return "|".join(f"{letter}(?:{'|'.join(ends)})" for letter, ends in _rests(names).items())
 
 
 def _by_letter(names: Iterable[str]) -> str:
     """Spell the names in any case, in the same way."""
+    return "|".join(
+        f"[{letter}{letter.upper()}](?:{any_case(' '.join(ends))}){'' if all(ends) else '?'}"
+        for letter, ends in _rests(names).items()
+    )
+
+
+def _rests(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return what follows the first letter of names, by that letter."""
     rests: dict[str, list[str]] = {}
     for name in sorted(names):
         rests.setdefault(name[0], []).append(name[1:])
-    return "|".join(
-        f"[{letter}{letter.upper()}](?:{any_case(' '.join(ends))}){'' if all(ends) else '?'}"
-        for letter, ends in rests.items()
-    )
+    return rests
 
 
 # What nobody reads. Cut off by the end of the document, it is taken to the end, so that no search
