@@ -12,7 +12,6 @@ own, and their candidates overlap. The server is that of the tests (tests/suppor
 import argparse
 import asyncio
 import multiprocessing
-import os
 import random
 import statistics
 import sys
@@ -27,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from postgres_server import Server, server  # noqa: E402
+from process_tree import cpu_of, family  # noqa: E402
 
 from crawler.store import Batch, open_store  # noqa: E402
 from crawler.web.outcome import Outcome  # noqa: E402
@@ -35,7 +35,6 @@ from crawler.web.response import Response  # noqa: E402
 from crawler.web.visit import Visit  # noqa: E402
 
 HOSTS, FLUSH, LINKS, KNOWN, NEW, BODY = 40, 200, 50, 9, 5, 3900
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +110,7 @@ async def own_hosts(store: Any, worker: int) -> list[Todo]:
 
 def server_cpu(of: Server) -> float:
     """Return the seconds of CPU that all processes of a server have taken so far."""
-    pid, total = str(of.process.pid), 0.0
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            said = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if folder.name == pid:
-            total += sum(map(int, said[11:15]))  # with the children that have ended
-        elif said[1] == pid:
-            total += sum(map(int, said[11:13]))
-    return total / TICK
+    return cpu_of(family(of.process.pid))
 
 
 def log_bytes(of: Server) -> int:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 WORDS = "the crawl keeps what it has found and asks again only for what may have changed".split()
 VOCABULARY = [f"{number * 2654435761 % (1 << 24):x}" for number in range(5000)]
@@ -79,11 +80,10 @@ def serving(kind: str, *, pages: int) -> Iterator[str]:
 
 
 class Connection(asyncio.Protocol):
-    """As little HTTP as a crawler needs: GET, keep-alive, and 404 for what is no page."""
+    """As little HTTP as a crawler needs: GET and keep-alive; `answer` makes it of a path."""
 
-    def __init__(self, make: Callable[[int, int], str], pages: int) -> None:
-        self._make, self._pages = make, pages
-        self._received = b""
+    def __init__(self, answer: Callable[[str], bytes]) -> None:
+        self._answer, self._received = answer, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -94,18 +94,21 @@ class Connection(asyncio.Protocol):
             head, _, self._received = self._received.partition(b"\r\n\r\n")
             self._transport.write(self._answer(head.split(b" ", 2)[1].decode()))
 
-    def _answer(self, path: str) -> bytes:
-        number = path.removeprefix("/p/")
-        if not number.isdecimal() or int(number) >= self._pages:
-            return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-        body = self._make(int(number), self._pages).encode()
-        return HEAD % len(body) + body
+
+def answered(path: str, kind: str, pages: int) -> bytes:
+    """Return the answer for a page of a kind of site, 404 for what is no page."""
+    number = path.removeprefix("/p/")
+    if not number.isdecimal() or int(number) >= pages:
+        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+    body = KINDS[kind](int(number), pages).encode()
+    return HEAD % len(body) + body
 
 
 async def serve(kind: str, pages: int) -> None:
     """Serve until terminated; the first line on standard output is the port."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(KINDS[kind], pages), "127.0.0.1", 0)
+    answer = partial(answered, kind=kind, pages=pages)
+    server = await loop.create_server(lambda: Connection(answer), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -17,12 +17,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-WORDS = "the crawl keeps what it has found and asks again only for what may have changed".split()
+from generated import WORDS, Connection
+
 OPTIONS = (
     *("politeness.delay=0", "politeness.per_host=32", "politeness.robots=false"),
     "fetch.allow_private=true",  # all hosts are on this machine
@@ -75,39 +76,29 @@ def page(number: int, shape: Shape, port: int) -> bytes:
     return f"<!doctype html><title>Page {number}</title><ul>{links}</ul>{filled}".encode()
 
 
-class Connection(asyncio.Protocol):
-    """As little HTTP as a crawler needs."""
-
-    def __init__(self, shape: Shape, port: Callable[[], int]) -> None:
-        self._shape, self._port, self._received = shape, port, b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        while b"\r\n\r\n" in self._received:
-            head, _, self._received = self._received.partition(b"\r\n\r\n")
-            self._transport.write(self._answer(head.split(b" ", 2)[1].decode()))
-
-    def _answer(self, path: str) -> bytes:
-        _, kind, name = path.split("/")
-        number, shape = int(name.removesuffix(".html")), self._shape
-        if kind == "to":
-            return (
-                f"HTTP/1.1 302 Found\r\nLocation: /page/{number}.html\r\nContent-Length: 0\r\n\r\n"
-            ).encode()
-        body = page(number, shape, self._port())
-        cookie = f"Set-Cookie: visit={number}; Path=/\r\n" if shape.cookies else ""
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n{cookie}"
-        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+def answered(path: str, shape: Shape, port: int) -> bytes:
+    """Return the answer for a page, or the redirect to it."""
+    _, kind, name = path.split("/")
+    number = int(name.removesuffix(".html"))
+    if kind == "to":
+        return (
+            f"HTTP/1.1 302 Found\r\nLocation: /page/{number}.html\r\nContent-Length: 0\r\n\r\n"
+        ).encode()
+    body = page(number, shape, port)
+    cookie = f"Set-Cookie: visit={number}; Path=/\r\n" if shape.cookies else ""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n{cookie}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def serve(shape: Shape) -> None:
     """Serve until terminated; the first line on standard output is the port."""
     loop = asyncio.get_running_loop()
     port = 0
-    server = await loop.create_server(lambda: Connection(shape, lambda: port), "0.0.0.0", 0)
+
+    def answer(path: str) -> bytes:
+        return answered(path, shape, port)
+
+    server = await loop.create_server(lambda: Connection(answer), "0.0.0.0", 0)
     port = server.sockets[0].getsockname()[1]
     print(port, flush=True)
     await server.serve_forever()
