@@ -13,6 +13,7 @@ from crawler.links.follow import LinkFollower, steps_of
 from crawler.links.linker import Linker
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps
+from crawler.markup.words import plural
 from crawler.robots import Robots
 from crawler.urls.scope import Scope
 from crawler.web.page import ScrapedPage
@@ -34,17 +35,28 @@ def tell(seeds: Sequence[str], config: Config) -> bool:
             continue
         pages += 1
         print(found.page.url)
-        verdicts = Counter[str]()
-        robots = _RobotsOfHost(urls.host_of(found.page.url), found.hops[-1].robots, config)
-        for verdict, url in _links(found.page, seeds, config):
-            if verdict == "follow" and robots.denies(url):
-                verdict = "robots_denied"
-            verdicts[verdict] += 1
-            print(f"  {verdict:16} {url}")
-        told = ", ".join(f"{number:,} {name}" for name, number in verdicts.most_common())
-        print(f"  links: {told or 'none'}")
+        _tell_links(found.page, found.hops[-1].robots, seeds, config)
     print("Nothing is stored: without --dry-run the crawl begins.")
     return pages > 0
+
+
+def _tell_links(
+    page: ScrapedPage, rules: Robots | None, seeds: Sequence[str], config: Config
+) -> None:
+    verdicts, others = Counter[str](), set[str]()
+    robots = _RobotsOfHost(urls.host_of(page.url), rules, config)
+    for verdict, url in _links(page, seeds, config):
+        if verdict == "follow" and robots.denies(url):
+            verdict = "robots_denied"
+        if verdict == "follow":
+            others.add(urls.host_of(url))
+        verdicts[verdict] += 1
+        print(f"  {verdict:16} {url}")
+    told = ", ".join(f"{number:,} {name}" for name, number in verdicts.most_common())
+    print(f"  links: {told or 'none'}")
+    others.discard(robots.host)
+    if others and config.politeness.robots:
+        print(f"  robots.txt of {plural(len(others), 'other host')}: read by the crawl alone")
 
 
 @dataclass(frozen=True, slots=True)

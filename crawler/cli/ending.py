@@ -97,9 +97,11 @@ def _onward(summary: Summary) -> Iterator[str]:
             " start_urls, or a start() that yields Request(url)."
         )
     elif not summary.total_pages:
+        told = Outcome.ROBOTS_UNREACHABLE  # with its reason and its way on
         for name, reason in summary.reasons.items():
-            yield f"{name}: {reason}"
-        if any(MEANINGS[Outcome(name)].requeued for name in summary.outcomes):
+            if name != told:
+                yield f"{name}: {reason}"
+        if any(MEANINGS[Outcome(name)].requeued for name in summary.outcomes if name != told):
             yield f"To try again: crawler retry --store {store}, then this command"
         yield (
             f"No page was stored; see: crawler query --store {store}"

@@ -1,6 +1,7 @@
 """How a run ends is told: what was left out and why, and what goes on with it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,19 @@ def test_a_dry_run_tells_what_robots_txt_denies(desk: Desk) -> None:
         denied = desk.run("crawl", "--dry-run", f"{partly.url}no/1")
         told(denied, "no page: robots.txt denies", "line 2: Disallow: /no")
         assert denied.code == 3
+        partly.site.add_page("/", '<a href="http://b.test/1">1</a><a href="http://b.test/2">2</a>')
+        away = desk.run("crawl", "--dry-run", partly.url, "--scope", "any")
+        told(away, "links: 2 follow", "robots.txt of 1 other host: read by the crawl alone")
+
+
+def test_a_robots_txt_that_cannot_be_had_is_told_once() -> None:
+    outcomes, why = {"robots_unreachable": 1}, {"robots_unreachable": "no answer"}
+    ended = Summary("s", "s.db", "finished", "finished", 0, 0, 0, 1, 0, 0, 0.1, False, outcomes)
+    said = story(replace(ended, reasons=why))
+    assert said.count("no answer") == said.count("crawler retry") == 1
+    assert "No page was stored" in said
+    both = replace(ended, outcomes={**outcomes, "timeout": 1}, reasons={**why, "timeout": "late"})
+    assert "timeout: late\nTo try again: crawler retry" in story(both)
 
 
 def test_a_run_that_ended_by_max_items_tells_a_command_that_goes_on(
