@@ -87,15 +87,21 @@ def query(
 
 
 def _of_all(store: str | None) -> Reader:
-    """Return the reader of all stores in `data/`."""
+    """Return the reader of all stores in `data/`, but for those that a fresh start put aside."""
     from crawler.cli import stores
     from crawler.errors import UsageError
     from crawler.inspect.joint import JointReader
+    from crawler.markup.words import plural
+    from crawler.store.aside import was_set_aside
 
-    every = stores.every()
+    found = stores.every()
+    every = sorted(path for path in found if not was_set_aside(path))
     if store is not None or not every:
         raise UsageError("--all asks the stores in data/, of which there must be one; no --store")
-    return JointReader(sorted(every))
+    if aside := len(found) - len(every):
+        told = f"crawler: {plural(aside, 'store')} put aside by --fresh left out; --store asks one"
+        print(told, file=sys.stderr)
+    return JointReader(every)
 
 
 def _write(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from crawler.errors import UsageError
+from crawler.errors import StoreError, StoreRefused, UsageError
 from crawler.inspect.query import Reader, only_reads, quoted
 
 _MOST = 10  # stores that SQLite attaches, unless it was built for more
@@ -17,7 +18,8 @@ class JointReader(Reader):
     """Several stores opened for reading as one.
 
     Each table and view that one of them has has the rows of all, behind a column `spider` that
-    says whose they are; a column that a store does not have is NULL there.
+    says whose they are: the spider's name, or the file's where several are of one spider. A column
+    that a store does not have is NULL there.
     """
 
     def __new__(cls, paths: Sequence[Path]) -> Self:
@@ -36,46 +38,76 @@ class JointReader(Reader):
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(":memory:", uri=True, isolation_level=None)
-        columns: dict[str, dict[int, list[str]]] = {}
-        spiders = []
-        for number, path in enumerate(self._stores):
-            with Reader(path) as one:  # which says what is wrong with it
-                spiders.append(str(one.values().get("spider") or path.stem))
-                for table, found in one.names().items():
-                    columns.setdefault(table, {})[number] = found
-            db.execute(f"ATTACH DATABASE ? AS s{number}", (f"{path.absolute().as_uri()}?mode=rw",))
-        for table, stores in columns.items():
-            db.execute(f"CREATE TEMP VIEW {quoted(table)} AS {_of_all(table, stores, spiders)}")
-        only_reads(db)
-        self._columns = {table: _columns(stores) for table, stores in columns.items()}
+        with ExitStack() as undo:
+            undo.callback(db.close)
+            whose, tables = [], _Tables()
+            for number, path in enumerate(self._stores):
+                spider, names = _looked_at(path)
+                whose.append(spider)
+                tables.add(number, names)
+                uri = f"{path.absolute().as_uri()}?mode=rw"
+                db.execute(f"ATTACH DATABASE ? AS s{number}", (uri,))
+            named = [
+                spider if whose.count(spider) == 1 else path.stem
+                for spider, path in zip(whose, self._stores, strict=True)
+            ]
+            for table, sql in tables.selects(named):
+                db.execute(f"CREATE TEMP VIEW {quoted(table)} AS {sql}")
+            only_reads(db)
+            undo.pop_all()
         return db
 
     def kinds(self, sql: str) -> list[str]:
         """Return nothing: the columns of several tables may differ in their types."""
         return []
 
-    def names(self) -> dict[str, list[str]]:
-        """Return the columns of every table, for completion."""
-        return self._columns
-
     def size(self) -> int:
         """Return how many bytes the stores take."""
         return sum(path.stat().st_size for path in self._stores)
 
 
-def _of_all(table: str, stores: dict[int, list[str]], spiders: list[str]) -> str:
-    """Return the SELECT of a table's rows in all stores that have it."""
-    every, parts = _columns(stores), []
-    for number, found in stores.items():
-        spider = "'" + spiders[number].replace("'", "''") + "'"
-        shown = [quoted(n) if n in found else f"NULL AS {quoted(n)}" for n in every]
-        if "spider" in every and "spider" not in found:  # as of an item that has such a field
-            shown = [spider if text == 'NULL AS "spider"' else text for text in shown]
-        first = [] if "spider" in every else [f"{spider} AS spider"]
-        parts.append(f"SELECT {', '.join(first + shown)} FROM s{number}.{quoted(table)}")
-    return " UNION ALL ".join(parts)
+def _looked_at(path: Path) -> tuple[str, dict[str, list[str]]]:
+    """Return the spider of a store, and its tables; StoreRefused names what is no store."""
+    try:
+        with Reader(path) as one:
+            names = one.names()
+            if "crawl" not in names:
+                raise StoreRefused(f"{path}: not a crawl's")
+            return str(one.values().get("spider") or path.stem), names
+    except StoreError as error:
+        raise StoreRefused(f"{error}; --all asks all in {path.parent}: move it elsewhere") from None
 
 
-def _columns(stores: dict[int, list[str]]) -> list[str]:
-    """Return the columns of a table in any of the stores, each once."""
-    return list(dict.fromkeys(name for found in stores.values() for name in found))
+class _Tables:
+    """The tables of all stores. SQLite takes `Title` and `title` for one name, and so does this."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[int, tuple[str, dict[str, str]]]] = {}
+
+    def add(self, number: int, names: dict[str, list[str]]) -> None:
+        """Add those of a store: their columns, by name."""
+        for table, columns in names.items():
+            own = {column.lower(): column for column in columns}
+            self._found.setdefault(table.lower(), {})[number] = table, own
+
+    def selects(self, whose: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Yield each table's name and the SELECT of its rows in all stores that have it.
+
+        `whose` says of each store what is in the column `spider`.
+        """
+        for stores in self._found.values():
+            every = {key: name for _, own in stores.values() for key, name in own.items()}
+            every = {"spider": "spider"} | every if "spider" not in every else every
+            parts = []
+            for number, (table, own) in stores.items():
+                missing = {"spider": _text(whose[number])}
+                shown = [
+                    quoted(own[key]) if key in own else f"{missing.get(key, 'NULL')} AS {quoted(n)}"
+                    for key, n in every.items()
+                ]
+                parts.append(f"SELECT {', '.join(shown)} FROM s{number}.{quoted(table)}")
+            yield next(iter(stores.values()))[0], " UNION ALL ".join(parts)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

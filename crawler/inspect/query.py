@@ -10,7 +10,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
@@ -237,28 +237,30 @@ def only_reads(db: sqlite3.Connection) -> None:
 
 def quoted(name: str) -> str:
     """Return a name as SQL."""
-    return f'"{name}"'
+    return '"' + name.replace('"', '""') + '"'
 
 
 # ---------------------------------------------------------------- what went wrong
 
 
-def names(db: sqlite3.Connection, *, also_virtual: bool = True) -> dict[str, list[str]]:
-    """Return the columns of every table and view that users query."""
+_TABLES = (
+    "SELECT name FROM (SELECT * FROM sqlite_master UNION ALL SELECT * FROM sqlite_temp_master)"
+    " WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name NOT IN"
+    " ('search_data', 'search_idx', 'search_content', 'search_docsize', 'search_config')"
+    " ORDER BY name"
+)
+
+
+def names(db: sqlite3.Connection) -> dict[str, list[str]]:
+    """Return the columns of every table and view that users query.
+
+    But for what cannot name its columns: a damaged index, a view of a table that is gone.
+    """
     found: dict[str, list[str]] = {}
-    sql = (
-        "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
-        " WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite!_%' ESCAPE '!' AND m.name"
-        " NOT IN ('search_data', 'search_idx', 'search_content', 'search_docsize', 'search_config')"
-        " {plain} ORDER BY m.name, c.cid"
-    ).format(plain="" if also_virtual else "AND m.sql NOT LIKE 'CREATE VIRTUAL%'")
-    try:
-        for table, column in db.execute(sql):
-            found.setdefault(table, []).append(column)
-    except sqlite3.DatabaseError:  # a damaged index cannot even name its columns
-        if also_virtual:
-            return names(db, also_virtual=False)
-        raise
+    for (table,) in db.execute(_TABLES).fetchall():
+        with suppress(sqlite3.DatabaseError):
+            rows = db.execute("SELECT name FROM pragma_table_info(?) ORDER BY cid", (table,))
+            found[table] = [column for (column,) in rows]
     return found
 
 

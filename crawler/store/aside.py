@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from datetime import datetime
 from pathlib import Path
 
 from crawler.errors import StoreRefused
 from crawler.store.address import DatabaseAddress, StoreAddress
+
+_ASIDE = re.compile(r"\.\d{8}-\d{6}(-\d+)?$")
 
 
 def set_aside(store: StoreAddress) -> StoreAddress | None:
@@ -46,6 +49,11 @@ def move_aside(path: Path) -> Path | None:
     finally:
         claim.release()
     return aside
+
+
+def was_set_aside(path: Path) -> bool:
+    """Return whether a store's name is one that `move_aside` gives."""
+    return _ASIDE.search(path.stem) is not None
 
 
 def _free(path: Path) -> Path:
