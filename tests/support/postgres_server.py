@@ -56,6 +56,7 @@ class Server:
         self.programs = folder
         self.folder = Path(tempfile.mkdtemp(prefix="ck-pg-", dir="/tmp"))  # short: it has a socket
         self.user = {"user": "nobody", "group": "nogroup"} if os.getuid() == 0 else {}
+        self.process: subprocess.Popen[bytes] | None = None
         if self.user:
             shutil.chown(self.folder, **self.user)
         self.data = self.folder / "data"
@@ -72,7 +73,9 @@ class Server:
         assert done.returncode == 0, done.stderr
 
     def start(self, **settings: object) -> None:
-        """Start it, or start it again after `kill`."""
+        """Start it, or start it again after `kill`; what runs is left as it is."""
+        if self.process is not None and self.process.poll() is None:
+            return
         options = [f"-c{name}={value}" for name, value in {**_SETTINGS, **settings}.items()]
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
@@ -92,6 +95,7 @@ class Server:
 
     def kill(self) -> None:
         """Stop it at once, as a power cut does: it recovers when it is started again."""
+        assert self.process is not None
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(30)
 
@@ -179,6 +183,5 @@ def server() -> Server:
         said = f"not there: {', '.join(missing)}"
         pytest.fail(said) if "CI" in os.environ else pytest.skip(said)
     found = _server()
-    if found.process.poll() is not None:  # a test that ended early has left it killed
-        found.start()
+    found.start()  # a test that ended early has left it killed
     return found
