@@ -10,13 +10,13 @@ import difflib
 import functools
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from crawler.cli.visible import close_streams, guarded_terminal, open_streams
 from crawler.errors import CrawlerError, StoreFull, UsageError
@@ -84,7 +84,7 @@ class LazyGroup(TyperGroup):
         module, function = COMMANDS[cmd_name]
         app = _app()
         command = getattr(import_module(f"crawler.cli.{module}"), function)
-        app.command(cmd_name)(_guarded(command, imports=cmd_name in _CRAWLS))
+        app.command(cmd_name, cls=_Command)(_guarded(command, imports=cmd_name in _CRAWLS))
         return typer.main.get_command(app)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -92,6 +92,32 @@ class LazyGroup(TyperGroup):
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             raise UsageError(_unknown(args[0]))
         return super().resolve_command(ctx, args)
+
+
+class _Command(TyperCommand):
+    """A command; `--store` names the store also where it is an argument, as most have it so."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; UsageError for a `--store` without one."""
+        if any(known.name == "store" and "--store" not in known.opts for known in self.params):
+            args = list(_as_argument(iter(args)))
+        return super().parse_args(ctx, args)
+
+
+def _as_argument(args: Iterator[str]) -> Iterator[str]:
+    """Yield the arguments, the value of `--store` as one of them."""
+    for argument in args:
+        if argument == "--":  # what follows is somebody else's
+            yield argument
+            yield from args
+        elif argument == "--store":
+            if (named := next(args, None)) is None:
+                raise UsageError(
+                    "--store needs a store: a file, or a name (`shop` is data/shop.db)"
+                )
+            yield named
+        else:
+            yield argument.removeprefix("--store=")
 
 
 def _unknown(name: str) -> str:

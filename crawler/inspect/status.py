@@ -152,13 +152,17 @@ def _runs(reader: Reader) -> list[Run]:
 
 
 def _state(runs: list[Run], seeded: bool, queued: int) -> str:
-    if runs and runs[0].state == "running":
-        return "running"
-    if seeded and queued == 0:
-        return "finished"
-    if not runs:
+    last = runs[0] if runs else None
+    if last is None:
         return "new"
-    return "interrupted" if runs[0].state == "finished" else runs[0].state
+    if last.state == "running":
+        return "running"
+    imported = last.reason == "import"  # no spider has said yet where it starts
+    if queued == 0 and (seeded or (imported and last.state == "finished")):
+        return "finished"
+    if last.state == "finished":
+        return "new" if imported else "interrupted"
+    return last.state
 
 
 def lives(pid: int) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cli_story import Desk, ServedSite
 
-from crawler.cli import stores
+from crawler.cli import run, stores
 from crawler.errors import StoreRefused, UsageError
 
 FAST = "--set politeness.delay=0 --max-pages 1 -q".split()
@@ -69,3 +69,21 @@ def test_a_crawl_is_found_by_the_name_that_it_was_given(tmp_path: Path) -> None:
     assert (desk.folder / "data" / "shop.db").exists() and not (desk.folder / "shop").exists()
     assert "pages    1" in desk.run("status", "shop").out
     assert desk.run("query", "SELECT 1 AS one", "--store", "shop", "-f", "csv").out == "one\n1\n"
+
+
+@pytest.mark.parametrize("command", ["status", "traps", "workers", "doctor", "datasette"])
+def test_a_store_that_is_an_argument_may_be_said_as_an_option(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = []
+    for words in (["there"], ["--store", "there"], ["--store=there"]):
+        code = run([command, *words])
+        told.append((code, *capsys.readouterr()))
+    assert told[0] == told[1] == told[2]
+    assert "there.db" in str(told[0])
+    assert run([command, "--store"]) == 2
+    assert "needs a store" in capsys.readouterr().err

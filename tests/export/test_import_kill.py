@@ -19,6 +19,7 @@ from crawl_victim import before_call
 
 from crawler.cli import run as command
 from crawler.export import import_
+from crawler.inspect import status
 
 KILLS = int(os.environ.get("KILLS", "2"))
 # Before which calls it is killed: all of them, or every third or ninth.
@@ -163,6 +164,7 @@ def test_what_an_import_passes_over_is_told(
         told = capsys.readouterr().err
         assert f"{number} pages → " in told and f"; {known} more were known already" in told
         assert "left out, because it is no response of HTTP: 'dns:b.example'" in told
+        assert status.overview(tmp_path / "a.db").state == "finished"
     titles = held(tmp_path / "a.db")["pages"]
     assert [row[2] for row in titles if row[1] == COPIES[0]] == ["0"], "of two copies the first"
     db = sqlite3.connect(tmp_path / "a.db")
