@@ -15,6 +15,7 @@ from crawler.config.layers import Config
 from crawler.engine.committer import Committer, Listener
 from crawler.engine.engine import Engine
 from crawler.engine.limits import RunLimits
+from crawler.engine.naming import claim, hear
 from crawler.engine.robots_gate import RobotsGate, own_rules_of
 from crawler.engine.seeding import seed
 from crawler.engine.shared_committer import SharedCommitter
@@ -85,9 +86,7 @@ async def assembled(
     discovery = _discovery(crawl, linker)
     engines, collectors = _kinds(config)
     collector = collectors(crawl.spider, discovery, timeout=config.engine.callback_timeout)
-    guard = AddressGuard(allow_private=config.fetch.allow_private)
-    for url in _named(crawl):
-        guard.name(url)
+    guard = await _guard(crawl)
     crawl.cookies.restore(await crawl.store.cookies())
     crawl.spider.cookies = crawl.cookies
     async with (
@@ -138,6 +137,16 @@ async def assembled(
         await _settle_duplicates(crawl)
 
 
+async def _guard(crawl: Crawl) -> AddressGuard:
+    """Return what refuses private addresses, told which hosts the user has named."""
+    guard = AddressGuard(allow_private=crawl.config.fetch.allow_private)
+    for url in crawl.seeds:
+        guard.name(url)
+    if claim(crawl.spider, crawl.config, guard, crawl.state.scope):
+        await hear(crawl.spider, guard)
+    return guard
+
+
 def _kinds(config: Config) -> tuple[type[Engine], type[Collector]]:
     """Return what runs the crawl: with spans or, as most do, without."""
     if not config.engine.traces:
@@ -161,15 +170,6 @@ def _limits(crawl: Crawl) -> RunLimits:
     return limits
 
 
-def _named(crawl: Crawl) -> tuple[str, ...]:
-    """Return the URLs whose hosts the user has named.
-
-    What a store says was named is believed of seeds that `start` makes: no command names those.
-    """
-    makes_seeds = type(crawl.spider).start is not Spider.start
-    return (*crawl.seeds, *(crawl.state.scope if makes_seeds else ()))
-
-
 def _steering(crawl: Crawl, engine: Engine, linker: Linker) -> Steering:
     def stop(reason: str) -> None:
         crawl.frontier.stop(reason)
@@ -189,7 +189,7 @@ def _steering(crawl: Crawl, engine: Engine, linker: Linker) -> Steering:
 async def _seeding(
     crawl: Crawl, discovery: Discovery, committer: Committer, guard: AddressGuard, linker: Linker
 ) -> None:
-    """Seed, unless an earlier run did."""
+    """Seed, unless an earlier run did; then say again which hosts are named, if that is asked."""
     if not crawl.state.seeded and await _may_seed(crawl):
         try:
             await seed(
@@ -205,6 +205,9 @@ async def _seeding(
             return
     crawl.frontier.seeding = False
     crawl.frontier.check()
+    await guard.asked.wait()
+    if not guard.told.is_set():
+        await hear(crawl.spider, guard)
 
 
 async def _may_seed(crawl: Crawl) -> bool:
@@ -289,8 +292,10 @@ async def _widen(crawl: Crawl, guard: AddressGuard, linker: Linker) -> None:
     store = cast(SharedStore, crawl.store)
     seeds, redirects = await store.widened()
     for url in seeds:
-        guard.name(url)
         linker.include(url)
+    if claim(crawl.spider, crawl.config, guard, seeds):
+        guard.asked.set()
+        await guard.told.wait()
     for url in redirects:
         linker.widen(url)
 

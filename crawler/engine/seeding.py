@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence, Set
+from collections.abc import AsyncGenerator, Iterator, Sequence, Set
 
 from crawler import urls
 from crawler.engine.committer import Committer
@@ -39,7 +39,7 @@ async def seed(
     for url in known:
         guard.name(url)
     before = guard.origins | scope.prefixes
-    async for request in _each(spider):
+    async for request in each_seed(spider):
         if not isinstance(request, Request):
             raise SpiderError(f"{spider.name}.start() gave {request!r:.80}; give Request(url)")
         guard.name(request.url)
@@ -67,7 +67,7 @@ def _beyond(scope: Scope, guard: AddressGuard, before: Set[str]) -> Iterator[str
         yield f"http:{prefix}"
 
 
-async def _each(spider: Spider) -> AsyncIterator[Request]:
+async def each_seed(spider: Spider) -> AsyncGenerator[Request]:
     """Yield the start requests, whether `start` is asynchronous or not, and the sitemaps."""
     for url in spider.sitemap_urls:
         yield sitemap_request(urls.from_cli(url))

@@ -3,6 +3,7 @@
 Private, loopback, link-local and other addresses that are not on the public internet are refused
 when the connection is made, so that neither a redirect, nor a link, nor a name that resolves anew
 leads there. A host that a seed names is allowed, as is everything under `fetch.allow_private`.
+A store only claims that a seed named a host: it may be somebody else's, so the spider is asked.
 
 It also knows which origins the user has named: headers of the configuration that may be secret go
 to them alone.
@@ -10,6 +11,7 @@ to them alone.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterable, Set
 from urllib.parse import urlsplit
@@ -33,6 +35,9 @@ class AddressGuard:
         self.allow_private = allow_private
         self._trusted = set(trusted)
         self._named: set[str] = set()
+        self._claimed: set[str] = set()
+        self.asked, self.told = asyncio.Event(), asyncio.Event()
+        """Set when the spider is to say which hosts it names, and when it has."""
         self._proxies: set[tuple[str, int]] = set()
 
     def trust(self, hostname: str) -> None:
@@ -43,6 +48,32 @@ class AddressGuard:
         """Note that the user names a canonical URL: its host name is trusted, its origin known."""
         self.trust(urls.hostname_of(url))
         self._named.add(urls.host_of(url))
+        self._claimed.discard(f"{urls.host_of(url)}/")
+
+    def claim(self, url: str) -> None:
+        """Note that a store says that the user has named a canonical URL."""
+        if (host := urls.host_of(url)) not in self._named:
+            self._claimed.add(f"{host}/")
+
+    @property
+    def claims(self) -> bool:
+        """Whether there are origins of which only the store says that the user has named them."""
+        return bool(self._claimed)
+
+    @property
+    def claims_private(self) -> bool:
+        """Whether one of them leads, as it is spelled, to an address that would be refused."""
+        return not self.allow_private and any(
+            is_local_name(name) or (urls.is_address(name) and not is_public(name))
+            for name in map(urls.hostname_of, self._claimed)
+        )
+
+    async def confirms(self, hostname: str) -> bool:
+        """Return whether the spider names a host itself of which the store says so."""
+        if hostname in map(urls.hostname_of, self._claimed):
+            self.asked.set()
+            await self.told.wait()
+        return self.trusts(hostname)
 
     @property
     def origins(self) -> Set[str]:
@@ -126,6 +157,8 @@ class GuardedResolver(AbstractResolver):
         if self._guard.resolves(host, port):
             return found
         allowed = [entry for entry in found if is_public(entry["host"])]
+        if not allowed and await self._guard.confirms(host):
+            return found
         if not allowed:
             raise AddressRefused(_refusal(host, found[0]["host"]))
         return allowed
