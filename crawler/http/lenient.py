@@ -27,12 +27,13 @@ from aiohttp.http_exceptions import HttpProcessingError, TransferEncodingError
 from crawler.http.lf_chunks import LfChunks, ends_in_lf
 from crawler.web.refusal import Refusal
 
-_STATUS = re.compile(rb"[ \t]*(?:HTTP/?(\d+)?(?:\.(\d+))?|ICY)[ \t]+(\d{3})(?:[ \t]+(.*))?", re.I)
+_STATUS = re.compile(rb"[ \t]*(?:HTTP/?(\d+)?(?:\.(\d+))?|ICY)[ \t]+(\d{3})(?!\d)[ \t]*(.*)", re.I)
 _TOKEN = re.compile(rb"[\w!#$%&'*+\-.^`|~]+", re.ASCII)
 _JUNK = 4  # bytes before the status line that Chromium steps over ("kHttpStatusLineLookahead")
 _LONGEST = 1 << 20  # bytes of a head, many times what the parser takes
 _INTERIM = frozenset({100, *range(102, 200)})  # other answers follow these
 _DIGITS = re.compile(rb"\d+")
+_OF_A_FIELD = re.compile("Content-Length|Transfer-Encoding|.*header")  # how llhttp names its errors
 
 Note = Callable[[Refusal], object]
 
@@ -105,7 +106,7 @@ def _fields(lines: list[bytes], left_out: list[Refusal]) -> list[bytes] | None:
     """Return the header lines that are ones; None where two lengths differ."""
     kept: list[bytes] = []
     lengths: set[bytes] = set()
-    is_chunked = False
+    transfer: list[bytes] = []
     for line in lines:
         if line[:1] in (b" ", b"\t"):
             if kept:  # obs-fold; before the first header it is to be dropped (RFC 9112 2.2)
@@ -113,6 +114,8 @@ def _fields(lines: list[bytes], left_out: list[Refusal]) -> list[bytes] | None:
             continue
         name, colon, value = line.partition(b":")
         name = name.strip(b" \t")
+        if b"\0" in line:
+            return None
         if not colon or not _TOKEN.fullmatch(name):
             left_out.append(Refusal.HEADER_UNREADABLE)
             continue
@@ -121,25 +124,30 @@ def _fields(lines: list[bytes], left_out: list[Refusal]) -> list[bytes] | None:
             lengths |= {one.strip(b" \t") for one in value.split(b",")}
             continue
         if lower == b"transfer-encoding":
-            is_chunked, value = True, b" " + _elements(value)
+            transfer.append(value)
+            continue
         kept.append(name + b":" + value)
-    if is_chunked:  # it overrides a length; whoever sent both may mean an attack (RFC 9112 6.3)
+    if transfer:  # it overrides a length; whoever sent both may mean an attack (RFC 9112 6.3)
         left_out.extend([Refusal.LENGTH_BESIDE_CHUNKS] if lengths else [])
-        return kept
+        return [*kept, b"Transfer-Encoding: " + b", ".join(_codings(transfer))]
     if len(lengths) > 1:
         return None
     return [*kept, *(b"Content-Length: " + one for one in lengths)]
 
 
-def _elements(value: bytes) -> bytes:
-    """Return a list without its empty elements, as recipients must (RFC 9110 5.6.1.2)."""
-    return b", ".join(one for part in value.split(b",") if (one := part.strip(b" \t")))
+def _codings(values: list[bytes]) -> list[bytes]:
+    """Return the codings of a transfer, with chunks over the others as browsers read them.
+
+    Several lines are one list, whose empty elements count for nothing (RFC 9110 5.6.1.2).
+    """
+    named = [one for value in values for part in value.split(b",") if (one := part.strip(b" \t"))]
+    return sorted(named, key=lambda one: one.lower() == b"chunked")
 
 
 def _hides_chunks(message: Any) -> bool:
-    """Return whether the parser does not see that chunked comes last, as it stands in a list."""
-    said = "" if message.chunked else message.headers.get("Transfer-Encoding", "")
-    return said.endswith(",") and said.rstrip(" \t,").lower().endswith("chunked")
+    """Return whether there are chunks that the parser does not see, as it wants them named last."""
+    said = () if message.chunked else message.headers.getall("Transfer-Encoding", ())
+    return any(part.strip(" \t").lower() == "chunked" for one in said for part in one.split(","))
 
 
 def _length(fields: list[bytes]) -> int | None:
@@ -171,7 +179,7 @@ class _Parser:
             self._error = error
             return self._mend(data, error)
         if found[0] and _hides_chunks(found[0][-1][0]):
-            return self._mend(data, TransferEncodingError("chunked in a list with empty elements"))
+            return self._mend(data, TransferEncodingError("chunked is not named last"))
         self._heads += len(found[0])
         if found[0] and found[0][-1][0].code not in _INTERIM:
             self._protocol.aside(self._strict)
@@ -192,11 +200,9 @@ class _Parser:
             return (), False, b""
         parser = self._again()
         self._protocol.aside(parser)
-        body = mended.data[mended.body_at :]
-        if self._has_body and body and ends_in_lf(body) is not False:
-            found = self._with_chunks(parser, mended.data[: mended.body_at], body)
-        else:
-            found = parser.feed_data(mended.data)
+        found = parser.feed_data(mended.data[: mended.body_at])
+        if body := mended.data[mended.body_at :]:
+            self._feed_body(parser, found[0][-1], body)
         for reason in mended.left_out:
             self._protocol.note(reason)
         if mended.is_last:
@@ -211,17 +217,17 @@ class _Parser:
             waiting = _FirstLine(self._strict, payload, self._protocol, data, len(data))
             self._protocol.aside(waiting)
 
-    def _with_chunks(self, parser: Any, head: bytes, body: bytes) -> Any:
-        """Feed a head, and a body whose chunk lines may end in LF, if it has chunks."""
-        found = parser.feed_data(head)
-        message, payload = found[0][-1]
-        if not message.chunked:
+    def _feed_body(self, parser: Any, answer: tuple[Any, Any], body: bytes) -> None:
+        """Feed the first part of a body, whose chunk lines may end in LF if it has chunks."""
+        message, payload = answer
+        if message.chunked:
+            parser = _FirstLine(parser, payload, self._protocol, b"", 0)
+            self._protocol.aside(parser)
+        try:
             parser.feed_data(body)
-            return found
-        waiting = _FirstLine(parser, payload, self._protocol, b"", 0)
-        self._protocol.aside(waiting)
-        waiting.feed_data(body)
-        return found
+        except HttpProcessingError as error:
+            if not self._protocol.is_behind(payload, error):
+                raise
 
     def feed_eof(self) -> Any:
         """End the answer with its connection; one that was refused stays refused."""
@@ -283,9 +289,26 @@ class Protocol(ResponseHandler):
     def set_exception(self, exc: BaseException, exc_cause: BaseException = _NONE) -> None:
         """Pass it on to who reads the body: the parser forgets it where what comes is no chunk."""
         body = self._payload
-        if body is not None and isinstance(exc, HttpProcessingError) and not body.is_eof():
+        if body is not None and isinstance(exc, HttpProcessingError):
+            if self.is_behind(body, exc):
+                return
             set_exception(body, ClientPayloadError(f"{type(exc).__name__}: {exc}"), exc)
         super().set_exception(exc, exc_cause)
+
+    def is_behind(self, body: Any, error: HttpProcessingError) -> bool:
+        """Return whether an error stands behind a body; it is whole then, and told and the last.
+
+        A field within a body is one of its trailer: the last chunk is through.
+        """
+        if body.is_eof():
+            self.refuse_rest()
+            return True
+        if not _OF_A_FIELD.match(error.message):
+            return False
+        body.feed_eof()
+        self.note(Refusal.HEADER_UNREADABLE)
+        self.force_close()
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the answer that is awaited; any others end the connection."""

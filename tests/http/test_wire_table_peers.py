@@ -15,7 +15,9 @@ Ask = Callable[[Row, str], Awaitable[bytes]]
 
 CODED = {
     "x-gzip": OTHERWISE,  # as it came
+    "gzip with a parameter": OTHERWISE,
     "half a gzip": TAKEN,
+    "half a brotli": TAKEN,
     "a dictionary of brotli": TAKEN,
     "a redirect to two places": TAKEN,
     "a redirect to what is no URL": TAKEN,
@@ -28,6 +30,10 @@ TRANSFERS = [
     "a transfer in x-gzip and chunks",
     "a transfer in deflate and chunks",
     "content and transfer in gzip",
+    "chunked before identity",
+    "chunked before gzip",
+    "chunked before gzip, in two lines",
+    "gzip before chunked, in two lines",
 ]
 BY_AIOHTTP = {
     **{row.what: ERROR for row in ROWS if row.lax},
@@ -36,6 +42,10 @@ BY_AIOHTTP = {
     "half a transfer in gzip": TAKEN,
     "a transfer in compress": TAKEN,
     "gzip twice": OTHERWISE,
+    "gzip and identity": OTHERWISE,
+    "deflate with bytes behind": ERROR,
+    "half a zstd": TAKEN,
+    "101, which was not asked for": TAKEN,
     "gzip over brotli": OTHERWISE,
     "gzip with zeros behind": ERROR,
     "gzip with a page behind": ERROR,
@@ -50,6 +60,8 @@ LAX_IN_HTTPX = {
     "more than the length",
     "more than a length of none",
     "more, and the connection closes",
+    "more than the chunks",
+    "a trailer with a length",
     "HTTP/1.2",
     "204 with a body",
     "304 with a body",
@@ -63,6 +75,8 @@ BY_HTTPX = {
     **CODED,
     "gzip of two members": OTHERWISE,  # the first of them
     "chunked said twice": ERROR,
+    "a transfer nobody knows, and chunks": ERROR,
+    "a transfer whose name holds chunked": ERROR,
     "a line that begins with a space, first": ERROR,
     "empty lines before": ERROR,
     "more lines than are taken": TAKEN,
