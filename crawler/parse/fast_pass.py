@@ -92,9 +92,11 @@ _ATTRIBUTES = (
 )
 # What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag.
 _SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
-_HREF = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+[\t\n\f\r /]++href="([^"&\0]++)\""""
+_OTHERS = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+"""
+_HREF = r"""[\t\n\f\r /]++href="([^"&\0]++)\""""
 _PATTERN = rf"""<(?=[a-zA-Z!?])(?:{{}}
-      a{_HREF}{_SIMPLE}>                                    # 1: the href of nine links in ten
+      a{_OTHERS}(?:{_HREF}{_SIMPLE}>|>)                     # 1: the href of nine links in ten,
+                                                            #    none where it is a mere anchor
     | ([aA]{_END}|(?=[abmpsABMPS])(?:{_NAMES}){_END})       # 2, 3: a tag that matters and its
         ({_SIMPLE}|{_ATTRIBUTES})(>|\Z)                     #    4: attributes, its end
     | (?=[stxinfSTXINF])({_RAW}){_END}                      # 5, 6: one whose content is raw text,
@@ -139,7 +141,9 @@ def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = 
     if len(text) >= LARGE:
         found = _gathered(text, _one_by_one(text, expired))
     else:
-        found = _gathered(text, _PLAIN.findall(text)) or _gathered(text, _tag().findall(text))
+        is_drawn = "<svg" in text or "<math" in text
+        found = None if is_drawn else _gathered(text, _PLAIN.findall(text))
+        found = found or _gathered(text, _tag().findall(text))
     return found or precise(text, expired)
 
 
@@ -382,6 +386,8 @@ def _refresh(attributes: str) -> list[tuple[str, str]]:
 
 def attribute(attributes: str, name: str, *, xml: bool = False) -> str | None:
     """Return the first attribute of that name, references decoded; None if there is none."""
+    if not xml and name not in attributes.lower():
+        return None
     for match in _ATTRIBUTE.finditer(attributes):
         if match[1] is not None and (match[1] if xml else match[1].lower()) == name:
             return decoded(match[2] or match[3] or match[4] or "")

@@ -123,7 +123,7 @@ def suspect(response: Response, *, redirected: bool = False) -> bool:
         return size <= _MEDIUM or redirected
     at = body.find(b">", at, at + 200) + 1
     title = body[at : body.find(b"<", at, at + 300)].lower()
-    words = title.split()
+    words = title.replace(b"\xc2\xa0", b" ").split()
     if not TITLE_WORDS.isdisjoint(words):
         return True
     if size > _MEDIUM:

@@ -97,8 +97,13 @@ def test_a_failure_by_its_status_says_which_wall_it_met() -> None:
 def test_a_plain_page_costs_next_to_nothing() -> None:
     """Beside what the fast pass of the same page takes: a part in twenty is already too much."""
     paragraph = "<p>Some words and <a href='/x'>links</a> to elsewhere.</p>\n"
-    head = "<!doctype html><html><head><meta charset=utf-8><title>An ordinary page</title>"
-    for size, script in itertools.product((20, 200, 2000), ("", "<script src=/a.js></script>")):
+    start = "<!doctype html><html><head><meta charset=utf-8>"
+    for size, script, title in itertools.product(
+        (20, 200, 2000),
+        ("", "<script src=/a.js></script>"),
+        ("An ordinary page", "53.3.\xa0pg_am"),  # one word to bytes, and no host's name
+    ):
+        head = f"{start}<title>{title}</title>"
         answer = {"Content-Type": "text/html", "Server": "x", "ETag": "y"}
         page = page_of((SITE, None, answer, head + script + paragraph * size))
         assert not suspect(page.response)
