@@ -88,6 +88,8 @@ def _onward(summary: Summary) -> Iterator[str]:
         yield f"{summary.queued:,} still queued; a higher engine.max_items goes on{_with_more()}"
     elif summary.state == "stopped":
         way = _LIMITS.get(summary.reason, "the same command goes on")
+        if summary.ended_by is not None:
+            way = f"{way} once {summary.ended_by}() raises no StopCrawl any more"
         yield f"{summary.queued:,} still queued; {way}: {command()}"
     elif summary.queued:
         yield f"{summary.queued:,} still queued; a higher --max-pages goes on."

@@ -35,7 +35,7 @@ from crawler.errors import (
 )
 from crawler.markup.words import plural
 from crawler.politeness import throttle
-from crawler.spider import Spider
+from crawler.spider import Spider, check
 from crawler.store import Committed
 from crawler.store.address import DatabaseAddress, StoreAddress
 from crawler.store.aside import set_aside
@@ -82,6 +82,7 @@ def run(spider: Spider, options: RunOptions) -> int:
     level = "error" if options.quiet else options.log_level
     start_logging(screen, level, as_json=options.log_json)
     if options.fresh:
+        check(spider)  # before the old store is put aside for nothing
         aside = set_aside(options.store)
         if aside is not None:
             log.info("the old store is now %s", aside)

@@ -340,7 +340,7 @@ class Crawler:
         async with assembled(crawl, keep_pages=keep_pages) as (engine, seeding, steering):
             self._engine = engine
             try:
-                if await opened(self.spider, engine.parts, self.frontier):
+                if await opened(self.spider, engine.parts, self.frontier, self.stats):
                     many, grace = settings.workers, settings.grace
                     end = settings.max_time
                     parts = engine, seeding, steering
@@ -391,6 +391,7 @@ class Crawler:
             reasons={str(name): reason for name, reason in stats.reasons.items()},
             last=self.last,
             stayed=stats.pages > 0 and not stats.onward,
+            ended_by=stats.ended_by,
         )
 
 

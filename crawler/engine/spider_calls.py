@@ -87,7 +87,7 @@ Parts = Iterable[Pipelines | Hooks]
 """What a spider lists beside its own methods, opened and closed in each run."""
 
 
-async def opened(spider: Spider, parts: Parts, frontier: Frontier) -> bool:
+async def opened(spider: Spider, parts: Parts, frontier: Frontier, stats: Stats) -> bool:
     """Let the spider and its parts open what they need; False where one raises StopCrawl."""
     try:
         await open_spider(spider)
@@ -95,6 +95,7 @@ async def opened(spider: Spider, parts: Parts, frontier: Frontier) -> bool:
             await part.open(spider.crawl)
     except StopCrawl as end:
         frontier.stop(end.reason)
+        stats.ended_by = "opened"
         return False
     return True
 

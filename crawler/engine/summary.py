@@ -53,6 +53,8 @@ class Summary:
     """Whether no other worker process goes on with the run."""
     stayed: bool = False
     """Whether pages were stored, and none led to another."""
+    ended_by: str | None = None
+    """`start` or `opened`, where that raised StopCrawl: the next run calls it again."""
 
 
 def settings_json(spider: Spider, config: Config) -> str:

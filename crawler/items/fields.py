@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Mapping
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from crawler.errors import SpiderError
@@ -26,6 +27,14 @@ def is_complete(cls: type) -> bool:
 
 class NoItem(SpiderError):
     """What a spider gave is none of the kinds of items: a text, a number, a list."""
+
+
+_MANY: dict[type, str] = {
+    AsyncGeneratorType: "async for each in …: yield each",
+    GeneratorType: "yield from …",
+    list: "yield from …",
+    set: "yield from …",
+}
 
 
 def is_named_tuple(cls: type) -> bool:
@@ -57,6 +66,8 @@ def _names(cls: Any) -> list[str]:
         return list(cls.__struct_fields__)
     if is_named_tuple(cls):
         return list(cls._fields)
+    if way := next((way for many, way in _MANY.items() if issubclass(cls, many)), None):
+        raise NoItem(f"{cls.__name__} is no item, but may hold some: write `{way}`")
     raise NoItem(
         f"{cls.__name__} is no item: yield an @item class, a dataclass, a pydantic model, an attrs"
         " or msgspec class, a named tuple, a dict or a Request"

@@ -11,13 +11,14 @@ import difflib
 import inspect
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crawler.errors import SpiderError
 from crawler.spider.arguments import read_by
+from crawler.spider.discarded import discarded
 from crawler.spider.leftovers import leftover, of_meta, of_request, of_self
 from crawler.web.callback import HasCallbacks, private
 
@@ -48,6 +49,7 @@ def look(spider: Spider) -> None:
             if told is not None:
                 raise SpiderError(f"{_where(part, name)}{kind.name}: {told}")
     _look_for_misspelt(kind, own, used)
+    _look_at_parse(kind, spider.start_urls)
     for part in own:
         for found in _Source.of(part):
             found.look(kind)
@@ -69,6 +71,21 @@ def _look_for_misspelt(kind: type[Spider], own: list[type], used: set[str]) -> N
             )
 
 
+def _look_at_parse(kind: type[Spider], start_urls: Sequence[str]) -> None:
+    """Raise for a `parse` that takes what no start URL gives it."""
+    plain = _plain(kind)
+    parse = inspect.getattr_static(kind, "parse", None)
+    own_start = getattr(kind, "start", None) is not getattr(plain, "start", None)
+    if own_start or not start_urls or parse is inspect.getattr_static(plain, "parse", None):
+        return
+    why = _not_called_with(parse, [])
+    if why is not None:
+        raise SpiderError(
+            f"{_where(kind, 'parse')}{kind.name}: parse() of a start URL gets the page alone:"
+            f" {why}; give it in `start`: Request(url, args={{…}})"
+        )
+
+
 def _plain(kind: type[Spider]) -> type:
     """Return the first class of ours that a spider derives from."""
     return next(part for part in kind.__mro__ if part.__module__.partition(".")[0] == "crawler")
@@ -76,7 +93,8 @@ def _plain(kind: type[Spider]) -> type:
 
 def _where(part: type, name: str) -> str:
     """Return the file and line of a method, as the beginning of a message."""
-    function = inspect.unwrap(getattr(vars(part)[name], "__func__", vars(part)[name]))
+    value = inspect.getattr_static(part, name)
+    function = inspect.unwrap(getattr(value, "__func__", value))
     code = getattr(function, "__code__", None)
     if code is not None:
         return f"{_shown(code.co_filename)}:{code.co_firstlineno}: "
@@ -134,6 +152,8 @@ class _Source:
                             if why is None:
                                 continue
                             raise SpiderError(f"{self.file}:{value.lineno}: {kind.name}: {why}")
+        for line, told in discarded(kind, self.tree, self.names):
+            raise SpiderError(f"{self.file}:{line}: {kind.name}: {told}")
 
     def _assigned(self) -> set[str]:
         """Return the names of attributes that the class sets somewhere."""
@@ -246,7 +266,7 @@ def _callbacks_of(call: ast.Call) -> Iterator[tuple[str, ast.expr, list[str] | N
     args = named.get("args")
     # What is not said is not given, unless by what a dictionary holds.
     keys: list[str] | None = (
-        [] if maker in _REQUESTS and args is None and None not in named else None
+        [] if maker in (*_REQUESTS, "Rule") and args is None and None not in named else None
     )
     if isinstance(args, ast.Dict) and all(isinstance(key, ast.Constant) for key in args.keys):
         keys = [str(key.value) for key in args.keys if isinstance(key, ast.Constant)]
@@ -296,9 +316,20 @@ def _unfit(
     kind: type[Spider], value: ast.expr, me: str | None, named: list[str] | None
 ) -> str | None:
     """Return why a method cannot be called with the arguments of a request, None if it can."""
-    if named is None or not isinstance(value, ast.Attribute) or ast.unparse(value.value) != me:
+    if isinstance(value, ast.Constant):
+        name = str(value.value)
+    elif isinstance(value, ast.Attribute) and ast.unparse(value.value) == me:
+        name = value.attr
+    else:
         return None
-    method = inspect.getattr_static(kind, value.attr, None)
+    why = (
+        None if named is None else _not_called_with(inspect.getattr_static(kind, name, None), named)
+    )
+    return f"args of a request for {name}(): {why}" if why else None
+
+
+def _not_called_with(method: Any, named: list[str]) -> str | None:
+    """Return why a method cannot be called with a page and these arguments, None if it can."""
     if not inspect.isfunction(method):  # it has no self, or is known only later
         return None
     try:
@@ -308,5 +339,5 @@ def _unfit(
     except ValueError:
         return None
     except TypeError as error:
-        return f"args of a request for {value.attr}(): {error}"
+        return str(error)
     return None

@@ -114,7 +114,10 @@ class Request(Struct, frozen=True):
         url = urls.parse(self.url)
         if url is None:
             shown = bodies.without_userinfo(self.url)
-            raise BadUrl(f"{shown!r} is no http(s) URL; give one like https://example.com/")
+            way = "give one like https://example.com/"
+            if shown.startswith(("/", "?", ".")) and not shown.startswith("//"):
+                way = f"relative to a page it is page.follow({shown!r})"
+            raise BadUrl(f"{shown!r} is no http(s) URL; {way}")
         if url is not self.url and userinfo(self.url) is not None:
             raise BadUrl(
                 f"{url} was given with a user or password, which a request cannot keep secret; name"

@@ -46,6 +46,7 @@ class Stats:
 
     reasons: dict[str, str] = field(default_factory=dict)  # of each outcome the first error
     onward: bool = False  # whether a page led to another
+    ended_by: str | None = None  # `start` or `opened`, where StopCrawl was raised in it
     counts: Counter[str] = field(default_factory=Counter)  # what the spider counts
     _untold: Counter[str] = field(default_factory=Counter)
 

@@ -162,6 +162,11 @@ def test_start_requests_given_twice_are_told_and_those_of_a_resumed_run_are_not(
     desk: Desk, site: ServedSite
 ) -> None:
     file = desk.folder / "spiders" / "seeds.py"
+    stops = SEEDS.format(url=site.url, more='raise StopCrawl("enough")')
+    file.write_text(stops.replace("import", "import StopCrawl,"))
+    told(desk.run("run", "seeds", *FAST), "enough: 0 pages", "once start() raises no StopCrawl")
+    file.write_text(SEEDS.format(url=site.url, more="self.parse(None)"))
+    assert desk.run("run", "seeds", "--fresh").code == 2  # and the store is still there
     file.write_text(SEEDS.format(url=site.url, more='raise ValueError("no more")'))
     broken = desk.run("run", "seeds", *FAST)
     assert broken.code == 1

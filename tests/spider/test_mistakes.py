@@ -115,6 +115,78 @@ def test_a_decorator_may_give_an_argument_and_a_static_method_takes_the_page_alo
     check(load(body(*head, *own), tmp_path)())
 
 
+LOST = {
+    "a generator": ("self.gen(page)", "yield from self.gen(…)"),
+    "a generator that is yielded": ("yield self.gen(page)", "yield from self.gen(…)"),
+    "a generator above": ("super().gen(page)", "yield from super().gen(…)"),
+    "a coroutine": ("self.wait(page)", "async def` and `await self.wait(…)"),
+    "an asynchronous generator": ("self.agen(page)", "async for each in self.agen(…): yield each"),
+    "a list beside a yield": ("return [{'a': 1}]", "what parse() returns beside its `yield`"),
+    "a request beside a yield": ("return page.follow('/a')", "what parse() returns beside"),
+    "a generator beside a yield": ("return self.gen(page)", "what parse() returns beside"),
+}
+GIVES = """class Base(Spider):
+    def gen(self, page):
+        yield {"a": 1}
+    async def agen(self, page):
+        yield {"a": 1}
+    async def wait(self, page):
+        return {"a": 1}
+    def note(self, page):
+        return None
+
+class S(Base):"""
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_a_result_that_nobody_takes_is_told_with_its_line(what: str, tmp_path: Path) -> None:
+    text, words = LOST[what]
+    source = body("def parse(self, page):", "    yield {'b': 1}", f"    {text}")
+    source = source.replace("class S(Spider):", GIVES)
+    line = source.rstrip().count("\n") + 1
+    said = told(source, tmp_path)
+    assert f"mistaken.py:{line}: s: " in said and words in said
+
+
+def test_a_result_that_somebody_takes_is_let_through(tmp_path: Path) -> None:
+    source = body(
+        "async def parse(self, page):",
+        "    self.note(page)",
+        "    await self.wait(page)",
+        "    async for each in self.agen(page): yield each",
+        "    later = [self.gen(page)]",
+        "    for each in later[0]: yield each",
+        "def other(self, page):",
+        "    found = yield from self.more(page)",
+        "    yield {'found': found}",
+        "    return self.note(page)",
+        "def more(self, page):",
+        "    yield {'a': 1}",
+        "    return [1]",
+        "def plain(self, page):",
+        "    def inner(): yield 1",
+        "    return list(inner()) and self.gen(page)",
+    ).replace("class S(Spider):", GIVES)
+    Crawler(load(source, tmp_path), store=tmp_path / "s.db")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def parse(self, page, kind): return None", "parse() of a start URL gets the page alone"),
+        (
+            "rules = [Rule(callback='needs')]\ndef needs(self, page, kind): return None",
+            "for needs()",
+        ),
+    ],
+)
+def test_a_callback_that_takes_what_nothing_gives_it_is_told(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    said = told(body(*text.splitlines()), tmp_path)
+    assert words in said and "'kind'" in said and "mistaken.py:" in said
+
+
 def test_arguments_may_come_from_a_dictionary(tmp_path: Path) -> None:
     given = ["yield Request(page.url, **given)", "yield page.follow('/x', self.needs, args=given)"]
     given.append("yield Request(page.url, callback=self.needs, **given)")
