@@ -1,11 +1,9 @@
 """Books to scrape: every product of a shop, with its price, stock, rating and category.
 
-crawler run examples/books.py -a base=https://books.toscrape.com/ -o books.csv
+crawler run examples/books.py -a start_urls=https://books.toscrape.com/ -o books.csv
 """
 
-from collections.abc import Iterator
-
-from crawler import Request, Rule, ScrapedPage, Spider, item
+from crawler import Rule, ScrapedPage, Spider, item
 
 STARS = ["Zero", "One", "Two", "Three", "Four", "Five"]
 
@@ -26,19 +24,16 @@ class Books(Spider):
     """Products of books.toscrape.com, or of the practice shop."""
 
     name = "books"
-    base = "http://127.0.0.1:8000/shop/"
+    start_urls = ["http://127.0.0.1:8000/shop/"]
     rules = [
         Rule(allow=[r"/catalogue/[^/]+_\d+/", r"/shop/product/"], callback="book"),
         Rule(allow=[r"/page-\d+\.html$", r"/shop/page/\d+/$"]),
     ]
 
-    def start(self) -> Iterator[Request]:
-        yield Request(self.base)
-
-    def book(self, page: ScrapedPage) -> Iterator[Book]:
+    def book(self, page: ScrapedPage) -> Book:
         stars = page.css(".rating::attr(data-rating)").get()
         word = page.css(".star-rating::attr(class)").re_first(r"[A-Z]\w+") or "Zero"
-        yield Book(
+        return Book(
             url=page.url,
             title=page.css("h1::text").get(""),
             price=float(page.css(".price, .price_color").re_first(r"\d+\.\d+") or 0),

@@ -1,11 +1,11 @@
 """An index of documentation: a record for each heading, with the text below it.
 
-crawler run examples/docs_indexer.py -a base=https://docs.example/ -o index.json
+crawler run examples/docs_indexer.py -a start_urls=https://docs.example/ -o index.json
 """
 
 from collections.abc import Iterator
 
-from crawler import Request, Rule, ScrapedPage, Spider, item
+from crawler import Rule, ScrapedPage, Spider, item
 
 PARTS = "//main//*[self::h1 or self::h2 or self::h3 or self::p or self::li][not(ancestor::nav)]"
 
@@ -20,17 +20,14 @@ class Section:
 
 
 class DocsIndexer(Spider):
-    """Every page below `base`."""
+    """Every page below the start URL."""
 
     name = "docs_indexer"
-    base = "http://127.0.0.1:8000/manual/"
-    rules = [Rule(callback="sections")]
+    start_urls = ["http://127.0.0.1:8000/manual/"]
+    rules = [Rule()]
     settings = {"engine": {"scope": "prefix"}}
 
-    def start(self) -> Iterator[Request]:
-        yield Request(self.base, callback=self.sections)
-
-    def sections(self, page: ScrapedPage) -> Iterator[Section]:
+    def parse(self, page: ScrapedPage) -> Iterator[Section]:
         url, titles, texts = page.url, list[str](), list[str]()
         for node in page.xpath(PARTS):
             text = node.xpath("normalize-space()").get("")

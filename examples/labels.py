@@ -22,10 +22,7 @@ class Labels(Spider):
     """The shop of the practice site, shelf by shelf."""
 
     name = "labels"
-    base = "http://127.0.0.1:8000/"
-
-    def start(self) -> Iterator[Request]:
-        yield Request(f"{self.base}shop/")
+    start_urls = ["http://127.0.0.1:8000/shop/"]
 
     def parse(self, page: ScrapedPage) -> Iterator[Request]:
         for link in page.css("p.tags a.category"):

@@ -25,11 +25,8 @@ class NamedFiles(Spider):
     """The files that a page lists."""
 
     name = "named_files"
-    base = "http://127.0.0.1:8000/"
+    start_urls = ["http://127.0.0.1:8000/files/"]
     folder = "files"
-
-    def start(self) -> Iterator[Request]:
-        yield Request(f"{self.base}files/")
 
     def parse(self, page: ScrapedPage) -> Iterator[Request]:
         for link in page.css("ul a"):

@@ -1,6 +1,6 @@
 """Quotes to scrape: quotes page after page, and the page of each author, once.
 
-crawler run examples/quotes.py -a base=https://quotes.toscrape.com/ -o '{type}.jsonl'
+crawler run examples/quotes.py -a start_urls=https://quotes.toscrape.com/ -o '{type}.jsonl'
 """
 
 from collections.abc import Iterator
@@ -29,10 +29,7 @@ class Quotes(Spider):
     """Quotes and authors of quotes.toscrape.com, or of the practice site."""
 
     name = "quotes"
-    base = "http://127.0.0.1:8000/"
-
-    def start(self) -> Iterator[Request]:
-        yield Request(self.base)
+    start_urls = ["http://127.0.0.1:8000/"]
 
     def parse(self, page: ScrapedPage) -> Iterator[Quote | Request]:
         for box in page.css("div.quote"):

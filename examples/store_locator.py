@@ -4,8 +4,6 @@ crawler demo --serve-only
 crawler run examples/store_locator.py -o branches.csv
 """
 
-from collections.abc import Iterator
-
 from crawler import Rule, ScrapedPage, SitemapSpider, item
 
 
@@ -31,10 +29,10 @@ class StoreLocator(SitemapSpider):
     sitemap_urls = ["http://127.0.0.1:8000/sitemap-branches.xml"]
     sitemap_rules = [Rule(allow=r"/branches/[\w-]+/$")]
 
-    def parse(self, page: ScrapedPage) -> Iterator[Branch]:
+    def parse(self, page: ScrapedPage) -> Branch:
         data = next(each for each in page.jsonld if each["@type"] == "Store")
         address, place = data["address"], data["geo"]
-        yield Branch(
+        return Branch(
             ref=data["branchCode"],
             name=data["name"],
             street=address["streetAddress"],

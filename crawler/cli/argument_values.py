@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from crawler.errors import SpiderError
@@ -24,8 +25,9 @@ def typed(kind: type, name: str, text: str) -> Any:
     """
     for wanted in _choices(_declared(kind, name)):
         origin = typing.get_origin(wanted) or wanted
-        if origin in (list, tuple, set):
-            return origin(_list(name, text, typing.get_args(wanted)))
+        if origin in (list, tuple, set, Sequence):
+            make = list if origin is Sequence else origin
+            return make(_list(name, text, typing.get_args(wanted)))
         if origin in _READ:
             return _one(name, text, origin)
         if wanted is not type(None):
@@ -98,7 +100,9 @@ def _one(name: str, text: str, wanted: Any) -> Any:
 
 
 def _list(name: str, text: str, inner: tuple[Any, ...]) -> list[Any]:
-    """Return the parts of a JSON list, or of a text between commas."""
+    """Return the parts of a JSON list, or of a text between commas: in a list of URLs, those
+    before a scheme, as there may be some in a URL.
+    """
     wanted = inner[0] if inner and inner[0] in _READ else str
     if text.lstrip().startswith("["):
         try:
@@ -106,5 +110,6 @@ def _list(name: str, text: str, inner: tuple[Any, ...]) -> list[Any]:
         except ValueError as error:
             raise SpiderError(f"-a {name}={text}: no list in JSON ({error})") from None
     else:
-        parts = [part.strip() for part in text.split(",") if part.strip()]
+        comma = r",(?=\s*\w+://)" if "://" in text else ","
+        parts = [part.strip() for part in re.split(comma, text) if part.strip()]
     return [_one(name, part, wanted) if isinstance(part, str) else part for part in parts]

@@ -226,6 +226,8 @@ class Kinds(Spider):
         ("plain", "007", "007"),
         ("near", "3", 3.0),
         ("unknown", "5", "5"),
+        ("start_urls", "http://a.example/x,y", ["http://a.example/x,y"]),
+        ("start_urls", "http://a.example/, http://b/", ["http://a.example/", "http://b/"]),
     ],
 )
 def test_an_argument_has_the_type_that_the_spider_declares(
