@@ -172,3 +172,25 @@ def test_an_error_however_fast_does_not_speed_a_host_up(tmp_path: Path) -> None:
                 return min(site.spacing()[1:])
 
     assert asyncio.run(story()) > 0.15
+
+
+def test_the_delay_counts_from_when_a_request_went_out_however_late_that_was(
+    tmp_path: Path,
+) -> None:
+    class Late(SiteSpider):
+        """A page takes longer until it is sent than the delay is."""
+
+        async def before_fetch(self, request: Request) -> None:
+            if request.url.endswith("/start"):
+                await asyncio.sleep(0.12)
+
+    async def story() -> float:
+        async with PracticeSite(robots=False) as site:
+            site.add_links("/start", ["/next"])
+            site.add_page("/next", "x")
+            politeness = {"delay": 0.1, "per_host": 1, "robots": False}
+            await crawled(Late(site.at("/start")), tmp_path / "late.db", politeness=politeness)
+            [gap] = site.spacing()
+            return float(gap)
+
+    assert asyncio.run(story()) > 0.09
