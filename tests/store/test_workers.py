@@ -24,6 +24,7 @@ from crawler.links.selection import Selection
 from crawler.store import Batch, QueueChange, Retention
 from crawler.store.address import DatabaseAddress, address_of
 from crawler.store.postgres.control import summed
+from crawler.store.postgres.leases import steady
 from crawler.store.postgres.store import PostgresStore
 
 FLUSHES = int(os.environ.get("PROOF_FLUSHES", "6"))  # of each worker; from 7 on of eight workers
@@ -156,6 +157,21 @@ def test_who_was_silent_for_its_lease_stores_nothing_and_sends_nothing() -> None
         assert len(await b.hosts(0, 10)) == 1
 
     on(story)
+
+
+def test_a_renewal_that_is_rolled_back_keeps_nobody_sending() -> None:
+    async def story(a: PostgresStore) -> None:
+        a.leases.renewed_at = steady() - a.leases.lease
+        with suppress(ConnectionError):
+            async with a._connection.transaction() as db:
+                await a.leases.renew(db)
+                raise ConnectionError
+        with pytest.raises(StoreFenced):
+            a.promise(0)
+        await a.commit(seeds(1))
+        a.promise(0)
+
+    on(story, workers=1)
 
 
 def test_no_wake_up_is_lost_in_whatever_order_two_workers_come() -> None:

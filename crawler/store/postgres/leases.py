@@ -90,7 +90,7 @@ class Leases:
         self.worker_id = self.flush_no = 0
         self.held: set[int] = set()
         self.alone = True  # whether no other worker takes part, as far as is known
-        self.renewed_at = steady()
+        self.renewed_at = self._asked_at = steady()
         self.skew = (0.0, 0.0)  # the server's clock less ours: for times we write, and we read
 
     # ------------------------------------------------------------ this worker's row
@@ -110,7 +110,8 @@ class Leases:
     async def renew(self, db: asyncpg.Connection, *, flushes: int = 0, lag: float = 0.0) -> Any:
         """Prolong the lease, as the first step of a transaction; StoreFenced if it had run out.
 
-        From here to its end no other may take this worker for dead: its row is locked.
+        From here to its end no other may take this worker for dead: its row is locked. It is
+        `committed` that tells this worker of it: a transaction that is cut off prolongs nothing.
         """
         sent, wall = steady(), time.time()
         row = await db.fetchrow(
@@ -125,9 +126,13 @@ class Leases:
         )
         if row is None:
             raise self.fenced()
-        self.renewed_at, self.alone = sent, row["workers"] == 1
+        self._asked_at, self.alone = sent, row["workers"] == 1
         self.skew = (row["now"] - wall, row["now"] - time.time())
         return row
+
+    def committed(self) -> None:
+        """Count the lease from the last renewal, whose transaction has come through."""
+        self.renewed_at = self._asked_at
 
     def fenced(self) -> StoreFenced:
         """Return what says that others may have this worker's hosts by now."""

@@ -88,10 +88,10 @@ class PostgresStore(SteeredPostgres):
             undo.push_async_callback(self.close)
             await migrate(self._connection)
             await self._run(self.leases.join)
-            await self._run(self.leases.renew)
+            await self._renew()
             if (groups := self.leases.groups) is not None:
                 while await self._run(groups.name_rest):
-                    await self._run(self.leases.renew)
+                    await self._renew()
             state = await self._run(self._state)
             undo.pop_all()
         return state
@@ -134,6 +134,11 @@ class PostgresStore(SteeredPostgres):
     async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         return await self._connection.run(work)
 
+    async def _renew(self) -> Any:
+        row = await self._run(self.leases.renew)
+        self.leases.committed()
+        return row
+
     # ------------------------------------------------------------ runs
 
     async def begin_run(self, spider: str, settings: str, arguments: str | None = None) -> int:
@@ -148,7 +153,7 @@ class PostgresStore(SteeredPostgres):
                 if time.monotonic() > until or self._connection.ended:
                     raise
             await asyncio.sleep(_CLAIMED)
-            await self._run(self.leases.renew)
+            await self._renew()
         self._flush.run_id, self._begun = run_id, True
         self.joined = await self._run(lambda db: runs.joined(db, self.leases.worker_id, run_id))
         return run_id
@@ -163,7 +168,7 @@ class PostgresStore(SteeredPostgres):
                 self._ended = how.told_all
                 return last
             await asyncio.sleep(0.1)  # it is the one that ends the run: others leave just now
-            await self._run(self.leases.renew)
+            await self._renew()
             await self._run(self.leases.reap)
 
     # ------------------------------------------------------------ the flush
@@ -183,6 +188,7 @@ class PostgresStore(SteeredPostgres):
             except server_errors() as error:
                 await self._connection.mend(error, began)
         self._flush_no += 1
+        self.leases.committed()
         self._lag = time.monotonic() - began
         if foreign := self._flush.foreign:
             await self._run(lambda db: self.leases.wake(db, foreign))
@@ -281,7 +287,7 @@ class PostgresStore(SteeredPostgres):
         """Prolong the lease, and look after the dead; StoreFenced if it has run out."""
         now = steady()
         if now - self.leases.renewed_at > self.leases.lease / 6:
-            self._hear(await self._run(self.leases.renew))
+            self._hear(await self._renew())
         if now - self._reaped_at > self.leases.lease / 6:
             self._reaped_at = now
             if await self._run(self.leases.reap):
