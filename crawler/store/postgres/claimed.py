@@ -21,7 +21,7 @@ from crawler.store.postgres.items import ItemStore
 from crawler.store.postgres.leases import Leases, remove
 from crawler.store.postgres.reading import is_of_query, plain
 from crawler.store.postgres.schema import migrate
-from crawler.store.postgres.statements import PostgresStatements, clean, inlined, spelled
+from crawler.store.postgres.statements import PostgresStatements, clean, cleaned, inlined, spelled
 from crawler.store.postgres.thread import LoopThread
 from crawler.web.request import EARLY, FIRST, Todo
 
@@ -208,7 +208,7 @@ class ClaimedDatabase:
         self.wait(self._copied(table, columns, rows))
 
     async def _copied(self, table: str, columns: Sequence[str], rows: Iterable[Any]) -> None:
-        records = [tuple(map(clean, row)) for row in rows]
+        records = cleaned(list(rows))
         if records:
             await self.db.copy_records_to_table(table, records=records, columns=columns)
 

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 TIMEOUT = 60.0  # seconds that one statement may take: a connection that is dead says nothing
 _PAUSE = 0.25  # seconds between two tries to connect
 _TOLD_AFTER = 5.0
+# Of long texts, such as lists of links: a fifth of the CPU that pglz takes, the usual way.
+_COMPRESSES = "; SET LOCAL default_toast_compression TO lz4"
 AGAIN = ("40001", "40P01", "55P03")
 """Serialization failure, deadlock, lock not available: the same transaction is run once more."""
 _NOT_YET = ("57P03", "53300", "08")  # starting or stopping, too many connections, connection lost
@@ -90,13 +92,15 @@ class Connection:
         self._patience, self._timeout = patience, timeout
         self._db: asyncpg.Connection | None = None
         self.pooled = False
+        self._compresses = ""
         self.ended = False
         self.lock = asyncio.Lock()
 
     @property
     def begin(self) -> str:
         """What every transaction begins with."""
-        return f'BEGIN; SET LOCAL search_path TO "{self.address.crawl}", pg_catalog'
+        path = f'BEGIN; SET LOCAL search_path TO "{self.address.crawl}", pg_catalog'
+        return path + self._compresses
 
     def stop_waiting(self) -> None:
         """Wait no more for a server that does not answer."""
@@ -125,10 +129,15 @@ class Connection:
         if self.pooled:
             options["statement_cache_size"] = 0
         db = await asyncpg.connect(**options, timeout=10)
-        if not self.pooled and await _is_pooled(db):
-            self.pooled = True
-            db.terminate()
-            db = await self._connect()
+        if not self.pooled:
+            session = await _session(db)
+            if session is not None and session["lz4"]:
+                self._compresses = _COMPRESSES
+            # A pooler gives a number of its own for the session.
+            if session is None or session["pid"] != db.get_server_pid():
+                self.pooled = True
+                db.terminate()
+                db = await self._connect()
         return db
 
     async def close(self) -> None:
@@ -201,10 +210,15 @@ class Connection:
             raise to_store_error(self.address, error) from error
 
 
-async def _is_pooled(db: asyncpg.Connection) -> bool:
-    """Return whether a pooler stands between: it gives a number of its own for the session."""
+async def _session(db: asyncpg.Connection) -> Any:
+    """Return the number of the server's process, and whether it has LZ4.
+
+    None where a pooler has given somebody else's session.
+    """
     try:
-        pid = await db.fetchval("SELECT pg_backend_pid()")
-    except asyncpg_module().DuplicatePreparedStatementError:  # somebody else's, of this session
-        return True
-    return bool(pid != db.get_server_pid())
+        return await db.fetchrow(
+            "SELECT pg_backend_pid() AS pid, 'lz4' = ANY (enumvals) AS lz4 FROM pg_settings"
+            " WHERE name = 'default_toast_compression'"
+        )
+    except asyncpg_module().DuplicatePreparedStatementError:
+        return None

@@ -68,7 +68,6 @@ _VIEWS = (
     " AND relkind IN ('v', 'm') ORDER BY 1"
 )
 _VIEWS_OF_TABLES = {"hosts", "counters", "crawl", "sqlite_master"}
-_HAS_LZ4 = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
 _INTEGERS = ("seeded", "pages", "revisits")  # of the table `crawl`, whose values are texts here
 _BEYOND = 1 << 63
 
@@ -243,8 +242,6 @@ def database_target(address: DatabaseAddress) -> Iterator[PostgresTarget]:
     with ExitStack() as stack:
         work = _Work(address, stack)
         work.execute("SET LOCAL maintenance_work_mem = '256MB'")
-        if work.fetchval(_HAS_LZ4):  # a fifth of what pglz takes for a list of links
-            work.execute("SET LOCAL default_toast_compression = 'lz4'")
         work.wait(schema.refuse_full(work.db, work.connection))
         work.wait(_made(work.db, address))
         yield PostgresTarget(work)

@@ -36,7 +36,7 @@ from crawler.store.postgres.items import ItemStore
 from crawler.store.postgres.leases import Leases
 from crawler.store.postgres.live import PostgresTicks
 from crawler.store.postgres.numbering import Numbering
-from crawler.store.postgres.statements import PostgresStatements, clean
+from crawler.store.postgres.statements import PostgresStatements, cleaned
 from crawler.store.rows import (
     FILE_COLUMNS,
     PAGE_COLUMNS,
@@ -316,8 +316,7 @@ class PostgresFlush:
     ) -> None:
         """Insert rows, if there are any."""
         if rows:
-            cleaned = [tuple(map(clean, row)) for row in rows]
-            await db.copy_records_to_table(table, records=cleaned, columns=columns)
+            await db.copy_records_to_table(table, records=cleaned(rows), columns=columns)
 
 
 _ATTEMPTS = (

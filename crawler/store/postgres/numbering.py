@@ -123,9 +123,9 @@ class Numbering:
     async def reserve(self, db: asyncpg.Connection, batch: Batch) -> None:
         """Take as many numbers as a batch can need."""
         visits = len(batch.visits) + len(batch.arrivals)
-        found = sum(1 for _ in _candidates(batch))
+        found = len(batch.seeds) + sum(len(visit.candidates) for visit in batch.visits)
         await self.pages.reserve(db, visits)
-        await self.seqs.reserve(db, found + visits)
+        await self.seqs.reserve(db, found + len(batch.arrivals) + visits)
 
 
 def _candidates(batch: Batch) -> Iterator[Candidate]:
