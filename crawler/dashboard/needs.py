@@ -98,13 +98,18 @@ def _given_up(look: Look, now: State) -> Iterator[Concern]:
         yield Concern(True, told, (_look(look, "host", name=name), again))
 
 
-def _refused_items(look: Look, now: State) -> Iterator[Concern]:
+def refused_items(look: Look, now: State) -> list[tuple[str, int, str]]:
+    """Return the types of items that did not fit: how many, and the reason that was last."""
     sql = (
         "SELECT kind.item, number, reason FROM (SELECT item, count(*) AS number, max(problem_id) AS"
-        " last FROM problems GROUP BY item ORDER BY 2 DESC LIMIT 3) AS kind"
-        " JOIN problems ON problem_id = last ORDER BY number DESC"
+        " last FROM problems GROUP BY item) AS kind JOIN problems ON problem_id = last"
+        " ORDER BY number DESC"
     )
-    for item, number, reason in look.rows(sql):
+    return now.once("refused_items", lambda: [(row[0], row[1], row[2]) for row in look.rows(sql)])
+
+
+def _refused_items(look: Look, now: State) -> Iterator[Concern]:
+    for item, number, reason in refused_items(look, now)[:3]:
         told = join([el("b", item), f": {words.plural(number, 'item')} not stored. “{reason}”."])
         yield Concern(True, told, (_look(look, "problems"),))
 

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 
 from crawler.errors import CrawlerError, QueryError, StoreError
 from crawler.inspect.query import Reader
+from crawler.inspect.queue_counts import QueueCounts
 from crawler.markup import Html, el
 from crawler.store import damage
 from crawler.store.address import DatabaseAddress, StoreAddress
@@ -48,6 +49,11 @@ class Look:
             return row[0]
         return None
 
+    @property
+    def many_hosts(self) -> str:
+        """What stands behind FROM where all hosts are looked at."""
+        return self.reader.many_hosts(self.source.queues)
+
     def href(self, view: str, /, **params: Any) -> str:
         """Return the address of a view; parameters that are None or "" are left out."""
         said = {key.rstrip("_"): value for key, value in params.items() if value not in (None, "")}
@@ -78,7 +84,7 @@ class ShownStore:
     path: StoreAddress
     version: int = 0
     """Counts the moments at which somebody's commit was seen."""
-    looked: float = 0.0
+    queues: QueueCounts = field(default_factory=QueueCounts)
     _seen: Any = field(default=None, repr=False)
 
     def changed(self, reader: Reader) -> bool:

@@ -164,7 +164,7 @@ class State:
             "SELECT count(*), sum(CASE WHEN pending > 0 THEN 1 ELSE 0 END), sum(CASE WHEN pending >"
             " 0 THEN pending ELSE 0 END), sum(CASE WHEN pending = 0 THEN 1 ELSE 0 END),"
             " sum(CASE WHEN pending = 0 AND pages > 0 THEN 1 ELSE 0 END)"
-            f" FROM {self.look.reader.many_hosts}"
+            f" FROM {self.look.many_hosts}"
         )
         [row] = self.look.rows(sql)
         return HostSums(*(int(value or 0) for value in row))
@@ -189,7 +189,7 @@ class State:
         if run.state == "running" and self._runs(run):
             paused = any(worker["state"] == "paused" for worker in self.living)
             return "paused" if paused else "running"
-        if self.values.get("seeded") and not self.queued:
+        if self.values.get("seeded") and self.look.one("SELECT 1 FROM todo LIMIT 1") is None:
             return "finished"
         return "stopped" if run.state in _LIMITED else "broken"
 
@@ -326,7 +326,7 @@ class State:
     @property
     def hosts_sql(self) -> str:
         """The beginning of a query of many hosts for what `host` takes."""
-        return f"{HOST_SQL} {self.look.reader.many_hosts}"
+        return f"{HOST_SQL} {self.look.many_hosts}"
 
     @cached_property
     def size(self) -> int:

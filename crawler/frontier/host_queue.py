@@ -220,9 +220,7 @@ class HostQueue:
 
     def sent(self, at: float) -> None:
         """Hear when a request went out, later than its turn: the delay counts from then."""
-        self.ready_at = max(self.ready_at, at + self.pace.delay)
-        if self.group is not None:
-            self.group.ready_at = max(self.group.ready_at, self.ready_at)
+        self.rest(at + self.pace.delay)
 
     def give_back(self) -> None:
         """Free the slot that was just reserved: nothing was sent."""

@@ -11,6 +11,7 @@ from typing import Any
 from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.postgres_guard import QueryGuard
 from crawler.inspect.query import Reader, Rows
+from crawler.inspect.queue_counts import QueueCounts
 from crawler.store.address import DatabaseAddress, StoreAddress, address_of
 from crawler.store.postgres.connection import server_errors
 from crawler.store.postgres.item_sql import as_json, key_among
@@ -31,6 +32,11 @@ _MOVED = (
     " control), (SELECT max(applied_at) FROM control)"
 )
 """Counts the commits of all workers: those that are gone took one row of `workers` with them."""
+_MANY_HOSTS = (
+    "(SELECT h.host_id, h.name, coalesce(q.pending, 0) AS pending, h.pages, h.next_at, h.delay,"
+    " h.failures FROM crawl_hosts AS h LEFT JOIN unnest('{}'::bigint[], '{}'::bigint[])"
+    " AS q (host_id, pending) USING (host_id)) AS hosts"
+)
 _ITEM_TYPES = "SELECT name, columns FROM item_types"
 
 
@@ -39,11 +45,6 @@ class PostgresReader(Reader):
 
     path: DatabaseAddress
     insertion = "ctid"
-    many_hosts = (  # the queue counted once, not host by host
-        "(SELECT h.host_id, h.name, coalesce(q.pending, 0) AS pending, h.pages, h.next_at, h.delay,"
-        " h.failures FROM crawl_hosts AS h LEFT JOIN (SELECT host_id, count(*) AS pending FROM todo"
-        " GROUP BY host_id) AS q USING (host_id)) AS hosts"
-    )
 
     def __init__(self, path: str | StoreAddress) -> None:
         """Connect; StoreRefused where there is no such crawl."""
@@ -160,6 +161,15 @@ class PostgresReader(Reader):
     def moved(self) -> Any:
         """Return what is another value whenever a worker has committed, or somebody has asked."""
         return next(iter(self.query(_MOVED).rows))
+
+    def many_hosts(self, counts: QueueCounts) -> str:
+        """Return what stands behind FROM for all hosts: with the queue counted once for them."""
+        return _MANY_HOSTS.format(*counts.latest(self._queues).split())
+
+    def _queues(self) -> str:
+        """Return the ids of the hosts with a queue, and how long it is, as two arrays."""
+        rows = list(self.own("SELECT host_id, count(*) FROM todo GROUP BY host_id"))
+        return " ".join("{" + ",".join(str(row[place]) for row in rows) + "}" for place in (0, 1))
 
     def guard(self, *secret: str) -> None:
         """Make what strangers ask harmless: one query that reads tables of this crawl alone."""

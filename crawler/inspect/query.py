@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from crawler.errors import QueryError, StoreError, StoreRefused
+from crawler.inspect.queue_counts import QueueCounts
 from crawler.inspect.sqlite_guard import allowed, defines_view
 from crawler.store import lock
 from crawler.store.address import DatabaseAddress, StoreAddress, file_of
@@ -158,8 +159,9 @@ class Reader:
         values = ", ".join(f"value ->> {place}" for place in range(len(key)))
         return f"({', '.join(map(quoted, key))}) IN (SELECT {values} FROM json_each(?))"
 
-    many_hosts = "hosts"
-    """What stands behind FROM where all hosts are looked at, and not one by its name."""
+    def many_hosts(self, counts: QueueCounts) -> str:
+        """Return what stands behind FROM where all hosts are looked at, and not one by its name."""
+        return "hosts"
 
     def floor(self, number: str) -> str:
         """Return the SQL of the whole part of a number that is not negative."""

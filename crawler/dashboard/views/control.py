@@ -184,20 +184,21 @@ def _block(look: Look, target: str) -> Html:
     if selection.kind == CRAWL or selection.takes_all:
         raise UsageError("it would take every URL; name a host or a path, or stop the crawl")
     number, first = control.count(look.reader, target)
-    title = f"Block {_shown(target)} and drop {words.plural(number, 'URL')}?"
+    drop = f" and drop {words.plural(number, 'URL')}" if number else ""
+    title = f"Block {_shown(target)}{drop}?"
     what = "of this host" if selection.kind == HOST else "of it"
+    leave = ["They leave the queue as ", el("b", "blocked"), " and are not sent; what"]
     told = join(
         [
-            "They leave the queue as ",
-            el("b", "blocked"),
-            f" and are not sent; what is found {what} later is not taken. Stored pages stay. ",
+            *(leave if number else ["Nothing that is queued is like that. What"]),
+            f" is found {what} later is not taken. Stored pages stay. ",
             el("b", "Unblock"),
             " lets new URLs in again, and ",
             el("code", "crawler retry"),
             " brings back those that were dropped.",
         ]
     )
-    said = f"Drop {words.plural(number, 'URL')} and block"
+    said = f"Drop {words.plural(number, 'URL')} and block" if number else "Block"
     act = el("button", said, class_="loss", name="action", value="block")
     keep = el("a", "Keep them", class_="button", href=look.href(""))
     asked = _asked(look, title, told, hidden(target=target, expected=number), act, keep)

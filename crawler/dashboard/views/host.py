@@ -19,7 +19,7 @@ from crawler.web import outcome
 
 _NEXT = 20
 _MOST = 5_000  # of the latest pages of a host, of which the strips are drawn
-_BUCKETS = 120
+_BUCKETS, _A_PART = 120, 6  # parts of the strips, and the answers in one
 _REFUSING = (429, 503)
 
 
@@ -72,8 +72,9 @@ def _between(host: Host) -> tuple[int, str, str]:
 
 def _strips(look: Look, host: Host, rows: list[tuple[float, Any, float]]) -> Html:
     begin, end = min(r[0] for r in rows), max(r[0] for r in rows)
-    width = max(0.05, (end - begin) / _BUCKETS)
-    number = max(2, min(_BUCKETS, int((end - begin) / width) + 1))
+    # With fewer answers a part, whether one or two fell into it would be all that is drawn.
+    number = max(2, min(_BUCKETS, len(rows) // _A_PART))
+    width = max(0.05, (end - begin) / number)
     edges = [begin + width * n for n in range(number)]
     starts, refused = [0.0] * number, [0.0] * number
     answers: list[list[float]] = [[] for _ in range(number)]
@@ -132,7 +133,7 @@ def steer(look: Look, now: State) -> Html:
         el("code", "control"),
         " with who and when, and takes effect within a second.",
     )
-    delay = form("delay", "Seconds between two starts", f"{host.delay:g}", "set")
+    delay = form("delay", "Seconds between two starts", f"{round(host.delay, 3):g}", "set")
     first = form("priority", "Priority over other hosts", "0", "prioritize")
     return section(
         "steer", "Steer", delay, first, el("div", pause, block, again, class_="form"), said

@@ -67,7 +67,7 @@ def _states(look: Look, now: State, chosen: str) -> list[tuple[Any, str, bool]]:
     found = []
     sums = {"all": now.hosts.number, "queued": now.hosts.queued, "done": now.hosts.idle}
     for key, where in _WHERE.items():
-        sql = f"SELECT count(*) FROM {look.reader.many_hosts} WHERE {where}"
+        sql = f"SELECT count(*) FROM {look.many_hosts} WHERE {where}"
         number = sums[key] if key in sums else look.one(_numbered(sql, now))
         href = look.again("hosts", state=None if key == "all" else key, after=None)
         found.append((counted(_NAMES[key], number), href, key == chosen))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from crawler.dashboard import needs
@@ -335,7 +335,7 @@ def items(look: Look, now: State) -> Html:
     if not now.item_types:
         told = "The spider yields none; what pages hold is in the table pages."
         return section("itemtypes", "Items", empty(told), links=links)
-    problems = dict(_problems(look))
+    problems = {name: number for name, number, _ in needs.refused_items(look, now)}
     rows = (
         (
             el("a", name, href=look.href("items", type=name)),
@@ -351,11 +351,6 @@ def items(look: Look, now: State) -> Html:
     )
     shown = table("Items by type", (*columns, TableColumn("problems", "n")), rows)
     return section("itemtypes", "Items", shown, links=links)
-
-
-def _problems(look: Look) -> Sequence[tuple[str, int]]:
-    rows = look.rows("SELECT item, count(*) FROM problems GROUP BY item")
-    return [(name, number) for name, number in rows]
 
 
 def _a_minute(look: Look, now: State, name: str) -> float:

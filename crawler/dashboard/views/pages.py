@@ -188,9 +188,9 @@ def _short_type(type_: str | None) -> str:
 
 def _queued(look: Look) -> Iterable[Html]:
     sql = (
-        "SELECT url, depth, attempts FROM todo WHERE host_id IN (SELECT host_id FROM hosts"
-        f" WHERE pending > 0 ORDER BY pending DESC LIMIT 50) ORDER BY host_id, rank, seq"
-        f" LIMIT {_SHOWN}"
+        "SELECT url, depth, attempts FROM todo WHERE host_id IN (SELECT host_id FROM"
+        f" {look.many_hosts} WHERE pending > 0 ORDER BY pending DESC LIMIT 50)"
+        f" ORDER BY host_id, rank, seq LIMIT {_SHOWN}"
     )
     rows = [(url_link(look, u), words.number(d), words.number(a)) for u, d, a in look.rows(sql)]
     if not rows:

@@ -48,17 +48,16 @@ def errors(look: Look, now: State) -> Html:
     span = max(1.0, now.now - begin)
     part = look.reader.floor("(unixepoch(fetched_at) - ?1) / ?2")
     sql = (
-        f"SELECT outcome, status, {part} AS part, count(*), count(DISTINCT host_id),"
-        " max(fetched_at), max(page_id) FROM pages"
-        f" WHERE outcome <> 'ok' AND outcome IN ({outcome.names('error')}) GROUP BY 1, 2, 3"
+        f"SELECT outcome, status, {part} AS part, count(*), max(fetched_at), max(page_id)"
+        f" FROM pages WHERE outcome <> 'ok' AND outcome IN ({outcome.names('error')})"
+        " GROUP BY 1, 2, 3"
     )
     groups: dict[tuple[str, Any], dict[str, Any]] = {}
-    for name, status, at, number, hosts, last, page in look.rows(sql, begin, span / _BARS):
+    for name, status, at, number, last, page in look.rows(sql, begin, span / _BARS):
         group = groups.setdefault(
-            (name, status), {"n": 0, "hosts": 0, "last": "", "page": 0, "bars": [0] * _BARS}
+            (name, status), {"n": 0, "last": "", "page": 0, "bars": [0] * _BARS}
         )
         group["n"] += number
-        group["hosts"] = max(group["hosts"], hosts)
         group["last"] = max(group["last"], last)
         group["page"] = max(group["page"], page)
         group["bars"][min(max(0, at), _BARS - 1)] += number

@@ -40,12 +40,13 @@ def runs(look: Look, now: State) -> Html:
     settings = [decoded(row[8], {}) for row in found]
     rows = []
     for at, (run, _spider, began, state, reason, pages, errors, seconds, _) in enumerate(found):
-        before = settings[at + 1] if at + 1 < len(settings) else settings[at]
+        first = at + 1 == len(found)
+        before = settings[at] if first else settings[at + 1]
         shown = "running" if state == "running" and now.state in ("running", "paused") else state
+        pair = (_radio("from", run, at == 1), _radio("to", run, at == 0))
         rows.append(
             (
-                _radio("from", run, at == min(1, len(found) - 1)),
-                _radio("to", run, at == 0),
+                *(pair if len(found) > 1 else ()),
                 f"run {run}",
                 shown if shown != "running" or at == 0 else "killed",
                 words.clock(words.moment(began), look.now),
@@ -53,13 +54,14 @@ def runs(look: Look, now: State) -> Html:
                 words.number(pages),
                 words.number(errors),
                 reason or "",
-                ", ".join(islice(_changed(before, settings[at]), 4)) or soft("as before"),
+                ", ".join(islice(_changed(before, settings[at]), 4))
+                or (soft("as before") if not first else ""),
             )
         )
+    chosen = ("from", "to") if len(found) > 1 else ()
     columns = (
         *(
-            TableColumn("from"),
-            TableColumn("to"),
+            *map(TableColumn, chosen),
             TableColumn("run"),
             TableColumn("state", "mid"),
             TableColumn("began"),
@@ -67,9 +69,11 @@ def runs(look: Look, now: State) -> Html:
         *(TableColumn("took", "n mid"), TableColumn("pages", "n"), TableColumn("errors", "n mid")),
         *(TableColumn("ended by", "wide"), TableColumn("settings", "wide cut")),
     )
-    button = el("div", el("button", "Compare", class_="first"), class_="form")
-    form = el("form", table("Runs", columns, rows), button, action=look.href("diff"))
-    return section("runs", "Runs", form, *_others(look), links=links, level="h1")
+    shown = table("Runs", columns, rows)
+    if len(rows) > 1:
+        button = el("div", el("button", "Compare", class_="first"), class_="form")
+        shown = el("form", shown, button, action=look.href("diff"))
+    return section("runs", "Runs", shown, *_others(look), links=links, level="h1")
 
 
 def _radio(name: str, run: int, checked: bool) -> Html:
