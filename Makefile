@@ -75,7 +75,8 @@ control-proof: $(DEV)
 # stopped at once: the tables of an undisturbed crawl, and by the web's log one worker on a host at a
 # time, and the delay between two requests. PROOF_HOSTS, PROOF_KILLS and so on say how much of it.
 postgres-proof: $(DEV)
-	PROOF=1 $(BIN)/pytest -n 0 -rP tests/store/test_cluster.py tests/store/test_cluster_limits.py $(ARGS)
+	PROOF=1 $(BIN)/pytest -n 2 --dist load -rP tests/store/test_cluster.py $(ARGS)
+	PROOF=1 $(BIN)/pytest -n 0 -rP tests/store/test_cluster_limits.py $(ARGS)
 	PROOF_FLUSHES=63 $(BIN)/pytest -n 0 tests/store/test_workers.py -k overlapping
 	KILLS=$(or $(KILLS),50) $(BIN)/pytest -n 0 -rP tests/export/test_follow_postgres.py $(ARGS)
 

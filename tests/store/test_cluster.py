@@ -33,9 +33,9 @@ def size(name: str, whole: float, small: float) -> float:
 
 
 HOSTS, PAGES = int(size("HOSTS", 200, 6)), int(size("PAGES", 25, 4))
-WORKERS, DELAY = int(size("WORKERS", 4, 2)), size("DELAY", 4.0, 0.5)
+WORKERS, DELAY = int(size("WORKERS", 4, 2)), size("DELAY", 2.5, 0.5)
 LATE = size("LATE", 0.25, 0.25)  # seconds between a start and its request, on a busy machine
-LEASE, PAUSE = size("LEASE", 10.0, 2.0), size("PAUSE", 2.5, 0.5)  # seconds
+LEASE, PAUSE = size("LEASE", 10.0, 2.0), size("PAUSE", 1.5, 0.5)  # seconds
 EVENTS = {
     "kill": int(size("KILLS", 20, 1)),
     "freeze": int(size("FREEZES", 5, 0)),
