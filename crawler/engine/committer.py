@@ -170,8 +170,8 @@ class Committer:
         """Note that hosts are asked now and in the next moments, for whoever finds us killed."""
         now = self._frontier.now()
         if now >= self._promised:
+            self._store.promise(self._frontier.wall() + _PROMISE)  # StoreFenced, each time
             self._promised = now + _PROMISE
-            self._store.promise(self._frontier.wall() + _PROMISE)
 
     def hurry(self) -> None:
         """Commit the next visit at once: a host has asked for a rest, which a kill must not end."""

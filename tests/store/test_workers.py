@@ -17,10 +17,13 @@ from store_backends import candidate, visit
 from crawler import control
 from crawler.cli import run as command
 from crawler.config.revisit import RevisitSettings
+from crawler.engine.committer import Committer
 from crawler.errors import StoreError, StoreFenced, StoreRefused
+from crawler.frontier import Frontier
 from crawler.inspect.query import Reader
 from crawler.items import item, record_of
 from crawler.links.selection import Selection
+from crawler.politeness.throttle import Pace
 from crawler.store import Batch, QueueChange, Retention
 from crawler.store.address import DatabaseAddress, address_of
 from crawler.store.postgres.control import summed
@@ -166,10 +169,12 @@ def test_a_renewal_that_is_rolled_back_keeps_nobody_sending() -> None:
             async with a._connection.transaction() as db:
                 await a.leases.renew(db)
                 raise ConnectionError
-        with pytest.raises(StoreFenced):
-            a.promise(0)
+        committer = Committer(a, Frontier(Pace(0.0, 1)), interval=0.25, size=200)
+        for _ in range(2):  # all that are about to send hear it, not the first alone
+            with pytest.raises(StoreFenced):
+                committer.promise()
         await a.commit(seeds(1))
-        a.promise(0)
+        committer.promise()
 
     on(story, workers=1)
 
