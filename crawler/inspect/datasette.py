@@ -29,8 +29,6 @@ INTERNAL = SECRET | {
     *("search", "item_types", "rendering_needs"),
 }
 """Tables that the crawl works with: hidden, though there."""
-_ENDLESS = UNSTOPPABLE | {"regexp"}
-"""Functions of which one call can take minutes, and no time limit stops it."""
 _FACETS = {"pages": ["outcome", "status"], "changes": ["kind"], "attempts": ["outcome"]}
 _NEWEST = {"pages": "page_id", "changes": "change_id", "runs": "run_id", "ticks": "tick_id"}
 
@@ -119,7 +117,7 @@ def plugin() -> ModuleType:
     from datasette import hookimpl
 
     def prepare_connection(conn: sqlite3.Connection) -> None:
-        Functions(conn)
+        Functions(conn).bound(conn)
         limit_values(conn)
         conn.set_authorizer(_allowed)
 
@@ -135,7 +133,7 @@ def plugin() -> ModuleType:
 def _allowed(action: int, first: str | None, second: str | None, *place: str | None) -> int:
     """Deny what the live page denies to its box for SQL."""
     secret = action == sqlite3.SQLITE_READ and (first or "").lower() in SECRET
-    endless = action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _ENDLESS
+    endless = action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in UNSTOPPABLE
     return sqlite3.SQLITE_DENY if secret or endless else sqlite3.SQLITE_OK
 
 

@@ -17,7 +17,8 @@ from yarl import URL
 from crawler import control
 from crawler.dashboard.serve import Listening, served
 from crawler.dashboard.views import BY_PATH
-from crawler.errors import UsageError
+from crawler.errors import QueryError, UsageError
+from crawler.inspect.query import Reader
 from crawler.practice import PracticeSite
 
 
@@ -207,6 +208,8 @@ WRITES = [
     "WITH c AS (SELECT * FROM cookies) SELECT * FROM c",
     "SELECT (SELECT cookie FROM cookies)",
     "INSERT INTO search (search) VALUES ('optimize')",
+    "SELECT fts3_tokenizer('simple')",
+    "SELECT fts3_tokenizer('simple', x'4141414141414141')",
 ]
 
 
@@ -307,6 +310,31 @@ def test_sql_that_never_ends_is_stopped_and_the_page_goes_on(store, sql, monkeyp
                 )
 
     told(story())
+
+
+BOUNDED = {
+    "SELECT instr(hex(zeroblob(100000)), hex(zeroblob(50000)) || '1')": 0,
+    "SELECT length(replace(hex(zeroblob(100000)), hex(zeroblob(50000)) || '1', ''))": 200_000,
+    "SELECT trim(hex(zeroblob(100000)), hex(zeroblob(50000)) || '1')": None,
+    "SELECT replace(hex(zeroblob(100000)), '0', hex(zeroblob(100000)))": None,
+    "SELECT json_patch('{}', '{}')": None,
+    "SELECT instr('a/b', '/') || replace('abc', 'b', 'x') || rtrim('a//', '/')": "2axca",
+    "SELECT instr(x'0102', x'02') || replace(12, 1, 3) || replace('a', '', 'b')": "232a",
+}
+"""What nothing could stop once it has begun takes no time, or is refused."""
+
+
+@pytest.mark.parametrize(("sql", "answer"), BOUNDED.items())
+def test_no_call_of_a_function_takes_long(store, sql, answer):
+    with Reader(store) as reader:
+        reader.guard("cookies")
+        began = time.process_time()
+        if answer is None:
+            with pytest.raises(QueryError):
+                list(reader.query(sql).rows)
+        else:
+            assert list(reader.query(sql).rows) == [(answer,)]
+        assert time.process_time() - began < 1
 
 
 def test_rows_that_become_a_file_hold_no_formula(store):
