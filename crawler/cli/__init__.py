@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import click
 import typer
 from typer.core import TyperCommand, TyperGroup
 
@@ -87,10 +88,20 @@ class LazyGroup(TyperGroup):
         app.command(cmd_name, cls=_Command)(_guarded(command, imports=cmd_name in _CRAWLS))
         return typer.main.get_command(app)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what stands before the command; an option of the command belongs behind it."""
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            from crawler.cli.misplaced import before_command
+
+            raise _with(before_command(typed, COMMANDS), error) from None
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that the arguments name; UsageError tells the nearest one."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            raise UsageError(_unknown(args[0]))
+            raise UsageError(_unknown(*args[:2]))
         return super().resolve_command(ctx, args)
 
 
@@ -98,10 +109,24 @@ class _Command(TyperCommand):
     """A command; `--store` names the store also where it is an argument, as most have it so."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments; UsageError for a `--store` without one."""
+        """Read the arguments; what stands in the wrong place is told with its way out.
+
+        UsageError for a `--store` without a name.
+        """
         if any(known.name == "store" and "--store" not in known.opts for known in self.params):
             args = list(_as_argument(iter(args)))
-        return super().parse_args(ctx, args)
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            from crawler.cli.misplaced import meant
+
+            raise _with(meant(self, typed, error), error) from None
+
+
+def _with(way: str, error: click.UsageError) -> click.UsageError:
+    """Return a usage error with the way out behind its message."""
+    return click.UsageError(error.format_message() + way, error.ctx) if way else error
 
 
 def _as_argument(args: Iterator[str]) -> Iterator[str]:
@@ -120,11 +145,13 @@ def _as_argument(args: Iterator[str]) -> Iterator[str]:
             yield argument.removeprefix("--store=")
 
 
-def _unknown(name: str) -> str:
-    """Return what somebody meant who typed what is no command."""
+def _unknown(name: str, then: str = "") -> str:
+    """Return what somebody meant who typed what is no command, and `then`."""
+    if name == "help":
+        return f"help is no command; write: crawler {then} --help".replace("  ", " ")
     if "://" in name or name.startswith("www."):
         return f"{name} is no command; did you mean: crawler crawl {name}"
-    near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.5)
     if (Path("spiders") / f"{name}.py").is_file() or name.endswith(".py"):
         return f"{name} is no command; did you mean: crawler run {name}"
     meant = f"did you mean {near[0]!r}" if near else f"there are: {', '.join(COMMANDS)}"

@@ -78,7 +78,7 @@ def crawl(
     from crawler.cli.runner import RunOptions, run
     from crawler.spider import SiteSpider, seeds_of
 
-    spider = SiteSpider(*urls)
+    spider = SiteSpider(*_urls(urls))
     seeds = seeds_of(spider)
     wanted = {
         "engine.max_pages": max_pages,
@@ -104,6 +104,22 @@ def crawl(
         **told,
     )
     raise typer.Exit(run(spider, asked))
+
+
+def _urls(given: list[str]) -> list[str]:
+    """Return them; UsageError for what is a file, or a number that belongs to an option."""
+    from crawler.errors import UsageError
+
+    for text in given:
+        file = Path(text.removeprefix("@"))
+        if file.is_file():
+            raise UsageError(
+                f"{text} is a file; to crawl the URLs in it: crawler import {file} --store"
+                f" {file.stem}, then crawler crawl with the first of them and --store {file.stem}"
+            )
+        if text.isdecimal():
+            raise UsageError(f"{text} is no URL; as a number of pages: --max-pages {text}")
+    return given
 
 
 def _dry_run(seeds: list[str], config: Path | None, overrides: tuple[str, ...]) -> int:

@@ -59,8 +59,8 @@ def demo(
     from crawler.cli.runner import RunOptions, run
 
     site = _start(port)
-    made = _spider(spider, site)
-    path = stores.place(store, stores.DATA / f"{spider or 'demo'}.db")
+    made, name = _spider(spider, site)
+    path = stores.place(store, stores.DATA / f"{name}.db")
     if not quiet:
         print(f"The practice site is at {site}; the spider is {made.name!r}; the store is {path}.")
     code = run(
@@ -71,18 +71,24 @@ def demo(
     raise typer.Exit(code)
 
 
-def _spider(name: str | None, site: str) -> Spider:
+def _spider(name: str | None, site: str) -> tuple[Spider, str]:
+    """Return the spider and the name of its store.
+
+    A spider of yours that takes no `base` crawls another site: ours of its name runs instead, and
+    into a store of its own.
+    """
     if name is None:
         from crawler.spider import SiteSpider
 
-        return SiteSpider(site)
+        return SiteSpider(site), "demo"
     from crawler.cli import spider_loader
 
     base = [f"base={site}"]
     ours = next((file for file in _bundled(name) if file.is_file()), None)
-    if ours is None or Path("spiders", f"{name}.py").exists():
-        return spider_loader.load(name, base)
-    return spider_loader.load(str(ours), base)
+    yours = any(known.name == name for known in spider_loader.survey())
+    if ours is None or (yours and hasattr(spider_loader.find(name), "base")):
+        return spider_loader.load(name, base), name
+    return spider_loader.load(str(ours), base), f"demo_{name}" if yours else name
 
 
 def _bundled(name: str) -> Iterator[Path]:

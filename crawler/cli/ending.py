@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 
+from crawler.cli.python_errors import with_way_out
 from crawler.engine import progress
 from crawler.engine.crawler import Summary
 from crawler.markup.words import plural
@@ -20,15 +21,15 @@ _KINDS = 5  # of refused items that are named
 _PLACES = 5  # of code that raised, which are told
 
 _WAYS_ON = {
-    "request_out_of_scope": "callbacks asked for URLs out of scope: name their hosts in"
+    "request_out_of_scope": "of what callbacks asked for out of scope: name the hosts in"
     " allowed_domains, or set engine.scope (domain, any)",
-    "duplicate_request": "requests that were asked for before: dont_filter=True asks again",
-    "page_nofollow": "links of pages that ask not to be followed (meta robots):"
+    "duplicate_request": "of what was asked for before: dont_filter=True asks again",
+    "page_nofollow": "on pages that ask not to be followed (meta robots):"
     " links.robots_meta = false follows them",
-    "too_deep": "links deeper than engine.max_depth: a higher --depth goes on with them",
-    "endless": "URLs of patterns whose pages say nothing new: traps.endless_after = 0 fetches"
+    "too_deep": "deeper than engine.max_depth: a higher --depth goes on with them",
+    "endless": "of patterns whose pages say nothing new: traps.endless_after = 0 fetches"
     " them all; see: crawler traps {store}",
-    "host_full": "URLs of hosts that have given traps.max_pages_per_host pages",
+    "host_full": "of hosts that have given traps.max_pages_per_host pages",
 }
 """What a refusal means to who expected these pages, and what changes it."""
 
@@ -115,7 +116,7 @@ def _of_code(summary: Summary) -> Iterator[str]:
     """Yield where the spider's code raised, and what failed on every page."""
     for line, number in list(summary.raised.items())[:_PLACES]:
         times = f" ({plural(number, 'time')})" if number > 1 else ""
-        yield f"raised: {line}{times}"
+        yield f"raised: {with_way_out(line)}{times}"
     if len(summary.raised) > _PLACES:
         yield f"raised: at {len(summary.raised) - _PLACES:,} other places"
     if len(summary.raised) > len(_closings(summary)):  # which are of no page

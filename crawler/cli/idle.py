@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator
 
+from crawler import urls
 from crawler.cli.ending import command, of_denied
 from crawler.engine.crawler import Summary
 from crawler.inspect import bounds
 from crawler.inspect.query import Reader
+from crawler.inspect.status import knows
 from crawler.markup.words import plural
-from crawler.spider import Spider
+from crawler.spider import Spider, seeds_of
+from crawler.spider.arguments import were_of
 from crawler.store.address import StoreAddress
 from crawler.web import outcome
 from crawler.web.error_place import last_line
+from crawler.web.request import url_hash
 
 _REASONS = 3  # that are told
 
@@ -26,6 +31,8 @@ def story(spider: Spider, summary: Summary, place: StoreAddress) -> str:
         " nothing is left to do."
     ]
     with Reader(place) as reader:
+        lines += _arguments(reader)
+        lines += _unmet(spider, place, summary.store)
         lines += _failed(reader, summary.store)
         if not summary.total_pages:
             lines += _denied(reader, summary.store)
@@ -44,6 +51,17 @@ def story(spider: Spider, summary: Summary, place: StoreAddress) -> str:
 def _named(spider: Spider) -> str:
     """Return the spider as a command names it; a site needs none."""
     return "" if spider.name == "site" else f"{spider.name} "
+
+
+def _unmet(spider: Spider, place: StoreAddress, store: str) -> Iterator[str]:
+    """Yield the start URLs that the crawl never had, as those of a spider changed since."""
+    if type(spider).start is not Spider.start:
+        return
+    new = [url for url in seeds_of(spider) if not knows(place, urls.host_of(url), url_hash(url))]
+    if new:
+        told = shlex.join(new[:_REASONS]) + (" …" if len(new) > _REASONS else "")
+        yield f"Not of this crawl: {plural(len(new), 'start URL')}, which it never met. To crawl"
+        yield f"  also: crawler add {told} --store {shlex.quote(store)}, then this command"
 
 
 def _failed(reader: Reader, store: str) -> Iterator[str]:
@@ -83,6 +101,17 @@ def _refused(reader: Reader, store: str) -> Iterator[str]:
             f"Not taken: {told}. With a higher --depth, another --scope and the like the same"
             f" command goes on with these; more: crawler status {shlex.quote(store)}"
         )
+
+
+def _arguments(reader: Reader) -> Iterator[str]:
+    """Yield the arguments of the first run, which hold where the command gives none."""
+    if "-a" in sys.argv:
+        return
+    text = dict(reader.query("SELECT key, value FROM crawl").rows).get("arguments") or "{}"
+    given = {name: kept["value"] for name, kept in were_of(text).items() if "value" in kept}
+    if given:
+        told = " ".join(f"-a {name}={value}" for name, value in given.items())
+        yield f"It was begun with {told}, which holds until it is started over."
 
 
 def _changed(reader: Reader, spider: Spider, store: str) -> Iterator[str]:

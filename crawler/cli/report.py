@@ -55,6 +55,8 @@ def _page(what: str, store: str | None, output: Path | None) -> None:
 
     if what != "last" and not what.isdigit():
         raise UsageError(f"report {what}: give a run's number, `last`, or `politeness`")
+    if output is not None and output.suffix.lower() not in ("", ".html", ".htm"):
+        raise UsageError(f"-o {output}: a report is HTML; write -o {output.with_suffix('.html')}")
     with Reader(stores.any_of(store)) as reader:
         text = reports.page(reader, None if what == "last" else int(what))
     if output is None or str(output) == "-":

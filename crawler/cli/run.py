@@ -109,11 +109,15 @@ def _named(
     """Return the spiders that are to run; UsageError where that cannot be told."""
     from crawler.cli import spider_loader
 
+    if stray := next((word for word in spiders if "=" in word), None):
+        raise UsageError(f"{stray} is no spider; a spider is given it with -a {stray}")
     if spiders and all_:
         raise UsageError(f"--all runs every spider; leave out {' '.join(spiders)}, or --all")
     if not spiders and not all_:
         raise UsageError("name spiders to run, or give --all; `crawler list` shows them")
     names = [found.name for found in spider_loader.loaded()] if all_ else spiders
+    for name in spiders[1:]:
+        spider_loader.find(name)  # what cannot run is told before the first of them begins
     if len(names) > 1 and store is not None and "{name}" not in store and not _is_joint(store):
         raise UsageError(
             f"--store {store} for {len(names)} spiders: each has a store of its own; write"

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from crawler.cli.argument_values import typed
+from crawler.cli.python_errors import with_way_out
 from crawler.errors import SpiderError
 from crawler.spider.arguments import filled, refuse_other
 from crawler.store.address import StoreAddress, address_of
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from crawler.spider import Spider
 
 SPIDERS = Path("spiders")
+
+_NO_SPIDER = 'has no spider: a class that derives from Spider and says `name = "…"`'
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,10 @@ def _arguments_of(path: StoreAddress, name: str) -> str | None:
 
 def find(text: str) -> type[Spider]:
     """Return the class that `text` names: a spider's name, `module:Class`, or a file."""
+    if "://" in text:
+        raise SpiderError(f"{text} is no spider; without one: crawler crawl {text}")
+    if Path(text).is_dir():
+        raise SpiderError(f"{text} is a folder; name a spider in it, or give --all")
     module, colon, name = text.rpartition(":")
     if not colon:
         module, name = text, ""
@@ -191,7 +198,11 @@ def _named(name: str) -> type[Spider]:
             if file in shown or file.stem == name:
                 raise
             broken.append(error)
+    if (SPIDERS / f"{name}.py").is_file():
+        raise SpiderError(f"{SPIDERS / name}.py {_NO_SPIDER}")
     text = _unknown(name, [spider.name for spider in spiders if not spider.problem])
+    if text.lower().count(repr(name).lower()) > 1:  # it is there in other letters
+        broken = []
     raise SpiderError("; it may be in what does not load: ".join([text, *map(str, broken[:1])]))
 
 
@@ -212,7 +223,8 @@ def _first_of(kinds: list[type[Spider]], file: Path, files: list[Path]) -> type[
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    alike = [each for each in known if each.lower() == name.lower()]
+    near = alike or difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     if near:
         return f"there is no spider {name!r}; did you mean {near[0]!r}?"
     if known:
@@ -266,7 +278,9 @@ def _literal_name(node: ast.ClassDef) -> str | None:
 def _run_file(file: Path) -> ModuleType:
     """Run a spider's file as a module; its neighbours and the working directory can be imported."""
     if not file.is_file():
-        raise SpiderError(f"{file}: there is no such file")
+        known = SPIDERS / file.name
+        hint = f"; did you mean {known}?" if known.is_file() else ""
+        raise SpiderError(f"{file}: there is no such file{hint}")
     for folder in (str(file.parent.absolute()), str(Path.cwd())):
         if folder not in sys.path:
             sys.path.insert(0, folder)
@@ -305,7 +319,7 @@ def _broken(file: Path | None, error: BaseException) -> str:
     line = error_line("".join(traceback.format_exception(error)))
     if line is None or not error.__traceback__:
         return f"{file}: {type(error).__name__}: {error}"
-    return _undecorated(line) if file is not None else line
+    return with_way_out(_undecorated(line) if file is not None else line)
 
 
 def _undecorated(line: str) -> str:
@@ -323,7 +337,7 @@ def _undecorated(line: str) -> str:
 
 def _located(file: Path, line: int | None, error: Exception) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{shown_path(file)}:{line}: {type(error).__name__}: {text}"
+    return with_way_out(f"{shown_path(file)}:{line}: {type(error).__name__}: {text}")
 
 
 def _kinds(module: ModuleType) -> list[type[Spider]]:
@@ -356,7 +370,7 @@ def _only(module: ModuleType, name: str, shown: str) -> type[Spider]:
     if len(kinds) == 1:
         return kinds[0]
     if not kinds:
-        raise SpiderError(f"{shown} defines no Spider with a name")
+        raise SpiderError(f"{shown} {_NO_SPIDER}")
     raise SpiderError(f"{shown} has several spiders; write {shown}:{kinds[0].__name__}")
 
 

@@ -43,6 +43,8 @@ def _ask(
     from crawler.cli import stores
     from crawler.inspect.status import overview
 
+    if store is None and target and action != "add":
+        _refuse_store(action, target)
     path = stores.any_of(store) if store is None or isinstance(store, str) else store
     number = control.ask(
         path, action, target, reason=reason, value=value, expected=expected, via="cli"
@@ -58,6 +60,15 @@ def _ask(
         print(f"crawler: {action}: {row.result}", file=sys.stderr)
         raise typer.Exit(1)
     print(row.result)
+
+
+def _refuse_store(action: str, target: str) -> None:
+    """Raise UsageError for a store where a host is meant: no host of that name would be found."""
+    from crawler.cli.stores import is_store
+    from crawler.errors import UsageError
+
+    if is_store(target):
+        raise UsageError(f"{target} is a store, no host; write: crawler {action} --store {target}")
 
 
 def pause(target: Target = "", store: options.Seen = None, reason: Reason = None) -> None:
@@ -183,4 +194,11 @@ def set_(
 
     Example: crawler set delay=4 --host slow.example --store example.com
     """
+    from crawler.engine.steering import Refused, values_of
+    from crawler.errors import UsageError
+
+    try:
+        values_of(" ".join(value))
+    except Refused as error:
+        raise UsageError(f"set: {error}") from None
     _ask(store, "set", host, reason=reason, value=" ".join(value))

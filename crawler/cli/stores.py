@@ -57,6 +57,12 @@ def place_of(named: str) -> Path:
     return known or path
 
 
+def is_store(word: str) -> bool:
+    """Return whether a word names a store that is there."""
+    places = (DATA / f"{word}.db", DATA / word, Path(word))
+    return any(one.suffix in _ENDINGS and one.is_file() for one in places)
+
+
 def any_of(named: str | None) -> StoreAddress:
     """Return the store to look at, as `find` does, or the crawl in a database that is named."""
     if named is not None and "://" in named:

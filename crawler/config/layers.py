@@ -98,6 +98,8 @@ def load(
         ("the environment", _environ_layer(os.environ if environ is None else environ)),
         ("--set", _override_layer(overrides)),
     ):
+        if not isinstance(layer, Mapping):
+            raise ConfigError(f'{source}: no dict; write {{"politeness": {{"delay": 1}}}}')
         layer = _lifted(layer)
         _check(source, layer)
         for section, values in layer.items():
@@ -309,8 +311,13 @@ def _all_keys() -> list[str]:
 
 
 def _unknown(source: str, name: str, known: list[str], prefix: str) -> str:
+    section, dot, key = name.partition(".")
+    if dot and name in _all_keys():
+        return f'{source}: `{name}` is a key of a section; write {{"{section}": {{"{key}": …}}}}'
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if not near and "." not in name:
+    if not near and not dot:
+        near = [each for each in _all_keys() if each.endswith(f".{name}")][:1]
+    if not near and not dot:
         near = difflib.get_close_matches(name, _all_keys(), n=1, cutoff=0.5)
     hint = (
         f"; did you mean `{near[0]}`?"

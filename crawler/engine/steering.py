@@ -194,7 +194,7 @@ class Steering:
         return [glob.removesuffix("/*") for glob in selection.globs]
 
     def _set(self, row: ControlRow, selection: Selection) -> str:
-        values = _values(row.value)
+        values = values_of(row.value)
         most = values.pop("max_pages", None)
         if selection.kind not in (CRAWL, HOST) or (most is not None and selection.kind == HOST):
             raise Refused(
@@ -257,7 +257,7 @@ class Steering:
         given = [line.strip() for line in row.target.splitlines() if line.strip()]
         if not given:
             raise Refused("no URL was given")
-        priority = int(_values(row.value).get("priority", 0)) if row.value else 0
+        priority = int(values_of(row.value).get("priority", 0)) if row.value else 0
         rank, candidates = rank_of(priority, 0, self._order), []
         for text in given:
             try:
@@ -287,7 +287,7 @@ def _whole(text: str | None) -> int:
 _KEYS = {"delay": float, "per_host": int, "max_pages": int, "priority": int}
 
 
-def _values(text: str | None) -> dict[str, float]:
+def values_of(text: str | None) -> dict[str, float]:
     """Return `delay=4 per_host=2` as values; Refused for what is none."""
     found: dict[str, float] = {}
     for pair in (text or "").replace(",", " ").split():

@@ -34,6 +34,8 @@ _MANY: dict[type, str] = {
     GeneratorType: "yield from …",
     list: "yield from …",
     set: "yield from …",
+    tuple: "yield from …",
+    str: "yield page.follow(url)",
 }
 
 

@@ -272,12 +272,17 @@ def check(spider: Spider) -> None:
             _check_item(item)
     if not spider.name:
         raise SpiderError(f"{type(spider).__name__} has no `name`; give it one")
+    if not isinstance(spider.name, str):
+        raise SpiderError(f"{type(spider).__name__}: `name` is {spider.name!r}; write a string")
     if isinstance(spider.start_urls, str):
         raise SpiderError(
             f"{spider.name}: `start_urls` is one string; write a list: [{spider.start_urls!r}]"
         )
     if isinstance(spider.allowed_domains, str):
-        raise SpiderError(f"{spider.name}: `allowed_domains` is one string; write a list")
+        raise SpiderError(
+            f"{spider.name}: `allowed_domains` is one string; write a list:"
+            f" [{spider.allowed_domains!r}]"
+        )
     if isinstance(spider.expect, str):
         raise SpiderError(f"{spider.name}: `expect` is one string; write a list")
     if spider.pipelines:

@@ -150,7 +150,7 @@ def _hash(salt: str, text: str) -> str:
 
 def refuse_other(spider: Any, stored: str, address: str) -> None:
     """Raise SpiderError where a spider was made with other arguments than its crawl."""
-    were = _were(stored)
+    were = were_of(stored)
     given = given_to(spider)
     for name in {**were, **given}:
         default = _default(type(spider), name)
@@ -164,7 +164,7 @@ def refuse_other(spider: Any, stored: str, address: str) -> None:
             )
 
 
-def _were(stored: str) -> Kept:
+def were_of(stored: str) -> Kept:
     """Return the arguments of a crawl as its store has them; StoreDamaged where it has none."""
     with told(None, "the row 'arguments' of the table crawl"):
         were: Kept = json.loads(stored)
@@ -217,7 +217,7 @@ def filled(kind: type, given: Mapping[str, Any], stored: str) -> dict[str, Any]:
     SpiderError for one that is kept as a hash alone and must be given again.
     """
     found: dict[str, Any] = {}
-    were = _were(stored)
+    were = were_of(stored)
     for name, was in were.items():
         if name in given:
             continue

@@ -49,6 +49,7 @@ def look(spider: Spider) -> None:
             if told is not None:
                 raise SpiderError(f"{_where(part, name)}{kind.name}: {told}")
     _look_for_misspelt(kind, own, used)
+    _look_for_self(kind)
     _look_at_parse(kind, spider.start_urls)
     for part in own:
         for found in _Source.of(part):
@@ -69,6 +70,21 @@ def _look_for_misspelt(kind: type[Spider], own: list[type], used: set[str]) -> N
                 f"{_where(names[name], name)}{kind.name}: nothing uses {name!r}; did you mean"
                 f" {hook!r}?"
             )
+
+
+def _look_for_self(kind: type[Spider]) -> None:
+    """Raise for a `parse` that takes no page beside the spider, as one without `self`."""
+    method = inspect.getattr_static(kind, "parse", None)
+    if not inspect.isfunction(method):
+        return
+    try:
+        inspect.signature(method, follow_wrapped=False).bind_partial(None, None)
+    except TypeError:
+        part = next(part for part in kind.__mro__ if "parse" in vars(part))
+        raise SpiderError(
+            f"{_where(part, 'parse')}{kind.name}: parse() takes no page; write"
+            " `def parse(self, page):`"
+        ) from None
 
 
 def _look_at_parse(kind: type[Spider], start_urls: Sequence[str]) -> None:

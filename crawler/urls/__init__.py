@@ -292,6 +292,8 @@ def _is_port(rest: str) -> bool:
 
 
 def _with_scheme(text: str) -> str | None:
+    if text.isdecimal():
+        raise ValueError(f"{text!r} is a number, not a URL")
     url = parse("https://" + text.lstrip("/"))
     if url is None:
         return None

@@ -196,6 +196,13 @@ def test_the_demo_crawls_its_own_site_and_shows_a_query(desk: Desk) -> None:
     assert "A Beekeeper" in done.out
 
 
+def test_the_demo_runs_beside_a_spider_of_its_name_that_takes_no_base(desk: Desk) -> None:
+    own = desk.folder / "spiders" / "quotes.py"
+    own.write_text("from crawler import Spider\nclass A(Spider):\n    name = 'quotes'\n")
+    done = desk.run("demo", "quotes", "--port", "0")
+    assert (done.code, "data/demo_quotes.db" in done.out) == (0, True), done.out + done.err
+
+
 def test_the_demo_can_serve_alone(desk: Desk) -> None:
     with desk.start("demo", "--serve-only", "--port", "0") as running:
         assert running.process.stdout is not None

@@ -253,3 +253,15 @@ def test_an_argument_of_another_type_is_refused_with_an_example(
     with pytest.raises(SpiderError) as refused:
         typed(Kinds, name, text)
     assert [word for word in words if word not in str(refused.value)] == []
+
+
+def test_a_finished_crawl_tells_start_urls_that_it_never_met(desk: Desk, site: ServedSite) -> None:
+    file = desk.folder / "spiders" / "grows.py"
+    spider = (
+        "from crawler import Spider\nclass A(Spider):\n    name = 'grows'\n    start_urls = {}\n"
+    )
+    file.write_text(spider.format([f"{site.url}e/b"]))
+    desk.run("run", "grows", *FAST)
+    file.write_text(spider.format([f"{site.url}e/b", f"{site.url}e/a"]))
+    added = f"crawler add {site.url}e/a --store"
+    told(desk.run("run", "grows", *FAST), "1 start URL, which it never met", added)

@@ -101,6 +101,16 @@ PARSE = {
     "no_value": 'yield {"it": object()}',
     "no_call": 'yield {"title": page.css("h1::text").get}',
     "leaves": "raise SystemExit(1)",
+    "yields_list": "yield [{'a': 1}]",
+    "yields_all": "yield page.follow_all('a')",
+    "yields_url": "yield page.url",
+    "missing_name": "yield {'a': page.ccs('h1')}",
+    "unawaited": "yield {'a': self.load()['a']}\n    async def load(self):\n        return {}",
+    "awaits_text": "pass\n    async def parse(self, page):\n        await page.css('a').get('')",
+    "runs_loop": "import asyncio; asyncio.run(None)",
+    "pseudo": "page.css('h1::txt')",
+    "xpath": "page.xpath('//h1[')",
+    "no_json": "page.json()",
 }
 for _name, _body in PARSE.items():
     SPIDERS[_name] = (
@@ -165,6 +175,19 @@ SPIDERS["item_key"] = """
         start_urls = ["BASE"]
     """
 
+SPIDERS["no_self"] = SPIDERS["relative"].replace("self, ", "").replace("relative", "no_self")
+SPIDERS["no_dict"] = SPIDERS["no_urls"].replace("no_urls", "no_dict") + "    settings = ['a']\n"
+SPIDERS["dotted"] = (
+    SPIDERS["no_urls"].replace("no_urls", "dotted") + "    settings = {'politeness.delay': 1}\n"
+)
+SPIDERS["one_domain"] = (
+    SPIDERS["no_urls"].replace("no_urls", "one_domain") + "    allowed_domains = 'x.example'\n"
+)
+SPIDERS["functions"] = "def parse(page):\n    yield {'a': 1}\n"
+SPIDERS["numbered"] = "from crawler import Spider\nclass A(Spider):\n    name = 5\n"
+SPIDERS["no_import"] = "from crawler import Spider, Itme\n"
+SPIDERS["await_in_def"] = "def parse(page):\n    await page\n"
+
 # The command, its exit code, and what its message must name.
 MISTAKES = [
     # commands and options
@@ -180,7 +203,24 @@ MISTAKES = [
     ("crawl http://x.example/ --scope site", 2, ["--scope", "site", "domain"]),
     ("crawl http://x.example/ --include (", 2, ["links.include", "'('", "regular expression"]),
     ("crawl http://x.example/ --exclude *", 2, ["links.exclude", "'*'", "regular expression"]),
+    ("-q crawl http://x.example/", 2, ["'-q'", "crawler crawl http://x.example/ -q"]),
+    ("--store a crawl http://x.example/", 2, ["--store", "http://x.example/ --store a"]),
+    ("crawl http://x.example/ -max-pages 3", 2, ["two hyphens: --max-pages"]),
+    ("crawl http://x.example/ -a b=1", 2, ["-a", "crawler run NAME -a name=value"]),
+    ("crawl http://x.example/ 100", 2, ["100 is no URL", "--max-pages 100"]),
+    ("crawl bad.toml", 2, ["bad.toml is a file", "crawler import bad.toml"]),
+    ("CRAWL http://x.example/", 2, ["'CRAWL'", "did you mean 'crawl'"]),
+    ("help crawl", 2, ["crawler crawl --help"]),
+    ("query pages.db SELECT|1", 2, ["crawler query 'SELECT 1' --store pages.db"]),
+    ("query SELECT url FROM pages", 2, ['crawler query "SELECT url FROM pages"']),
+    ("report last --store pages.db -o r.pdf", 2, ["r.pdf", "HTML", "-o r.html"]),
+    ("pause pages.db", 2, ["pages.db is a store", "crawler pause --store pages.db"]),
+    ("stop pages.db", 2, ["crawler stop --store pages.db"]),
+    ("set fast --store pages.db", 2, ["'fast'", "delay=SECONDS"]),
     # keys and values
+    ("crawl http://x.example/ --config flat.toml", 2, ["flat.toml", "`politeness.delay`"]),
+    ("run dotted", 2, ["politeness.delay", '{"politeness": {"delay": …}}']),
+    ("run no_dict", 2, ["settings", '{"politeness": {"delay": 1}}']),
     ("crawl http://x.example/ --set politeness.dely=1", 2, ["did you mean `politeness.delay`"]),
     ("crawl http://x.example/ --set delay=1", 2, ["--set delay=1", "section.key=value"]),
     ("crawl http://x.example/ --set engine.workers=many", 2, ["engine.workers", "'many'", "int"]),
@@ -228,6 +268,18 @@ MISTAKES = [
     # spiders: names and files
     ("run tpyed", 2, ["no spider 'tpyed'", "did you mean 'typed'"]),
     ("run spiders/none.py", 2, ["spiders/none.py", "no such file"]),
+    ("run typed.py", 2, ["typed.py", "did you mean spiders/typed.py"]),
+    ("run TYPED", 2, ["'TYPED'", "did you mean 'typed'"]),
+    ("run spiders/", 2, ["spiders/ is a folder", "--all"]),
+    ("run typed pages=2", 2, ["-a pages=2"]),
+    ("run BASE", 2, ["is no spider", "crawler crawl"]),
+    ("run typed tpyed", 2, ["no spider 'tpyed'"]),
+    ("run functions", 2, ["spiders/functions.py has no spider", "derives from Spider"]),
+    ("run numbered", 2, ["spiders/numbered.py has no spider", 'name = "…"']),
+    ("run no_import", 2, ["spiders/no_import.py:1", "did you mean 'item'"]),
+    ("run await_in_def", 2, ["spiders/await_in_def.py:2", "`async def`"]),
+    ("run no_self", 2, ["spiders/no_self.py:5", "def parse(self, page)"]),
+    ("run one_domain", 2, ["allowed_domains", "['x.example']"]),
     ("run nowhere:A", 2, ["'nowhere'", "module:Class"]),
     ("run spiders/typed.py:B", 2, ["'B'", "did you mean spiders/typed.py:A"]),
     ("run syntax", 2, ["spiders/syntax.py:2", "SyntaxError"]),
@@ -272,6 +324,16 @@ MISTAKES = [
     ("run no_value", 0, ["item.it", "no JSON for object", "1 item refused"]),
     ("run yields_page", 0, ["ScrapedPage is no item", "1 item refused, every one"]),
     ("run leaves", 1, ["spiders/leaves.py:6", "SystemExit"]),
+    ("run yields_list", 0, ["list is no item", "`yield from …`", "every one"]),
+    ("run yields_all", 0, ["generator is no item", "`yield from …`"]),
+    ("run yields_url", 0, ["str is no item", "page.follow(url)"]),
+    ("run missing_name", 1, ["spiders/missing_name.py:6", "'ccs'", "did you mean 'css'"]),
+    ("run unawaited", 1, ["spiders/unawaited.py:6", "`await` missing"]),
+    ("run awaits_text", 1, ["spiders/awaits_text.py:8", "leave out `await`"]),
+    ("run runs_loop", 1, ["spiders/runs_loop.py:6", "`async def`"]),
+    ("run pseudo", 1, ["spiders/pseudo.py:6", "::txt"]),
+    ("run xpath", 1, ["spiders/xpath.py:6", "//h1["]),
+    ("run no_json", 1, ["spiders/no_json.py:6", "is no JSON"]),
     (
         "run pipeline",
         0,
@@ -297,6 +359,7 @@ def said(tmp_path_factory: pytest.TempPathFactory, site: ServedSite) -> dict[str
         text = textwrap.dedent(text).replace("BASE", site.url)
         (desk.folder / "spiders" / f"{name}.py").write_text(text)
     (desk.folder / "bad.toml").write_text("[politeness\n")
+    (desk.folder / "flat.toml").write_text("delay = 1\n")
     (desk.folder / "unknown.toml").write_text("[politness]\ndelay = 1\n")
     (desk.folder / "text.db").write_text("This is a text, not a database. " * 100)
     with sqlite3.connect(desk.folder / "other.db") as other:
