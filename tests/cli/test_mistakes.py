@@ -316,7 +316,7 @@ MISTAKES = [
     ("run keyword", 1, ["spiders/keyword.py:6", "calback"]),
     ("run callback_name", 2, ["callback 'parse_page'", "spiders/callback_name.py:6"]),
     ("run no_yield", 0, ["'no_yield'", "`yield`", "missing"]),
-    ("run no_await", 1, ["spiders/no_await.py:6", "a coroutine is no item", "`await`"]),
+    ("run no_await", 2, ["spiders/no_await.py:6", "`yield await self.load(…)`"]),
     ("run elsewhere", 0, ["1 request_out_of_scope", "allowed_domains", "127.0.0.99"]),
     ("run relative", 1, ["spiders/relative.py:7", "/page/2/"]),
     ("run no_item", 0, ["1 item refused", "int is no item", "a dict or a Request"]),
