@@ -160,7 +160,10 @@ class FeedParts:
         feed = RecordFeed(
             request.url,
             options["file"]["content_type"],
-            *(getattr(spider, name, None) for name in ("at", "format", "delimiter")),
+            getattr(spider, "at", None),
+            getattr(spider, "format", None),
+            getattr(spider, "delimiter", None),
+            options["done"],
         )
         opened = self._open[key] = OpenFeed(self._path_of(options).open("rb"), feed)
         pause = _Pause()

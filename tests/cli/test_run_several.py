@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli_story import Desk, ServedSite
+from postgres_server import server
 
 SPIDER = """
 from crawler import Spider
@@ -56,14 +57,19 @@ def test_all_run_and_what_fails_tells_in_the_exit_code(desk: Desk) -> None:
     assert found == ["broken.db", "one.db", "two.db"]
 
 
-def test_a_database_gives_each_spider_a_schema_of_its_own() -> None:
-    from crawler.cli.run import _named
-    from crawler.errors import UsageError
-
-    names, place = ["one", "two"], "postgresql://user@host/database"
-    assert _named(names, all_=False, store=place, output=None) == names
-    with pytest.raises(UsageError, match="each has a store of its own"):
-        _named(names, all_=False, store=f"{place}?crawl=one", output=None)
+def test_a_database_gives_each_spider_a_schema_of_its_own_and_one_query_joins_them(
+    desk: Desk,
+) -> None:
+    place = server().dsn().rpartition("&crawl=")[0]
+    (desk.folder / "spiders" / "broken.py").unlink()
+    done = desk.run("run", "--all", "--store", place, *FAST)
+    assert done.code == 0, done.err
+    again = desk.run("run", "one", "two", "--store", place, *FAST)
+    assert again.code == 0 and again.out.count("nothing is left to do") == 2, again.out
+    joined = "SELECT a FROM one.item UNION ALL SELECT a FROM two.item ORDER BY a"
+    assert server().psql(joined).split() == ["1", "2"]
+    one = desk.run("run", "one", "two", "--store", f"{place}?crawl=one")
+    assert one.code == 2 and "each has a store of its own" in one.err
 
 
 @pytest.mark.parametrize(
