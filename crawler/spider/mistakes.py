@@ -20,6 +20,7 @@ from crawler.errors import SpiderError
 from crawler.spider.arguments import read_by
 from crawler.spider.discarded import discarded
 from crawler.spider.leftovers import leftover, of_meta, of_request, of_self
+from crawler.spider.signatures import TOLD, unknown
 from crawler.web.callback import HasCallbacks, private
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ _REQUESTS = ("Request", "follow", "follow_all")
 
 _KEPT = "a request is kept by the name of its callback: make it a method of the spider"
 _FUNCTION = "a function outside of the spider"
+_GIVEN = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+)
 _HOOKS = ("parse", "start", "start_urls", "on_error", "opened", "closed")
 
 
@@ -51,6 +57,7 @@ def look(spider: Spider) -> None:
     _look_for_misspelt(kind, own, used)
     _look_for_self(kind)
     _look_at_parse(kind, spider.start_urls)
+    _look_at_errback(kind, "on_error")
     for part in own:
         for found in _Source.of(part):
             found.look(kind)
@@ -99,6 +106,20 @@ def _look_at_parse(kind: type[Spider], start_urls: Sequence[str]) -> None:
         raise SpiderError(
             f"{_where(kind, 'parse')}{kind.name}: parse() of a start URL gets the page alone:"
             f" {why}; give it in `start`: Request(url, args={{…}})"
+        )
+
+
+def _look_at_errback(kind: type[Spider], name: str) -> None:
+    """Raise for an errback that takes more than the five values that there are for it."""
+    method = inspect.getattr_static(kind, name, None)
+    if not inspect.isfunction(method):
+        return
+    taken = list(inspect.signature(method, follow_wrapped=False).parameters.values())[1:]
+    needed = [each for each in taken if each.default is each.empty and each.kind in _GIVEN]
+    if len(needed) > TOLD or any(each.kind is each.KEYWORD_ONLY for each in needed):
+        raise SpiderError(
+            f"{_where(kind, name)}{kind.name}: {name}() gets request, outcome, status, page and"
+            f" error, in this order, as far as it takes them; not {needed[-1].name!r}"
         )
 
 
@@ -164,6 +185,8 @@ class _Source:
                     for field, given, named in _callbacks_of(call):
                         for value in _either(given):
                             why = self._why(kind, value, field, me, inner)
+                            if why is None and field == "errback":
+                                _look_at_errback(kind, getattr(value, "attr", ""))
                             why = why or _unfit(kind, value, me, named)
                             if why is None:
                                 continue
@@ -323,8 +346,6 @@ def _leftovers_of(call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
 
 
 def _missing(kind: type[Spider], name: str, field: str) -> str | None:
-    from crawler.spider.signatures import unknown
-
     return None if callable(getattr(kind, name, None)) else unknown(kind, name, field)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PARSE_RECORD = "parse_record"
 """The method that gets each record of a feed, unless the feed's request names another."""
 
-_TOLD = 5  # what `on_error` may take: request, outcome, status, page, error
+TOLD = 5  # what `on_error` may take: request, outcome, status, page, error
 
 
 class Signatures:
@@ -45,13 +45,13 @@ class Signatures:
         """Return how many positional arguments an errback takes, of the five there are."""
         taken = self._of(name, "errback")
         if taken is None:
-            return _TOLD
+            return TOLD
         number = 0
         for parameter in taken.parameters.values():
             if parameter.kind is parameter.VAR_POSITIONAL:
-                return _TOLD
+                return TOLD
             number += parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        return min(number, _TOLD)
+        return min(number, TOLD)
 
     def _of(self, name: str, field: str) -> inspect.Signature | None:
         """Return what a method takes, None where that cannot be known."""

@@ -136,6 +136,8 @@ class Stats:
     def _note_raised(self, visit: Visit) -> None:
         """Note what the spider's code raised, also when it was told of a failure."""
         line = error_line(visit.error)
+        if line is None and visit.error and visit.outcome is Outcome.SPIDER_ERROR:
+            line = last_line(visit.error)  # of what a hook gave
         if line is None or visit.outcome is Outcome.INTERNAL_ERROR:
             return
         place = place_of(line)

@@ -175,6 +175,15 @@ def test_a_result_that_somebody_takes_is_let_through(tmp_path: Path) -> None:
     [
         ("def parse(self, page, kind): return None", "parse() of a start URL gets the page alone"),
         (
+            "def on_error(self, a, b, c, d, e, kind): return None",
+            "on_error() gets request, outcome",
+        ),
+        (
+            "def go(self, page): yield Request(page.url, errback=self.other)\n"
+            "def other(self, request, *, kind): return None",
+            "other() gets request, outcome",
+        ),
+        (
             "rules = [Rule(callback='needs')]\ndef needs(self, page, kind): return None",
             "for needs()",
         ),
