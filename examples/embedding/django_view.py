@@ -10,8 +10,9 @@ from crawler import Crawler, SiteSpider
 
 async def crawl(request: HttpRequest) -> JsonResponse:
     """Crawl ?url= into ?store=, at most ten pages; the next call goes on."""
-    spider = SiteSpider(request.GET["url"])
+    spider = SiteSpider(str(request.GET["url"]))
     settings = {"engine": {"max_pages": 10}}
-    async with Crawler(spider, store=request.GET["store"], settings=settings) as crawler:
+    store = str(request.GET["store"])
+    async with Crawler(spider, store=store, settings=settings) as crawler:
         summary = await crawler.run()
     return JsonResponse({"pages": summary.pages, "reason": summary.reason})
