@@ -248,7 +248,9 @@ def _nearly_utf8(body: bytes, error: UnicodeDecodeError) -> bool:
     return good > 20 and good >= 0.95 * high
 
 
-_HINT = lazy(rb"""charset\s*=\s*["']?\s*([a-z0-9_:-]+)""", re.IGNORECASE)
+_HINT = lazy(
+    rb"""<!--.*?-->|<meta[^>]*?charset\s*=\s*["']?\s*([a-z0-9_:-]+)""", re.IGNORECASE | re.DOTALL
+)
 _LEAST_THAI = 40  # bytes beyond ASCII: of fewer the detector takes about anything for Thai
 _LEAST_LATIN = 6  # the same: of fewer nothing tells one alphabet of Latin letters from another
 _LEAST_OTHER = 4  # and of fewer that stand side by side, nothing tells a script without Latin ones
@@ -261,8 +263,8 @@ _SIDE_BY_SIDE = lazy(rb"[\x80-\xff]{2,}")
 
 def _hinted(body: bytes) -> str | None:
     """Return the encoding that a broken declaration names, if the text is right in it."""
-    found = _HINT.search(body, 0, PRESCAN)
-    name = _declarable(name_of(found[1].decode("latin-1"))) if found else None
+    label = next(filter(None, _HINT.findall(body, 0, PRESCAN)), b"")
+    name = _declarable(name_of(label.decode("latin-1")))
     if name in (None, "utf-8", "replacement") or "\ufffd" in to_text(body[:_SAMPLE], name or ""):
         return None
     return name

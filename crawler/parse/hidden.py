@@ -235,7 +235,7 @@ class _Walk:
                 if popped == name:
                     break
             return True
-        if self._outside[name]:
+        if self._outside[name] and not self._names["template"]:  # whose inside ends nothing else
             self._outside[name] -= 1
             self._open.clear()
             self._names.clear()

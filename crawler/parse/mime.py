@@ -111,9 +111,11 @@ _APACHE = frozenset(
         "text/plain; charset=UTF-8",
     )
 )
+# The names of the standard, and with browsers those that begin with them; any end of a name.
 _MARKUP = lazy(
-    rb"[\t\n\x0c\r ]*(?:(<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title"
-    rb"|b|body|br|p)[ >]|<!--)|(<\?xml))",
+    rb"[\t\n\x0c\r ]*(?:(<(?:!doctype html|html|head|header|script|iframe|h1|div|font|table|style"
+    rb"|title|a|abbr|address|article|aside|audio|b|base|big|blockquote|body|br|button|p|picture|pre"
+    rb")[\t\n\x0c\r />]|<!--)|(<\?xml))",
     re.IGNORECASE,
 )
 _FEED = lazy(
@@ -195,7 +197,8 @@ def _feed(body: bytes) -> str:
 _XHTML = lazy(
     rb"""(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(?:[\t\n\r ]++|<!--(?:[^-]++|-(?!->))*+-->
         |<\?(?:[^?]++|\?(?!>))*+\?>|<!DOCTYPE(?:[^\[>"']++|"[^"]*+"|'[^']*+'|\[[^\]]*+\])*+>)*+
-        <html[\t\n\r ][^>]*?xmlns[\t\n\r ]*=[\t\n\r ]*["']http://www\.w3\.org/1999/xhtml["']""",
+        <(?:html[\t\n\r ][^>]*?xmlns|([\w.-]++):html[\t\n\r ][^>]*?xmlns:\1)
+        [\t\n\r ]*=[\t\n\r ]*["']http://www\.w3\.org/1999/xhtml["']""",
     re.VERBOSE,
 )
 

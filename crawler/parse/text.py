@@ -187,7 +187,7 @@ def _unread(html: str) -> tuple[str, bool]:
             strange = strange or drawn or _is_odd_picture(found[0])
             return found[0] if drawn else "<svg>"
         if not found[3]:
-            strange = strange or _is_strange(found[1], found[0])
+            strange = strange or _is_strange(found[1], found[0]) or _is_in_a_tag(found)
             return ""
         odd = True
         return found[0]
@@ -256,6 +256,12 @@ def _is_strange(name: str | None, markup: str) -> bool:
         return markup.startswith("<![CDATA[")
     inner = name.lower() == "script" and "<!--" in markup
     return inner or _EMPTY.match(markup) is not None
+
+
+def _is_in_a_tag(found: re.Match[str]) -> bool:
+    """Return whether a "<!--" stands before the end of a tag, where it begins no comment."""
+    html, at = found.string, found.start()
+    return html.rfind("<", 0, at) > html.rfind(">", 0, at)
 
 
 def _text(html: str) -> str:

@@ -338,7 +338,8 @@ def plain_markup(html: str, *, xml: bool = False) -> str:
         if (tag.foreign or xml) and name in RAW:
             unseen = max(0, unseen + (-1 if tag.ends else 1))
         elif name and not unseen and (tag.foreign or name not in RAW or name == "xmp"):
-            kept.append(f"<{'/' if tag.ends else ''}{name}{tag.attributes}>")
+            attributes = tag.attributes.replace("<", "&lt;")
+            kept.append(f"<{'/' if tag.ends else ''}{name}{attributes}>")
             if name in ("xmp", "plaintext"):
                 kept.append(_escaped(tag.raw))
     return "".join(kept)

@@ -44,6 +44,11 @@ LOOK = r"""(() => {
     e => e.relList.length && [...e.relList].some(r => r.toLowerCase() === 'canonical')
       && e.getAttribute('href'));
   const markup = document.getElementById('webkit-xml-viewer-source-xml');
+  // The letters of the text and not those of a style, and what a reader has but to unfold.
+  const plain = document.createElementNS(html, 'style');
+  plain.textContent = '* { text-transform: none !important }';
+  if (document.body && !markup) document.documentElement.append(plain);
+  for (const e of all('details', html)) e.open = true;
   return {
     type: document.contentType, title: document.title, encoding: document.characterSet,
     base: document.baseURI, links, canonical: canonical ? canonical.href : null,

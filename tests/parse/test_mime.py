@@ -57,7 +57,9 @@ COMPUTED = [
     *((None, b"\n\t <" + tag + b">", "text/html") for tag in (
         b"!DOCTYPE html", b"HTML", b"head", b"Script", b"iframe", b"h1", b"div", b"font", b"table",
         b"a", b"style", b"title", b"b", b"body", b"br", b"p", b"!--")),
-    (None, b"<b\n>", "text/plain"), (None, b"<section>", "text/plain"),
+    (None, b"<b\n>", "text/html"), (None, b"<section>", "text/plain"),
+    (None, b"<pre>", "text/html"), (None, b"<article/>", "text/html"),
+    (None, b"<products>", "text/plain"),
     (None, b"x<p>", "text/plain"),
     (None, b" <?xml", "text/xml"), (None, b"%PDF-1", "application/pdf"),
     (None, b"%!PS-Adobe-", "application/postscript"), (None, b"\xfe\xff<p>", "text/plain"),
