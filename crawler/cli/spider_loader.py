@@ -163,13 +163,13 @@ def _unfit(kind: type[Spider]) -> str:
     return ""
 
 
-def _nameless(module: ModuleType, file: Path) -> str:
-    """Return which spider of a module has no name; empty where there is none."""
+def _nameless(module: ModuleType, file: Path, called: str | None = None) -> str:
+    """Return which spider of a module, or class so called, has no name; empty if there is none."""
     from crawler.spider import Spider
 
     for kind in vars(module).values():
         own = inspect.isclass(kind) and kind.__module__ == module.__name__
-        if own and issubclass(kind, Spider) and not kind.name:
+        if own and issubclass(kind, Spider) and not kind.name and called in (None, kind.__name__):
             try:
                 line = f":{inspect.getsourcelines(kind)[1]}"
             except (OSError, TypeError, SystemError):  # the last one by gh-106905
@@ -192,7 +192,7 @@ def _named(name: str) -> type[Spider]:
             module = _run_file(file)
             if namesakes := [kind for kind in _kinds(module) if kind.name == name]:
                 return _first_of(namesakes, file, shown)
-            if file.stem == name and (problem := _nameless(module, file)):
+            if problem := _nameless(module, file, None if file.stem == name else name):
                 raise SpiderError(problem)
         except SpiderError as error:
             if file in shown or file.stem == name:
