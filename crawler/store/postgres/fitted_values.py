@@ -13,7 +13,7 @@ from typing import Any
 
 from crawler.errors import StoreDamaged
 from crawler.store.copying import Row
-from crawler.store.postgres.statements import clean
+from crawler.store.postgres.statements import clean, has_nul
 
 _TAKES = {
     "text": (str,),
@@ -51,12 +51,12 @@ class FittedValues:
         if kind == "text":
             # All at once: one text in a million has one.
             every = "".join([value for value in values if value])
-            return self.text if "\0" in every or "\\u0000" in every else None
+            return self.text if has_nul(every) else None
         return {"boolean": _boolean, "jsonb": self._json}.get(kind)
 
     def text(self, value: Any) -> Any:
         """Return a text without NUL, which is counted."""
-        if value is None or ("\0" not in value and "\\u0000" not in value):
+        if value is None or not has_nul(value):
             return value
         now = clean(value)
         self.changed += now != value

@@ -31,10 +31,14 @@ def clean(value: Any) -> Any:
 def cleaned(rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
     """Return rows as PostgreSQL takes them; looked at column by column, as NUL is rare."""
     for side in zip(*rows, strict=True):
-        texts = "".join([value for value in side if isinstance(value, str)])
-        if "\0" in texts or ("\\" in texts and "\\u0000" in texts):
+        if has_nul("".join([value for value in side if isinstance(value, str)])):
             return [tuple(map(clean, row)) for row in rows]
     return list(rows)
+
+
+def has_nul(text: str) -> bool:
+    """Return whether a text has a NUL, as it is or as JSON writes it."""
+    return "\0" in text or ("\\" in text and "\\u0000" in text)
 
 
 @lru_cache(maxsize=512)
