@@ -58,7 +58,8 @@ def test_hosts_of_the_dead_are_asked_again_within_the_lease_and_five_seconds(
     tmp_path: Path,
 ) -> None:
     address, lease = server().dsn(), 10.0
-    with on_a_thread(ManyHosts(40, 300)) as web:
+    # More hosts than the first one takes for its own while it is alone.
+    with on_a_thread(ManyHosts(120, 100)) as web:
         spider = spider_of(tmp_path, web, delay=1.0, lease=lease)
         cluster = Cluster(server(), address, spider, workers=2, lease=lease)  # on two machines
         try:

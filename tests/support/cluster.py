@@ -119,20 +119,26 @@ class ManyHosts:
         return self._name(place).partition(".")[2] if self._domains else self.names[place]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                came = time.monotonic()
-                place = self.names.index(writer.get_extra_info("sockname")[0])
-                path = head.split(b" ")[1].decode()
-                worker, sent = head.lower().partition(b"x-worker: ")[2].split(b"\r")[0].split()
-                if self._latency:
-                    await asyncio.sleep(self._latency)
-                writer.write(self._answer(place, path))
-                await writer.drain()
-                self.log[self._unit(place)].append(
-                    Asked(path, worker.decode(), float(sent), came, time.monotonic())
-                )
-        writer.close()
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                while head := await reader.readuntil(b"\r\n\r\n"):
+                    await self._note(writer, head)
+        finally:
+            writer.close()
+
+    async def _note(self, writer: asyncio.StreamWriter, head: bytes) -> None:
+        """Answer one request, and write it into the log."""
+        came = time.monotonic()
+        place = self.names.index(writer.get_extra_info("sockname")[0])
+        path = head.split(b" ")[1].decode()
+        worker, sent = head.lower().partition(b"x-worker: ")[2].split(b"\r")[0].split()
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        writer.write(self._answer(place, path))
+        await writer.drain()
+        self.log[self._unit(place)].append(
+            Asked(path, worker.decode(), float(sent), came, time.monotonic())
+        )
 
     def _answer(self, place: int, path: str) -> bytes:
         number, name = int(path.strip("/") or "0"), self._name(place)
