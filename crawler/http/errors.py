@@ -49,8 +49,17 @@ def to_fetch_error(error: BaseException) -> FetchError:
     return FetchError(_text(error), outcome or Outcome.PROTOCOL_ERROR, final=_is_final(error))
 
 
+def of_proxy(way: str, status: int) -> str:
+    """Return what a proxy answered in place of the site; to 407, what it wants (RFC 9110)."""
+    asks = "; it asks for a user and a password, which stand in its URL (proxy.urls)"
+    return f"{way} answered {status}{asks if status == 407 else ''}"
+
+
 def _text(error: BaseException) -> str:
     """Return the class and message, without the credentials of a proxy and without an essay."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):  # to CONNECT
+        url = without_passwords(str(error.request_info.real_url))
+        return of_proxy(f"the proxy {url}", error.status)
     text = without_passwords(str(error)).replace(" ssl:default", "")  # said of http:// URLs, too
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"

@@ -31,7 +31,7 @@ from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Credential, Credentials
 from crawler.http.environment import Environment
-from crawler.http.errors import to_fetch_error
+from crawler.http.errors import of_proxy, to_fetch_error
 from crawler.http.exchange import Deadline, read, send
 from crawler.http.identity import Signer
 from crawler.http.pool import Pool
@@ -341,7 +341,7 @@ class Fetcher:
         tunnelled = way.is_socks or response.url.startswith("https://")
         if response.status in _OF_PROXY and not tunnelled:
             self._proxies.failed(way, time.monotonic())
-            raise FetchError(f"{way} answered {response.status}", Outcome.PROXY_ERROR)
+            raise FetchError(of_proxy(str(way), response.status), Outcome.PROXY_ERROR)
         self._proxies.worked(way)
         return response
 

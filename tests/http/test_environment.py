@@ -104,12 +104,14 @@ def test_a_407_in_place_of_robots_txt_is_the_proxys_error(tmp_path: Path) -> Non
     async def story() -> None:
         async with FaultServer() as server:
             server.at("*", says(page(b"", status=b"407 No")))
-            store, way = tmp_path / "a.db", f"http://me:secret@127.0.0.1:{server.port}"
-            url = "http://site.example/"
-            await crawl("site", store, url, proxy__urls=[way], fetch__retries=0)
-            assert read(store, "SELECT outcome FROM pages") == ["proxy_error"]
-            [error] = read(store, "SELECT error FROM pages")
-            assert error == f"robots.txt: the proxy http://127.0.0.1:{server.port} answered 407"
+            way = f"http://me:secret@127.0.0.1:{server.port}"
+            for scheme in ("http", "https"):  # asked for the page, or for a tunnel
+                store, url = tmp_path / f"{scheme}.db", f"{scheme}://site.example/"
+                await crawl("site", store, url, proxy__urls=[way], fetch__retries=0)
+                assert read(store, "SELECT outcome FROM pages") == ["proxy_error"]
+                [error] = read(store, "SELECT error FROM pages")
+                told = f"robots.txt: the proxy http://127.0.0.1:{server.port} answered 407; it asks"
+                assert error.startswith(told) and "proxy.urls" in error
 
     asyncio.run(story())
 
