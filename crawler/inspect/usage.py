@@ -50,6 +50,11 @@ class Uses:
         found = known[0].licenses if known else []
         return [f"robots.txt line {rule.line}: {rule.text}" for rule in found]
 
+    def knows_tdmrep(self, host_id: int) -> bool:
+        """Return whether the tdmrep.json of a host was asked for."""
+        known = self._host(host_id)
+        return known is not None and known[1] is not None
+
     def left_out(self, purposes: Iterable[str]) -> tuple[str, Iterator[LeftOut]]:
         """Return a condition in SQL that leaves out what is reserved, and each page of that.
 

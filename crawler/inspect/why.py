@@ -25,7 +25,7 @@ from crawler.links.linker import Linker
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps, pattern_of
 from crawler.markup.words import plural
-from crawler.parse.usage import PURPOSES, reserved
+from crawler.parse.usage import PURPOSES, TDM_FILE, reserved
 from crawler.robots import Robots, in_force
 from crawler.store.damage import told
 from crawler.urls.optional_steps import OPTIONAL_STEPS
@@ -242,6 +242,9 @@ def _usage(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         said = uses.said(url, host_id, found)
         yield from (Line("usage", str(statement)) for statement in said)
         yield from (Line("license", text) for text in uses.licenses(host_id))
+        if said and not uses.knows_tdmrep(host_id):
+            why = "not asked for: politeness.heed_usage names no purpose"
+            yield Line("usage", f"{TDM_FILE}: {why}")
         heeds = laws.config.politeness.heed_usage
         reservation = reserved(said, heeds or PURPOSES)
         if reservation is not None:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-_WORDS = re.compile(r"[,\s]+")
+WORDS = re.compile(r"[,\s]+")
+"""What stands between the directives of one value."""
 _AGENT = re.compile(r"\s*([^\s,:]+)\s*:\s*(.*)", re.DOTALL)
 _VALUED = frozenset(
     ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview", "notranslate")
@@ -38,9 +39,9 @@ def directives(metas: Iterable[tuple[str, str]], headers: Iterable[str], token: 
     words: set[str] = set()
     for name, content in metas:
         if name.strip() in ("robots", token):  # what a site asks is heeded in spite of spaces
-            words.update(_WORDS.split(content.lower()))
+            words.update(WORDS.split(content.lower()))
     for value in headers:
-        words.update(_header_words(value, token))
+        words.update(header_words(value, token))
     if words.isdisjoint(("nofollow", "noindex", "none")):
         return NONE
     return Directives(
@@ -48,7 +49,7 @@ def directives(metas: Iterable[tuple[str, str]], headers: Iterable[str], token: 
     )
 
 
-def _header_words(value: str, token: str) -> Iterable[str]:
+def header_words(value: str, token: str) -> Iterable[str]:
     """Yield the words of one header value that are meant for us.
 
     "otherbot: noindex, nofollow": an agent's name holds for the rest of the value, or until the

@@ -2,15 +2,18 @@
 
 Preferences by the drafts of the IETF group AIPREF (draft-ietf-aipref-vocab and -attach), content
 signals by https://contentsignals.org, reservations by the TDM Reservation Protocol of the W3C
-community group (https://www.w3.org/community/reports/tdmrep/CG-FINAL-tdmrep-20240510/). Text in,
-values out; nothing raises.
+community group (https://www.w3.org/community/reports/tdmrep/CG-FINAL-tdmrep-20240510/), and the
+directive `noai` of meta robots and X-Robots-Tag, which sites have used since before there was any
+of these. Text in, values out; nothing raises.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from crawler.parse.meta_robots import WORDS, header_words
 
 PURPOSES: Mapping[str, str | None] = {
     "tdm": None,
@@ -26,6 +29,8 @@ _ALLOWED = {"y": True, "yes": True, "?1": True, "n": False, "no": False, "?0": F
 HEADERS = ("Content-Usage", "Content-Signal", "TDM-Reservation", "TDM-Policy")
 """The headers in which a page speaks for itself."""
 _METAS = tuple(name.lower() for name in HEADERS)
+ROBOTS_HEADER = "X-Robots-Tag"
+_NO_AI = "noai"
 
 
 class UsageLine(NamedTuple):
@@ -43,6 +48,8 @@ class UsageLine(NamedTuple):
         name = name.strip().lower()
         if name == "tdm-reservation":
             return {"tdm": value.strip() != "1"} if value.strip() in ("0", "1") else {}
+        if name in ("robots", ROBOTS_HEADER.lower()):
+            return {"train-ai": False}
         return _uses(value) if name in ("content-usage", "content-signal") else {}
 
     def __str__(self) -> str:
@@ -93,20 +100,24 @@ def reserved(statements: Iterable[UsageLine], purposes: Iterable[str]) -> Reserv
 def said_by(headers: Mapping[str, str], metas: Iterable[tuple[str, str]]) -> list[UsageLine]:
     """Return what a page says of itself, in its headers and in the metas (name, content)."""
     found = []
-    for name in HEADERS:
-        values = headers.getall(name, ()) if hasattr(headers, "getall") else _of(headers, name)
-        found += [UsageLine("header", f"{name}: {value.strip()}") for value in values]
-    found += [
-        UsageLine("meta", f"{name}: {said.strip()}")
-        for name, said in ((name.strip(), said) for name, said in metas)
-        if name in _METAS
-    ]
+    for name in (*HEADERS, ROBOTS_HEADER):
+        found += [
+            UsageLine("header", f"{name}: {value.strip()}")
+            for value in _values(headers, name)
+            if name != ROBOTS_HEADER or _NO_AI in header_words(value, "")
+        ]
+    for name, said in metas:
+        name = name.strip()
+        if name in _METAS or (name == "robots" and _NO_AI in WORDS.split(said.lower())):
+            found.append(UsageLine("meta", f"{name}: {said.strip()}"))
     return found
 
 
-def _of(headers: Mapping[str, str], name: str) -> Iterator[str]:
-    """Yield the values of a header in a mapping whose names have any case."""
-    return (value for key, value in headers.items() if key.lower() == name.lower())
+def _values(headers: Mapping[str, str], name: str) -> Iterable[str]:
+    """Return the values of a header, also in a mapping whose names have any case."""
+    if hasattr(headers, "getall"):
+        return headers.getall(name, ())  # type: ignore[no-any-return]
+    return [value for key, value in headers.items() if key.lower() == name.lower()]
 
 
 TDM_FILE = "/.well-known/tdmrep.json"

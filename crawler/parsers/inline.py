@@ -14,7 +14,7 @@ from crawler.links.anchors import anchors_of, fragments_of
 from crawler.links.duplicates import Duplicates
 from crawler.links.requisites import needed_by
 from crawler.parse import fast_pass
-from crawler.parse.usage import HEADERS, reserved, said_by
+from crawler.parse.usage import HEADERS, ROBOTS_HEADER, reserved, said_by
 from crawler.parsers import Parser
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
@@ -98,7 +98,7 @@ class PageReader:
     def _reserved(self, visit: Visit, page: ScrapedPage) -> bool:
         """Note what headers say about uses; return whether that reserves the page, which ends."""
         headers = page.headers
-        if not any(name in headers for name in HEADERS):
+        if ROBOTS_HEADER not in headers and not any(name in headers for name in HEADERS):
             return False
         visit.usage = tuple(said_by(headers, ()))
         found = reserved(visit.usage, self._config.politeness.heed_usage)

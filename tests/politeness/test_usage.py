@@ -6,6 +6,7 @@ import json
 
 import pytest
 from crawl_story import Follow, crawl, read, story
+from multidict import CIMultiDict
 
 from crawler.cli import run
 from crawler.errors import UsageError
@@ -49,6 +50,8 @@ RESERVED = [
     (["TDM-Reservation: 1", "Content-Usage: train-ai=y"], "train-ai", False),
     (["tdm-reservation: yes"], "tdm", False),
     (["TDM-Policy: https://example.com/p.json"], "tdm", False),
+    (["robots: noindex, noai"], "train-genai", True),
+    (["X-Robots-Tag: noai"], "search", False),
 ]
 
 
@@ -67,6 +70,15 @@ def test_headers_and_meta_tags_speak_for_a_page() -> None:
     assert list(map(str, found)) == [
         "header: Content-Usage: train-ai=n",
         "meta: tdm-reservation: 1",
+    ]
+
+
+def test_noai_speaks_where_it_is_said_to_everyone() -> None:
+    metas = [("robots", "NoAI, noindex"), ("robots", "noimageai"), ("otherbot", "noai")]
+    headers = CIMultiDict([("x-robots-tag", "noai"), ("x-robots-tag", "otherbot: noai")])
+    assert list(map(str, said_by(headers, metas))) == [
+        "header: X-Robots-Tag: noai",
+        "meta: robots: NoAI, noindex",
     ]
 
 
@@ -145,6 +157,7 @@ async def test_what_is_said_is_stored_and_told_and_left_out_of_an_export(site, p
     with Reader(store) as reader:
         told = [tuple(line) for line in why(reader, site.at("/header"), ())]
         assert ("usage", "header: Content-Usage: train-ai=n") in told
+        assert any(text.startswith("/.well-known/tdmrep.json: not asked") for _, text in told)
         assert ("license", "robots.txt line 6: License: https://example.com/license.xml") in told
         assert dict(told)["reserved"].startswith("reserved for")
         with pytest.raises(UsageError, match="no such purpose"):
