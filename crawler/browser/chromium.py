@@ -40,6 +40,8 @@ _DEATHS = 1000  # that are remembered
 _NOWHERE = "http://127.0.0.1:9"
 _FLAGS = (
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",  # its name in the headless shell
+    "--block-new-web-contents",  # there alone: it has no blocker of pop-ups
     "--disable-quic",
     "--no-pings",
     "--disable-extensions",

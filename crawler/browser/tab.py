@@ -96,12 +96,13 @@ class Tab:
         """Listen to what happens in the tab."""
         cdp, page = self.cdp, self.page
         page.on("crash", lambda _: self._crashed.set())
-        page.on("popup", lambda window: self._do(self._popup(window)))
+        page.on("popup", lambda window: self._do(window.close()))  # a click may open one
         page.on("pageerror", lambda error: self._told(str(error)))
         cdp.on("Network.requestWillBeSent", self._sent)
         cdp.on("Network.loadingFinished", self._ended)
         cdp.on("Network.loadingFailed", self._failed)
         cdp.on("Page.javascriptDialogOpening", self._dialog)
+        cdp.on("Page.windowOpen", self._window)
         cdp.on("Fetch.requestPaused", self._paused)
         told = await cdp.send("Target.getTargetInfo")
         self._target = told["targetInfo"]["targetId"]
@@ -368,11 +369,10 @@ class Tab:
         if self._course is not None and event.get("type") != "beforeunload":
             self._course.rendered.refuse(Refusal.BROWSER_DIALOG)
 
-    async def _popup(self, window: Page) -> None:
-        """Close a window that the page has opened, as a link that a step clicks may ask for."""
+    def _window(self, event: dict[str, Any]) -> None:
+        """Count a window that the page asks for, whether the browser opens it or not."""
         if self._course is not None:
             self._course.rendered.refuse(Refusal.BROWSER_POPUP)
-        await window.close()
 
     def _do(self, call: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(call)

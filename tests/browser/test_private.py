@@ -69,6 +69,22 @@ addEventListener('load', () => {
 });
 </script>"""
 
+CALL = """<!doctype html><title>Asks</title><script>
+const call = new RTCPeerConnection({iceServers: [{urls: 'stun:127.0.0.1:PORT'}]});
+call.createDataChannel('x');
+call.setLocalDescription();
+</script>"""  # by UDP, which no proxy leads anywhere
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """Notes that one has come."""
+
+    def __init__(self, reached: list[object]) -> None:
+        self._reached = reached
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self._reached.append(addr)
+
 
 class Guest(Spider):
     """Looks at what it is given."""
@@ -90,6 +106,9 @@ def test_no_page_reaches_an_address_that_is_not_public_whatever_way_it_asks(
     async def tell() -> None:
         forbidden = await asyncio.start_server(accept, "0.0.0.0", 0)
         port = forbidden.sockets[0].getsockname()[1]
+        calls, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: Datagrams(reached), ("0.0.0.0", port)
+        )
         async with (
             PracticeSite("127.0.0.2") as site,
             asyncio.timeout(800 if len(TRIED) > 4 else 200),
@@ -97,21 +116,23 @@ def test_no_page_reaches_an_address_that_is_not_public_whatever_way_it_asks(
             for name, code in TRIED.items():
                 text = PAGE.replace("HOSTS", json.dumps(HOSTS)).replace("WAY", code)
                 site.add_page(f"/{name}", text.replace("PORT", str(port)))
+            site.add_page("/call", CALL.replace("PORT", str(port)))
             for at, host in enumerate(HOSTS):
                 site.add_redirect(f"/away/{at}", f"http://{host}:{port}/secret")
             summary = await render_all(
                 Guest,
                 store,
-                *(site.at(f"/{name}") for name in TRIED),
+                *(site.at(f"/{name}") for name in (*TRIED, "call")),
                 browser__mode="always",
                 browser__block=[],
                 fetch__retries=0,
             )
-            assert summary.outcomes == {"ok": len(TRIED)}, summary.reasons
+            assert summary.outcomes == {"ok": len(TRIED) + 1}, summary.reasons
             assert summary.refused["browser_address"] >= len(TRIED)
         forbidden.close()
+        calls.close()
 
     asyncio.run(tell())
     assert len(HOSTS) * len(WAYS) == 512
     assert reached == []
-    assert read(store, "SELECT count(*) FROM pages WHERE title = 'Asks'") == [len(TRIED)]
+    assert read(store, "SELECT count(*) FROM pages WHERE title = 'Asks'") == [len(TRIED) + 1]

@@ -100,6 +100,7 @@ def test_a_page_reaches_no_address_that_is_not_public_and_no_window(tmp_path: Pa
             assert reached == 0
             assert summary.refused["browser_address"] >= 5
             assert summary.refused["browser_dialog"] == 1
+            assert summary.refused["browser_popup"] == 1
             assert not site.count("/popup")
             assert site.count("/elsewhere") == 1
         forbidden.close()
