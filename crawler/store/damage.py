@@ -15,6 +15,7 @@ import zstandard
 from crawler.errors import StoreDamaged
 from crawler.store import HostRow
 from crawler.store.address import StoreAddress
+from crawler.urls import hostname_of
 
 PAGE_DAMAGE = (
     *(zstandard.ZstdError, msgspec.MsgspecError, MemoryError),
@@ -37,6 +38,16 @@ def told(path: StoreAddress | None, row: str, way: str = MEND) -> Iterator[None]
         at = f"{path}: " if path else ""
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise StoreDamaged(f"{at}{row} is damaged ({said:.100}); {way}") from None
+
+
+def scope(text: str | None, path: StoreAddress | None = None) -> tuple[str, ...]:
+    """Return the URLs that widen the scope, as the store keeps them; each has a host name."""
+    with told(path, "the row 'scope' of the table crawl"):
+        found = msgspec.json.decode(text or "[]", type=list[str])
+        for url in found:
+            if not url.startswith(("http://", "https://")) or not hostname_of(url):
+                raise ValueError(f"{url!r:.60} is no http(s) URL")
+        return tuple(found)
 
 
 def whole(

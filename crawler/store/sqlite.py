@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
-import msgspec
 
 from crawler.errors import StoreRefused
 from crawler.store import (
@@ -128,8 +127,7 @@ class SqliteStore(SteeredSqlite):
         )
         [(runs,)] = await self._all("SELECT count(*) FROM runs")
         [(again,)] = await self._all("SELECT count(*) FROM todo WHERE again > 0")
-        with damage.told(self.path, "the row 'scope' of the table crawl"):
-            scope = tuple(msgspec.json.decode(values.get("scope", "[]"), type=list[str]))
+        scope = damage.scope(values.get("scope"), self.path)
         [(items,)] = await self._all(
             "SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'items.stored'"
         )

@@ -176,6 +176,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "settings that are no JSON": sql("UPDATE runs SET settings = '{', items = '{'"),
     "settings of other types": sql('UPDATE runs SET settings = \'{"links": 7, "engine": []}\''),
     "values of the crawl": sql("UPDATE crawl SET value = 'x' WHERE key NOT IN ('spider')"),
+    "a scope of no URLs": sql("INSERT OR REPLACE INTO crawl VALUES ('scope', '[\"abc\"]')"),
     "times that are none": sql("UPDATE pages SET fetched_at = 'soon', first_at = 'soon'"),
     "numbers that are none": sql(
         "UPDATE hosts SET next_at = 'x', delay = 'x'", "UPDATE counters SET value = 'x'"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +19,7 @@ from crawler.store import (
     Retention,
     RobotsRow,
     cookies,
+    damage,
     fingerprints,
     rendered,
 )
@@ -110,7 +110,7 @@ class PostgresStore(SteeredPostgres):
             pending,
             int(values.get("pages") or 0),
             await db.fetchval("SELECT count(*) FROM runs"),
-            tuple(json.loads(values.get("scope") or "[]")),
+            damage.scope(values.get("scope"), self.address),
             values.get("arguments"),
             again,
             values.get("state"),
@@ -263,8 +263,7 @@ class PostgresStore(SteeredPostgres):
             return (), ()
         self._scope_version = version[0][0]
         rows = await self._fetch("SELECT value FROM crawl_values WHERE key = 'scope'")
-        seeds: list[str] = json.loads(rows[0][0]) if rows else []
-        return seeds, await self.seed_redirects()
+        return damage.scope(rows[0][0] if rows else None, self.address), await self.seed_redirects()
 
     async def tickets(self, wanted: int, most: int) -> tuple[int, int]:
         """Return how many more pages this worker may begin, and how many are still to be stored."""
