@@ -7,7 +7,7 @@ if (location.protocol === "file:") {
       this.frame.hidden = true;
       (document.body || document.documentElement).append(this.frame);
       const inner = this.frame.contentWindow;
-      inner.postMessage = (data) => setTimeout(() => this.onmessage?.({ data }));
+      inner.postMessage = (data) => this.later(data, () => this);
       const script = inner.document.createElement("script");
       script.src = new URL(url, location.href).href;
       script.onload = () => {
@@ -18,8 +18,13 @@ if (location.protocol === "file:") {
       inner.document.body.append(script);
     }
     postMessage(data) {
-      if (this.ready) setTimeout(() => this.ready.onmessage({ data }));
+      if (this.ready) this.later(data, () => this.ready);
       else this.waiting.push(data);
+    }
+    // Each side has a copy of its own (HTML, 9.4.4): what one changes in it, the other must not see.
+    later(data, whose) {
+      const copy = structuredClone(data);
+      setTimeout(() => whose().onmessage?.({ data: copy }));
     }
     terminate() {
       this.frame.remove();
