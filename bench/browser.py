@@ -37,6 +37,7 @@ TABS = 4
 SETTINGS = {
     "politeness": {"delay": 0.0, "per_host": TABS},
     "engine": {"workers": TABS},
+    "traps": {"endless_after": 0},  # the same products under other queries are one trap
     "browser": {
         "tabs": TABS,
         "sandbox": "required" if finding.sandbox_flaw() is None else "preferred",
