@@ -202,7 +202,7 @@ async def _seeding(
             )
         except StopCrawl as end:  # what it gave so far is queued; the next run begins it anew
             crawl.frontier.stop(end.reason)
-            crawl.stats.ended_by = "start"
+            crawl.stats.end_in("start")
             return
     crawl.frontier.seeding = False
     crawl.frontier.check()

@@ -118,8 +118,7 @@ class Engine:
     async def crawl_one(self, todo: Todo) -> Visit | None:
         """Bring one request to its outcome and hand that over; None: it is still to be done."""
         host, turn = self.frontier.hosts[todo.host_id], self.frontier.now()
-        began, clock = time.time(), time.perf_counter()
-        visit = Visit(todo, Outcome.INTERNAL_ERROR, began)
+        visit, clock = Visit(todo, Outcome.INTERNAL_ERROR, time.time()), time.perf_counter()
         visit.given = [] if self._keep_pages else None
         try:
             if todo.again and await self._strategies.read_part(visit):
@@ -141,8 +140,6 @@ class Engine:
             raise
         except Exception:  # what was found so far stays: it is remembered as queued
             visit.fail(Outcome.INTERNAL_ERROR, traceback.format_exc())
-        if visit.response is not None:
-            host.sent(turn + min(visit.at - began, time.perf_counter() - clock))
         await self._heed(host, visit, turn)
         return visit if await self._hand_over(visit) else None
 
@@ -369,6 +366,8 @@ class Engine:
     async def _heed(self, host: HostQueue, visit: Visit, turn: float) -> None:
         """Let the host and the spider know how a request has ended."""
         outcome, response = visit.outcome, visit.response
+        if response is not None:
+            host.sent(self.frontier.now() - max(0.0, time.time() - visit.at))
         if outcome is Outcome.OK:
             host.answered()
             if response is not None and response.status < 300:

@@ -95,7 +95,7 @@ async def opened(spider: Spider, parts: Parts, frontier: Frontier, stats: Stats)
             await part.open(spider.crawl)
     except StopCrawl as end:
         frontier.stop(end.reason)
-        stats.ended_by = "opened"
+        stats.end_in("opened")
         return False
     return True
 

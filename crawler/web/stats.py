@@ -63,6 +63,10 @@ class Stats:
             self.counts[name] += number
             self._untold[name] += number
 
+    def end_in(self, name: str) -> None:
+        """Note that StopCrawl was raised in `start` or `opened`."""
+        self.ended_by = name
+
     def taken(self) -> dict[str, int]:
         """Return what was counted beside visits since this was asked last."""
         untold, self._untold = self._untold, Counter()
