@@ -8,12 +8,15 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 from crawler.cli.python_errors import with_way_out
 from crawler.engine import progress
 from crawler.engine.crawler import Summary
-from crawler.markup.words import plural
+from crawler.errors import CrawlerError
+from crawler.markup.words import plural, some
 from crawler.spider import Spider
+from crawler.store.address import StoreAddress
 from crawler.web.outcome import MEANINGS, Outcome
 
 _OF_ITEMS = ("item_refused", "item_dropped")
@@ -78,6 +81,20 @@ def of_spider(spider: Spider, summary: Summary) -> Iterator[str]:
             f"The callbacks of {spider.name!r} gave neither an item nor a request: is a `yield`"
             " missing, or does a selector find nothing? Try it: crawler shell URL"
         )
+
+
+def renamed(summary: Summary, store: StoreAddress) -> Iterator[str]:
+    """Yield which columns of items are spelled otherwise than the keys that they hold."""
+    from crawler.inspect import status
+    from crawler.inspect.query import Reader
+
+    names: list[str] = []
+    if summary.items:
+        # A database that has gone is an error of the run, which is told as that.
+        with suppress(CrawlerError), Reader(store) as reader:
+            names = status.renamed(reader)
+    if names:
+        yield f"columns renamed, as SQL takes plain names: {some(names)}"
 
 
 def _onward(summary: Summary) -> Iterator[str]:

@@ -355,6 +355,7 @@ def _tell(spider: Spider, summary: Summary, options: RunOptions) -> None:
         elif not summary.last:
             print(f"{ending.story(summary).splitlines()[0]} (this process; others go on)")
         else:
-            print("\n".join([ending.story(summary), *ending.of_spider(spider, summary)]))
+            lines = [*ending.renamed(summary, options.store), *ending.of_spider(spider, summary)]
+            print("\n".join([ending.story(summary), *lines]))
     if summary.state == "interrupted" and options.as_json and not options.quiet:
         print(ending.resume(), file=sys.stderr)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crawler.markup.words import plural
+from crawler.markup.words import plural, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +108,8 @@ def story(one: Overview) -> str:
         lines.append(
             f"widened  {plural(one.widened, 'time')} a column of items, to hold all values"
         )
+    if one.renamed:
+        lines.append(f"renamed  {some(one.renamed)}")
     if one.replaced:
         lines.append(
             f"replaced {plural(one.replaced, 'text')} of items had NUL or half a character"

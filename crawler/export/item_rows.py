@@ -8,6 +8,7 @@ from typing import Any
 
 from crawler.inspect.query import Reader, Rows
 from crawler.store.damage import item_type
+from crawler.store.widening import EXACT
 
 _BUILT_IN = {
     "item_id": "INTEGER",
@@ -17,7 +18,6 @@ _BUILT_IN = {
     "fetched_at": "TIMESTAMP",
     "gone_at": "TIMESTAMP",
 }
-EXACT = "EXACT"
 
 
 @dataclass(frozen=True, slots=True)

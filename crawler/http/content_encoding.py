@@ -222,10 +222,9 @@ def _known(header: str) -> list[str]:
     """Return the codings that a header names and that are to be undone.
 
     `identity` is none, and neither is a token that nobody knows (utf-8, none, aws-chunked):
-    browsers step over it, since what stands there is no coding but a mistake. Parameters, which
-    codings do not have, are passed over.
+    browsers step over it, since what stands there is no coding but a mistake.
     """
-    names = [name.partition(";")[0].strip(" \t").lower() for name in header.split(",")]
+    names = [name.strip(" \t").lower() for name in header.split(",")]
     for name in names:
         if name in _UNDECODED:
             raise BadCoding(f"Content-Encoding {name!r} cannot be undone")

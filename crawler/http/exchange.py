@@ -59,7 +59,7 @@ async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[
     or would be over the cap only then:
     what such an answer says is its status and its Location.
     """
-    if answer.status < 200:  # RFC 9110 7.8: only who asks for another protocol gets one
+    if 100 <= answer.status < 200:  # RFC 9110 7.8: only who asks for another protocol gets one
         raise ClientPayloadError(f"{answer.status} {answer.reason}, which was not asked for")
     length = answer.content_length
     if not cut and length is not None and length > cap and answer.method != "HEAD":

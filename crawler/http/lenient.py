@@ -224,7 +224,8 @@ class _Parser:
             parser = _FirstLine(parser, payload, self._protocol, b"", 0)
             self._protocol.aside(parser)
         try:
-            parser.feed_data(body)
+            if parser.feed_data(body)[0]:  # another answer stands behind it
+                self._protocol.refuse_rest()
         except HttpProcessingError as error:
             if not self._protocol.is_behind(payload, error):
                 raise

@@ -59,6 +59,7 @@ class Overview:
     rejected: dict[str, int]
     dropped: dict[str, int]
     widened: int
+    renamed: list[str]
     replaced: int
     busiest: dict[str, int]
     resting: dict[str, int]
@@ -116,6 +117,7 @@ def _overview(reader: Reader) -> Overview:
         rejected=_rejected(reader),
         dropped=_most(_below("dropped.", counters)),
         widened=counters.get("items.widened", 0),
+        renamed=renamed(reader),
         replaced=counters.get("items.replaced", 0),
         busiest=dict(
             reader.query(
@@ -186,6 +188,31 @@ def _items(reader: Reader) -> dict[str, int]:
         if highest <= _COUNTED:
             [(highest,)] = reader.query(f"SELECT count(*) FROM {table}").rows
         found[name] = highest
+    return found
+
+
+def renamed(reader: Reader) -> list[str]:
+    """Return the columns of items that are no plain names, and the keys that they were given as."""
+    there = "SELECT 1 FROM pragma_table_info('item_types') WHERE name = 'names'"
+    if not list(reader.query(there).rows):
+        return []  # of an older schema
+    sql = "SELECT name, columns, names FROM item_types WHERE names <> '{}' ORDER BY name"
+    rows = list(reader.query(sql).rows)
+    return _renamed(reader, rows) if rows else []
+
+
+def _renamed(reader: Reader, rows: list[Any]) -> list[str]:
+    from crawler.store import damage  # which has JSON to read, and a tenth of a second to load
+    from crawler.store.widening import EXACT
+
+    found = []
+    for name, *texts in rows:
+        columns, given = damage.item_type(name, *texts, path=reader.path)
+        found += [
+            f"{name}.{column} for {key!r}"
+            for column, key in given.items()
+            if columns.get(column) != EXACT  # the digits of a decimal
+        ]
     return found
 
 

@@ -141,8 +141,8 @@ HTTP_2: dict[str, tuple[Any, str, int]] = {
     "101": (
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
         + SETTINGS,
-        "http_error",
-        1,
+        "protocol_error",
+        2,
     ),
     "offered": (page(b"<p>one", b"Connection: Upgrade\r\nUpgrade: h2,h2c\r\n"), "ok", 1),
 }

@@ -15,7 +15,6 @@ Ask = Callable[[Row, str], Awaitable[bytes]]
 
 CODED = {
     "x-gzip": OTHERWISE,  # as it came
-    "gzip with a parameter": OTHERWISE,
     "half a gzip": TAKEN,
     "half a brotli": TAKEN,
     "a dictionary of brotli": TAKEN,

@@ -173,10 +173,13 @@ def test_keys_come_back_as_they_were_given(tmp_path: Path, kind: str) -> None:
 
     from crawler import export
     from crawler.inspect.query import Reader
+    from crawler.inspect.status import renamed
 
     path, out = tmp_path / "a.db", tmp_path / f"out.{kind}"
     store(path, [ODD, {"name": 3, "Name": 4}])
     with Reader(path) as reader:
+        told = renamed(reader)
+        assert "item.addr_full for 'addr:full'" in told and len(told) == 13
         rows, options = export.select(reader, "item")
         assert export.write(rows, kind, out, options) == 2
     if kind == "sqlite":  # which does not tell Name from name

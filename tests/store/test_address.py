@@ -40,7 +40,7 @@ COMMANDS = (
     *(["pause"], ["resume"], ["stop"], ["add", "http://a.example/"], ["block", "a.example"]),
     *(["unblock", "a.example"], ["prioritize", "a.example", "--by", "5"]),
     *(
-        ["set", "a.example", "delay=1"],
+        ["set", "delay=1"],
         ["status"],
         ["traps"],
         ["workers"],
