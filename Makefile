@@ -49,17 +49,28 @@ endif
 setup: $(DEV)
 
 # One process a core; the tests of a file stay together. What fails beside others is tried alone.
+# Files that take long are named in tests/conftest.py; `make long-test` runs those of them that
+# `make kill-test` and `make heal` do not.
+SUITE = $(BIN)/pytest -n auto --dist loadfile
+AGAIN = $(BIN)/pytest --last-failed --last-failed-no-failures none
+KILLED := tests/store/test_kill.py tests/export/test_import_kill.py tests/processes/test_kill.py
+KILLED_TOO := tests/store/test_kill_commands.py
+HEALED := tests/testing/test_heal.py
+
 test: $(DEV)
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS) || \
-		$(BIN)/pytest --last-failed --last-failed-no-failures none $(ARGS)
+	$(SUITE) $(or $(ARGS),-m "not long") || $(AGAIN) $(ARGS)
+
+long-test: $(DEV)
+	$(SUITE) -m long $(addprefix --ignore=,$(KILLED) $(KILLED_TOO) $(HEALED)) $(ARGS) || \
+		$(AGAIN) $(ARGS)
 
 # The tests that kill a crawl and an import, with a hundred kills, and every command that writes,
 # with 200; downloads from a server that changes 50 times. `make kill-test KILLS=20` is the quick
 # form, as in CI.
 kill-test: $(DEV)
-	KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/store/test_kill.py tests/export/test_import_kill.py tests/processes/test_kill.py $(ARGS)
+	KILLS=$(or $(KILLS),100) $(BIN)/pytest $(KILLED) $(ARGS)
 	KILLS=$(or $(KILLS),20) $(BIN)/pytest tests/clients/test_feed_spider.py $(ARGS)
-	KILLS=$(or $(KILLS),200) $(BIN)/pytest -rP tests/store/test_kill_commands.py $(ARGS)
+	KILLS=$(or $(KILLS),200) $(BIN)/pytest -rP $(KILLED_TOO) $(ARGS)
 	KILLS=$(or $(KILLS),50) $(BIN)/pytest tests/export/test_follow.py $(ARGS)
 	KILLS=$(or $(KILLS),100) CHANGES=50 $(BIN)/pytest tests/clients/test_download_truth.py $(ARGS)
 
@@ -96,7 +107,7 @@ real-pages: $(DEV)
 
 # Fifty changes of a site, each of which must be told and most of which are healed; half in CI's suite.
 heal: $(DEV)
-	HEAL=all $(BIN)/pytest tests/testing/test_heal.py $(ARGS)
+	HEAL=all $(BIN)/pytest $(HEALED) $(ARGS)
 
 # Every command, and every view of the live page, over a store that is damaged in every way that
 # tests/support/damaged_stores.py has.
