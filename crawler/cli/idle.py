@@ -11,7 +11,7 @@ from crawler.cli.ending import command, of_denied
 from crawler.engine.crawler import Summary
 from crawler.inspect import bounds
 from crawler.inspect.query import Reader
-from crawler.inspect.status import knows
+from crawler.inspect.status import has_met
 from crawler.markup.words import plural
 from crawler.spider import Spider, seeds_of
 from crawler.spider.arguments import were_of
@@ -32,7 +32,7 @@ def story(spider: Spider, summary: Summary, place: StoreAddress) -> str:
     ]
     with Reader(place) as reader:
         lines += _arguments(reader)
-        lines += _unmet(spider, place, summary.store)
+        lines += _unmet(spider, reader, summary.store)
         lines += _failed(reader, summary.store)
         if not summary.total_pages:
             lines += _denied(reader, summary.store)
@@ -53,11 +53,11 @@ def _named(spider: Spider) -> str:
     return "" if spider.name == "site" else f"{spider.name} "
 
 
-def _unmet(spider: Spider, place: StoreAddress, store: str) -> Iterator[str]:
+def _unmet(spider: Spider, reader: Reader, store: str) -> Iterator[str]:
     """Yield the start URLs that the crawl never had, as those of a spider changed since."""
     if type(spider).start is not Spider.start:
         return
-    new = [url for url in seeds_of(spider) if not knows(place, urls.host_of(url), url_hash(url))]
+    new = [url for url in seeds_of(spider) if not has_met(reader, urls.host_of(url), url_hash(url))]
     if new:
         told = shlex.join(new[:_REASONS]) + (" …" if len(new) > _REASONS else "")
         yield f"Not of this crawl: {plural(len(new), 'start URL')}, which it never met. To crawl"

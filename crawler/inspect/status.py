@@ -83,10 +83,15 @@ def knows(path: StoreAddress, host: str, url_hash: int) -> bool:
     with Reader(path) as reader:
         try:
             seeded = list(reader.query("SELECT 1 FROM crawl WHERE key = 'seeded'").rows)
-            sql = "SELECT 1 FROM seen JOIN hosts USING (host_id) WHERE name = ? AND url_hash = ?"
-            return not seeded or bool(list(reader.query(sql, (host, url_hash)).rows))
+            return not seeded or has_met(reader, host, url_hash)
         except QueryError:
             return True  # no store at all, which the crawl itself will say
+
+
+def has_met(reader: Reader, host: str, url_hash: int) -> bool:
+    """Return whether a crawl has ever taken this request."""
+    sql = "SELECT 1 FROM seen JOIN hosts USING (host_id) WHERE name = ? AND url_hash = ?"
+    return bool(list(reader.query(sql, (host, url_hash)).rows))
 
 
 def _overview(reader: Reader) -> Overview:
