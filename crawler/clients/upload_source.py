@@ -106,7 +106,7 @@ class Source:
         """Yield the content from its beginning.
 
         FetchError where it is used up already, cannot be read, or what an iterator gives is no
-        bytes: aiohttp would say of it that the connection failed.
+        bytes. What else an iterator raises goes through aiohttp to `to_fetch_error`.
         """
         if self._is_used and not self.file.is_lasting:
             raise FetchError(
@@ -118,11 +118,14 @@ class Source:
         try:
             async for block in self._read():
                 if not isinstance(block, _BYTES):
-                    raise TypeError(f"bytes are sent, and it gave a {type(block).__name__}")
+                    raise self._unsent(f"bytes are sent, and it gave a {type(block).__name__}")
                 yield block
-        except Exception as error:
-            text = f"{self.file.shown_name}, to be sent: {type(error).__name__}: {error}"
-            raise FetchError(text, Outcome.CONNECT_ERROR, final=True) from error
+        except OSError as error:
+            raise self._unsent(f"{type(error).__name__}: {error}") from error
+
+    def _unsent(self, why: str) -> FetchError:
+        text = f"{self.file.shown_name}, to be sent: {why}"
+        return FetchError(text, Outcome.CONNECT_ERROR, final=True)
 
     async def _read(self) -> AsyncIterator[bytes]:
         content: Any = self.file.path

@@ -31,6 +31,7 @@ _OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Ou
     (ValueError, Outcome.PROTOCOL_ERROR),  # what aiohttp says to headers and URLs it cannot take
 )
 _LASTING = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+_UNSENT = "Failed to send bytes"  # what aiohttp says of a body that raised while it was sent
 _LONGEST = 500  # characters of a client's message: a parser quotes what it could not read
 
 
@@ -45,6 +46,10 @@ def to_fetch_error(error: BaseException) -> FetchError:
         ):
             return inner.os_error
         inner = inner.__cause__ or inner.__context__
+    cause = error.__cause__
+    if cause is not None and str(error).startswith(_UNSENT):
+        text = f"what was to be sent raised {type(cause).__name__}: {cause}"
+        return FetchError(text, Outcome.CONNECT_ERROR, final=True)
     outcome = next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), None)
     return FetchError(_text(error), outcome or Outcome.PROTOCOL_ERROR, final=_is_final(error))
 

@@ -111,7 +111,12 @@ async def test_what_an_iterator_raises_is_told_as_its_own(
     async def texts() -> AsyncIterator[Any]:
         yield "a text"
 
-    for content, told in ((broken(), "the source broke"), (texts(), "gave a str")):
+    async def gone() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise PermissionError(13, "taken away")
+
+    sources = ((broken(), "source broke"), (texts(), "gave a str"), (gone(), "taken away"))
+    for content, told in sources:
         with pytest.raises(FetchError, match=told) as raised:
             await upload(site.at("/echo"), content, raw=True)
         assert raised.value.final
