@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -211,8 +211,14 @@ class PostgresSource:
         )
         sql, number = f'SELECT {chosen} FROM "{table}"{order}', rows_at_once(table)
         cursor = self._work.wait(_cursor(self._work, sql))
-        while rows := self._work.wait(cursor.fetch(number)):
-            yield [tuple(row) for row in rows]
+        coming = self._work.start(cursor.fetch(number))
+        try:
+            while rows := self._work.result(coming):
+                # While these are stored, the server reads the next ones.
+                coming = self._work.start(cursor.fetch(number))
+                yield [tuple(row) for row in rows]
+        finally:
+            wait([coming])  # nothing else may use the connection meanwhile
 
 
 async def _cursor(work: _Work, sql: str) -> Any:
