@@ -160,8 +160,9 @@ docs-site: $(DEV)
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	$(BIN)/python docs/make/api.py
 	$(BIN)/zensical build --clean --strict
-	$(BIN)/python docs/make/offline.py site
+	$(BIN)/python docs/make/finish.py site
 	$(BIN)/python docs/make/check_site.py site
+	$(BIN)/python docs/make/check_in_browser.py site
 
 # The pictures of the documentation, made from the real thing: one script a kind, each by itself.
 pictures: $(DEV)
@@ -185,7 +186,7 @@ oracle: $(DEV)
 	$(BIN)/python tests/browser/record.py $(ARGS)
 
 clean:
-	rm -rf .venv .made .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work build dist
+	rm -rf .venv .made .cache site .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.work build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- measure

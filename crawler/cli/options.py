@@ -24,7 +24,8 @@ Store = Annotated[
     str | None,
     typer.Option(
         help="The store: a file, or a name (`shop` is data/shop.db); in `run`, {name}, {date}"
-        " and the spider's attributes are filled in. By default data/<spider or host>.db.",
+        " and the spider's attributes are filled in. By default a file in data/ with the name of"
+        " the spider or the host.",
         metavar="FILE",
     ),
 ]
