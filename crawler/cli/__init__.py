@@ -71,6 +71,12 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 NO_PAGE, GATE = 3, 4
 
 
+_UNREADABLE = (
+    "what was typed is no text in the encoding of this shell; set LC_ALL=C.UTF-8 (or any other"
+    " locale in UTF-8), or PYTHONUTF8=1"
+)
+
+
 class LazyGroup(TyperGroup):
     """A group that imports a command's module when the command is asked for."""
 
@@ -243,4 +249,9 @@ def _run(arguments: Sequence[str]) -> int:
     except OSError as error:
         _complain(error)
         return FAILED
+    except UnicodeEncodeError as error:  # an argument that is none in the encoding of the system
+        if error.reason != "surrogates not allowed":
+            raise
+        _complain(UsageError(_UNREADABLE))
+        return WRONG_USAGE
     return 0

@@ -90,12 +90,17 @@ _READ: dict[Any, Callable[[str], Any]] = {bool: _bool, int: int, float: float, s
 _LIKE = {bool: "true or false", int: "3", float: "1.5"}
 
 
-def _one(name: str, text: str, wanted: Any) -> Any:
+def _one(name: str, text: str, wanted: Any, whole: str | None = None) -> Any:
+    """Return a text as a value; it is a part of the list that was typed as `whole`, if any."""
     try:
         return _READ[wanted](text.strip() if wanted is not str else text)
     except ValueError:
+        what, like = wanted.__name__, _LIKE[wanted]
+        if whole is not None:
+            what, like = f"a list of {what}, and {text!r} is none", f"{like},{like}"
         raise SpiderError(
-            f"-a {name}={text}: {name} is {wanted.__name__}; write it like {name}={_LIKE[wanted]}"
+            f"-a {name}={text if whole is None else whole}: {name} is {what}; write it like"
+            f" {name}={like}"
         ) from None
 
 
@@ -112,4 +117,4 @@ def _list(name: str, text: str, inner: tuple[Any, ...]) -> list[Any]:
     else:
         comma = r",(?=\s*\w+://)" if "://" in text else ","
         parts = [part.strip() for part in re.split(comma, text) if part.strip()]
-    return [_one(name, part, wanted) if isinstance(part, str) else part for part in parts]
+    return [_one(name, part, wanted, text) if isinstance(part, str) else part for part in parts]

@@ -84,7 +84,7 @@ def of_spider(spider: Spider, summary: Summary) -> Iterator[str]:
 
 
 def renamed(summary: Summary, store: StoreAddress) -> Iterator[str]:
-    """Yield which columns of items are spelled otherwise than the keys that they hold."""
+    """Yield which tables and columns of items are called otherwise than the class or key is."""
     from crawler.inspect import status
     from crawler.inspect.query import Reader
 
@@ -94,7 +94,7 @@ def renamed(summary: Summary, store: StoreAddress) -> Iterator[str]:
         with suppress(CrawlerError), Reader(store) as reader:
             names = status.renamed(reader)
     if names:
-        yield f"columns renamed, as SQL takes plain names: {some(names)}"
+        yield f"renamed for SQL: {some(names)}"
 
 
 def _onward(summary: Summary) -> Iterator[str]:
@@ -142,10 +142,16 @@ def _of_code(summary: Summary) -> Iterator[str]:
     closings = _closings(summary)
     pages = [name for name in summary.failed_callbacks if name not in closings]
     if pages:
-        fix = f"mend it, then: crawler reparse {summary.spider} --store"
-        yield (
-            f"failed on every page: {', '.join(pages)}; {fix} {shlex.quote(summary.store)} --apply"
-        )
+        yield f"failed on every page: {', '.join(pages)}; mend it, then: {_reparse(summary)}"
+    if summary.failed_fetches:
+        store = shlex.quote(summary.store)
+        again = f"crawler retry --store {store}, and: {command()}"
+        yield f"failed on every request, before its callback; mend it, then: {again}"
+
+
+def _reparse(summary: Summary) -> str:
+    """Return the command that calls the callbacks again, over the stored pages."""
+    return f"crawler reparse {summary.spider} --store {shlex.quote(summary.store)} --apply"
 
 
 def _closings(summary: Summary) -> list[str]:
@@ -221,6 +227,7 @@ def _of_items(summary: Summary) -> Iterator[str]:
         yield from (f"  {number:,} {kind}" for kind, number in kinds[:_KINDS])
         if len(kinds) > _KINDS:
             yield f"  and {len(kinds) - _KINDS:,} more kinds"
+        yield f"  to have them from the stored pages: mend it, then: {_reparse(summary)}"
     dropped = summary.refused.get("item_dropped", 0)
     if dropped:
         forgot = not summary.items and not refused

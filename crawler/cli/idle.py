@@ -38,14 +38,14 @@ def story(spider: Spider, summary: Summary, place: StoreAddress) -> str:
             lines += _denied(reader, summary.store)
         lines += _refused(reader, summary.store)
         lines += _changed(reader, spider, summary.store)
-    return "\n".join(
-        [
-            *lines,
-            f"To visit its pages again: crawler recrawl {_named(spider)}--store {store} --all",
-            f"To start over: {command(fresh=True)} (the store is moved aside)",
-            f'To look at it: crawler query --store {store} "SELECT url, title FROM pages"',
-        ]
-    )
+    if summary.total_pages:
+        again = f"crawler recrawl {_named(spider)}--store {store} --all"
+        lines.append(f"To visit its pages again: {again}")
+    lines.append(f"To start over: {command(fresh=True)} (the store is moved aside)")
+    if summary.total_pages:
+        sql = '"SELECT url, title FROM pages"'
+        lines.append(f"To look at it: crawler query --store {store} {sql}")
+    return "\n".join(lines)
 
 
 def _named(spider: Spider) -> str:

@@ -52,10 +52,19 @@ MaxPages = Annotated[
         "--max-pages", min=1, metavar="N", help="Stop when so many pages are stored, over all runs."
     ),
 ]
+
+
+def _processes(given: str | None) -> str | None:
+    if given not in (None, "auto") and not (given.isdecimal() and int(given)):
+        raise typer.BadParameter(f"{given!r} is neither auto nor a number from 1 on.")
+    return given
+
+
 Processes = Annotated[
     str | None,
     typer.Option(
         metavar="N|auto",
+        callback=_processes,
         help="Processes that fetch, parse and run callbacks; auto: as many as there are cores.",
     ),
 ]

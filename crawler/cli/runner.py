@@ -102,7 +102,7 @@ def run(spider: Spider, options: RunOptions) -> int:
         write_outputs(options.outputs, options.store, summary)
     if summary.state == "interrupted":
         return INTERRUPTED
-    if summary.failed_callbacks:
+    if summary.failed_callbacks or summary.failed_fetches:
         return FAILED
     if not summary.last:
         log.info("other worker processes go on; the last one tells of the whole")
@@ -347,12 +347,13 @@ def _nothing_to_do(crawler: Crawler) -> Summary:
 def _tell(spider: Spider, summary: Summary, options: RunOptions) -> None:
     if options.as_json:
         print(json.dumps(dataclasses.asdict(summary)))
-    elif not options.quiet:
-        if summary.reason == "nothing_to_do":
-            from crawler.cli import idle
+    if summary.reason == "nothing_to_do" and not options.quiet:
+        from crawler.cli import idle
 
-            print(idle.story(spider, summary, options.store))
-        elif not summary.last:
+        told = idle.story(spider, summary, options.store)
+        print(told, file=sys.stderr if options.as_json else sys.stdout)
+    elif not (options.as_json or options.quiet):
+        if not summary.last:
             print(f"{ending.story(summary).splitlines()[0]} (this process; others go on)")
         else:
             lines = [*ending.renamed(summary, options.store), *ending.of_spider(spider, summary)]

@@ -7,11 +7,13 @@ import logging
 import os
 import shutil
 import sys
+import warnings
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, TextIO
 
 from crawler.cli.visible import raw, visible
 from crawler.errors import without_passwords
+from crawler.web.error_place import is_users, shown
 
 _TALKATIVE = ("aiosqlite", "asyncio")  # at debug they tell every statement, with its values
 _CLEAR = "\r\x1b[2K"
@@ -83,8 +85,25 @@ def start_logging(screen: Screen, level: str, *, as_json: bool = False) -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     handler.setFormatter(JsonFormatter() if as_json else plain)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    warnings.showwarning = _log_warning
     for library in _TALKATIVE:
         logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Log a warning of Python's in one line, with its place where that is the user's own code."""
+    said = str(message).partition("\n")[0]
+    if said.endswith("was never awaited"):
+        said = f"{said}: is an `await` missing where it is called?"
+    place = f"{shown(filename)}:{lineno}: " if is_users(filename) else ""
+    logging.getLogger("crawler").warning("%s%s: %s", place, category.__name__, said)
 
 
 def tell_damaged(urls: list[str]) -> None:

@@ -388,6 +388,7 @@ class Crawler:
             counts=dict(stats.counts),
             raised=dict(stats.raised.values()),
             failed_callbacks=stats.failed_callbacks(self.spider.name),
+            failed_fetches=stats.failed_fetches * (not stats.parsed),
             reasons={str(name): reason for name, reason in stats.reasons.items()},
             last=self.last,
             stayed=stats.pages > 0 and not stats.onward,

@@ -41,6 +41,7 @@ from crawler.spider.discover import Discovery
 from crawler.spider.hooks import hooked
 from crawler.web import redirects
 from crawler.web.download_stream import STREAM
+from crawler.web.error_place import own_line
 from crawler.web.outcome import Outcome, having
 from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
@@ -133,13 +134,12 @@ class Engine:
                 if visit.ahead is not None:
                     await self.committer.put_ahead(visit.ahead)
         except FetchError as error:
-            visit.fail(Outcome(error.outcome), str(error))
-            visit.elapsed = round(time.perf_counter() - clock, 6)
+            visit.fail(Outcome(error.outcome), str(error), time.perf_counter() - clock)
             visit.retry_at = None if error.final else self._pacing.next_try(visit)
         except StoreError:  # the disk is full under a download
             raise
-        except Exception:  # what was found so far stays: it is remembered as queued
-            visit.fail(Outcome.INTERNAL_ERROR, traceback.format_exc())
+        except Exception as error:  # what was found so far stays: it is remembered as queued
+            visit.fail(_whose(error), traceback.format_exc(), time.perf_counter() - clock)
         await self._heed(host, visit, turn)
         return visit if await self._hand_over(visit) else None
 
@@ -392,3 +392,8 @@ class Engine:
         request = readable(todo, self._order)
         if request is not None and request.kind != CHECK:  # of which the spider has not asked
             await self._collector.give_up(visit, request)
+
+
+def _whose(error: Exception) -> Outcome:
+    """Return the outcome of what no one expects: of ours, or of a step or middleware of theirs."""
+    return Outcome.INTERNAL_ERROR if own_line(error) is None else Outcome.SPIDER_ERROR

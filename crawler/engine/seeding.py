@@ -11,8 +11,8 @@ from crawler.errors import SpiderError
 from crawler.http.address_guard import AddressGuard
 from crawler.links.linker import Linker
 from crawler.spider import Spider
-from crawler.spider.collector import start_requests
 from crawler.spider.discover import Discovery
+from crawler.spider.lifecycle import start_requests
 from crawler.urls.scope import Scope
 from crawler.web.refusal import Refusal
 from crawler.web.request import Request

@@ -14,9 +14,9 @@ from crawler.errors import StopCrawl, UsageError
 from crawler.frontier import Frontier
 from crawler.links.linker import Linker
 from crawler.spider import Spider
-from crawler.spider.collector import close, open_spider
 from crawler.spider.discover import Discovery
 from crawler.spider.hooks import Hooks
+from crawler.spider.lifecycle import close_spider, open_spider
 from crawler.spider.pipelines import Pipelines
 from crawler.spider.running import RunningCrawl
 from crawler.store import Batch, CrawlState, Store
@@ -114,7 +114,7 @@ async def closed(spider: Spider, reason: str, stats: Stats, config: Config, stor
 
     What it changes in its state or counts then is stored as well.
     """
-    error = await close(spider, reason, config.engine.callback_timeout)
+    error = await close_spider(spider, reason, config.engine.callback_timeout)
     if error is not None:
         line = error_line(error) or error
         stats.raised[f"{spider.name}.closed()"] = (line, 1)

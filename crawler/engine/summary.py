@@ -47,6 +47,9 @@ class Summary:
     often that line raised."""
     failed_callbacks: list[str] = field(default_factory=list)
     """Callbacks that failed on every page of this run, `closed` among them."""
+    failed_fetches: int = 0
+    """Requests in which the spider's code (a hook, say) raised before any callback; 0 where a page
+    came through."""
     reasons: dict[str, str] = field(default_factory=dict)
     """What the first of each outcome said went wrong."""
     last: bool = True

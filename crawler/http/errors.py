@@ -8,6 +8,7 @@ import ssl
 import aiohttp
 
 from crawler.errors import AddressRefused, FetchError, without_passwords
+from crawler.web.error_place import is_own, own_line
 from crawler.web.outcome import Outcome
 
 _TLS = (
@@ -50,6 +51,8 @@ def to_fetch_error(error: BaseException) -> FetchError:
     if cause is not None and str(error).startswith(_UNSENT):
         text = f"what was to be sent raised {type(cause).__name__}: {cause}"
         return FetchError(text, Outcome.CONNECT_ERROR, final=True)
+    if is_own(error):  # of a middleware, which aiohttp calls
+        return FetchError(own_line(error) or str(error), Outcome.SPIDER_ERROR, final=True)
     outcome = next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), None)
     return FetchError(_text(error), outcome or Outcome.PROTOCOL_ERROR, final=_is_final(error))
 

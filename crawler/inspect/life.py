@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,7 +14,6 @@ from crawler.web.error_place import last_line
 
 _CHAIN = 1000  # parents that are looked up at most
 _NEAREST, _FIRST = 10, 2  # of a long chain of parents, these are told
-_SOURCES = 5  # pages that link to it that are named
 
 
 class Line(NamedTuple):
@@ -25,8 +23,11 @@ class Line(NamedTuple):
     text: str
 
 
-def life(reader: Reader, url: str, *, sources: bool) -> Iterator[Line]:
-    """Yield what happened to a URL; `sources`: who links to one that was never accepted."""
+NEVER = Line("state", "never accepted: neither fetched nor queued")
+
+
+def life(reader: Reader, url: str) -> Iterator[Line]:
+    """Yield what happened to a URL; `NEVER` alone where nothing did."""
     pages = rows_of(
         reader,
         "SELECT page_id, parent_id, depth, fetched_at, status, outcome, elapsed, attempts, error,"
@@ -44,9 +45,7 @@ def life(reader: Reader, url: str, *, sources: bool) -> Iterator[Line]:
         urls.host_of(url),
     )
     if not pages and not queued:
-        yield Line("state", "never accepted: neither fetched nor queued")
-        if sources:
-            yield from _sources(reader, url)
+        yield NEVER
         return
     for row in [*pages, *queued]:
         yield from _found(reader, row)
@@ -133,19 +132,6 @@ def _items(reader: Reader, page_id: int) -> Iterator[Line]:
     sql = "SELECT item, reason FROM problems WHERE page_id = ?"
     for row in rows_of(reader, sql, page_id):
         yield Line("problem", f"{row['item']} not stored: {last_line(row['reason'])}")
-
-
-def _sources(reader: Reader, url: str) -> Iterator[Line]:
-    """Name pages that link to a URL; a scan over all lists of links."""
-    sql = (
-        "SELECT pages.url, pages.depth FROM link_lists JOIN pages USING (page_id)"
-        " WHERE instr(targets, ?) > 0 LIMIT ?"
-    )
-    found = rows_of(reader, sql, json.dumps(url, ensure_ascii=False), _SOURCES)
-    for row in found:
-        yield Line("linked on", f"{row['url']} (depth {row['depth']})")
-    if not found:
-        yield Line("linked on", "no stored page")
 
 
 def rows_of(reader: Reader, sql: str, *values: Any) -> list[dict[str, Any]]:

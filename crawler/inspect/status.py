@@ -197,13 +197,29 @@ def _items(reader: Reader) -> dict[str, int]:
 
 
 def renamed(reader: Reader) -> list[str]:
-    """Return the columns of items that are no plain names, and the keys that they were given as."""
+    """Return the tables and columns of items that are not called as the class or key is."""
+    found = _of_taken_names(reader)
     there = "SELECT 1 FROM pragma_table_info('item_types') WHERE name = 'names'"
     if not list(reader.query(there).rows):
-        return []  # of an older schema
+        return found  # of an older schema
     sql = "SELECT name, columns, names FROM item_types WHERE names <> '{}' ORDER BY name"
     rows = list(reader.query(sql).rows)
-    return _renamed(reader, rows) if rows else []
+    return found + (_renamed(reader, rows) if rows else [])
+
+
+def _of_taken_names(reader: Reader) -> list[str]:
+    """Return the tables of items whose classes are called as a table of the crawl is."""
+    tables = [name for (name,) in reader.query("SELECT name FROM item_types ORDER BY name").rows]
+    plain = {name: name.removesuffix("_item").removeprefix("item_") for name in tables}
+    if all(name == bare for name, bare in plain.items()):
+        return []
+    from crawler.items import is_taken  # with all that items need, which most stores do not
+
+    return [
+        f"{name} (the name {bare} is taken)"
+        for name, bare in plain.items()
+        if name != bare and is_taken(bare)
+    ]
 
 
 def _renamed(reader: Reader, rows: list[Any]) -> list[str]:

@@ -17,8 +17,9 @@ from crawler.config.layers import Config
 from crawler.errors import ConfigError
 from crawler.inspect import rendering
 from crawler.inspect.bounds import last_settings
-from crawler.inspect.life import Line, life, rows_of
+from crawler.inspect.life import NEVER, Line, life, rows_of
 from crawler.inspect.query import Reader
+from crawler.inspect.sources import asks, linked_on
 from crawler.inspect.usage import Uses
 from crawler.links.follow import steps_of
 from crawler.links.linker import Linker
@@ -65,18 +66,29 @@ def why(
     """
     laws = laws_of(reader, rules, domains)
     laws, foreign = _without_code(laws, known)
-    found = [Line("url", url), *life(reader, url, sources=sources)]
+    found = [Line("url", url), *_lived(reader, url, laws, sources=sources)]
     for step in foreign:
         text = f"{step} of links.canonicalize is not run: a store names no code; name the --spider"
         found.append(Line("note", text))
     settled = urls.canonicalize(url, steps_of(laws.config.links.canonicalize)) or url
     if settled != url:
-        found += [Line("visited as", settled), *life(reader, settled, sources=sources)]
-    fetched = bool(rows_of(reader, "SELECT 1 FROM pages WHERE url = ? LIMIT 1", settled))
+        found.append(Line("visited as", settled))
+        found += _lived(reader, settled, laws, sources=sources)
+    found += asks(reader, settled, laws)
+    answered = "SELECT 1 FROM pages WHERE url = ? AND status IS NOT NULL LIMIT 1"
+    fetched = bool(rows_of(reader, answered, settled))
     verdicts = [_as_fetched(line) if fetched else line for line in judged(url, laws)]
     said = rendering.learnt(reader, settled)
     verdicts += [Line("browser", said)] if said else []
     return [*found, *verdicts, *_robots(reader, settled, laws), *_usage(reader, settled, laws)]
+
+
+def _lived(reader: Reader, url: str, laws: CrawlRules, *, sources: bool) -> Iterator[Line]:
+    """Yield what happened to a URL; of one that was never accepted who links to it, and how."""
+    lines = list(life(reader, url))
+    yield from lines
+    if sources and lines == [NEVER]:
+        yield from linked_on(reader, url, laws)
 
 
 def _as_fetched(line: Line) -> Line:

@@ -18,7 +18,7 @@ from crawler.errors import SpiderError
 from crawler.items.columns import Column, Kind, encoder, kind_of, kind_of_value
 from crawler.items.encoders import BY_KIND, BYTES, IS_BYTES, Encode, UnfitValue, spoken
 from crawler.items.encoders import text as clean
-from crawler.items.fields import fields_of, is_complete
+from crawler.items.fields import fields_of, is_complete, names_of
 from crawler.items.selected import css, xpath
 from crawler.lazy_regex import lazy
 
@@ -108,11 +108,15 @@ def item(
     or several fields: an item with the same key replaces the earlier one; a subclass has its
     parent's. `table` is the table's name, by default the class name in snake_case, with `_item`
     behind where the crawl has a table of that name. `history=True` also keeps what a replaced item
-    was before, in `<table>_history`. SpiderError for a table's name that is taken.
+    was before, in `<table>_history`. SpiderError for a table's name that is taken, or no field.
     """
 
     def decorate(cls: type[C]) -> type[C]:
         made = cls if is_complete(cls) else dataclass(frozen=True)(cls)
+        if not names_of(made):
+            raise SpiderError(
+                f"item {cls.__name__}: it has no fields; each needs a type: `price: float = 0`"
+            )
         names = (key,) if isinstance(key, str) else tuple(key)
         names = names or _inherited(cls)[0]
         if history and not names:

@@ -48,7 +48,7 @@ def fields_of(cls: type) -> list[Field]:
     """Return the fields of a class; SpiderError if it is no class of items."""
     if hasattr(cls, "model_fields"):
         return _of_pydantic(cls)
-    names = _names(cls)
+    names = names_of(cls)
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
     except (NameError, TypeError) as error:
@@ -59,7 +59,10 @@ def fields_of(cls: type) -> list[Field]:
     return [(name, hints.get(name, Any), None) for name in names]
 
 
-def _names(cls: Any) -> list[str]:
+def names_of(cls: Any) -> list[str]:
+    """Return the names of the fields of a class; NoItem if it is no class of items."""
+    if hasattr(cls, "model_fields"):
+        return list(cls.model_fields)
     if dataclasses.is_dataclass(cls):
         return [field.name for field in dataclasses.fields(cls)]
     if hasattr(cls, "__attrs_attrs__"):

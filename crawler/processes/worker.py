@@ -54,7 +54,8 @@ from crawler.processes.messages import (
 )
 from crawler.processes.packing import answer_of
 from crawler.spider import Spider
-from crawler.spider.collector import Collector, open_spider
+from crawler.spider.collector import Collector
+from crawler.spider.lifecycle import open_spider
 from crawler.spider.running import NoState, RunningCrawl
 from crawler.store import rows
 from crawler.store.rows import Packed

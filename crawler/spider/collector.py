@@ -12,7 +12,6 @@ import inspect
 import traceback
 from collections.abc import (
     AsyncIterable,
-    AsyncIterator,
     Awaitable,
     Coroutine,
     Generator,
@@ -21,7 +20,7 @@ from collections.abc import (
 )
 from typing import TYPE_CHECKING, Any
 
-from crawler.errors import FetchError, SpiderError, SpiderFailed, StopCrawl
+from crawler.errors import FetchError, SpiderError, StopCrawl
 from crawler.items import InvalidItem, record_of
 from crawler.items.fields import NoItem, is_named_tuple
 from crawler.items.refused import of_pydantic
@@ -29,7 +28,6 @@ from crawler.spider import Spider
 from crawler.spider.hooks import Hooks
 from crawler.spider.pipelines import Origin, Pipelines, refuse
 from crawler.spider.signatures import Signatures
-from crawler.web.error_place import error_line, own_line
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.request import Request, from_todo
@@ -109,7 +107,7 @@ class Invoker:
             visit,
             given.found,
             self._origin(visit, arguments),
-            lambda item: _store(visit, item, given),
+            lambda item, made: _store(visit, item, given, made=made),
         )
         try:
             waiting = next(course, None)
@@ -277,70 +275,17 @@ class Collector(Invoker):
         self._discovery.request(visit, request)
 
 
-async def start_requests(spider: Spider) -> AsyncIterator[Any]:
-    """Yield what `start` gives, asynchronous or not; what it raises is raised as it is.
-
-    But for SystemExit, which would end the process under the store: SpiderFailed tells of it.
-    """
-    try:
-        async for request in _started(spider):
-            yield request
-    except SystemExit as error:
-        line = own_line(error) or f"SystemExit: {error}"
-        raise SpiderFailed(f"{spider.name}.start() failed: {line}") from error
-
-
-async def _started(spider: Spider) -> AsyncIterator[Any]:
-    started: Any = spider.start()
-    if inspect.isawaitable(started):
-        started = await started
-    if started is None:
-        raise SpiderError(f"{spider.name}.start() gave None; is a `yield` or a `return` missing?")
-    if isinstance(started, AsyncIterable):
-        async for request in started:
-            yield request
-    else:
-        for request in started:
-            yield request
-
-
-def _line(error: BaseException) -> str:
-    text = "".join(traceback.format_exception(error))
-    return error_line(text) or str(error)
-
-
-async def open_spider(spider: Spider) -> None:
-    """Call `opened` of a spider, `async def` or not; SpiderFailed tells where it raised."""
-    try:
-        answer = spider.opened()
-        if inspect.isawaitable(answer):
-            await answer
-    except StopCrawl:
-        raise
-    except (Exception, SystemExit) as error:
-        raise SpiderFailed(f"{spider.name}.opened() failed: {_line(error)}") from error
-
-
-async def close(spider: Spider, reason: str, timeout: float) -> str | None:
-    """Call `closed` of a spider, `async def` or not; return the traceback where it raises."""
-    import asyncio  # as above
-
-    try:
-        answer = spider.closed(reason)
-        if inspect.isawaitable(answer):
-            async with asyncio.timeout(timeout):
-                await answer
-    except (Exception, SystemExit):
-        return traceback.format_exc()
-    return None
+_OF_PIPELINES = "pipelines gave {}, which is no item: each gives back one, or raises DropItem"
 
 
 def _is_own(method: Any, general: Any) -> bool:
     return getattr(method, "__func__", None) is not general
 
 
-def _store(visit: Visit, result: Any, given: _Given, results: Any = None) -> None:
-    """Take an item, or refuse it alone.
+def _store(
+    visit: Visit, result: Any, given: _Given, results: Any = None, *, made: bool = False
+) -> None:
+    """Take an item, or refuse it alone; `made`: it is what pipelines made of one.
 
     A class that can have no table is an error of the spider, too: the page's other items are kept.
     """
@@ -354,9 +299,12 @@ def _store(visit: Visit, result: Any, given: _Given, results: Any = None) -> Non
         if inspect.iscoroutine(result):
             result.close()
             raise SpiderError("a coroutine is no item: is an `await` missing?") from None
+        said = str(problem)
         if not isinstance(problem, NoItem):
             given.failed = given.failed or _failed(visit, problem, results)
-        refuse(visit, result, str(problem))
+        elif made:
+            said = _OF_PIPELINES.format(type(result).__name__)
+        refuse(visit, result, said)
 
 
 def _failed(visit: Visit, error: BaseException, results: Any = None) -> str | None:

@@ -1,14 +1,15 @@
-"""What a spider lists in `pipelines` and `hooks`: how each is made, called, opened and closed."""
+"""How a spider is opened, started and closed, and so what it lists in `pipelines` and `hooks`."""
 
 from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from crawler.errors import SpiderError, SpiderFailed, StopCrawl
-from crawler.web.error_place import error_line
+from crawler.web.error_place import error_line, own_line
 
 if TYPE_CHECKING:
     from crawler.spider import Spider
@@ -56,20 +57,60 @@ def takes(
     return tuple(one.name for one in named if one.name in given)
 
 
+async def start_requests(spider: Spider) -> AsyncIterator[Any]:
+    """Yield what `start` gives, asynchronous or not; what it raises is raised as it is.
+
+    But for SystemExit, which would end the process under the store: SpiderFailed tells of it.
+    """
+    try:
+        async for request in _started(spider):
+            yield request
+    except SystemExit as error:
+        line = own_line(error) or f"SystemExit: {error}"
+        raise SpiderFailed(f"{spider.name}.start() failed: {line}") from error
+
+
+async def _started(spider: Spider) -> AsyncIterator[Any]:
+    started: Any = spider.start()
+    if inspect.isawaitable(started):
+        started = await started
+    if started is None:
+        raise SpiderError(f"{spider.name}.start() gave None; is a `yield` or a `return` missing?")
+    if isinstance(started, AsyncIterable):
+        async for request in started:
+            yield request
+    else:
+        for request in started:
+            yield request
+
+
+async def open_spider(spider: Spider) -> None:
+    """Call `opened` of a spider, `async def` or not; SpiderFailed tells where it raised."""
+    await _opened(spider.opened, f"{spider.name}.opened()")
+
+
 async def open_all(things: Sequence[Any], crawl: RunningCrawl) -> None:
     """Let each open what it needs, in order; SpiderFailed tells where one raised."""
     for thing in things:
-        if not hasattr(thing, "open"):
-            continue
-        try:
-            answer = thing.open(crawl)
-            if inspect.isawaitable(answer):
-                await answer
-        except StopCrawl:
-            raise
-        except (Exception, SystemExit) as error:
-            line = error_line(traceback.format_exc()) or str(error)
-            raise SpiderFailed(f"{name_of(thing)}.open() failed: {line}") from error
+        if hasattr(thing, "open"):
+            await _opened(partial(thing.open, crawl), f"{name_of(thing)}.open()")
+
+
+async def _opened(call: Callable[[], Any], what: str) -> None:
+    try:
+        answer = call()
+        if inspect.isawaitable(answer):
+            await answer
+    except StopCrawl:
+        raise
+    except (Exception, SystemExit) as error:
+        line = error_line(traceback.format_exc()) or str(error)
+        raise SpiderFailed(f"{what} failed: {line}") from error
+
+
+async def close_spider(spider: Spider, reason: str, timeout: float) -> str | None:
+    """Call `closed` of a spider, `async def` or not; return the traceback where it raises."""
+    return await _closed(lambda: spider.closed(reason), timeout)
 
 
 async def close_all(things: Sequence[Any], timeout: float) -> dict[str, str]:
@@ -79,15 +120,19 @@ async def close_all(things: Sequence[Any], timeout: float) -> dict[str, str]:
     """
     failed = {}
     for thing in reversed(things):
-        if not hasattr(thing, "close"):
-            continue
-        import asyncio  # only where something is closed: most spiders need no event loop
-
-        try:
-            answer = thing.close()
-            if inspect.isawaitable(answer):
-                async with asyncio.timeout(timeout):
-                    await answer
-        except (Exception, SystemExit):
-            failed[f"{name_of(thing)}.close()"] = traceback.format_exc()
+        if hasattr(thing, "close") and (error := await _closed(thing.close, timeout)) is not None:
+            failed[f"{name_of(thing)}.close()"] = error
     return failed
+
+
+async def _closed(call: Callable[[], Any], timeout: float) -> str | None:
+    import asyncio  # only where something is closed: most spiders need no event loop
+
+    try:
+        answer = call()
+        if inspect.isawaitable(answer):
+            async with asyncio.timeout(timeout):
+                await answer
+    except (Exception, SystemExit):
+        return traceback.format_exc()
+    return None

@@ -123,11 +123,12 @@ class Pipelines:
     # ------------------------------------------------------------ items
 
     def course(
-        self, visit: Visit, found: Iterable[Any], origin: Origin, store: Callable[[Any], None]
+        self, visit: Visit, found: Iterable[Any], origin: Origin, store: Callable[[Any, bool], None]
     ) -> Generator[Awaitable[Any], Any, None]:
         """Send items through, each in order; yields what has to be awaited, and takes its answer.
 
-        An item for which a pipeline raises is refused alone.
+        An item for which a pipeline raises is refused alone. `store` is told whether what it gets
+        is another object than the callback gave.
         """
         for given in found:
             item, step = given, None
@@ -147,7 +148,7 @@ class Pipelines:
             except (Exception, SystemExit) as error:
                 _refuse(visit, given, step, error)
             else:
-                store(item)
+                store(item, item is not given)
 
     def judge(self, visit: Visit) -> None:
         """Let the judges drop records of a visit that is about to be stored."""

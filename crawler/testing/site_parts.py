@@ -16,8 +16,9 @@ from crawler.links.linker import Linker
 from crawler.links.traps import Traps
 from crawler.parsers.inline import Inline
 from crawler.spider import Spider
-from crawler.spider.collector import Collector, close, open_spider, start_requests
+from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
+from crawler.spider.lifecycle import close_spider, open_spider, start_requests
 from crawler.spider.running import RunningCrawl
 from crawler.testing.recording import StartPage
 from crawler.urls.scope import Scope
@@ -86,7 +87,7 @@ class SiteParts:
         failed = await self._collector.pipelines.close(timeout)
         failed |= await self._collector.hooks.close(timeout)
         if type(self.spider).closed is not Spider.closed:
-            error = await close(self.spider, reason, timeout)
+            error = await close_spider(self.spider, reason, timeout)
             if error is not None:
                 failed[f"{self.spider.name}.closed()"] = error
         return failed

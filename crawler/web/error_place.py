@@ -35,7 +35,7 @@ def error_line(traceback: str | None) -> str | None:
     best = max(frames, key=lambda frame: (_rank(frame["file"]), frame.start()), default=None)
     if best is None or (_rank(best["file"]) < _INSTALLED_CODE and raised.startswith(_OUR_ERRORS)):
         return raised.removeprefix(_OUR_ERRORS)
-    return f"{shown(best['file'])}:{best['line']}: {raised}"
+    return f"{shown(best['file'])}:{best['line']}: {raised.removeprefix(_OUR_ERRORS)}"
 
 
 def own_line(error: BaseException) -> str | None:
@@ -43,9 +43,22 @@ def own_line(error: BaseException) -> str | None:
     from traceback import format_exception
 
     text = "".join(format_exception(type(error), error, error.__traceback__, chain=False))
-    if all(_rank(frame["file"]) <= _INSTALLED_CODE for frame in _FRAME.finditer(text)):
+    if not any(is_users(frame["file"]) for frame in _FRAME.finditer(text)):
         return None
     return error_line(text)
+
+
+def is_own(error: BaseException) -> bool:
+    """Return whether the line that raised is the user's own, and none that it called."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and is_users(trace.tb_frame.f_code.co_filename)
+
+
+def is_users(file: str) -> bool:
+    """Return whether a file of code is the user's: neither ours, nor Python's, nor installed."""
+    return _rank(file) > _INSTALLED_CODE
 
 
 def place_of(line: str) -> str:

@@ -43,7 +43,7 @@ class Stats:
     """What the spider's code raised, by place: the first such error in a line, and their number."""
     parsed: set[str | None] = field(default_factory=set)  # callbacks that a page went through
     failing: set[str | None] = field(default_factory=set)  # callbacks that a page failed in
-
+    failed_fetches: int = 0  # requests in which the spider's code raised before any callback
     reasons: dict[str, str] = field(default_factory=dict)  # of each outcome the first error
     onward: bool = False  # whether a page led to another
     ended_by: str | None = None  # `start` or `opened`, where StopCrawl was raised in it
@@ -147,7 +147,9 @@ class Stats:
         place = place_of(line)
         first, number = self.raised.get(place, (line, 0))
         self.raised[place] = (first, number + 1)
-        if visit.outcome is Outcome.SPIDER_ERROR and visit.stored:
+        if visit.outcome is Outcome.SPIDER_ERROR and visit.elapsed is not None:
+            self.failed_fetches += 1
+        elif visit.outcome is Outcome.SPIDER_ERROR and visit.stored:
             self.failing.add(visit.todo.callback)
         elif visit.outcome is Outcome.RECORD_ERROR:
             (self.parsed if visit.items else self.failing).add(visit.todo.callback)

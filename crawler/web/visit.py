@@ -135,6 +135,11 @@ class Visit:
             if self.given is not None:
                 self.given.append(finding)
 
-    def fail(self, outcome: Outcome, error: str | None) -> None:
-        """End otherwise than it seemed so far; what was found stays."""
+    def fail(self, outcome: Outcome, error: str | None, elapsed: float | None = None) -> None:
+        """End otherwise than it seemed so far; what was found stays.
+
+        `elapsed`: the seconds of a try that no callback has seen.
+        """
         self.outcome, self.error = outcome, error
+        if elapsed is not None:
+            self.elapsed = round(elapsed, 6)

@@ -54,6 +54,53 @@ def test_a_raised_depth_goes_on_with_what_was_too_deep(desk: Desk, site: ServedS
     assert (first.code, again.code, deeper.code) == (0, 0, 0)
 
 
+def test_with_json_the_way_on_of_a_finished_crawl_is_told_beside_it(
+    desk: Desk, site: ServedSite
+) -> None:
+    crawl = ("crawl", f"{site.url}e/b", "--json", *FAST)
+    desk.run(*crawl)
+    again = desk.run(*crawl)
+    assert again.summary["reason"] == "nothing_to_do"
+    assert "nothing is left to do" in again.err and "--fresh" in again.err
+    assert not desk.run(*crawl, "-q").err
+
+
+def test_a_finished_crawl_without_a_page_has_none_to_visit_or_look_at(desk: Desk) -> None:
+    crawl = ("crawl", "http://127.0.0.1:1/", *FAST)
+    desk.run(*crawl)
+    text = told(desk.run(*crawl), "with 0 pages", "crawler retry", "To start over")
+    assert "recrawl" not in text and "SELECT" not in text
+
+
+def test_a_coroutine_that_nobody_awaits_is_told_in_a_line_of_the_log(
+    desk: Desk, site: ServedSite
+) -> None:
+    source = f"""
+from crawler import Spider
+class Late(Spider):
+    name = "late"
+    start_urls = ["{site.url}e/b"]
+    async def load(self):
+        return 1
+    def parse(self, page):
+        loads = [self.load]
+        loads[0]()
+"""
+    (desk.folder / "spiders" / "late.py").write_text(source)
+    done = desk.process("run", "late", *FAST)
+    [line] = [line for line in done.err.splitlines() if "never awaited" in line]
+    assert "spiders/late.py:10: " in line and "'Late.load'" in line and "`await` missing" in line
+    assert "tracemalloc" not in done.err
+
+
+def test_what_is_typed_in_no_encoding_is_told_with_the_way_out(desk: Desk) -> None:
+    done = desk.run("query", "SELECT 1 AS \udce5", "--store", "none")
+    assert done.code == 2 and "Traceback" not in done.err
+    desk.run("crawl", "http://127.0.0.1:1/", "--store", "none", *FAST)
+    done = desk.run("query", "SELECT 1 AS \udce5", "--store", "none")
+    assert done.code == 2 and "PYTHONUTF8=1" in done.err
+
+
 def test_raised_max_pages_go_on_with_the_queue(desk: Desk, site: ServedSite) -> None:
     crawl = ("crawl", f"{site.url}e/", "--scope", "prefix", *FAST, "--max-pages")
     told(desk.run(*crawl, "1"), "max_pages: 1 page", "1 still queued; a higher --max-pages")
@@ -243,7 +290,7 @@ def test_an_argument_has_the_type_that_the_spider_declares(
         ("pages", "many", ["pages is int", "pages=3"]),
         ("ratio", "half", ["ratio is float", "1.5"]),
         ("deep", "maybe", ["deep is bool", "true or false"]),
-        ("numbers", "1,two", ["numbers is int"]),
+        ("numbers", "1,two", ["numbers=1,two", "a list of int", "'two'", "numbers=3,3"]),
         ("tags", "[1", ["no list in JSON"]),
     ],
 )

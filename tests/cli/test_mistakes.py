@@ -188,6 +188,43 @@ SPIDERS["numbered"] = "from crawler import Spider\nclass A(Spider):\n    name = 
 SPIDERS["no_import"] = "from crawler import Spider, Itme\n"
 SPIDERS["await_in_def"] = "def parse(page):\n    await page\n"
 
+SPIDERS["no_fields"] = SPIDERS["item_key"].replace('(key="nope")', "").replace("a: int", "a = 1")
+SPIDERS["no_fields"] = SPIDERS["no_fields"].replace("item_key", "no_fields")
+SPIDERS["taken_name"] = SPIDERS["types"].replace("Price", "Pages").replace("types", "taken_name")
+SPIDERS["taken_name"] = SPIDERS["taken_name"].replace('"cheap"', "1.5")
+SPIDERS["splits"] = SPIDERS["pipeline"].replace('raise OSError("no database")', "return [item]")
+SPIDERS["splits"] = SPIDERS["splits"].replace('"pipeline"', '"splits"')
+SPIDERS["before"] = """
+    from crawler import Spider
+    class A(Spider):
+        name = "before"
+        start_urls = ["BASE"]
+        def before_fetch(self, request):
+            raise KeyError("token")
+        def parse(self, page):
+            yield {"a": 1}
+    """
+SPIDERS["middleware"] = """
+    from crawler import Spider
+    async def sign(request, handler):
+        raise ValueError("no token")
+    class A(Spider):
+        name = "middleware"
+        start_urls = ["BASE"]
+        settings = {"fetch": {"middlewares": [f"{__name__}:sign"]}}
+    """
+SPIDERS["own_step"] = """
+    from crawler import Spider
+    def step(url):
+        return url["path"]
+    class A(Spider):
+        name = "own_step"
+        start_urls = ["BASE"]
+        settings = {"links": {"canonicalize": [f"{__name__}:step"]}}
+        def parse(self, page):
+            yield page.follow("/page/2/")
+    """
+
 # The command, its exit code, and what its message must name.
 MISTAKES = [
     # commands and options
@@ -217,6 +254,7 @@ MISTAKES = [
     ("pause pages.db", 2, ["pages.db is a store", "crawler pause --store pages.db"]),
     ("stop pages.db", 2, ["crawler stop --store pages.db"]),
     ("set fast --store pages.db", 2, ["'fast'", "delay=SECONDS"]),
+    ("crawl http://x.example/ --processes 0", 2, ["'--processes'", "'0'", "auto"]),
     # keys and values
     ("crawl http://x.example/ --config flat.toml", 2, ["flat.toml", "`politeness.delay`"]),
     ("run dotted", 2, ["politeness.delay", '{"politeness": {"delay": …}}']),
@@ -297,6 +335,7 @@ MISTAKES = [
     ("run two_of_a_name", 2, ["spiders/two_of_a_name.py", "First and Second", "`name`"]),
     ("run twin", 2, ["spiders/twin.py and spiders/twin_copy.py", "crawler run spiders/twin.py"]),
     ("run item_key", 2, ["spiders/item_key.py:3", "'nope'", "none of its fields"]),
+    ("run no_fields", 2, ["spiders/no_fields.py:4", "no fields", "`price: float = 0`"]),
     ("run typed --all", 2, ["--all", "typed"]),
     ("run", 2, ["crawler list", "--all"]),
     ("test typed", 2, ["typed", "crawler test record typed"]),
@@ -339,6 +378,11 @@ MISTAKES = [
         0,
         ["pipeline save", "spiders/pipeline.py:4", "1 item refused by a pipeline"],
     ),
+    ("run splits", 0, ["pipelines gave list", "each gives back one", "crawler reparse splits"]),
+    ("run taken_name", 0, ["renamed for SQL: pages_item (the name pages is taken)"]),
+    ("run before", 1, ["spiders/before.py:7", "failed on every request", "crawler retry"]),
+    ("run middleware", 1, ["spiders/middleware.py:4", "ValueError: no token", "crawler retry"]),
+    ("run own_step", 1, ["spiders/own_step.py:4", "TypeError", "crawler retry"]),
     ("run closing", 1, ["closed()", "spiders/closing.py:7", "file is gone"]),
     ("run types", 0, ["amount", "real, got str", "1 item refused"]),
     ("run on_error", 3, ["spiders/on_error.py:7", "KeyError"]),

@@ -109,6 +109,65 @@ def test_the_pages_that_link_to_a_refused_url_are_named(crawl: tuple[Path, str])
     assert f"{site}/ (depth 0)" in told(store, f"{site}/shop/")["linked on"]
 
 
+@pytest.mark.parametrize(
+    ("page", "settings", "why"),
+    [
+        ("<meta name=robots content=nofollow><a href=/a>a</a>", {}, "page_nofollow, as the page"),
+        ("<a rel=nofollow href=/a>a</a>", {"links": {"nofollow": True}}, "nofollow (links.nofol"),
+        ("<a href=/a>a</a>", {"engine": {"max_depth": 0}}, "too_deep (engine.max_depth = 0)"),
+        ("<a href=/a>a</a>", {"links": {"exclude": ["a$"]}}, ""),  # which `bounds` tells
+    ],
+)
+def test_what_keeps_a_link_from_being_taken_is_told_with_its_page(
+    tmp_path: Path, page: str, settings: dict[str, Any], why: str
+) -> None:
+    async def story() -> str:
+        async with PracticeSite(robots=False) as site:
+            site.add_page("/start", page)
+            await crawled(SiteSpider(site.at("/start")), tmp_path / "n.db", **settings)
+            return site.at("/")
+
+    base = asyncio.run(story())
+    rules = SiteSpider.rules
+    [link] = told(tmp_path / "n.db", f"{base}a", rules)["linked on"]
+    assert link.startswith(f"{base}start (depth 0)" + (f": {why}" if why else ""))
+    asks = told(tmp_path / "n.db", f"{base}start", rules).get("page", [])
+    assert asks == (
+        ["asks that its links are not followed (links.robots_meta)"] if "meta" in page else []
+    )
+
+
+def test_a_url_that_only_callbacks_asked_for_is_told_to_be_counted(tmp_path: Path) -> None:
+    class Asking(Spider):
+        name = "asking"
+
+        def parse(self, page: Any) -> Any:
+            yield page.follow("http://127.0.0.9/data.json")
+
+    async def story() -> None:
+        async with PracticeSite(robots=False) as site:
+            spider = Asking()
+            spider.start_urls = [site.url]
+            await crawled(spider, tmp_path / "a.db")
+
+    asyncio.run(story())
+    [link] = told(tmp_path / "a.db", "http://127.0.0.9/data.json", ())["linked on"]
+    assert link.startswith("no stored page; ") and "(request_out_of_scope)" in link
+
+
+def test_a_url_that_was_never_answered_is_not_said_to_be_fetched(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with PracticeSite(robots=False) as site:
+            site.add_links("/start", ["http://127.0.0.9:1/"])
+            links = {"check_external": True}
+            await crawled(SiteSpider(site.at("/start")), tmp_path / "x.db", links=links)
+
+    asyncio.run(story())
+    found = told(tmp_path / "x.db", "http://127.0.0.9:1/", SiteSpider.rules)
+    assert "address_refused" in found["outcome"][0]
+    assert found["scope"][0].startswith("out of scope (out_of_scope)")
+
+
 def test_a_host_that_was_never_met_is_out_of_scope(crawl: tuple[Path, str]) -> None:
     store, _ = crawl
     found = told(store, "https://elsewhere.example/")

@@ -56,7 +56,7 @@ def raised(call: object) -> BaseException:
     [
         ("plain", "mine.py:6: KeyError: 'id'"),
         ("in_the_library", "mine.py:9: json.decoder.JSONDecodeError: Expecting property name"),
-        ("in_ours", "mine.py:12: crawler.errors.BadUrl: "),
+        ("in_ours", "mine.py:12: BadUrl: "),
         ("chained", "mine.py:18: RuntimeError: no id"),
         ("many_lines", "mine.py:21: ValueError: first second third"),
     ],
