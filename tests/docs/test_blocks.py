@@ -7,6 +7,7 @@ of the reference pages are run here. A new block that nothing runs fails the las
 import re
 import sqlite3
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -229,3 +230,15 @@ def test_every_block_is_run() -> None:
     assert len(found) > 150
     left = [f"{b.page}:{b.line} ({b.language})" for b in found if not is_run(b, elsewhere)]
     assert left == [], "run it in a test, or say in ELSEWHERE why not"
+
+
+def test_every_extra_that_is_named_can_be_installed() -> None:
+    """In the pages, and in what the code says of what is missing."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named: set[str] = set()
+    for file in [ROOT / "README.md", *DOCS.rglob("*.md"), *(ROOT / "crawler").rglob("*.py")]:
+        text = file.read_text(encoding="utf-8")
+        for extras in re.findall(r"pip install '(?:\.|crawlkeep)\[([\w,-]+)\]", text):
+            named.update(extras.split(","))
+    assert len(named) > 10
+    assert named - set(project["optional-dependencies"]) == set()
