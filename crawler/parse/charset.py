@@ -7,7 +7,7 @@ Nothing here raises, whatever the bytes.
 
 import codecs
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import cchardet
 
@@ -15,10 +15,12 @@ from crawler.lazy_regex import lazy
 from crawler.parse import mime
 from crawler.parse.encodings import PIECEWISE, name_of, to_text
 
-PRESCAN = 16 * 1024
-"""How far declarations are looked for first. The standard scans 1,024 bytes and then lets the
-parser change its mind at any later `<meta>`: those are looked for where nothing else tells."""
-_LATEST = 1 << 20
+PRESCAN = 1024
+"""Bytes in which a `<meta>` declares it wherever it stands, as in the standard's prescan.
+
+Behind them, as in Chromium, one does that in the head alone, however long that is.
+"""
+_FARTHEST = 1 << 20
 FALLBACK = "windows-1252"
 """The standard's default where nothing tells: of ASCII alone every reading is the same."""
 
@@ -48,6 +50,7 @@ def encoding_of(body: bytes, content_type: str | None = None) -> str:
 
 
 _UNTOLD = ("", "*/*", "unknown/unknown", "application/unknown")  # what is looked at instead
+_MAY_BE_HTML = (*_UNTOLD, "text/html")  # of all other text a <meta> declares nothing
 
 
 def _is_big_endian(body: bytes) -> bool:
@@ -92,20 +95,22 @@ _VALUE = rb"""(?:"([^"]*+)"|'([^']*+)'|(?=>)|([^\t\n\f\r >"'][^\t\n\f\r >]*+)(?=
 # "Get an attribute" of the standard. Where bytes run out within one, nothing matches.
 _ATTRIBUTE = lazy(rb"[\t\n\f\r /]*+(%b)%b*+(?:=%b*+%b|(?=[^=]))" % (_NAME, _SPACE, _SPACE, _VALUE))
 _TAG = lazy(
-    rb"</?[A-Za-z][^\t\n\f\r >]*+(?:%b)*+[\t\n\f\r /]*+>"
+    rb"<(/?)([A-Za-z][^\t\n\f\r />]*+)(?:%b)*+[\t\n\f\r /]*+>"
     % _ATTRIBUTE.pattern.replace(rb"(%b)" % _NAME, _NAME)
 )
 _TAG_START = lazy(rb"</?[A-Za-z]")
-_TAG_END = lazy(rb"[\t\n\f\r /]*+>")
 _BOGUS = lazy(rb"<[!/?]")
-_META = lazy(rb"<meta(?=[\t\n\f\r /])", re.IGNORECASE)
 _CHARSET = lazy(rb"charset%b*+" % _SPACE, re.IGNORECASE)
 _LABEL = lazy(rb"""=%b*+(?:"([^"]*+)"|'([^']*+)'|([^"'\t\n\f\r ;][^\t\n\f\r ;]*+))""" % _SPACE)
-_LATE = lazy(rb"<meta[^>]{0,200}charset", re.IGNORECASE)
 # Elements whose content is text, which browsers pass over where the standard's prescan does not.
-_RAW = lazy(
-    rb"<(script|style|title|textarea|xmp|iframe|noembed|noframes)(?=[\t\n\f\r />])", re.IGNORECASE
+_RAW = frozenset(
+    (b"script", b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")
 )
+# What a head is made of: the start of anything else ends it, and so does any other end tag.
+_IN_HEAD = frozenset(
+    (b"base", b"link", b"meta", b"noscript", b"object", b"script", b"style", b"title")
+)
+_HEAD_STARTS = frozenset((b"html", b"head"))
 _XML_STARTS = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
 _XML = lazy(rb"""<\?xml[^>]*?encoding[\0- ]*=[\0- ]*(?:"([^"\0- ]*)"|'([^'\0- ]*)')""")
 
@@ -115,24 +120,16 @@ def _declared_inside(body: bytes, essence: str) -> str | None:
         return "utf-8"  # RFC 8259 8.1
     if essence in ("text/xml", "application/xml") or essence.endswith("+xml"):
         return xml_encoding(body) or "utf-8"  # XML 1.0 4.3.3
-    return prescan(body)
+    return prescan(body) if essence in _MAY_BE_HTML else None
 
 
 def prescan(body: bytes) -> str | None:
-    """Return the encoding that a `<meta>` or an XML declaration names, by the standard's prescan.
+    """Return the encoding that a `<meta>` or an XML declaration names, where browsers look for it.
 
     None if there is none, or where the bytes end within a tag or comment before one.
     """
-    head = body[:PRESCAN]
-    found = None
-    if b"charset" in head.lower():
-        found = _prescan_tags(head, _RAW) or _prescan_tags(head)
-    found = found or xml_encoding(head)
-    if found is None and len(body) > PRESCAN:
-        head = body[:_LATEST]
-        if _LATE.search(head, PRESCAN - 256) and not body.isascii():
-            found = _prescan_tags(head, _RAW)
-    return found
+    head = body[:_FARTHEST]
+    return _prescan_tags(head, _RAW) or _prescan_tags(head[:PRESCAN]) or xml_encoding(head)
 
 
 def xml_encoding(body: bytes) -> str | None:
@@ -140,26 +137,32 @@ def xml_encoding(body: bytes) -> str | None:
     for start, name in _XML_STARTS:
         if body.startswith(start):
             return name
-    found = _XML.match(body, 0, PRESCAN)
+    found = _XML.match(body, 0, _SAMPLE)
     return _declarable(_name(found)) if found else None
 
 
-def _prescan_tags(head: bytes, raws: re.Pattern[bytes] | None = None) -> str | None:
-    """Return what the first `<meta>` declares, none of those in elements that `raws` matches."""
+def _prescan_tags(head: bytes, raws: frozenset[bytes] = frozenset()) -> str | None:
+    """Return what the first `<meta>` declares, none of those in elements that `raws` names.
+
+    As Chromium's HTMLMetaCharsetParser does, without a tree.
+    """
+    in_head = True
     at = head.find(b"<")
-    while at >= 0:
+    while at >= 0 and (in_head or at < PRESCAN):
         if head.startswith(b"<!--", at):
             at = head.find(b"-->", at + 2)
-        elif _META.match(head, at):
-            name, at = _meta(head, at + 5)
-            if name:
-                return name
-        elif _TAG_START.match(head, at):
-            tag, raw = _TAG.match(head, at), raws.match(head, at) if raws else None
-            at = tag.end() if tag else -1
-            if tag and raw:
-                end = re.compile(rb"</%b(?=[\t\n\f\r />])" % raw[1], re.IGNORECASE).search(head, at)
+        elif tag := _TAG.match(head, at):
+            name, at = tag[2].lower(), tag.end()
+            if name == b"meta" and not tag[1] and (found := _declared_by(tag[0][5:])):
+                return found
+            in_head = in_head and (name in _IN_HEAD or (not tag[1] and name in _HEAD_STARTS))
+            if name in raws and not tag[1]:
+                end = _end_of(name).search(head, at)
                 at = end.start() if end else -1
+            elif name == b"plaintext":
+                at = -1
+        elif _TAG_START.match(head, at):  # cut off
+            at = -1
         elif _BOGUS.match(head, at):
             at = head.find(b">", at)
         else:
@@ -168,22 +171,26 @@ def _prescan_tags(head: bytes, raws: re.Pattern[bytes] | None = None) -> str | N
     return None
 
 
-def _meta(head: bytes, at: int) -> tuple[str | None, int]:
-    """Read the attributes from `at`: the encoding they declare, and where they end (-1: never)."""
-    values: dict[bytes, bytes] = {}
-    while attribute := _ATTRIBUTE.match(head, at):
-        at = attribute.end()
-        value = attribute[2] or attribute[3] or attribute[4] or b""
-        values.setdefault(attribute[1].lower(), value)
-    closed = _TAG_END.match(head, at)
-    if closed is None:
-        return None, -1
-    name = None
-    if b"charset" in values:
-        name = name_of(values[b"charset"].decode("latin-1"))
-    elif values.get(b"http-equiv", b"").lower() == b"content-type":
-        name = _from_content(values.get(b"content", b""))
-    return _declarable(name), closed.end()
+@cache
+def _end_of(name: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"</%b(?=[\t\n\f\r />])" % name, re.IGNORECASE)
+
+
+def _declared_by(attributes: bytes) -> str | None:
+    """Return the encoding that the attributes of a `<meta>` declare; the last `charset` counts."""
+    charset: bytes | None = None
+    content: str | None = None
+    pragma = False
+    for key, *values in _ATTRIBUTE.findall(attributes):
+        key, value = key.lower(), b"".join(values)
+        if key == b"charset":
+            charset = value
+        elif key == b"content" and charset is None:
+            content = _from_content(value) or content
+        pragma = pragma or (key == b"http-equiv" and value.lower() == b"content-type")
+    if charset is not None:
+        return _declarable(name_of(charset.decode("latin-1")))
+    return _declarable(content) if pragma else None
 
 
 def _from_content(value: bytes) -> str | None:
@@ -258,16 +265,17 @@ _LATIN = frozenset(
     "iso-8859-2 iso-8859-3 iso-8859-4 iso-8859-10 iso-8859-13 iso-8859-14 iso-8859-15 iso-8859-16"
     " macintosh windows-1250 windows-1254 windows-1257 windows-1258".split()
 )
+_ASCII = bytes(range(128))
 _SIDE_BY_SIDE = lazy(rb"[\x80-\xff]{2,}")
 
 
 def _hinted(body: bytes) -> str | None:
-    """Return the encoding that a broken declaration names, if the text is right in it."""
+    """Return the encoding that a broken declaration names, if there is enough text to be right."""
     label = next(filter(None, _HINT.findall(body, 0, PRESCAN)), b"")
-    name = _declarable(name_of(label.decode("latin-1")))
-    if name in (None, "utf-8", "replacement") or "\ufffd" in to_text(body[:_SAMPLE], name or ""):
+    name, sample = _declarable(name_of(label.decode("latin-1"))), body[:_SAMPLE]
+    if name in (None, "utf-8", "replacement") or "\ufffd" in to_text(sample, name or ""):
         return None
-    return name
+    return name if len(sample.translate(None, _ASCII)) >= _LEAST_OTHER else None
 
 
 def _detect(sample: bytes) -> str:
@@ -300,7 +308,7 @@ def _central_european(sample: bytes) -> str | None:
 
 def _is_unsure(name: str, sample: bytes) -> bool:
     """Return whether the bytes are too few for what the detector says of them."""
-    high = len(sample.translate(None, bytes(range(128))))
+    high = len(sample.translate(None, _ASCII))
     if name in _LATIN:
         return high < _LEAST_LATIN
     if name == "windows-874":

@@ -90,15 +90,17 @@ _VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"
 _ATTRIBUTES = (
     rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+{_VALUE}?+)?+|=)*+"""
 )
-# What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag.
+# What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag. In one
+# that matters each quote stands behind a "=": elsewhere it is part of a name.
 _SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
+_QUOTED = r"""[^<>"']*+(?:(?<==)"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _OTHERS = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+"""
 _HREF = r"""[\t\n\f\r /]++href="([^"&\0]++)\""""
 _PATTERN = rf"""<(?=[a-zA-Z!?])(?:{{}}
-      a{_OTHERS}(?:{_HREF}{_SIMPLE}>|>)                     # 1: the href of nine links in ten,
+      a{_OTHERS}(?:{_HREF}{_QUOTED}>|>)                     # 1: the href of nine links in ten,
                                                             #    none where it is a mere anchor
     | ([aA]{_END}|(?=[abmpsABMPS])(?:{_NAMES}){_END})       # 2, 3: a tag that matters and its
-        ({_SIMPLE}|{_ATTRIBUTES})(>|\Z)                     #    4: attributes, its end
+        ({_QUOTED}|{_ATTRIBUTES})(>|\Z)                     #    4: attributes, its end
     | (?=[stxinfSTXINF])({_RAW}){_END}                      # 5, 6: one whose content is raw text,
         (?:{_SIMPLE}|{_ATTRIBUTES})(?:>|\Z)                 #       and that text
         ((?:[^<]++|<(?!/(?i:\5)[\t\n\f\r />]))*+)

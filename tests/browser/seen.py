@@ -35,13 +35,14 @@ def read(file: Path) -> ScrapedPage:
 def ours(file: Path) -> dict[str, Any]:
     """Return what Crawlkeep sees of a page."""
     page = read(file)
+    assert page.html is not None  # which finds the encoding
     metas, is_page = page.found.robots, page.response.is_html
     refresh = refresh_on(page)
     full = document(page.html, page.url, encoding=page.encoding, xml=page.response.is_xml)
     return {
         "type": kind(page.response.content_type, is_page=is_page),
         "title": page.title or "",
-        "encoding": page.html and page.encoding,
+        "encoding": page.encoding,
         "base": page.base_url,
         "links": page.links,
         "canonical": full.canonical,

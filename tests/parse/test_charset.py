@@ -11,7 +11,7 @@ from crawler.parse import encodings
 from crawler.parse.charset import PRESCAN, decode, encoding_of
 from crawler.parse.encodings import LABELS, NAMES, encode_query, name_of, to_text
 
-META = [  # the start of a page, the encoding that the standard's prescan gives it
+META = [  # the start of a page, the encoding that a browser takes from it
     ('<meta charset="ISO-8859-1">', "windows-1252"), ("<meta charset=euc-jp>", "euc-jp"),
     ("<META\nCHARSET = 'Latin2' >", "iso-8859-2"), ("<meta/charset=koi8-r/>", "windows-1252"),
     ("<meta/charset=koi8-r />", "koi8-r"), ("<metacharset=koi8-r>", "windows-1252"),
@@ -22,9 +22,10 @@ META = [  # the start of a page, the encoding that the standard's prescan gives 
     ('<meta content="charset charset=big5;x" http-equiv=Content-Type>', "big5"),
     ('<meta content="text/html; charset=gb2312">', "windows-1252"),
     ('<meta http-equiv=refresh content="1; charset=gb2312">', "windows-1252"),
-    ("<meta http-equiv=refresh http-equiv=content-type content=charset=gbk>", "windows-1252"),
+    ("<meta http-equiv=refresh http-equiv=content-type content=charset=gbk>", "gbk"),
     ("<meta charset=bogus><meta charset=koi8-r>", "koi8-r"),
-    ("<meta charset=koi8-r charset=big5>", "koi8-r"),
+    ("<meta charset=koi8-r charset=big5>", "big5"),
+    ("<meta content=charset=gbk http-equiv=content-type charset=big5>", "big5"),
     ("<meta charset=utf-16>", "utf-8"), ("<meta charset=UTF-16BE>", "utf-8"),
     ("<meta charset=x-user-defined>", "windows-1252"),
     ("<!--<meta charset=big5>--><meta charset=koi8-r>", "koi8-r"),
@@ -39,14 +40,23 @@ META = [  # the start of a page, the encoding that the standard's prescan gives 
     ('<?xml version="1.0" encoding="koi8-r"?>', "koi8-r"),
     ("<?xml encoding = 'koi8-r'?><meta charset=big5>", "big5"),
     ('<?xml encoding="utf-16"?>', "utf-8"), ('<?xml version="1.0"?>', "utf-8"),
-    ("<p>" * 2000 + "<meta charset=koi8-r>", "koi8-r"),
+    ("<p>" * 300 + "<meta charSet=koi8-r>", "koi8-r"),
     ("<p>" * PRESCAN + "<meta charset=koi8-r>", "windows-1252"),
+    ("<style>" + "p" * 20_000 + "</style><meta charset=koi8-r>", "koi8-r"),
+    ("<title>" + "p" * 20_000 + "</title></head><meta charset=koi8-r>", "windows-1252"),
+    ("<noscript><meta charset=koi8-r></noscript>", "koi8-r"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("start", "want"), META)
-def test_a_page_declares_its_encoding_as_the_standard_reads_it(start, want):
+def test_a_page_declares_its_encoding_as_a_browser_reads_it(start, want):
     assert encoding_of(start.encode()) == want
+
+
+def test_a_meta_in_what_is_no_html_declares_nothing():
+    body = b"<meta charset=koi8-r>"
+    assert encoding_of(body, "text/plain") == "windows-1252"
+    assert encoding_of(body, "unknown/unknown") == "koi8-r"
 
 
 HEADERS = [
