@@ -67,6 +67,8 @@ def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
     name = encoding_of(body, content_type)
     if name == "utf-8" and len(body) <= PIECEWISE:
         return body.decode("utf-8", "replace").removeprefix("\ufeff"), name
+    if name.startswith("utf-16") and len(body) % 2:  # browsers show nothing of half a character
+        body = body[:-1]
     return to_text(body, name).removeprefix("\ufeff"), name
 
 

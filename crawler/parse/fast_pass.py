@@ -96,7 +96,7 @@ _SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _QUOTED = r"""[^<>"']*+(?:(?<==)"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _OTHERS = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+"""
 _HREF = r"""[\t\n\f\r /]++href="([^"&\0]++)\""""
-_PATTERN = rf"""<(?=[a-zA-Z!?])(?:{{}}
+_PATTERN = rf"""<(?!/[a-zA-Z])(?:{{}}
       a{_OTHERS}(?:{_HREF}{_QUOTED}>|>)                     # 1: the href of nine links in ten,
                                                             #    none where it is a mere anchor
     | ([aA]{_END}|(?=[abmpsABMPS])(?:{_NAMES}){_END})       # 2, 3: a tag that matters and its
@@ -106,7 +106,7 @@ _PATTERN = rf"""<(?=[a-zA-Z!?])(?:{{}}
         ((?:[^<]++|<(?!/(?i:\5)[\t\n\f\r />]))*+)
     | [a-zA-Z](?!{_SIMPLE})[^\t\n\f\r />]*+{_ATTRIBUTES}(?:>|\Z)  # any other with quoted markup
     | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))         # a comment
-    | [!?][^>]*+(?:>|\Z))                                   # a doctype or bogus comment"""
+    | [!?/][^>]*+(?:>|\Z))                                  # a doctype or bogus comment"""
 _FLAGS = re.VERBOSE | re.ASCII
 _PLAIN = lazy(_PATTERN.format(""), _FLAGS)
 
@@ -330,7 +330,7 @@ def _one_by_one(
             elif (match[5] or "").lower() in _APART:
                 yield _ODD
                 return
-            elif match[5] or odd or text[start + 1] in "!?":
+            elif match[5] or odd or text[start + 1] in "!?/":
                 yield match.groups("")
                 at = _end_of(text, match)
                 break

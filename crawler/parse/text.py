@@ -57,11 +57,12 @@ def _rests(names: Iterable[str]) -> dict[str, list[str]]:
 
 # What nobody reads. Cut off by the end of the document, it is taken to the end, so that no search
 # starts inside it again.
+_TO_END = r"""[^>=]*+(?:=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?)?+[^>=]*+)*+>?"""  # of an end tag
 _UNREAD = re.compile(
     rf"""<(?=[!?sStTnNiIdDaAvVcC])(?:
       !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
     | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>?
-      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z)
+      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</{_TO_END}|\Z)
     | ([sS][vV][gG])(?=[\s/>])[^>]*+>?(?:[^<]++|<(?!/[sS][vV][gG][\s/>]))*+(?:</[^>]*+>?|\Z)
     | ({_by_letter([*UNSHOWN, "dialog"])})(?=[\s/>])
     | [!?][^>]*+>?)""",
@@ -205,7 +206,7 @@ _TABLE = lazy(
     (?!<(?:/?t|/?c(?:aption|ol)|/?form|script|style|template|input|!--)|\Z)""",
     re.VERBOSE,
 )
-_LIST = lazy(r"<select(?=[\s>])[^>]*+>\s*+(?!</?(?:opt|select|hr)|<!--|<script)")
+_LIST = lazy(r"<select(?=[\s>])[^>]*+>\s*+(?!</?(?:opt|select|hr)|<!--|<script|<template)")
 # What of a list is none of its options: it is not shown.
 _LOOSE = lazy(r"(<select(?=[\s>])[^>]*+>|</opt(?:ion|group)>)(?:[^<]++|<(?!/?(?:opt|select)))++")
 _LARGE = 32 * 1024  # characters of a page whose tree costs more than the order of its words says
@@ -236,9 +237,12 @@ def _is_drawn(svg: str) -> bool:
 
 
 def _is_odd_picture(svg: str) -> bool:
-    """Return whether a picture ends where it begins, or holds CDATA or one of its own."""
+    """Return whether a picture ends elsewhere than it seems to, or holds CDATA."""
     return (
-        _EMPTY.match(svg) is not None or "<![CDATA[" in svg or _PICTURE.search(svg, 4) is not None
+        _EMPTY.match(svg) is not None
+        or "<![CDATA[" in svg
+        or svg.rfind("<!--") > svg.rfind("-->")
+        or _PICTURE.search(svg, 4) is not None
     )
 
 

@@ -122,6 +122,18 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
     yield Tag("".join(pieces), "", True, "")
 
 
+# What may have a shadow root, besides custom elements, and what says nothing of where one stands
+# (https://dom.spec.whatwg.org/#dom-element-attachshadow).
+_HOSTS = frozenset(
+    "article aside blockquote body div footer h1 h2 h3 h4 h5 h6 header main nav p section span"
+    .split()
+)  # fmt: skip
+_NO_PARENTS = frozenset(
+    "area base br col embed hr img input link meta param script source style title track wbr"
+    .split()
+)  # fmt: skip
+
+
 class Apart:
     """What is open of `template` and `noscript`, whose content is no part of the document.
 
@@ -129,11 +141,14 @@ class Apart:
     taken, as no scripts run here. False where nothing is open.
     """
 
-    __slots__ = ("_noscript", "_templates", "_xml")
+    __slots__ = ("_host", "_noscript", "_templates", "_xml")
 
     def __init__(self, *, xml: bool = False) -> None:
         self._templates: list[bool] = []  # whether each is inert: not so what makes a shadow root
         self._noscript, self._xml = False, xml
+        self._host = (
+            False  # whether the element that is open may have a shadow root, as far as seen
+        )
 
     def take(self, tag: Tag) -> None:
         """Take the next tag."""
@@ -141,11 +156,15 @@ class Apart:
             return
         if tag.name == "template":
             if not tag.ends:
-                self._templates.append("shadowrootmode" not in attributes_of(tag.attributes))
+                mode = attributes_of(tag.attributes).get("shadowrootmode", "").lower()
+                self._templates.append(not (self._host and mode in ("open", "closed")))
+                self._host = True
             elif self._templates:
-                self._templates.pop()
+                self._host = self._templates.pop()  # an element has but one shadow root
         elif tag.name == "noscript" and not self._xml:
             self._noscript = not tag.ends
+        elif tag.name not in _NO_PARENTS:
+            self._host = tag.ends or tag.name in _HOSTS or "-" in tag.name
 
     def __bool__(self) -> bool:
         return self._noscript or bool(self._templates)
@@ -339,10 +358,17 @@ def plain_markup(html: str, *, xml: bool = False) -> str:
             unseen = max(0, unseen + (-1 if tag.ends else 1))
         elif name and not unseen and (tag.foreign or name not in RAW or name == "xmp"):
             attributes = tag.attributes.replace("<", "&lt;")
-            kept.append(f"<{'/' if tag.ends else ''}{name}{attributes}>")
+            written = "span" if tag.foreign == "other" else name
+            kept.append(f"<{'/' if tag.ends else ''}{written}{attributes}>")
             if name in ("xmp", "plaintext"):
                 kept.append(_escaped(tag.raw))
     return "".join(kept)
+
+
+# The elements of SVG that hold others which are drawn, there or where they are used.
+_DRAWN_IN = frozenset(
+    "a clippath defs foreignobject g marker mask pattern svg switch symbol text".split()
+)
 
 
 class _Drawn:
@@ -366,12 +392,15 @@ class _Drawn:
             self._open.clear()  # an element of HTML ends the picture
 
     def __bool__(self) -> bool:
+        drawn, links = not self._open, 0
         for name in reversed(self._open):
-            if name in ("text", "foreignobject"):
-                return True
-            if name in ("title", "desc", "svg"):
+            drawn = drawn or name in ("text", "foreignobject")
+            links += name == "a"
+            if (name in ("title", "desc", "svg") and not drawn) or links > 1:
                 return False
-        return True
+            if drawn and name not in _DRAWN_IN:
+                return False
+        return drawn
 
 
 def _escaped(text: str) -> str:

