@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from crawler import urls
 from crawler.parse import mime
+from crawler.parse.apart import Apart
 from crawler.parse.charset import decode, encoding_of
 from crawler.parse.encodings import encode_query
 from crawler.parse.meta_refresh import Refresh, refresh_of, soonest
 from crawler.parse.sparse_pass import Unsure, sparse_tags
 from crawler.parse.srcset import ImageCandidate, srcset
-from crawler.parse.tokenizer import Apart, Tag, attributes_of, tags
+from crawler.parse.tokenizer import Tag, attributes_of, tags
 
 __all__ = [
     "ATTRIBUTES",

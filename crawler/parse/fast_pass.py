@@ -251,7 +251,8 @@ def is_frameset(text: str) -> bool:
 
 def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:
     """Return the same by the whole tokenizer: for XML, and for what one expression cannot tell."""
-    from crawler.parse.tokenizer import Apart, tags  # most crawls never need it
+    from crawler.parse.apart import Apart  # most crawls never need it
+    from crawler.parse.tokenizer import tags
 
     found = Scan(None, None, [], [])
     title: list[str] | None = None

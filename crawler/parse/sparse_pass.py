@@ -18,7 +18,7 @@ from crawler.parse.foreign import NAMESPACES
 from crawler.parse.tokenizer import RAW, Tag, tags
 
 APART = frozenset(("template", "noscript"))
-"""Elements whose content is no part of the document: see `tokenizer.Apart`."""
+"""Elements whose content is no part of the document: see `apart.Apart`."""
 WINDOW = 1 << 17
 """Characters that one search may take: some milliseconds that no other thread gets."""
 
