@@ -8,9 +8,10 @@ is that of FTS5: BM25, with a word in the title worth five in the text.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from crawler.errors import QueryError
 from crawler.inspect.query import Reader, Rows
@@ -27,16 +28,29 @@ from crawler.inspect.words import (
 )
 from crawler.store.address import DatabaseAddress
 
+if TYPE_CHECKING:
+    import asyncpg
+
+Site = tuple[Callable[[str], bool], str]
+
 _RANKED = 3000  # hits of which every word is looked at; of more, those that the server ranks first
+_MANY, _SAMPLE, _ENOUGH = 50_000, 10_000, 50  # pages; those of which a sample tells, and hits in it
 _BATCH = 200
-_MISSING = "FROM texts AS t WHERE NOT EXISTS (SELECT 1 FROM search_words AS s"
-_MISSING += " WHERE s.page_id = t.page_id)"
+_WAITING = (  # those behind `$1`: what is deleted stands in the way until it is vacuumed
+    "DELETE FROM search_waiting WHERE ctid = ANY (ARRAY(SELECT ctid FROM search_waiting"
+    f" WHERE ctid > $1::text::tid LIMIT {_BATCH})) RETURNING ctid, page_id"
+)
+_INDEX = (
+    "INSERT INTO search_words SELECT $1, $2::text::tsvector, $3"
+    " WHERE EXISTS (SELECT 1 FROM texts WHERE page_id = $1)"
+    " ON CONFLICT (page_id) DO UPDATE SET words = excluded.words, length = excluded.length"
+)
 
 
-def search(
-    reader: Reader, words: str, *, site: Callable[[str], bool] | None = None, limit: int = 10
-) -> Rows:
-    """Return url, title and snippet of the best pages for some words; `site` takes host names.
+def search(reader: Reader, words: str, *, site: Site | None, limit: int, most: int) -> Rows:
+    """Return url, title and snippet of the best pages for some words, as `search.search` does.
+
+    `site` is what takes the names of hosts, and a folder on them.
 
     QueryError where the store has no text.
     """
@@ -47,8 +61,8 @@ def search(
         )
     assert isinstance(reader.path, DatabaseAddress)
     index(reader.path)
-    question = question_of(words)
-    best = _best(reader, question, site, limit) if question.query else []
+    question, titled = question_of(words), question_of(words, "title")
+    best = _best(reader, question, titled, site, most)[:limit] if question.query else []
     sql = "SELECT url, title, text FROM texts WHERE page_id = ?"
     found = [row for page_id in best for row in reader.query(sql, (page_id,)).rows]
     shown = ((url, title, snippet(text, question.phrases)) for url, title, text in found)
@@ -56,39 +70,77 @@ def search(
 
 
 def _best(
-    reader: Reader, question: WordQuery, site: Callable[[str], bool] | None, limit: int
+    reader: Reader,
+    question: WordQuery,
+    titled: WordQuery,
+    site: Site | None,
+    most: int,
 ) -> list[int]:
-    """Return the ids of the best pages, the best first."""
-    where, values = "words @@ CAST(? AS tsquery)", [question.query]
+    """Return the ids of the best pages, the best first.
+
+    Of more than `most` hits, those with all words in the title, and those that were found first.
+    """
+    where, values = "words @@ CAST(? AS tsquery)", list[Any]()
     if site is not None:
-        hosts = [
-            i for i, name in reader.query("SELECT host_id, name FROM hosts").rows if site(name)
-        ]
-        where += " AND page_id IN (SELECT page_id FROM pages WHERE host_id IN"
-        where += " (SELECT CAST(value AS BIGINT) FROM json_each(?)))"
-        values.append(json.dumps(hosts))
-    [(pages, mean)] = reader.query("SELECT count(*), avg(length) FROM search_words").rows
-    rare = {phrase: rarity(pages, _having(reader, phrase)) for phrase in question.phrases}
-    hits = list(
-        reader.query(
-            f"SELECT page_id, length FROM search_words WHERE {where} ORDER BY"
-            f" ts_rank('{{0,0,0.2,1}}'::real[], words, CAST(? AS tsquery), 1) DESC, page_id"
-            f" LIMIT {_RANKED}",
-            [*values, question.query],
-        ).rows
+        takes, below = site
+        named = reader.query("SELECT host_id, name FROM hosts").rows
+        where += (
+            " AND page_id IN (SELECT page_id FROM pages JOIN crawl_hosts USING (host_id) WHERE"
+            " host_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"
+            " AND starts_with(url, name || CAST(? AS TEXT)))"
+        )
+        values += [json.dumps([host_id for host_id, name in named if takes(name)]), below]
+    hits = f"SELECT page_id, length, words FROM search_words WHERE {where}"
+    hits += f" ORDER BY page_id LIMIT {most}"
+    ranked = (
+        f"SELECT page_id, length FROM ({hits}) AS hits ORDER BY"
+        f" ts_rank('{{0,0,0.2,1}}'::real[], words, CAST(? AS tsquery), 1) DESC, page_id"
+        f" LIMIT {_RANKED}"
     )
-    places = _places(reader, [page_id for page_id, _ in hits], question.phrases)
-    ranked = sorted(
-        (-score([(rare[p], weight_of(p, places.get(i, {}))) for p in rare], length, mean), i)
-        for i, length in hits
+    lengths: dict[int, int] = {}
+    for one in (titled, question):
+        lengths |= dict(reader.query(ranked, [one.query, *values, one.query]).rows)
+    stock = _Stock(reader)
+    rare = {phrase: rarity(stock.pages, stock.having(phrase)) for phrase in question.phrases}
+    places = _places(reader, list(lengths), question.phrases)
+    best = sorted(
+        (-score([(rare[p], weight_of(p, places.get(i, {}))) for p in rare], length, stock.mean), i)
+        for i, length in lengths.items()
     )
-    return [page_id for _, page_id in ranked[:limit]]
+    return [page_id for _, page_id in best]
 
 
-def _having(reader: Reader, phrase: Phrase) -> int:
-    sql = "SELECT count(*) FROM search_words WHERE words @@ CAST(? AS tsquery)"
-    [(number,)] = reader.query(sql, (phrase.query,)).rows
-    return int(number)
+class _Stock:
+    """How many pages are indexed, of what length, and how many have a phrase.
+
+    Of many a sample tells, as everything counted would take a second; what is rare is counted.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        sql = "SELECT reltuples FROM pg_class WHERE oid = to_regclass('search_words')"
+        about = float(self._one(sql)[0])
+        share = 100 * _SAMPLE / max(about, _MANY)
+        self._sample = f" TABLESAMPLE SYSTEM ({share}) REPEATABLE (1)" if about > _MANY else ""
+        number, mean = self._one(f"SELECT count(*), avg(length) FROM search_words{self._sample}")
+        self.mean = float(mean or 0.0)
+        self.pages = int(about) if self._sample else int(number)
+        self._times = self.pages / max(1, int(number))
+
+    def having(self, phrase: Phrase) -> int:
+        """Return how many pages have a phrase."""
+        having = " WHERE words @@ CAST(? AS tsquery)"
+        if self._sample:
+            sql = f"SELECT count(*) FROM search_words{self._sample}{having}"
+            [sampled] = self._one(sql, phrase.query)
+            if sampled >= _ENOUGH:
+                return round(int(sampled) * self._times)
+        [number] = self._one(f"SELECT count(*) FROM search_words{having}", phrase.query)
+        return int(number)
+
+    def _one(self, sql: str, *values: str) -> tuple[Any, ...]:
+        [row] = self._reader.query(sql, values).rows
+        return row
 
 
 def _places(reader: Reader, ids: list[int], phrases: tuple[Phrase, ...]) -> dict[int, Places]:
@@ -114,26 +166,25 @@ def index(address: DatabaseAddress, tick: Callable[[int], None] = lambda number:
     """Index the texts that are not indexed yet, and return their number; workers may go on."""
     from crawler.store.postgres.appending import Appender
 
-    number = 0
     with Reader(address) as reader:
-        if not list(reader.query(f"SELECT 1 {_MISSING} LIMIT 1").rows):
+        [(made,)] = reader.query("SELECT to_regclass('search_waiting') IS NOT NULL").rows
+        if made and not list(reader.query("SELECT 1 FROM search_waiting LIMIT 1").rows):
             return 0
-        with closing(Appender(address)) as appender:
-            for batch in _batches(reader):
-                rows = [(i, *vector_of(title, text)) for i, title, text in batch]
-                appender.insert(
-                    "INSERT INTO search_words SELECT $1, $2::text::tsvector, $3"
-                    " WHERE EXISTS (SELECT 1 FROM texts WHERE page_id = $1) ON CONFLICT DO NOTHING",
-                    rows,
-                )
-                number += len(rows)
-                tick(number)
-    return number
+    number, last = 0, "(0,0)"
+    with closing(Appender(address)) as appender:
+        while True:
+            taken, last = appender.run(partial(_index_batch, last))
+            if not taken:
+                return number
+            number += taken
+            tick(number)
 
 
-def _batches(reader: Reader) -> Iterator[list[tuple[Any, ...]]]:
-    last = 0
-    sql = f"SELECT page_id, title, text {_MISSING} AND page_id > ? ORDER BY page_id LIMIT {_BATCH}"
-    while batch := list(reader.query(sql, (last,)).rows):
-        last = batch[-1][0]
-        yield batch
+async def _index_batch(last: str, db: asyncpg.Connection) -> tuple[int, str]:
+    """Index some of the texts that wait behind a place; return how many, and the last place."""
+    waited = await db.fetch(_WAITING, last)
+    sql = "SELECT page_id, title, text FROM texts WHERE page_id = ANY ($1)"
+    found = await db.fetch(sql, [page_id for _, page_id in waited])
+    await db.executemany(_INDEX, [(i, *vector_of(title, text)) for i, title, text in found])
+    block, row = max((place for place, _ in waited), default=(0, 0))
+    return len(waited), f"({block},{row})"

@@ -60,7 +60,7 @@ def search(
         from crawler.inspect import postgres_search
 
         of_site = None if site is None else _of_database(site)
-        return postgres_search.search(reader, words, site=of_site, limit=limit)
+        return postgres_search.search(reader, words, site=of_site, limit=limit, most=most)
     if not list(reader.query("SELECT 1 FROM texts LIMIT 1").rows):
         raise QueryError(
             f"{reader.path} has no text index; make it from the stored pages with"
@@ -113,11 +113,13 @@ def _of_site(reader: Reader, site: str) -> tuple[str, dict[str, Any]]:
     return _OF_MANY, {"hosts": hosts, "below": below}
 
 
-def _of_database(site: str) -> Callable[[str], bool]:
-    """Return what takes the names of a host and of those below it."""
-    name = re.escape(re.sub(r"^https?://", "", site).strip("/").partition("/")[0].lower())
+def _of_database(site: str) -> tuple[Callable[[str], bool], str]:
+    """Return what takes the names of a host and of those below it, and the folder on them."""
+    host, _, path = re.sub(r"^https?://", "", site).strip("/").partition("/")
+    name = re.escape(host.lower())
     port = "" if ":" in name else r"(?::\d+)?"
-    return re.compile(rf"https?://(?:.*\.)?{name}{port}").fullmatch  # type: ignore[return-value]
+    takes = re.compile(rf"https?://(?:.*\.)?{name}{port}").fullmatch
+    return takes, f"/{path}/" if path else "/"  # type: ignore[return-value]
 
 
 def _unglobbed(text: str) -> str:

@@ -75,19 +75,24 @@ class NotAQuestion(ValueError):
     """What was typed does not parse."""
 
 
-def question_of(text: str) -> WordQuery:
-    """Return what was typed as a question; every word a phrase where it does not parse."""
+def question_of(text: str, column: str | None = None) -> WordQuery:
+    """Return what was typed as a question; every word a phrase where it does not parse.
+
+    `column` is where the words are looked for of which the question says nothing else.
+    """
     try:
-        return _WordParser(text).whole()
+        return _WordParser(text, column).whole()
     except NotAQuestion:
-        phrases = tuple(Phrase(tuple(words)) for part in text.split() if (words := words_of(part)))
+        found = [words_of(part) for part in text.split()]
+        phrases = tuple(Phrase(tuple(words), column=column) for words in found if words)
         return WordQuery(" & ".join(phrase.query for phrase in phrases), phrases)
 
 
 class _WordParser:
     """Reads FTS5's syntax: NOT binds closer than AND, AND than OR; side by side is closest."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, column: str | None) -> None:
+        self._column = column
         self._tokens = [self._token(found) for found in _TOKEN.finditer(text.strip())]
         self._at = 0
         self._phrases: list[Phrase] = []
@@ -100,10 +105,10 @@ class _WordParser:
             return other
         if quoted is not None:
             words = words_of(quoted)
-            return Phrase(tuple(words), bool(begins)) if words else ""
+            return Phrase(tuple(words), bool(begins), self._column) if words else ""
         if bracket or (word in ("AND", "OR", "NOT") and not star):
             return bracket or word
-        return Phrase(tuple(words_of(word)) or (word,), bool(star))
+        return Phrase(tuple(words_of(word)) or (word,), bool(star), self._column)
 
     def _next(self) -> str | Phrase | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from crawler.store.statements import Statements
 from crawler.web.visit import Visit
 
-INSERT = "INSERT INTO texts (page_id, url, title, text, hidden) VALUES (?, ?, ?, ?, ?)"
+COLUMNS = ("page_id", "url", "title", "text", "hidden")
+INSERT = f"INSERT INTO texts ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?)"
 INDEX = "INSERT INTO search (rowid, title, text) VALUES (?, ?, ?)"
 """What goes with each row of `texts`; a row that is deleted leaves the index by itself."""
 
@@ -19,14 +20,17 @@ def index_rows(rows: Iterable[Row]) -> list[tuple[int, str | None, str]]:
     return [(page_id, title, text) for page_id, _, title, text, _ in rows]
 
 
-async def insert(db: Statements, ended: Iterable[tuple[int, Visit]], *, index: bool = True) -> None:
-    """Store the texts, and index them: what searches PostgreSQL indexes after the crawl."""
-    rows: list[Row] = [
+def text_rows(ended: Iterable[tuple[int, Visit]]) -> list[Row]:
+    """Return the rows of `texts` for some pages."""
+    return [
         (page_id, visit.todo.url, visit.title, visit.text, visit.hidden)
         for page_id, visit in ended
         if visit.text is not None and visit.stored
     ]
-    if rows:
+
+
+async def insert(db: Statements, ended: Iterable[tuple[int, Visit]]) -> None:
+    """Store the texts, and index them."""
+    if rows := text_rows(ended):
         await db.executemany(INSERT, rows)
-        if index:
-            await db.executemany(INDEX, index_rows(rows))
+        await db.executemany(INDEX, index_rows(rows))

@@ -1,29 +1,30 @@
 """Search ranks what it finds, also where a word stands nearly everywhere."""
 
 import sqlite3
-from pathlib import Path
 
 import pytest
+from postgres_server import server
 
 from crawler.inspect.query import Reader
 from crawler.inspect.search import search
-from crawler.store import views
-from crawler.store.schema import MIGRATIONS
+from crawler.store.address import DatabaseAddress, StoreAddress, address_of
+from crawler.store.copying import copy
+from crawler.store.schema import migrate_now
 
 
-@pytest.fixture(scope="module", params=[20, 100_000])
-def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+@pytest.fixture(scope="module", params=[(20, False), (100_000, False), (20, True)], ids=str)
+def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> StoreAddress:
     """Forty pages of two hosts with a common word; some say it more often, one in its title.
 
-    A site of many pages is searched in another way: it is said to have them.
+    A site of many pages is searched in another way: it is said to have them. The last is a copy
+    in PostgreSQL.
     """
+    pages, copied = request.param
     path = tmp_path_factory.mktemp("search") / "a.db"
     db = sqlite3.connect(path)
-    for file in MIGRATIONS:
-        db.executescript(file.read_text(encoding="utf-8"))
-    db.executescript(views.script((), []))
+    migrate_now(db, path)
     hosts = ["http://a.example", "https://b.a.example:8443"]
-    rows = [(number + 1, host, request.param) for number, host in enumerate(hosts)]
+    rows = [(number + 1, host, pages) for number, host in enumerate(hosts)]
     db.executemany("INSERT INTO hosts (host_id, name, pages) VALUES (?, ?, ?)", rows)
     for number in range(1, 41):
         url = f"{hosts[number % 2]}/{'docs' if number % 4 else 'news/docs'}/{number}"
@@ -38,27 +39,31 @@ def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     db.execute("INSERT INTO search (search) VALUES ('rebuild')")
     db.commit()
     db.close()
-    return path
+    if not copied:
+        return path
+    there = address_of(server().dsn())
+    copy(path, there, lambda *_: None)
+    return there
 
 
-def found(store: Path, words: str, **options: int | str) -> list[int]:
+def found(store: StoreAddress, words: str, **options: int | str) -> list[int]:
     with Reader(store) as reader:
         rows = list(search(reader, words, **options).rows)  # type: ignore[arg-type]
     return [int(url.rpartition("/")[2]) for url, _, _ in rows]
 
 
-def test_a_word_in_the_title_weighs_more_than_one_in_the_text(store: Path) -> None:
+def test_a_word_in_the_title_weighs_more_than_one_in_the_text(store: StoreAddress) -> None:
     assert found(store, "common", limit=3) == [33, 7, 30]
 
 
 def test_of_too_many_hits_titles_come_first_and_then_what_the_crawl_found_first(
-    store: Path,
+    store: StoreAddress,
 ) -> None:
     assert found(store, "common", limit=3, most=10) == [33, 7, 1]
     assert found(store, "common OR nowhere", limit=3, most=10) == [33, 7, 1]
 
 
-def test_a_search_gives_the_same_pages_every_time(store: Path) -> None:
+def test_a_search_gives_the_same_pages_every_time(store: StoreAddress) -> None:
     for most in (10, 1000):
         assert found(store, "filler", most=most) == found(store, "filler", most=most)
 
@@ -78,6 +83,18 @@ def test_a_search_gives_the_same_pages_every_time(store: Path) -> None:
         ("*", 0),
     ],
 )
-def test_a_site_is_a_host_with_those_below_it(store: Path, site: str, number: int) -> None:
+def test_a_site_is_a_host_with_those_below_it(store: StoreAddress, site: str, number: int) -> None:
     assert len(found(store, "filler", site=site, limit=99)) == number
     assert len(found(store, "filler", site=site, limit=99, most=12)) == min(number, 12)
+
+
+def test_a_text_that_is_stored_anew_is_found_by_its_new_words(store: StoreAddress) -> None:
+    if not isinstance(store, DatabaseAddress):
+        pytest.skip("a file is indexed in the commit of the text")
+    assert found(store, "filler", limit=99) and not found(store, "afresh")
+    server().psql(
+        f'SET search_path TO "{store.crawl}", pg_catalog; DELETE FROM texts WHERE page_id = 9;'
+        "INSERT INTO texts SELECT page_id, url, 'new', 'afresh', 0 FROM pages WHERE page_id = 9"
+    )
+    assert found(store, "afresh") == [9]
+    assert 9 not in found(store, "filler", limit=99)

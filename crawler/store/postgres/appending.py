@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from crawler.store.address import DatabaseAddress
 from crawler.store.postgres.connection import Connection
@@ -13,6 +13,8 @@ from crawler.store.postgres.thread import LoopThread
 
 if TYPE_CHECKING:
     import asyncpg
+
+T = TypeVar("T")
 
 
 class Appender:
@@ -28,13 +30,9 @@ class Appender:
             self._thread.wait(migrate(self._connection))
             undo.pop_all()
 
-    def insert(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run a statement for each row, all in one transaction."""
-
-        async def inserted(db: asyncpg.Connection) -> None:
-            await db.executemany(sql, rows)
-
-        self._thread.wait(self._connection.run(inserted))
+    def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Run a transaction, which may be run twice."""
+        return self._thread.wait(self._connection.run(work))
 
     def close(self) -> None:
         """Close the connection."""

@@ -40,7 +40,10 @@ _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _OWN = {"crawl_hosts": "hosts", "crawl_counters": "counters"}
 _FROM_SQLITE = {name: own for own, name in _OWN.items()}
 _SHARED = ("shares", "taken_by")  # of `control`: what workers have done of it that are gone by now
-_NOT_COPIED = ("crawl_control", "crawl_workers", "crawl_groups", "crawl_values", "search_words")
+_NOT_COPIED = (
+    *("crawl_control", "crawl_workers", "crawl_groups", "crawl_values"),
+    *("search_waiting", "search_words"),
+)
 _SQLITE_HOSTS = ("host_id", "name", "pending", "pages", "next_at", "delay", "failures")
 _COLUMNS = (
     "SELECT relname::text, attname::text, format_type(atttypid, NULL) FROM pg_attribute"

@@ -158,7 +158,7 @@ class PostgresFlush:
             await self._copy(db, "link_lists", *link_rows(ended))
         if self._keep.bodies or self._keep.error_bodies:
             await self._insert_bodies(db, ended)
-        await texts.insert(sql, ended, index=False)
+        await self._copy(db, "texts", texts.COLUMNS, texts.text_rows(ended))
         await fingerprints.insert(sql, ended)
         await usages.insert(sql, ended)
         await rendered.insert(sql, ended)
