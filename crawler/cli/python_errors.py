@@ -17,12 +17,17 @@ _WAYS: tuple[tuple[str, str], ...] = (
         r"'ScrapedPage' object is not subscriptable",
         "write page.title, page.css(…)",
     ),
+    (r"'Selector(List)?' object has no attribute 'text'", "write .css('h1::text').get()"),
+    (r"mutable default .* use default_factory", "write field(default_factory=list)"),
     (r"No module named 'scrapy'", "docs/from-scrapy.md says what its parts are called here"),
 )
 """What an error says, as a regular expression, and the way out."""
 
 _NAMELESS = re.compile(r"'ScrapedPage' object has no attribute '(\w+)'")
-_NO_IMPORT = re.compile(r"cannot import name '(\w+)' from 'crawler'")
+_NO_IMPORT = re.compile(
+    r"(?:cannot import name|module 'crawler' has no attribute) '(\w+)'(?: from 'crawler'|$)"
+)
+_NOT_DEFINED = re.compile(r"NameError: name '(\w+)' is not defined")
 
 
 def with_way_out(line: str) -> str:
@@ -37,6 +42,8 @@ def _nearest(line: str) -> str:
 
     found = _NO_IMPORT.search(line)
     names = list(sys.modules["crawler"].__all__)  # which stands above this room
+    if (missing := _NOT_DEFINED.search(line)) and missing[1] in names:
+        return f"write: from crawler import {missing[1]}"
     if found is None:
         found = _NAMELESS.search(line)
         names = [name for name in dir(ScrapedPage) if not name.startswith("_")]

@@ -337,7 +337,8 @@ def _undecorated(line: str) -> str:
 
 def _located(file: Path, line: int | None, error: Exception) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return with_way_out(f"{shown_path(file)}:{line}: {type(error).__name__}: {text}")
+    place = shown_path(file) if line is None else f"{shown_path(file)}:{line}"
+    return with_way_out(f"{place}: {type(error).__name__}: {text}")
 
 
 def _kinds(module: ModuleType) -> list[type[Spider]]:

@@ -71,6 +71,8 @@ def names_of(cls: Any) -> list[str]:
         return list(cls.__struct_fields__)
     if is_named_tuple(cls):
         return list(cls._fields)
+    if issubclass(cls, type):
+        raise NoItem("a class is no item: yield one that is made of it, with its values")
     if way := next((way for many, way in _MANY.items() if issubclass(cls, many)), None):
         raise NoItem(f"{cls.__name__} is no item, but may hold some: write `{way}`")
     raise NoItem(

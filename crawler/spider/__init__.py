@@ -19,6 +19,7 @@ from crawler import urls
 from crawler.errors import SpiderError, UsageError
 from crawler.items import table_of
 from crawler.links.rule import Rule
+from crawler.spider import attributes
 from crawler.spider.arguments import refuse_unknown
 from crawler.web.callback import HasCallbacks
 from crawler.web.download_stream import FEED, StoredFile
@@ -274,17 +275,7 @@ def check(spider: Spider) -> None:
         raise SpiderError(f"{type(spider).__name__} has no `name`; give it one")
     if not isinstance(spider.name, str):
         raise SpiderError(f"{type(spider).__name__}: `name` is {spider.name!r}; write a string")
-    if isinstance(spider.start_urls, str):
-        raise SpiderError(
-            f"{spider.name}: `start_urls` is one string; write a list: [{spider.start_urls!r}]"
-        )
-    if isinstance(spider.allowed_domains, str):
-        raise SpiderError(
-            f"{spider.name}: `allowed_domains` is one string; write a list:"
-            f" [{spider.allowed_domains!r}]"
-        )
-    if isinstance(spider.expect, str):
-        raise SpiderError(f"{spider.name}: `expect` is one string; write a list")
+    attributes.look(spider)
     if spider.pipelines:
         from crawler.spider import pipelines
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +79,11 @@ async def _started(spider: Spider) -> AsyncIterator[Any]:
     if isinstance(started, AsyncIterable):
         async for request in started:
             yield request
-    else:
+    elif isinstance(started, Iterable):
         for request in started:
             yield request
+    else:
+        raise SpiderError(f"{spider.name}.start() gave {started!r:.80}; `yield` it, or give a list")
 
 
 async def open_spider(spider: Spider) -> None:

@@ -62,8 +62,8 @@ def carried(where: str, value: Any) -> Any:
         name, write = _WRITE[kind]
         return {name: write(value)}
     raise UsageError(
-        f"{where} of a request holds a {kind.__name__}, which cannot be kept until a restart as it"
-        " is; give JSON values, tuples, sets, bytes, dates, times or decimals"
+        f"{where} holds a {kind.__name__}, which cannot be kept until a restart as it is; give JSON"
+        " values, tuples, sets, bytes, dates, times or decimals"
     )
 
 

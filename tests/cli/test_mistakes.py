@@ -225,6 +225,29 @@ SPIDERS["own_step"] = """
             yield page.follow("/page/2/")
     """
 
+_ATTRIBUTES = {
+    "one_rule": "rules = Rule()",
+    "text_rule": "rules = ['/blog/']",
+    "no_urls_yet": "start_urls = None",
+    "none_url": "start_urls = [None]",
+    "url_domain": "allowed_domains = ['http://x.example/']",
+    "no_method": "parse = {}",
+    "one_request": "def start(self):\n        return Request('BASE')",
+    "yields_at_end": "def closed(self, reason):\n        yield {'a': 1}",
+    "no_reason": "def closed(self):\n        pass",
+    "own_state": "def parse(self, page):\n        self.state['x'] = object()",
+    "gives_class": "def parse(self, page):\n        yield dict",
+    "text_of": "def parse(self, page):\n        yield {'a': page.css('h1').text}",
+    "undefined_own": "def parse(self, page):\n        yield Download(page.url)",
+}
+for _name, _body in _ATTRIBUTES.items():
+    SPIDERS[_name] = (
+        "from crawler import Request, Rule, Spider\nclass A(Spider):\n"
+        f"    name = '{_name}'\n    start_urls = ['BASE']\n    {_body}\n"
+    )
+SPIDERS["shared_list"] = SPIDERS["no_fields"].replace("a = 1", "a: list[str] = []")
+SPIDERS["no_attribute"] = "import crawler\nclass A(crawler.Spyder):\n    name = 'no_attribute'\n"
+
 # The command, its exit code, and what its message must name.
 MISTAKES = [
     # commands and options
@@ -336,6 +359,21 @@ MISTAKES = [
     ("run twin", 2, ["spiders/twin.py and spiders/twin_copy.py", "crawler run spiders/twin.py"]),
     ("run item_key", 2, ["spiders/item_key.py:3", "'nope'", "none of its fields"]),
     ("run no_fields", 2, ["spiders/no_fields.py:4", "no fields", "`price: float = 0`"]),
+    ("run one_rule", 2, ["`rules` is of the type Rule", "a list"]),
+    ("run text_rule", 2, ["`rules` holds '/blog/'", "Rule(allow="]),
+    ("run no_urls_yet", 2, ["`start_urls` is None", "a list"]),
+    ("run none_url", 2, ["`start_urls` holds None", "https://example.com/"]),
+    ("run url_domain", 2, ["`allowed_domains`", "'http://x.example/'", "'x.example'"]),
+    ("run no_method", 2, ["`parse` is of the type dict", "def parse(self, page)"]),
+    ("run one_request", 2, ["one_request.start()", "<Request", "`yield` it"]),
+    ("run yields_at_end", 2, ["closed()", "`yield`", "callbacks"]),
+    ("run no_reason", 2, ["closed() gets the reason"]),
+    ("run own_state", 2, ["self.state['x'] holds a object", "give JSON"]),
+    ("run gives_class", 0, ["a class is no item", "made of it"]),
+    ("run text_of", 1, ["spiders/text_of.py:6", ".css('h1::text').get()"]),
+    ("run undefined_own", 1, ["spiders/undefined_own.py:6", "from crawler import Download"]),
+    ("run shared_list", 2, ["spiders/shared_list.py:4", "default_factory=list"]),
+    ("run no_attribute", 2, ["spiders/no_attribute.py:2", "did you mean 'Spider'"]),
     ("run typed --all", 2, ["--all", "typed"]),
     ("run", 2, ["crawler list", "--all"]),
     ("test typed", 2, ["typed", "crawler test record typed"]),

@@ -254,7 +254,7 @@ async def test_a_state_that_cannot_be_kept_is_refused_by_name(site, path):
         def opened(self) -> None:
             self.state["page"] = object()
 
-    with pytest.raises(UsageError, match=r"self\.state\['page'\] .* holds a object"):
+    with pytest.raises(UsageError, match=r"self\.state\['page'\] holds a object"):
         await crawl(Odd, path / "s.db", *seeds(site, 1))
 
 
@@ -529,7 +529,7 @@ def test_what_a_request_carries_comes_out_as_it_went_in() -> None:
         text = json.dumps(carried("meta", value), allow_nan=False)
         back = restored(json.loads(text))
         assert (type(back), back) == (type(value), value)
-    with pytest.raises(UsageError, match=r"meta\['a'\]\[0\] of a request holds a object"):
+    with pytest.raises(UsageError, match=r"meta\['a'\]\[0\] holds a object"):
         Request("http://a.example/", meta={"a": [object()]})
 
 
