@@ -23,6 +23,8 @@ from crawler.errors import BadCoding, BodyTooLarge
 
 ACCEPT = "gzip, deflate, br, zstd"
 _PIECE = 256 * 1024  # output taken at a time
+_SLICE = 16 * 1024  # bytes of a body in br that are given to its decoder at a time
+_KEPT = 1 << 20  # and those that are kept until its end
 _LAYERS = 3  # codings applied one over the other; real servers use one
 _WINDOW_LOG = 23  # 8 MB, the largest window that RFC 9659 allows the coding zstd
 
@@ -110,25 +112,59 @@ def _has_zlib_header(data: bytes) -> bool:
 
 
 class _Brotli:
-    """br (RFC 7932)."""
+    """br (RFC 7932); what follows its end is left out, as browsers leave it.
+
+    Its decoder fails where that comes in one slice with the end, and what it made of the slice is
+    lost. Such a body is unpacked once more from what is kept of it, that slice byte by byte.
+    """
 
     def __init__(self) -> None:
         self._object = brotli.Decompressor()
-        self._begun = False
+        self._kept: list[bytes] | None = []
+        self._given = self._taken = 0  # bytes of output, and of input
 
     @property
     def ended(self) -> bool:
-        return not self._begun or bool(self._object.is_finished())
+        return not self._taken or bool(self._object.is_finished())
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        if self._object.is_finished():
-            return
-        self._begun = True
+        for at in range(0, len(data), _SLICE):
+            if self._object.is_finished():
+                return
+            yield from self._slice(data[at : at + _SLICE])
+
+    def _slice(self, data: bytes) -> Iterator[bytes]:
+        self._taken += len(data)
+        if self._kept is not None:
+            self._kept.append(data)
+            self._kept = self._kept if self._taken <= _KEPT else None
+        try:
+            for piece in self._unpacked(data):
+                self._given += len(piece)
+                yield piece
+        except brotli.error:
+            if self._kept is None:
+                raise
+            yield from self._again(self._kept)
+
+    def _unpacked(self, data: bytes) -> Iterator[bytes]:
         piece = self._object.process(data, output_buffer_limit=_PIECE)
         # Ready for more input does not mean that all output is out: ask until nothing comes.
         while piece or not (self._object.is_finished() or self._object.can_accept_more_data()):
             yield piece
             piece = self._object.process(b"", output_buffer_limit=_PIECE)
+
+    def _again(self, kept: list[bytes]) -> Iterator[bytes]:
+        """Yield what has not been given yet, up to the end; fail where no end comes before."""
+        self._object, known = brotli.Decompressor(), self._given
+        *before, last = kept
+        for data in (*before, *(last[at : at + 1] for at in range(len(last)))):
+            for piece in self._unpacked(data):
+                if len(piece) > known:
+                    yield piece[known:]
+                known = max(0, known - len(piece))
+            if self._object.is_finished():
+                return
 
 
 class _Zstd:

@@ -68,8 +68,23 @@ def test_several_members_and_frames_are_one_body(step: int) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_what_stands_behind_a_gzip_is_padding(step: int) -> None:
-    assert decode("gzip", gzip.compress(b"a") + b"garbage", step) == b"a"
+def test_what_stands_behind_the_end_is_padding(step: int) -> None:
+    for coding, pack in (
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("br", brotli.compress),
+    ):
+        for body in (b"a", b"word " * 9_000 + NOISE):
+            assert decode(coding, pack(body) + b"garbage", step) == body, coding
+
+
+def test_what_is_wrong_in_a_long_br_is_told_once_and_what_follows_its_end_costs_little() -> None:
+    packed = brotli.compress(random.Random(1).randbytes(900_000), quality=1)
+    with pytest.raises(BadCoding):
+        decode("br", packed[:700_000] + b"\xff" * 200_000)
+    started = time.process_time()
+    assert len(decode("br", packed + b"x" * 9_000_000)) == 900_000
+    assert time.process_time() - started < 1
 
 
 def test_layers_come_off_in_order() -> None:
