@@ -227,32 +227,12 @@ def title_of(raw: str) -> str:
 
 
 _SPACES = lazy("[\t\n\f\r ]+")
-# What stands before a frameset that takes the place of the body: no text, and none of the elements
-# that stand for some (https://html.spec.whatwg.org/#frameset-ok-flag).
-_NO_FRAMES = (
-    "applet area body br button dd embed frameset hr iframe image img input keygen li listing"
-    " marquee object plaintext pre select table textarea wbr xmp"
-).replace(" ", "|")
-_HEAD_TEXTS = "title|style|script|noscript|template|noframes|noembed"
-_HEAD = lazy(
-    rf"""(?:[\t\n\f\r ]++|<!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))|<[!?][^>]*+>
-    | </[a-z]{_ATTRIBUTES}>
-    | <(?!(?:{_NO_FRAMES}|{_HEAD_TEXTS}){_END})[a-z][^\t\n\f\r />]*+{_ATTRIBUTES}>
-    | <({_HEAD_TEXTS}){_END}{_ATTRIBUTES}>
-      (?:[^<]++|<(?!/\1[\t\n\f\r />]))*+</[^>]*+>)*+<frameset{_END}""",
-    re.VERBOSE | re.ASCII | re.IGNORECASE,
-)
-
-
-def is_frameset(text: str) -> bool:
-    """Return whether a page shows frames, and nothing else."""
-    return _HEAD.match(text) is not None
 
 
 def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:
     """Return the same by the whole tokenizer: for XML, and for what one expression cannot tell."""
     from crawler.parse.apart import Apart  # most crawls never need it
-    from crawler.parse.tokenizer import tags
+    from crawler.parse.tokenizer import is_frameset, tags
 
     found = Scan(None, None, [], [])
     title: list[str] | None = None
@@ -387,11 +367,18 @@ def _refresh(attributes: str) -> list[tuple[str, str]]:
     return [(REFRESH, attribute(attributes, "content") or "")] if kind == "refresh" else []
 
 
+def _pieces(attributes: str) -> Iterator[str]:
+    from crawler.parse.tokenizer import pieces_of  # most crawls never need it
+
+    return pieces_of(attributes)
+
+
 def attribute(attributes: str, name: str, *, xml: bool = False) -> str | None:
     """Return the first attribute of that name, references decoded; None if there is none."""
     if not xml and name not in attributes.lower():
         return None
-    for match in _ATTRIBUTE.finditer(attributes):
-        if match[1] is not None and (match[1] if xml else match[1].lower()) == name:
-            return decoded(match[2] or match[3] or match[4] or "")
+    for piece in (attributes,) if len(attributes) < _WINDOW else _pieces(attributes):
+        for match in _ATTRIBUTE.finditer(piece) if xml or name in piece.lower() else ():
+            if match[1] is not None and (match[1] if xml else match[1].lower()) == name:
+                return decoded(match[2] or match[3] or match[4] or "")
     return None

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
 from crawler.parse.displayed import in_lines, may_display
-from crawler.parse.fast_pass import is_frameset
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
-from crawler.parse.tokenizer import plain_markup, tags
+from crawler.parse.tokenizer import is_frameset, plain_markup, tags
 from crawler.parse.words import any_case
 
 # What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3). All other

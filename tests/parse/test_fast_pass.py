@@ -1,5 +1,7 @@
 """The fast pass over large texts: window by window it finds what it finds at once."""
 
+import time
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +32,14 @@ def test_what_is_longer_than_a_window_is_passed_over_to_its_end() -> None:
         assert found[0] == "/1" and found[-1] == "/2", start
         if start in ("<!--", "<script>"):
             assert found == ["/1", "/2"]
+
+
+def test_the_attributes_of_a_large_tag_are_looked_through_in_runs() -> None:
+    large = "b=\"c\" d='>' e " * 100_000
+    started = time.process_time()
+    for text in (f"<a {large}href=/end>", f"<a {large}x='{large}' href=/end><a href=/no"):
+        assert fast_pass.scan(text.replace("'", '"')).hrefs == ["/end"]
+    assert time.process_time() - started < 1.5
 
 
 def test_a_large_text_without_an_end_is_read_to_its_end() -> None:
