@@ -45,6 +45,10 @@ _LIMITS = {
 """How a run that ended by a limit is gone on with."""
 
 
+_TOLD_ABOVE = (Outcome.ROBOTS_UNREACHABLE, Outcome.SPIDER_ERROR, Outcome.WALLED)
+"""Outcomes whose line says how they are tried again, or that it takes another command."""
+
+
 def story(summary: Summary) -> str:
     """Return in a few lines how a run ended and what can be done next."""
     store = shlex.quote(summary.store)
@@ -117,16 +121,26 @@ def _onward(summary: Summary) -> Iterator[str]:
             " start_urls, or a start() that yields Request(url)."
         )
     elif not summary.total_pages:
-        told = Outcome.ROBOTS_UNREACHABLE  # with its reason and its way on
         for name, reason in summary.reasons.items():
-            if name != told:
+            if name != Outcome.ROBOTS_UNREACHABLE:
                 yield f"{name}: {reason}"
-        if any(MEANINGS[Outcome(name)].requeued for name in summary.outcomes if name != told):
-            yield f"To try again: crawler retry --store {store}, then this command"
+        yield from _again(summary)
         yield (
             f"No page was stored; see: crawler query --store {store}"
             ' "SELECT outcome, status, error, count(*) FROM pages GROUP BY 1, 2, 3"'
         )
+    else:
+        yield from _again(summary)
+
+
+def _again(summary: Summary) -> Iterator[str]:
+    """Yield how what failed is tried again: where there are pages, what may be otherwise soon."""
+    again = {name for name in Outcome if MEANINGS[name].requeued and name not in _TOLD_ABOVE}
+    if summary.total_pages:
+        again = {name for name in again if MEANINGS[name].retried} | {Outcome.HOST_GIVEN_UP}
+    if number := sum(summary.outcomes.get(name, 0) for name in again):
+        failed, store = plural(number, "request"), shlex.quote(summary.store)
+        yield f"{failed} failed; to try again: crawler retry --store {store}, then: {command()}"
 
 
 def _of_code(summary: Summary) -> Iterator[str]:

@@ -137,7 +137,15 @@ def test_a_robots_txt_that_cannot_be_had_is_told_once() -> None:
     assert said.count("no answer") == said.count("crawler retry") == 1
     assert "No page was stored" in said
     both = replace(ended, outcomes={**outcomes, "timeout": 1}, reasons={**why, "timeout": "late"})
-    assert "timeout: late\nTo try again: crawler retry" in story(both)
+    assert "timeout: late\n1 request failed; to try again: crawler retry" in story(both)
+
+
+def test_what_failed_beside_pages_is_told_with_how_it_is_tried_again() -> None:
+    outcomes = {"ok": 3, "not_found": 2, "host_given_up": 4, "timeout": 1, "spider_error": 1}
+    ended = Summary("s", "s.db", "finished", "finished", 3, 3, 0, 8, 0, 0, 0.1, False, outcomes)
+    assert "\n5 requests failed; to try again: crawler retry --store s.db, then: " in story(ended)
+    fine = replace(ended, outcomes={"ok": 3, "not_found": 2})
+    assert "crawler retry" not in story(fine)
 
 
 def test_a_run_that_ended_by_max_items_tells_a_command_that_goes_on(
