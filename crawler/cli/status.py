@@ -78,16 +78,16 @@ def _print_json(seen: Overview | list[Overview]) -> None:
 
 
 def _short(one: Overview) -> str:
-    return f"{one.store}  {one.state}  {plural(one.pages, 'page')}, {one.queued:,} queued"
+    state = "paused" if one.paused else one.state
+    return f"{one.store}  {state}  {plural(one.pages, 'page')}, {one.queued:,} queued"
 
 
 def story(one: Overview) -> str:
     """Return an overview as a block of lines."""
-    pid = f" (process {one.runs[0].pid})" if one.state == "running" else ""
     lines = [
         f"store    {one.store} ({one.bytes / 1e6:,.1f} MB)",
         f"spider   {one.spider or '-'}",
-        f"state    {one.state}{pid}",
+        f"state    {_state(one)}",
         f"pages    {one.pages:,}",
         f"queued   {one.queued:,}{_list(one.busiest, '  most: ')}",
         f"errors   {one.errors:,}",
@@ -121,6 +121,17 @@ def story(one: Overview) -> str:
     for name, seconds in one.resting.items():
         lines.append(f"resting  {name} for {seconds // 60}:{seconds % 60:02} more")
     return "\n".join([*lines, "runs", *(f"  {_run(run)}" for run in one.runs)])
+
+
+def _state(one: Overview) -> str:
+    if one.state != "running":
+        return one.state
+    said = "running, paused" if one.paused else "running"
+    if one.processes > 1:
+        said += f" ({one.processes} processes; crawler workers shows them)"
+    else:
+        said += f" (process {one.runs[0].pid})"
+    return said + "; crawler resume lets it go on" * one.paused
 
 
 def _pool(pool: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crawler.cli import options
+from crawler.errors import UsageError
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -149,7 +150,12 @@ def block(
         print(f"  {one}")
     if len(counted.first) < counted.number:
         print(f"  … and {counted.number - len(counted.first):,} more")
-    if not yes and not typer.confirm(f"Block {target} and drop {plural(counted.number, 'URL')}?"):
+    question = f"Block {target} and drop {plural(counted.number, 'URL')}?"
+    try:
+        agreed = yes or typer.confirm(question)
+    except typer.Abort:  # a script has nobody who answers
+        raise UsageError("nothing was answered, nothing is blocked; --yes blocks unasked") from None
+    if not agreed:
         raise typer.Exit(1)
     _ask(path, "block", target, reason=reason, expected=counted.number)
 

@@ -25,6 +25,10 @@ _ALIVE = (
     "SELECT 1 FROM crawl_workers WHERE expires_at > now()"
     " AND run_id = (SELECT max(run_id) FROM runs)"
 )
+_UNCOUNTED = (
+    "SELECT coalesce(sum(run_pages), 0), coalesce(sum(run_errors), 0) FROM crawl_workers"
+    " WHERE run_id = ?"
+)
 _CANCELED = "57014"
 _MOVED = (
     "SELECT (SELECT coalesce(sum(flush_no), 0) FROM crawl_workers), (SELECT max(at) FROM workers),"
@@ -202,6 +206,11 @@ class PostgresReader(Reader):
     def runs_on(self, pid: int) -> bool:
         """Return whether a worker of the last run holds its lease."""
         return bool(list(self.query(_ALIVE).rows))
+
+    def uncounted(self, run_id: int) -> tuple[int, int]:
+        """Return the pages and errors of the workers that have not left the run."""
+        [(pages, errors)] = self.query(_UNCOUNTED, (run_id,)).rows
+        return int(pages), int(errors)
 
     def names(self) -> dict[str, list[str]]:
         """Return the columns of every table and view, for completion."""

@@ -188,6 +188,10 @@ class Reader:
 
         return lives(pid)
 
+    def uncounted(self, run_id: int) -> tuple[int, int]:
+        """Return the pages and errors of a run under way that its row does not count yet."""
+        return 0, 0
+
     def names(self) -> dict[str, list[str]]:
         """Return the columns of every table and view, for completion."""
         return names(self._db)

@@ -65,6 +65,11 @@ class Overview:
     resting: dict[str, int]
     """Hosts with a queue that are left alone, and for how many seconds, the longest first."""
     runs: list[Run]
+    processes: int = 0
+    """How many processes crawl into it now; of worker processes on one machine the one that owns
+    the store counts."""
+    paused: bool = False
+    """Whether all of these are paused."""
     pool: dict[str, Any] = field(default_factory=dict)
     """Connections as of the last commit: open, idle, waiting, names, memory; only while it runs."""
 
@@ -104,6 +109,7 @@ def _overview(reader: Reader) -> Overview:
     [(number, queued)] = reader.query(hosts).rows
     runs = _runs(reader)
     state = _state(runs, bool(values.get("seeded")), queued)
+    working = _working(reader, runs[0].run_id) if state == "running" else []
     return Overview(
         store=str(reader.path),
         bytes=reader.size(),
@@ -132,6 +138,8 @@ def _overview(reader: Reader) -> Overview:
         ),
         resting=_resting(reader),
         runs=runs,
+        processes=len(working),
+        paused=bool(working) and set(working) == {"paused"},
         pool=json.loads(values.get("pool") or "{}") if state == "running" else {},
     )
 
@@ -152,10 +160,20 @@ def _runs(reader: Reader) -> list[Run]:
     runs = []
     for row in reader.query(sql, (_RUNS,)).rows:
         run_id, started, ended, state, *rest = row
-        if state == "running" and not reader.runs_on(rest[1]):
+        reason, pid, pages, errors, seconds = rest
+        if state == "running" and not reader.runs_on(pid):
             state = "killed"
-        runs.append(Run(run_id, started, ended, state, *rest))
+        if state == "running":
+            more = reader.uncounted(run_id)
+            pages, errors = pages + more[0], errors + more[1]
+        runs.append(Run(run_id, started, ended, state, reason, pid, pages, errors, seconds))
     return runs
+
+
+def _working(reader: Reader, run_id: int) -> list[str]:
+    """Return the states of the processes that crawl: running, paused, stopping."""
+    rows = reader.query("SELECT state FROM workers WHERE run_id = ?", (run_id,)).rows
+    return [state for (state,) in rows]
 
 
 def _state(runs: list[Run], seeded: bool, queued: int) -> str:

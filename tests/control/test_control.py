@@ -9,9 +9,12 @@ from crawl_story import crawler_of, story
 from postgres_server import server
 
 from crawler import control
-from crawler.engine import steering
+from crawler.cli import status
+from crawler.engine import signs, steering
 from crawler.errors import StoreRefused, UsageError
 from crawler.inspect.query import Reader
+from crawler.inspect.status import overview
+from crawler.store.address import address_of
 
 PLACE = {"address": None}
 ON_BOTH = ("pause_starts", "block_drops", "grown_asks_again", "are_added", "failed_is_queued")
@@ -44,6 +47,7 @@ def quick(monkeypatch):
     """Look every 20 ms at what is asked."""
     monkeypatch.setattr(steering, "_LOOK", 0.02)
     monkeypatch.setattr(steering, "_REAL", 0.0)
+    monkeypatch.setattr(signs, "EVERY", 0.1)
 
 
 def wide(site, pages=60):
@@ -64,6 +68,15 @@ async def until(is_so):
     """Wait until something is so."""
     while not is_so():  # noqa: ASYNC110  # what happens elsewhere sets no event
         await asyncio.sleep(0.01)
+
+
+async def until_told(store, is_so):
+    """Wait until `crawler status` has something to tell, and return what it then knows."""
+    told = await asyncio.to_thread(overview, address_of(store))
+    while not is_so(told):
+        await asyncio.sleep(0.05)
+        told = await asyncio.to_thread(overview, address_of(store))
+    return told
 
 
 @asynccontextmanager
@@ -124,6 +137,9 @@ async def test_a_pause_starts_nothing_more_and_resume_goes_on(site, path):
         await asyncio.sleep(0.2)
         assert len(site.hits) == before
         assert not run.done()
+        told = await until_told(store_in(path), lambda told: told.paused)
+        assert told.runs[0].pages == told.pages > 0
+        assert "running, paused (process " in status.story(told)
         assert (await asked(store_in(path), "resume")).result == "goes on"
         await until(lambda: len(site.hits) > before)
     sound(store_in(path))

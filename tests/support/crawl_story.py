@@ -36,7 +36,7 @@ def story(**options: Any) -> Callable[[Callable[..., Awaitable[None]]], Callable
         first = inspect.Parameter("tmp_path", inspect.Parameter.KEYWORD_ONLY)
         keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
         test.__signature__ = inspect.Signature([first, *keywords])  # type: ignore[attr-defined]
-        test.__doc__ = tale.__doc__
+        test.__name__, test.__doc__ = tale.__name__, tale.__doc__
         return test
 
     return decorate
