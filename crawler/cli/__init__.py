@@ -65,6 +65,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Every command: the module of `crawler.cli` and the function in it."""
 
+_ELSEWHERE = {
+    **dict.fromkeys(("startproject", "genspider", "create", "init"), "new"),
+    **dict.fromkeys(("runspider", "start", "scrape", "exec"), "run"),
+    **dict.fromkeys(("ls", "spiders"), "list"),
+    **dict.fromkeys(("sql", "select"), "query"),
+    **dict.fromkeys(("serve", "ui", "web"), "dashboard"),
+    **dict.fromkeys(("info", "stats", "show"), "status"),
+    **{"get": "fetch", "view": "fetch", "continue": "resume", "kill": "stop", "check": "test"},
+}
+"""What commands of other tools are called here."""
+
 _CRAWLS = ("crawl", "run")  # what `runner` collects garbage for, once a crawl is imported
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -157,7 +168,8 @@ def _unknown(name: str, then: str = "") -> str:
         return f"help is no command; write: crawler {then} --help".replace("  ", " ")
     if "://" in name or name.startswith("www."):
         return f"{name} is no command; did you mean: crawler crawl {name}"
-    near = difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.5)
+    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else []
+    near += difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.6)
     if (Path("spiders") / f"{name}.py").is_file() or name.endswith(".py"):
         return f"{name} is no command; did you mean: crawler run {name}"
     meant = f"did you mean {near[0]!r}" if near else f"there are: {', '.join(COMMANDS)}"

@@ -44,7 +44,8 @@ def changes(
             stream(rows, "jsonl", sys.stdout.buffer, WriteOptions())
             sys.stdout.buffer.flush()
         else:
-            write_table(rows, sys.stdout, "with --json, or in a pipe")
+            none = "nothing changed; what was visited once is compared with: crawler recrawl --all"
+            write_table(rows, sys.stdout, "with --json, or in a pipe", none=none)
 
 
 def _time(text: str) -> str:

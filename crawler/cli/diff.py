@@ -104,5 +104,5 @@ def _write(found: Iterator[Difference], kind: str, title: str, out: IO[str]) -> 
     if kind == "html":
         print(compare.as_html(found, title), file=out)
     else:
-        rows = compare.as_rows(found)
-        write_table(rows, out, "with --format jsonl, or in a pipe")
+        rows, same = compare.as_rows(found), f"no difference: {title}"
+        write_table(rows, out, "with --format jsonl, or in a pipe", none=same)

@@ -18,11 +18,18 @@ _OWN_DOTS = "\ufdd0"  # stands for the dots of a cell while it is drawn; no text
 _BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
-def write_table(rows: Rows, out: IO[str], whole: str = "in a pipe") -> None:
+def write_table(rows: Rows, out: IO[str], whole: str = "in a pipe", *, none: str = "") -> None:
     """Write all rows as a table with a header: whole into a pipe or file, drawn on a terminal.
 
-    There cells may be cut to fit; then it is told where they are `whole`.
+    There cells may be cut to fit; then it is told where they are `whole`. `none` is said in place
+    of a table without a row.
     """
+    if none:
+        found = list(rows.rows)
+        if not found:
+            print(none, file=sys.stderr)
+            return
+        rows = Rows(rows.columns, iter(found))
     if out.isatty():
         _draw(rows, out, whole)
     else:
