@@ -108,6 +108,7 @@ _LABEL = lazy(rb"""=%b*+(?:"([^"]*+)"|'([^']*+)'|([^"'\t\n\f\r ;][^\t\n\f\r ;]*+
 _RAW = frozenset(
     (b"script", b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")
 )
+_CODE = frozenset((b"script", b"style"))  # where the standard takes one, if there is no other
 # What a head is made of: the start of anything else ends it, and so does any other end tag.
 _IN_HEAD = frozenset(
     (b"base", b"link", b"meta", b"noscript", b"object", b"script", b"style", b"title")
@@ -131,7 +132,11 @@ def prescan(body: bytes) -> str | None:
     None if there is none, or where the bytes end within a tag or comment before one.
     """
     head = body[:_FARTHEST]
-    return _prescan_tags(head, _RAW) or _prescan_tags(head[:PRESCAN]) or xml_encoding(head)
+    return (
+        _prescan_tags(head, _RAW)
+        or _prescan_tags(head[:PRESCAN], _RAW - _CODE)
+        or xml_encoding(head)
+    )
 
 
 def xml_encoding(body: bytes) -> str | None:
@@ -143,7 +148,7 @@ def xml_encoding(body: bytes) -> str | None:
     return _declarable(_name(found)) if found else None
 
 
-def _prescan_tags(head: bytes, raws: frozenset[bytes] = frozenset()) -> str | None:
+def _prescan_tags(head: bytes, raws: frozenset[bytes]) -> str | None:
     """Return what the first `<meta>` declares, none of those in elements that `raws` names.
 
     As Chromium's HTMLMetaCharsetParser does, without a tree.

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from crawler.lazy_regex import lazy
+
 Causes = frozenset[str]
 """Why an element is not seen; empty where it is."""
 NONE: Causes = frozenset()
@@ -249,6 +251,15 @@ def sheet_of(text: str, *, shown: bool = False) -> Sheet:
         if declared.style:
             _add(sheet, selectors, declared, certain)
     return sheet if sheet.names or shown else Sheet()
+
+
+def is_of_screens(attributes: str) -> bool:
+    """Return whether a style element with these attributes holds for screens, for certain."""
+    media = _MEDIA.search(attributes)
+    return media is None or media[1].strip().lower() in ("", "all", "screen")
+
+
+_MEDIA = lazy(r"""(?<=[\s"'])media\s*=\s*["']?([^"'>]*)""", re.IGNORECASE)
 
 
 def _of_interest(style: dict[str, str]) -> dict[str, str]:

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
-from crawler.parse.css import Sheet, declarations, display_of, sheet_of
+from crawler.parse.css import Sheet, declarations, display_of, is_of_screens, sheet_of
 from crawler.parse.tokenizer import Span, attributes_of, spans
 
 _STYLED = re.compile(r"""style\s*+=\s*+["'][^"'<>]*?display\s*+:\s*+(?!none)""")
 _RULED = re.compile(r"display\s*+:\s*+(?:block|flex|grid|inline|list|table)")
-_SHEETS = lazy(r"<style(?=[\s/>])[^>]*+>([^<]*+)", re.IGNORECASE)
+_SHEETS = lazy(r"<style(?=[\s/>])([^>]*+)>([^<]*+)", re.IGNORECASE)
 _LARGE = 32 * 1024  # characters of a page whose style elements are read for this
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _BOXES = ("flex", "grid")  # whose children are boxes, whatever they are
+_IN_LINE = ("inline", "contents")
 _LINES = (*_BOXES, "block", "list-item", "table", "flow-root")
 _LOOKED_AT = 64  # open elements for each end tag
 _BREAK = "<br>"
@@ -48,7 +49,8 @@ def in_lines(html: str, is_block: Callable[[str], bool]) -> str:
     """Return a page with its lines in markup; `is_block` tells which elements end one by name."""
     sheet = Sheet()
     if len(html) <= _LARGE:
-        sheet = sheet_of("\n".join(_SHEETS.findall(html)), shown=True)
+        sheets = [text for attributes, text in _SHEETS.findall(html) if is_of_screens(attributes)]
+        sheet = sheet_of("\n".join(sheets), shown=True)
     kept: list[str] = []
     at = 0
     for start, end, written in _changes(html, sheet, is_block):
@@ -74,7 +76,7 @@ def _changes(
             continue
         display = _display(span, sheet)
         line = display in _LINES or bool(stack and stack[-1].boxes)
-        inline = display.startswith("inline") and not line and is_block(span.name)
+        inline = display.startswith(_IN_LINE) and not line and is_block(span.name)
         if inline:
             yield span.start, span.start + 1 + len(span.name), "<span"
         elif line:

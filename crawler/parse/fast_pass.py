@@ -380,5 +380,5 @@ def attribute(attributes: str, name: str, *, xml: bool = False) -> str | None:
     for piece in (attributes,) if len(attributes) < _WINDOW else _pieces(attributes):
         for match in _ATTRIBUTE.finditer(piece) if xml or name in piece.lower() else ():
             if match[1] is not None and (match[1] if xml else match[1].lower()) == name:
-                return decoded(match[2] or match[3] or match[4] or "")
+                return decoded(match[2] or match[3] or match[4] or "", xml=xml)
     return None

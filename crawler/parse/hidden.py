@@ -17,6 +17,7 @@ from crawler.parse.css import (
     Sheet,
     causes,
     declarations,
+    is_of_screens,
     sheet_of,
     shown_again,
     style_of,
@@ -97,7 +98,7 @@ _INLINE = re.compile(
 )
 _STYLES = re.compile(
     rf"""<(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
-    | ({any_case("script style title textarea template noscript")})(?=[\s/>])[^>]*+>?
+    | ({any_case("script style title textarea template noscript")})(?=[\s/>])([^>]*+)>?
       ((?:[^<]++|<(?!/(?i:\1)[\s/>]))*+))""",
     re.VERBOSE,
 )
@@ -175,7 +176,11 @@ def _of_use(html: str, styles: list[str]) -> Sheet:
 
 def _sheet(html: str) -> Sheet:
     """Return the rules of a page's style elements if any of them is of use in it."""
-    found = [match[2] for match in _STYLES.finditer(html) if (match[1] or "").lower() == "style"]
+    found = [
+        match[3]
+        for match in _STYLES.finditer(html)
+        if (match[1] or "").lower() == "style" and is_of_screens(match[2])
+    ]
     return _of_use(html, found)
 
 

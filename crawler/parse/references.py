@@ -7,13 +7,16 @@ from html import unescape
 from html.entities import html5
 
 _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z][a-zA-Z0-9]*;?)(=?)")
+_WHITE = re.compile("\r\n|[\t\n\r]")
 
 
-def decoded(value: str) -> str:
+def decoded(value: str, *, xml: bool = False) -> str:
     """Decode character references by the rule for attributes: `&copy=1` stays as it is.
 
-    U+0000 becomes U+FFFD, as in the tokenizer.
+    U+0000 becomes U+FFFD, as in the tokenizer. In `xml` a line end or tab is a space.
     """
+    if xml:
+        value = _WHITE.sub(" ", value)
     if "\0" in value:
         value = value.replace("\0", "\ufffd")
     return _REFERENCE.sub(_dereference, value) if "&" in value else value

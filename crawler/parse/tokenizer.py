@@ -318,7 +318,7 @@ def attributes_of(text: str, *, xml: bool = False) -> dict[str, str]:
         for name, double, single, bare in _ATTRIBUTE.findall(piece):
             name = name if xml else name.lower()
             if name and name not in found:
-                found[name] = decoded(double or single or bare)
+                found[name] = decoded(double or single or bare, xml=xml)
     return found
 
 
@@ -343,7 +343,7 @@ def plain_markup(html: str, *, xml: bool = False) -> str:
     for tag in tags(html, xml=xml):
         if not unseen and drawn:
             kept.append(tag.before.replace("<", "&lt;"))
-        name = tag.name
+        name = "pre" if xml and tag.name in ("xmp", "plaintext") else tag.name
         drawn.take(tag)
         if (tag.foreign or xml) and name in RAW:
             unseen = max(0, unseen + (-1 if tag.ends else 1))

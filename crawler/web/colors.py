@@ -50,13 +50,17 @@ _PART = lazy(r"([-+]?(?:\d+\.?|\d*\.\d+)(?:e[-+]?\d+)?)(%|deg|)")
 
 
 def simple(value: str) -> str:
-    """Return a color as `#` and its six digits; `#000000` for what is none."""
-    color = value.lower()
+    """Return a color as `#` and its six digits; `#000000` for what is none.
+
+    As in Chromium spaces around digits or a function are left out, and around a name are wrong.
+    """
+    named = NAMED.get(value.lower(), "000000")
+    color = value.strip("\t\n\f\r ").lower()
     if _DIGITS.fullmatch(color):
         digits = color[1:] if len(color) > 5 else "".join(digit * 2 for digit in color[1:])
         return f"#{digits[:6]}"
     found = _FUNCTION.fullmatch(color)
-    return f"#{_computed(found[1], found[2]) if found else NAMED.get(color, '000000')}"
+    return f"#{_computed(found[1], found[2]) if found else named}"
 
 
 def _computed(kind: str, inside: str) -> str:

@@ -7,6 +7,7 @@ https://url.spec.whatwg.org/#urlencoded-serializing.
 from __future__ import annotations
 
 import calendar
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ from crawler.parse.encodings import name_of, to_bytes
 from crawler.web import colors
 
 _NUMBER = lazy(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
-_NO_SECONDS = lazy(r"(?<=:\d\d)(?::00(?:\.0+)?|\.0+)\Z")
+_NO_SECONDS = lazy(r"(?<=:\d\d)(?::00(?:\.0+)?|\.0+)\Z|(?<=\.[1-9])0+\Z|(?<=\.\d[1-9])0+\Z")
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?"
 _DATE = r"(\d{4,})-(\d\d)-(\d\d)"
 _PATTERNS = {
@@ -43,7 +44,7 @@ def sanitized(kind: str, value: str, attributes: Mapping[str, str]) -> str:
     if kind in _PATTERNS:
         return _moment(kind, value)
     if kind == "number":
-        return value if _NUMBER.fullmatch(value) else ""
+        return value if _NUMBER.fullmatch(value) and math.isfinite(float(value)) else ""
     if kind == "range":
         return _ranged(value, attributes)
     if kind == "color":

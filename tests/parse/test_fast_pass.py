@@ -39,7 +39,7 @@ def test_the_attributes_of_a_large_tag_are_looked_through_in_runs() -> None:
     started = time.process_time()
     for text in (f"<a {large}href=/end>", f"<a {large}x='{large}' href=/end><a href=/no"):
         assert fast_pass.scan(text.replace("'", '"')).hrefs == ["/end"]
-    assert time.process_time() - started < 1.5
+    assert time.process_time() - started < 0.9  # one after the other: 1.2
 
 
 def test_a_large_text_without_an_end_is_read_to_its_end() -> None:
