@@ -281,9 +281,9 @@ def _run_file(file: Path) -> ModuleType:
         known = SPIDERS / file.name
         hint = f"; did you mean {known}?" if known.is_file() else ""
         raise SpiderError(f"{file}: there is no such file{hint}")
-    for folder in (str(file.parent.absolute()), str(Path.cwd())):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+    # Behind all others: spiders/csv.py must not be what Python gets for its own `csv`.
+    folders = (str(file.parent.absolute()), str(Path.cwd()))
+    sys.path += [folder for folder in folders if folder not in sys.path]
     spec = importlib.util.spec_from_file_location(f"spiders.{file.stem}", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -149,6 +149,19 @@ def test_list_loads_the_files_and_says_which_do_not_load(desk: Desk) -> None:
     assert "spiders/nameless.py:2: class Pages has no `name`" in lines["nameless"]
 
 
+def test_a_spider_in_a_file_that_is_called_as_a_module_of_python_runs(
+    site: ServedSite, tmp_path: Path
+) -> None:
+    desk = Desk(tmp_path)
+    beside = "import neighbour\n" + (desk.folder / "spiders" / "quotes.py").read_text()
+    (desk.folder / "spiders" / "csv.py").write_text(beside.replace('"quotes"', '"csv"'))
+    (desk.folder / "spiders" / "neighbour.py").write_text("")
+    fast = ("--max-pages", "1", "--set", "politeness.delay=0")
+    done = desk.process("run", "csv", "-a", f"base={site.url}", "-o", "out.csv", *fast)
+    assert done.code == 0, done.err
+    assert (desk.folder / "out.csv").read_text().startswith("text,author,tags")
+
+
 def test_a_new_spider_runs_as_it_is(site: ServedSite, desk: Desk) -> None:
     made = desk.run("new", "sayings", f"{site.url}tag/patience/")
     run = desk.run("run", "sayings", "--set", "politeness.delay=0", "--max-pages", "4", "--json")
