@@ -5,6 +5,7 @@ Whatever was dropped, refused, cut or skipped has a line here, with the command 
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -165,7 +166,7 @@ def _of_code(summary: Summary) -> Iterator[str]:
 
 def _reparse(summary: Summary) -> str:
     """Return the command that calls the callbacks again, over the stored pages."""
-    return f"crawler reparse {summary.spider} --store {shlex.quote(summary.store)} --apply"
+    return f"crawler reparse {named(summary.spider)} --store {shlex.quote(summary.store)} --apply"
 
 
 def _closings(summary: Summary) -> list[str]:
@@ -284,6 +285,12 @@ def _with_more() -> str:
     if not most.isdecimal():
         return "."
     return f": {command()}".replace(bound, f"engine.max_items={2 * int(most)}")
+
+
+def named(spider: str) -> str:
+    """Return a spider as a command finds it: a file or module:Class as it was typed."""
+    places = [word for word in sys.argv[2:] if re.fullmatch(r"[^=]*\.py|[\w.]+:\w+", word)]
+    return shlex.quote(places[0]) if len(places) == 1 else spider
 
 
 def command(*, fresh: bool = False) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from crawler import urls
-from crawler.cli.ending import command, of_denied
+from crawler.cli.ending import command, named, of_denied
 from crawler.engine.crawler import Summary
 from crawler.inspect import bounds
 from crawler.inspect.query import Reader
@@ -50,7 +50,7 @@ def story(spider: Spider, summary: Summary, place: StoreAddress) -> str:
 
 def _named(spider: Spider) -> str:
     """Return the spider as a command names it; a site needs none."""
-    return "" if spider.name == "site" else f"{spider.name} "
+    return "" if spider.name == "site" else f"{named(spider.name)} "
 
 
 def _unmet(spider: Spider, reader: Reader, store: str) -> Iterator[str]:
@@ -120,6 +120,6 @@ def _changed(reader: Reader, spider: Spider, store: str) -> Iterator[str]:
         store = shlex.quote(store)
         yield (
             "The spider's file changed since the last run. Its callbacks over the stored pages:"
-            f" crawler reparse {spider.name} --store {store} --apply; over the pages as they are"
-            " now: crawler recrawl (below)"
+            f" crawler reparse {named(spider.name)} --store {store} --apply; over the pages as they"
+            " are now: crawler recrawl (below)"
         )

@@ -34,7 +34,8 @@ def reparse(
     """Run callbacks again over stored pages.
 
     Without the network. Shows what would change; --apply replaces the items of each page, and can
-    be stopped at any moment. Requests that callbacks yield are counted, not followed.
+    be stopped at any moment. Requests that callbacks yield are counted, not followed. Exit code 1
+    where every page fails.
 
     Example: crawler reparse quotes --where "depth > 0" --apply
     """
@@ -64,6 +65,8 @@ def reparse(
     _tell(diff, time.perf_counter() - began, apply)
     if writer is not None and writer.widened:
         print(f"columns widened to hold all values: {', '.join(writer.widened)}")
+    if diff.errors == diff.pages:
+        raise typer.Exit(1)
 
 
 def _writer(path: StoreAddress, stack: ExitStack) -> Writer:

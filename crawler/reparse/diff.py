@@ -11,6 +11,7 @@ from crawler.reparse.replay import Parsed
 from crawler.store.damage import item_type
 from crawler.store.items import ItemTables
 from crawler.store.rows import to_json
+from crawler.web.error_place import last_line
 
 _SHOWN = 20
 
@@ -97,8 +98,7 @@ def _note_page(diff: Diff, result: Parsed) -> None:
     if result.damage is not None:
         diff.note("damaged", "", result.origin.page_url, result.damage)
     elif result.error is not None:
-        last = result.error.rstrip().rpartition("\n")[2]
-        diff.note("errors", "", result.origin.page_url, last)
+        diff.note("errors", "", result.origin.page_url, last_line(result.error))
     else:
         refused = sum(reason.startswith("pipeline ") for _, reason, _ in result.problems)
         diff.refused += refused

@@ -200,6 +200,21 @@ def test_code_that_changed_since_names_reparse(desk: Desk, site: ServedSite) -> 
     told(desk.run("run", "named", *FAST), "changed since the last run", "crawler reparse named")
 
 
+def test_a_file_outside_of_spiders_is_named_by_the_commands_that_are_told(
+    desk: Desk, site: ServedSite
+) -> None:
+    (desk.folder / "alone.py").write_text(
+        "from crawler import Spider\nclass A(Spider):\n    name = 'lonely'\n"
+        f"    start_urls = ['{site.url}e/']\n    def parse(self, page):\n        {{}}[page.url]\n"
+    )
+    first, again = desk.run_all([["run", "./alone.py", *FAST]] * 2)
+    told(first, "crawler reparse ./alone.py --store data/lonely.db --apply")
+    told(again, "crawler recrawl ./alone.py --store data/lonely.db")
+    parsed = desk.run("reparse", "./alone.py", "--store", "data/lonely.db")
+    told(parsed, "1 page failed", "alone.py:6: KeyError")
+    assert (first.code, parsed.code) == (1, 1)
+
+
 SEEDS = """
 from crawler import Request, Spider
 class Seeds(Spider):

@@ -185,7 +185,7 @@ class Strict(Parts):
 def test_a_page_whose_callback_fails_keeps_its_items(store: Path) -> None:
     diff = reparse(store, Strict)
     assert (diff.errors, diff.changed) == (1, 29)
-    assert diff.examples[0].text == "ValueError: no such luck"
+    assert diff.examples[0].text.endswith("test_reparse.py:182: ValueError: no such luck")
     assert items(store)[2] == ["old"] * 3
     found = rows(store, "SELECT page_id FROM pages WHERE outcome = 'spider_error' AND error <> ''")
     assert found == [(2,)]
