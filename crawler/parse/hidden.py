@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from crawler.lazy_regex import lazy
 from crawler.parse.css import (
     NONE,
     Causes,
@@ -79,14 +80,14 @@ _MOST_STEPS = 64  # open elements that are looked through for what a start tag e
 # Whether it is worth looking, on a page in lower case. What is seldom hidden is not looked for
 # closely: a walk over all tags costs as much as the text does.
 # A word that a "<" follows, and no ">" before it, stands in a text.
-_ATTRIBUTE = re.compile(
+_ATTRIBUTE = lazy(
     rb"""hidden(?<!type="hidden)(?<!type=hidden)(?<!type='hidden)[^<>]{0,200}+(?!<)"""
 )
-_POPOVER = re.compile(rb"popover[^<>]{0,200}+(?!<)")
-_STYLE = re.compile(rb"style\s*+=")
+_POPOVER = lazy(rb"popover[^<>]{0,200}+(?!<)")
+_STYLE = lazy(rb"style\s*+=")
 # From colon to colon of a style: what stands before it, and behind it. A comment, an escape or a
 # character reference may spell any of that otherwise.
-_INLINE = re.compile(
+_INLINE = lazy(
     rb"""style\s*+=(?:[^>:/\\&]*+[:/\\&])+?(?:
       (?:(?<=y:)|(?<=y\s:))\s*+(?:none|hidden|collapse)
     | (?<=:)\s*+(?:-\d{3}|-\d\d+[er%v]|rect|inset|circle|translate|scale)
@@ -96,14 +97,14 @@ _INLINE = re.compile(
     | (?<=/)\*|(?<=\\)|(?<=&)\#?\w)""",
     re.VERBOSE,
 )
-_STYLES = re.compile(
+_STYLES = lazy(
     rf"""<(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
     | ({any_case("script style title textarea template noscript")})(?=[\s/>])([^>]*+)>?
       ((?:[^<]++|<(?!/(?i:\1)[\s/>]))*+))""",
     re.VERBOSE,
 )
-_HINTS = re.compile(r"hidden|style|popover", re.IGNORECASE)
-_ID_OR_CLASS = re.compile(r"class|id", re.IGNORECASE)
+_HINTS = lazy(r"hidden|style|popover", re.IGNORECASE)
+_ID_OR_CLASS = lazy(r"class|id", re.IGNORECASE)
 _LONG_STYLE = 500  # characters of a style attribute; what is longer is not looked through
 _MANY_STYLES = 300
 _FEW = 30  # names that are looked for before the tags are

@@ -9,8 +9,9 @@ carry a message is counted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+
+from crawler.lazy_regex import lazy
 
 _RANGES = (
     *((0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5)),
@@ -25,13 +26,13 @@ def _class(ranges: Iterable[tuple[int, int]]) -> str:
     return f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in ranges)}]"
 
 
-_ALL = re.compile(_class(_RANGES) + "+")
+_ALL = lazy(_class(_RANGES) + "+")
 # A class of characters of two bytes is searched for in a fifth of the time.
-_NEAR = re.compile(_class(one for one in _RANGES if one[1] < 0x10000) + "+")
+_NEAR = lazy(_class(one for one in _RANGES if one[1] < 0x10000) + "+")
 _FAR = (b"\xf3\xa0", b"\xf0\x9b\xb2", b"\xf0\x9d\x85")  # how the others begin in UTF-8
 _ASCII = bytes(range(128))
 # Black flag, the letters of a region as tags, and the end of them: the three that are emoji.
-_FLAG = re.compile(
+_FLAG = lazy(
     "\U0001f3f4(?:"
     + "|".join(
         "".join(chr(0xE0000 + ord(letter)) for letter in region)
@@ -43,17 +44,17 @@ _BREAKS = frozenset("\u00ad\u200b\u2060\ufeff")
 _JOINERS = frozenset("\u200c\u200d")
 _MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069")
 _OVERRIDES = "\u202d\u202e"
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff]")
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1980-\u19ff\u1a20-\u1aaf]")
-_JOINED = re.compile("[\u0590-\u1fff\u200d\u2600-\u27bf\ua800-\uabff\ufb1d-\ufdff\ufe70-\ufefc]")
-_JAMO = re.compile("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
+_RIGHT_TO_LEFT = lazy("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff]")
+_UNSPACED = lazy("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1980-\u19ff\u1a20-\u1aaf]")
+_JOINED = lazy("[\u0590-\u1fff\u200d\u2600-\u27bf\ua800-\uabff\ufb1d-\ufdff\ufe70-\ufefc]")
+_JAMO = lazy("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
 # What takes a variation selector: keycaps, symbols, emoji, ideographs, Mongolian, Phags-pa.
-_VARIED = re.compile(
+_VARIED = lazy(
     "[#*0-9\u00a9\u00ae\u1000-\u109f\u1800-\u18af\u2000-\u2bff\u3000-\u303f\u3200-\u9fff"
     "\ua840-\ua87f\uf900-\ufaff\uff00-\uffef\U00010ac0-\U00010aff\U0001f000-\U0001faff"
     "\U00020000-\U0003ffff]"
 )
-_IDEOGRAPH = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_IDEOGRAPH = lazy("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 def visible(text: str) -> tuple[str, int]:

@@ -57,7 +57,7 @@ def _rests(names: Iterable[str]) -> dict[str, list[str]]:
 # What nobody reads. Cut off by the end of the document, it is taken to the end, so that no search
 # starts inside it again.
 _TO_END = r"""[^>=]*+(?:=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?)?+[^>=]*+)*+>?"""  # of an end tag
-_UNREAD = re.compile(
+_UNREAD = lazy(
     rf"""<(?=[!?sStTnNiIdDaAvVcC])(?:
       !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
     | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>?
@@ -84,9 +84,9 @@ def _sweeps(rest: str) -> _Sweeps:
     """Return the sweeps, given what follows a tag's name."""
     block = rf"</?(?:{_NAMES})(?=[\s/>]){rest}"
     return _Sweeps(
-        re.compile(rf"</?(?:{_WITHIN})(?=[\s/>]){rest}"),
-        re.compile(rf"{block}(?:[ \t\f]*+{block})*+"),
-        re.compile(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){rest}"),
+        lazy(rf"</?(?:{_WITHIN})(?=[\s/>]){rest}"),
+        lazy(rf"{block}(?:[ \t\f]*+{block})*+"),
+        lazy(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){rest}"),
     )
 
 
@@ -97,8 +97,8 @@ _BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
 _REST = rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
 _EXACT = _sweeps(_REST)
 # What is left of tags whose names contain a "<", and of those that are comments: "</ ".
-_ODD = re.compile(r"<(?:/?[a-zA-Z][^<>]*+(?:<|\Z)|/[^a-zA-Z>])")
-_REMAINDER = re.compile(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
+_ODD = lazy(r"<(?:/?[a-zA-Z][^<>]*+(?:<|\Z)|/[^a-zA-Z>])")
+_REMAINDER = lazy(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
 # What a formula is made of: each part is a box of its own.
 _FORMULA = lazy(
     r"</?m(?:[inos]|text|row|frac|sqrt|root|style|padded|error|t(?:able|d|r)|s(?:u[bp]|ubsup)"
@@ -108,7 +108,7 @@ _FORMULA = lazy(
 _IN_PLACE = lazy(
     r"<rp(?=[\s/>])[^>]*+>[^<]*+|<(progress|meter)(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/\1[\s/>]))*+"
 )
-_WITHIN_QUOTES = re.compile(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
+_WITHIN_QUOTES = lazy(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
 _NAMESPACE = lazy(r"http://www\.w3\.org/(?:1999/xhtml|2000/svg|1998/Math/MathML)")
 _WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
 
@@ -221,9 +221,9 @@ def _is_misplaced(html: str) -> bool:
     )
 
 
-_TEXT_BY_NAME = re.compile("<(?:xmp|plaintext|XMP|PLAINTEXT)")
+_TEXT_BY_NAME = lazy("<(?:xmp|plaintext|XMP|PLAINTEXT)")
 # What of a picture is no text that is drawn: its tags, its title, description and style.
-_UNDRAWN = re.compile(
+_UNDRAWN = lazy(
     rf"""<({any_case("title desc style script")})(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/(?i:\1)[\s/>]))*+
     | <[^>]*+>""",
     re.VERBOSE,
@@ -245,7 +245,7 @@ def _is_odd_picture(svg: str) -> bool:
     )
 
 
-_EMPTY = re.compile(r"<[^>]*+(?<=/)>")
+_EMPTY = lazy(r"<[^>]*+(?<=/)>")
 _PICTURE = lazy(r"<[sS][vV][gG][\s/>]")
 
 
@@ -347,4 +347,4 @@ def _windows(text: str, sweeps: _Sweeps) -> Iterator[str]:
 @cache
 def _tokens(number: int) -> re.Pattern[str]:
     """Return what matches some tags and the texts between them."""
-    return re.compile(rf"(?:[^<]++|<[/a-zA-Z]{_REST}|<){{1,{number + 1}}}+")
+    return lazy(rf"(?:[^<]++|<[/a-zA-Z]{_REST}|<){{1,{number + 1}}}+")
