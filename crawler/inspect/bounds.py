@@ -48,6 +48,20 @@ def last_settings(reader: Reader) -> dict[str, Any]:
     return found
 
 
+def config_of(stored: Mapping[str, Any]) -> Config:
+    """Return the configuration that a run is recorded with, as far as URLs and hosts go by it.
+
+    Of the headers of a host the names alone are recorded.
+    """
+    names = ("engine", "politeness", "links", "traps") & stored.keys()
+    kept = {name: stored[name] for name in names}
+    if "hosts" in stored:
+        at = stored["hosts"]["at"].items()
+        named = {name: {**own, "headers": dict.fromkeys(own["headers"], "")} for name, own in at}
+        kept["hosts"] = {"at": named}
+    return msgspec.convert(kept, Config)
+
+
 def widened_since(reader: Reader, spider: Spider, config: Config) -> Widened | None:
     """Return the keys that differ from the last run and had refused something; None for none."""
     was = last_settings(reader)

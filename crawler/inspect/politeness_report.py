@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import heapq
 import json
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, pairwise
+from typing import NamedTuple
 
+from crawler.config.layers import Config
+from crawler.inspect.bounds import config_of
 from crawler.inspect.query import Reader
 from crawler.store import damage
 from crawler.web import outcome
@@ -52,10 +56,10 @@ _TOLERANCE = 0.002  # seconds: starts are stored in whole milliseconds
 def manners(reader: Reader) -> list[HostPoliteness]:
     """Return how each host was treated, the busiest first.
 
-    The promise is that of the last run's settings, and the Crawl-delay is not among them: it is
-    only ever longer. Starts of different runs are compared too.
+    The promise is that of the settings of the run in which a request began, and the Crawl-delay is
+    not among them: it is only ever longer. Starts of different runs are compared too.
     """
-    delay, per_host = _promise(reader)
+    promises = _promises(reader)
     names = dict(reader.query("SELECT host_id, name FROM hosts").rows)
     sent = reader.query(
         f"{_SENT.format(at='fetched_at', table='pages')}"
@@ -68,30 +72,51 @@ def manners(reader: Reader) -> list[HostPoliteness]:
             tries = [
                 (datetime.fromisoformat(at).timestamp(), float(seconds)) for _, at, seconds in rows
             ]
-        found.append(_of(name, tries, delay, per_host))
+        found.append(_of(name, tries, promises))
     return sorted(found, key=lambda one: -one.requests)
 
 
-def _promise(reader: Reader) -> tuple[float, int]:
-    rows = list(reader.query("SELECT settings FROM runs ORDER BY run_id DESC LIMIT 1").rows)
-    with damage.told(reader.path, "runs.settings of the last run"):
-        settings = json.loads(rows[0][0] or "{}") if rows else {}
-        politeness = settings.get("politeness", {})
-        return politeness.get("delay", 0.25), politeness.get("per_host", 2)
+class _Promise(NamedTuple):
+    """What the settings of a run promise, from its start on."""
+
+    since: float
+    config: Config
+
+    def of(self, host: str) -> tuple[float, int]:
+        """Return the seconds between two starts at a host, and the most in flight."""
+        own, all_others = self.config.hosts.of(host), self.config.politeness
+        delay = all_others.delay if own.delay is None else own.delay
+        return delay, own.per_host or all_others.per_host
 
 
-def _of(host: str, tries: list[tuple[float, float]], delay: float, per_host: int) -> HostPoliteness:
+def _promises(reader: Reader) -> list[_Promise]:
+    """Return the promises of the runs, the first run's for whatever was before it."""
+    found = []
+    for run_id, started, settings in reader.query(
+        "SELECT run_id, started_at, settings FROM runs ORDER BY started_at"
+    ).rows:
+        with damage.told(reader.path, f"the row of runs with run_id {run_id}"):
+            since = datetime.fromisoformat(started).timestamp()
+            found.append(_Promise(since, config_of(json.loads(settings or "{}"))))
+    return found or [_Promise(0.0, Config())]
+
+
+def _of(host: str, tries: list[tuple[float, float]], promises: list[_Promise]) -> HostPoliteness:
     starts = [start for start, _ in tries]
-    gaps = sorted(later - sooner for sooner, later in pairwise(starts))
+    runs = [max(0, bisect_right(promises, at, key=lambda one: one.since) - 1) for at in starts]
+    made = {run: promises[run].of(host) for run in dict.fromkeys(runs)}
+    gaps = [later - sooner for sooner, later in pairwise(starts)]
+    early = sum(gap < made[run][0] - _TOLERANCE for gap, run in zip(gaps, runs[1:], strict=True))
+    gaps.sort()
     return HostPoliteness(
         host,
         len(tries),
         most_at_once(tries),
         gaps[0] if gaps else None,
         gaps[len(gaps) // 2] if gaps else None,
-        sum(gap < delay - _TOLERANCE for gap in gaps),
-        delay,
-        per_host,
+        early,
+        made[runs[-1]][0],
+        max(per_host for _, per_host in made.values()),
     )
 
 

@@ -16,7 +16,7 @@ from crawler import urls
 from crawler.config.layers import Config
 from crawler.errors import ConfigError
 from crawler.inspect import rendering
-from crawler.inspect.bounds import last_settings
+from crawler.inspect.bounds import config_of, last_settings
 from crawler.inspect.life import NEVER, Line, life, rows_of
 from crawler.inspect.query import Reader
 from crawler.inspect.sources import asks, linked_on
@@ -104,8 +104,7 @@ def laws_of(reader: Reader, rules: Sequence[Rule], domains: Sequence[str]) -> Cr
     with told(reader.path, "runs.settings of the last run"):
         stored = last_settings(reader)
         domains = stored.get("spider", {}).get("allowed_domains", domains)
-        names = ("engine", "politeness", "links", "traps") & stored.keys()
-        config = msgspec.convert({name: stored[name] for name in names}, Config)
+        config = config_of(stored)
     sql = (
         "SELECT url FROM pages WHERE depth = 0 AND parent_id IS NULL"
         " UNION SELECT redirect_to FROM pages WHERE depth = 0 AND redirect_to IS NOT NULL"

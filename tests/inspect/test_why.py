@@ -222,6 +222,30 @@ def test_a_polite_crawl_proves_its_spacing_and_its_limit_from_the_store(tmp_path
     assert run(["report", "politeness", "--store", str(tmp_path / "p.db")]) == 0
 
 
+def test_each_request_is_held_against_the_settings_of_its_run_and_host(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+
+    async def story() -> str:
+        async with PracticeSite(robots=False) as site:
+            site.add_links("/start", [f"/{n}" for n in range(4)])
+            for n in range(4):
+                site.add_page(f"/{n}", "x")
+            spider = SiteSpider(site.at("/start"))
+            hurried = {"delay": 0, "per_host": 16}
+            await crawled(spider, store, politeness=hurried, engine={"max_pages": 3})
+            hosts = {"at": {"127.0.0.1": {"delay": 0.01, "robots": False}}}
+            await crawled(spider, store, politeness={"delay": 0.2}, hosts=hosts)
+            return site.at("/start")
+
+    url = asyncio.run(story())
+    with Reader(store) as reader:
+        [found] = manners(reader)
+    assert (found.requests, found.early, found.delay, found.per_host) == (6, 0, 0.01, 16)
+    said = told(store, url)
+    assert said["settings"] == ["[hosts] delay = 0.01; robots = False"]
+    assert said["robots"] == ["not asked ([hosts] robots = false)"]
+
+
 def test_a_store_that_proves_a_broken_promise_says_so() -> None:
     assert not HostPoliteness("h", 2, 3, 1.0, 1.0, 0, 0.25, 2).kept
     assert not HostPoliteness("h", 2, 1, 0.1, 0.1, 1, 0.25, 2).kept
