@@ -16,7 +16,7 @@ from crawler.parse.foreign import NAMESPACES, ForeignElements
 from crawler.parse.namespaces import Namespaces, end_of_declaration
 from crawler.parse.references import decoded
 
-_WINDOW = 1 << 18  # characters that one search may take: about 5 ms
+_WINDOW = 1 << 17  # characters that one search may take: about 5 ms
 _SPACE = r"[\t\n\f\r ]"
 _END = r"(?=[\t\n\f\r />]|\Z)"  # what ends the name of a tag
 _VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"""
