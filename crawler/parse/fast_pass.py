@@ -96,7 +96,7 @@ _SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _QUOTED = r"""[^<>"']*+(?:(?<==)"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _OTHERS = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+"""
 _HREF = r"""[\t\n\f\r /]++href="([^"&\0]++)\""""
-_PATTERN = rf"""<(?!/[a-zA-Z])(?:{{}}
+_PATTERN = rf"""<(?!/[a-zA-Z]|<)(?:{{}}
       a{_OTHERS}(?:{_HREF}{_QUOTED}>|>)                     # 1: the href of nine links in ten,
                                                             #    none where it is a mere anchor
     | ([aA]{_END}|(?=[abmpsABMPS])(?:{_NAMES}){_END})       # 2, 3: a tag that matters and its

@@ -16,7 +16,8 @@ from crawler.lazy_regex import lazy
 from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
-from crawler.parse.tokenizer import is_frameset, plain_markup, tags
+from crawler.parse.plain_markup import plain_markup
+from crawler.parse.tokenizer import is_frameset, tags
 from crawler.parse.words import any_case
 
 # What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3). All other
@@ -134,6 +135,8 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     `raw` is the page in any encoding that writes ASCII as ASCII, where that is at hand. `xml` says
     that the page is XHTML.
     """
+    if "\0" in html:
+        html = html.replace("<\0", "&lt;\ufffd")  # no tag; all other zeros are dropped
     if xml:
         if _NAMESPACE.search(html) is None:  # its markup is all that a browser shows
             return Readable("", 0)

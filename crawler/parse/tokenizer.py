@@ -256,19 +256,27 @@ def _end_of_run(text: str, at: int) -> int:
 
 def _end_of_attribute(text: str, at: int) -> int:
     """Return where an attribute ends, however long it is: behind `at`, or the loop had no end."""
-    window, size = _WINDOW, len(text)
-    while True:
-        limit = min(size, at + window)
-        found = _ATTRIBUTE.match(text, at, limit)
-        if found is None or found.end() <= at:
-            return at + 1
-        if found.end() < limit or limit == size:
-            return found.end()
-        for group, quote in ((2, '"'), (3, "'")):
-            if found[group] is not None:  # no end but the quote
-                end = text.find(quote, found.start(group))
-                return end + 1 if end >= 0 else size
-        window *= 2
+    size = len(text)
+    limit = min(size, at + _WINDOW)
+    found = _ATTRIBUTE.match(text, at, limit)
+    if found is None or found.end() <= at:
+        return at + 1
+    if found.end() < limit or limit == size:
+        return found.end()
+    for group, quote in ((2, '"'), (3, "'")):
+        if found[group] is not None:  # no end but the quote
+            end = text.find(quote, found.start(group))
+            return end + 1 if end >= 0 else size
+    bare = found[4] is not None
+    ended = _search(_END_OF_BARE if bare else _END_OF_NAME, text, limit)
+    if ended is None:
+        return size
+    # Behind a name a value may follow: it is that of the last letter, too.
+    return ended.start() if bare else _end_of_attribute(text, ended.start() - 1)
+
+
+_END_OF_NAME = lazy(r"[\t\n\f\r />=]")
+_END_OF_BARE = lazy(r"[\t\n\f\r >]")
 
 
 def _search(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
@@ -329,70 +337,3 @@ def pieces_of(attributes: str) -> Iterator[str]:
         start, at = at, _end_of_run(attributes, at)
         yield attributes[start:at]
     yield attributes[at:]
-
-
-def plain_markup(html: str, *, xml: bool = False) -> str:
-    """Return a page with what only a tokenizer understands said in plain markup.
-
-    Elements of raw text, CDATA and comments are gone, but for the text of `xmp` and `plaintext`,
-    which is seen; of a picture all is gone that is not drawn. `xml`: the page is XHTML.
-    """
-    kept: list[str] = []
-    unseen = 0  # open elements of a picture, or of XHTML, that are not shown
-    drawn = _Drawn()
-    for tag in tags(html, xml=xml):
-        if not unseen and drawn:
-            kept.append(tag.before.replace("<", "&lt;"))
-        name = "pre" if xml and tag.name in ("xmp", "plaintext") else tag.name
-        drawn.take(tag)
-        if (tag.foreign or xml) and name in RAW:
-            unseen = max(0, unseen + (-1 if tag.ends else 1))
-        elif name and not unseen and (tag.foreign or name not in RAW or name == "xmp"):
-            attributes = tag.attributes.replace("<", "&lt;")
-            written = "span" if tag.foreign == "other" else name
-            kept.append(f"<{'/' if tag.ends else ''}{written}{attributes}>")
-            if name in ("xmp", "plaintext"):
-                kept.append(_escaped(tag.raw))
-    return "".join(kept)
-
-
-# The elements of SVG that hold others which are drawn, there or where they are used.
-_DRAWN_IN = frozenset(
-    "a clippath defs foreignobject g marker mask pattern svg switch symbol text".split()
-)
-
-
-class _Drawn:
-    """Whether text is shown where it stands: in a picture only that of `text`, and HTML in it."""
-
-    __slots__ = ("_open",)
-
-    def __init__(self) -> None:
-        self._open: list[str] = []  # elements of SVG, from the outside inwards
-
-    def take(self, tag: Tag) -> None:
-        """Take the next tag."""
-        if tag.foreign == "svg":
-            if not tag.ends:
-                if len(self._open) < 64:
-                    self._open.append(tag.name)
-            elif tag.name in self._open:
-                while self._open.pop() != tag.name:
-                    pass
-        elif self._open and tag.name and self._open[-1] not in ("foreignobject", "title", "desc"):
-            self._open.clear()  # an element of HTML ends the picture
-
-    def __bool__(self) -> bool:
-        drawn, links = not self._open, 0
-        for name in reversed(self._open):
-            drawn = drawn or name in ("text", "foreignobject")
-            links += name == "a"
-            if (name in ("title", "desc", "svg") and not drawn) or links > 1:
-                return False
-            if drawn and name not in _DRAWN_IN:
-                return False
-        return drawn
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -66,7 +66,6 @@ xhtml-unquoted.xhtml links text: an error in XML ends no page here: nothing behi
 """)
 
 LIMITS = _listed("""
-encoding-utf16le-nobom.html text: a NUL in a tag that is none is dropped with all others
 link-caption.html links: links stand in the order of the source, a browser moves captions
 link-in-end-tag.html links: a quoted tag in an end tag; to look for it costs each page 6 %
 link-math.html text: what is wrong in a formula is not drawn

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,19 @@ def test_the_attributes_of_a_large_tag_are_looked_through_in_runs() -> None:
     for text in (f"<a {large}href=/end>", f"<a {large}x='{large}' href=/end><a href=/no"):
         assert fast_pass.scan(text.replace("'", '"')).hrefs == ["/end"]
     assert time.process_time() - started < 0.9  # one after the other: 1.2
+
+
+_LONG = ['{}=">"', "{} = '>'", "b={}", "b='>{}'", "b='{}' =", "{}=y>", "{}"]
+
+
+@pytest.mark.parametrize("fill", ["x", "/", "=", " ", '"', "x='>' "])
+def test_an_attribute_of_any_length_is_read_as_a_short_one(fill: str) -> None:
+    for form in _LONG:
+        short, long = (
+            fast_pass.scan(f"<a {form.format(fill * number)} href=/1><a href=/end>").hrefs
+            for number in (10, 300_000)
+        )
+        assert short == long, form
 
 
 def test_a_large_text_without_an_end_is_read_to_its_end() -> None:

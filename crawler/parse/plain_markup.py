@@ -1,0 +1,72 @@
+"""A page in plain markup, of what only a tokenizer understands: for the sweeps of its text."""
+
+from __future__ import annotations
+
+from crawler.parse.tokenizer import RAW, Tag, tags
+
+
+def plain_markup(html: str, *, xml: bool = False) -> str:
+    """Return a page with what only a tokenizer understands said in plain markup.
+
+    Elements of raw text, CDATA and comments are gone, but for the text of `xmp` and `plaintext`,
+    which is seen; of a picture all is gone that is not drawn. `xml`: the page is XHTML.
+    """
+    kept: list[str] = []
+    unseen = 0  # open elements of a picture, or of XHTML, that are not shown
+    drawn = _Drawn()
+    for tag in tags(html, xml=xml):
+        if not unseen and drawn:
+            kept.append(tag.before.replace("<", "&lt;"))
+        name = "pre" if xml and tag.name in ("xmp", "plaintext") else tag.name
+        drawn.take(tag)
+        if (tag.foreign or xml) and name in RAW:
+            unseen = max(0, unseen + (-1 if tag.ends else 1))
+        elif name and not unseen and (tag.foreign or name not in RAW or name == "xmp"):
+            attributes = tag.attributes.replace("<", "&lt;")
+            written = "span" if tag.foreign == "other" else name
+            kept.append(f"<{'/' if tag.ends else ''}{written}{attributes}>")
+            if name in ("xmp", "plaintext"):
+                kept.append(_escaped(tag.raw))
+    return "".join(kept)
+
+
+# The elements of SVG that hold others which are drawn, there or where they are used.
+_DRAWN_IN = frozenset(
+    "a clippath defs foreignobject g marker mask pattern svg switch symbol text".split()
+)
+
+
+class _Drawn:
+    """Whether text is shown where it stands: in a picture only that of `text`, and HTML in it."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: list[str] = []  # elements of SVG, from the outside inwards
+
+    def take(self, tag: Tag) -> None:
+        """Take the next tag."""
+        if tag.foreign == "svg":
+            if not tag.ends:
+                if len(self._open) < 64:
+                    self._open.append(tag.name)
+            elif tag.name in self._open:
+                while self._open.pop() != tag.name:
+                    pass
+        elif self._open and tag.name and self._open[-1] not in ("foreignobject", "title", "desc"):
+            self._open.clear()  # an element of HTML ends the picture
+
+    def __bool__(self) -> bool:
+        drawn, links = not self._open, 0
+        for name in reversed(self._open):
+            drawn = drawn or name in ("text", "foreignobject")
+            links += name == "a"
+            if (name in ("title", "desc", "svg") and not drawn) or links > 1:
+                return False
+            if drawn and name not in _DRAWN_IN:
+                return False
+        return drawn
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
