@@ -3,6 +3,7 @@
 import asyncio
 import html
 import re
+import shutil
 import sqlite3
 
 import aiohttp
@@ -65,6 +66,23 @@ def test_the_overview_says_what_the_store_holds(store):
         assert f"stored {stored}" in text
         assert f"{refused} item" in text and "not stored" in text and refused > 0
         assert "Finished" in text
+
+    told(story())
+
+
+def test_closed_patterns_are_counted_where_not_all_are_listed(store, tmp_path):
+    path = tmp_path / "things.db"
+    shutil.copy(store[0], path)
+    with sqlite3.connect(path) as db:
+        rows = [(f"http://a.example/c{n}/0", "http://a.example/c/1") for n in range(201)]
+        db.executemany("INSERT INTO endless VALUES (?, ?)", rows)
+
+    async def story():
+        async with shown(path) as base:
+            _, page = await got(f"{base}/things/traps")
+        text = text_of(page)
+        assert "201 patterns are closed" in text and "No trap was met" not in text
+        assert "200 of 201" in text
 
     told(story())
 

@@ -15,6 +15,8 @@ from crawler.web.refusal import ABOUT, Refusal
 
 _SHOWN = 20
 _SAMPLE = 5_000  # URLs of the queue whose patterns are counted
+_LISTED = 200
+_SHUT = "SELECT count(*) FROM endless"
 _CLOSED = "SELECT pattern, page_url FROM endless"
 _COUNTED = "SELECT pattern, pages, known FROM patterns ORDER BY pages DESC LIMIT 50"
 _REFUSED = "SELECT name, value FROM counters WHERE name LIKE 'refused.%' ORDER BY value DESC"
@@ -27,6 +29,9 @@ def head(look: Look, now: State) -> Html:
         "A pattern is what URLs have in common that differ only in numbers, ids and values; it is"
         " closed when page after page was there before."
     )
+    if not left and (shut := look.one(_SHUT)):
+        title = f"{words.plural(shut, 'pattern is', 'patterns are')} closed"
+        return lead("head", title, f"No URL of such a pattern was met since. {about}")
     if not left:
         return lead("head", "No trap was met", about)
     title = f"{words.plural(left, 'URL was', 'URLs were')} left alone"
@@ -42,7 +47,7 @@ def closed(look: Look, now: State) -> Html:
             url_link(look, url),
             el("a", "Open again…", href=look.href("ask", action="reopen", target=pattern)),
         )
-        for pattern, url in look.rows(f"{_CLOSED} LIMIT 200")
+        for pattern, url in look.rows(f"{_CLOSED} LIMIT {_LISTED}")
     ]
     if not rows:
         return section("closed", "Closed", empty("None."), links=[look.sql(_CLOSED)])
@@ -54,7 +59,9 @@ def closed(look: Look, now: State) -> Html:
         TableColumn("", ""),
     )
     shown = table("Closed patterns", columns, rows)
-    return section("closed", "Closed", shown, links=[look.sql(_CLOSED)])
+    number = look.one(_SHUT) or 0
+    more = note(f"{_LISTED} of {words.number(number)}; SQL has all.") if number > _LISTED else ""
+    return section("closed", "Closed", shown, more, links=[look.sql(_CLOSED)])
 
 
 def suspects(look: Look, now: State) -> Html:
