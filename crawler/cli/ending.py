@@ -63,6 +63,9 @@ def story(summary: Summary) -> str:
         told = ", ".join(f"{number:,} {name}" for name, number in sorted(odd.items()))
         lines.append(f"besides ok: {told}")
     lines += _of_code(summary)
+    unread = summary.reasons.get(Outcome.RECORD_ERROR)
+    if unread and summary.total_pages and not summary.raised:  # of a feed, and none of its callback
+        lines.append(f"record_error: {unread}")
     if walled := summary.outcomes.get(Outcome.WALLED):
         lines.append(_walled(walled, store))
     lines += _of_robots(summary)

@@ -17,6 +17,7 @@ _LISTS: dict[str, tuple[type, str]] = {
     "sitemap_urls": (str, '["https://example.com/sitemap.xml"]'),
     "allowed_domains": (str, '["example.com"]'),
     "rules": (Rule, '[Rule(allow="/blog/")]'),
+    "sitemap_rules": (Rule, '[Rule(allow="/blog/", callback="parse_blog")]'),
     "expect": (str, '["pages >= 100"]'),
 }
 """Attributes that are lists, of what, and one as it is written."""

@@ -228,6 +228,7 @@ SPIDERS["own_step"] = """
 _ATTRIBUTES = {
     "one_rule": "rules = Rule()",
     "text_rule": "rules = ['/blog/']",
+    "text_sitemap": "sitemap_rules = [('/blog/', 'parse_blog')]",
     "no_urls_yet": "start_urls = None",
     "none_url": "start_urls = [None]",
     "url_domain": "allowed_domains = ['http://x.example/']",
@@ -247,6 +248,11 @@ for _name, _body in _ATTRIBUTES.items():
     )
 SPIDERS["shared_list"] = SPIDERS["no_fields"].replace("a = 1", "a: list[str] = []")
 SPIDERS["no_attribute"] = "import crawler\nclass A(crawler.Spyder):\n    name = 'no_attribute'\n"
+
+SPIDERS["no_feed"] = (
+    SPIDERS["no_urls"].replace("no_urls", "no_feed").replace("Spider", "FeedSpider")
+)
+SPIDERS["no_feed"] += "    start_urls = ['BASE']\n"
 
 # The command, its exit code, and what its message must name.
 MISTAKES = [
@@ -365,6 +371,8 @@ MISTAKES = [
     ("run no_fields", 2, ["spiders/no_fields.py:4", "no fields", "`price: float = 0`"]),
     ("run one_rule", 2, ["`rules` is of the type Rule", "a list"]),
     ("run text_rule", 2, ["`rules` holds '/blog/'", "Rule(allow="]),
+    ("run text_sitemap", 2, ["`sitemap_rules` holds ('/blog/'", "callback="]),
+    ("run no_feed", 0, ["record_error: ", "broken xml"]),
     ("run no_urls_yet", 2, ["`start_urls` is None", "a list"]),
     ("run none_url", 2, ["`start_urls` holds None", "https://example.com/"]),
     ("run url_domain", 2, ["`allowed_domains`", "'http://x.example/'", "'x.example'"]),
