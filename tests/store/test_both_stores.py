@@ -211,7 +211,7 @@ def test_what_a_spider_gives_anew_is_compared_and_stored(both: Both) -> None:
     both.same()
     both.run("reparse", both.spider, "--store", "STORE", "--where", "depth > 0")
     both.write(title="1 / 0")
-    both.run("reparse", both.spider, "--store", "STORE", "--apply")
+    both.run("reparse", both.spider, "--store", "STORE", "--apply", code=1)
     both.same("pages", "head", "counters")
     assert both.rows("SELECT count(*) FROM pages WHERE outcome = 'spider_error'") == [(5,)]
 

@@ -34,11 +34,11 @@ async def test_links_before_the_one_that_breaks_a_rule_are_crawled_in_the_same_r
     settings = {"engine__workers": 1, "politeness__per_host": 1, "traps__endless_after": 0}
     summary = await crawl(Transforming, path / "s.db", *seeds, **settings)
     ends = outcomes(path / "s.db", site)
-    assert ends["/first"] == "internal_error" and ends["/second"] == "ok"
+    assert ends["/first"] == "spider_error" and ends["/second"] == "ok"
     assert summary.queued == 0 and summary.outcomes["ok"] == 701
     assert (
         "a rule of the spider broke"
-        in read(path / "s.db", "SELECT error FROM pages WHERE outcome = 'internal_error'")[0]
+        in read(path / "s.db", "SELECT error FROM pages WHERE outcome = 'spider_error'")[0]
     )
 
 
