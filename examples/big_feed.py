@@ -1,11 +1,9 @@
 """A feed of any size, one record a line: stored as typed rows, a thousand at a time.
 
-crawler run examples/big_feed.py -a count=100000 -o readings.parquet
+crawler run examples/big_feed.py -a 'start_urls=http://127.0.0.1:8000/readings.jsonl?count=100000'
 """
 
-from collections.abc import Iterator
-
-from crawler import FeedSpider, Request, item
+from crawler import FeedSpider, item
 
 
 @item(key="id")
@@ -18,12 +16,8 @@ class Reading:
 
 
 class BigFeed(FeedSpider):
-    """Readings of the practice site; `count` says how many."""
+    """Readings of the practice site; `count` in the URL says how many."""
 
     name = "big_feed"
     record_type = Reading
-    base = "http://127.0.0.1:8000/"
-    count = 1000
-
-    def start(self) -> Iterator[Request]:
-        yield self.feed(f"{self.base}readings.jsonl", params={"count": self.count})
+    start_urls = ["http://127.0.0.1:8000/readings.jsonl?count=1000"]

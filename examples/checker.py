@@ -16,7 +16,7 @@ class Checked:
     url: str
     outcome: str
     status: int | None
-    title: str | None
+    title: str | None = None
 
 
 class Checker(Spider):
@@ -28,13 +28,10 @@ class Checker(Spider):
 
     def start(self) -> Iterator[Request]:
         for line in Path(self.file).read_text("utf-8").split():
-            yield Request(line)
+            yield Request(line, errback=self.failed)
 
     def parse(self, page: ScrapedPage) -> Checked:
         return Checked(page.requested_url, "ok", page.status, page.title)
 
-    def on_error(
-        self, request: Request, outcome: Outcome, status: int | None, page: ScrapedPage | None
-    ) -> Checked:
-        title = page.title if page is not None else None
-        return Checked(request.first_url or request.url, outcome, status, title)
+    def failed(self, request: Request, outcome: Outcome, status: int | None) -> Checked:
+        return Checked(request.first_url or request.url, outcome, status)

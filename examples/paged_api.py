@@ -22,19 +22,17 @@ class PagedApi(Spider):
     """All that the search of the practice site finds."""
 
     name = "paged_api"
-    base = "http://127.0.0.1:8000/"
+    url = "http://127.0.0.1:8000/api/search"
     query = ""
 
     def ask(self, number: int) -> Request:
-        body = {"query": self.query, "page": number}
-        return Request(f"{self.base}api/search", method="POST", json=body)
+        return Request(self.url, method="POST", json={"query": self.query, "page": number})
 
     def start(self) -> Iterator[Request]:
         yield self.ask(1)
 
     def parse(self, page: ScrapedPage) -> Iterator[Found | Request]:
+        yield from page.records(Found, at="items")
         answer = page.json()
-        for hit in answer["items"]:
-            yield Found(hit["id"], hit["name"], hit["category"], hit["price"])
         if answer["page"] < answer["pages"]:
             yield self.ask(answer["page"] + 1)

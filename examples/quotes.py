@@ -6,15 +6,16 @@ crawler run examples/quotes.py -a start_urls=https://quotes.toscrape.com/ -o '{t
 from collections.abc import Iterator
 
 from crawler import Request, ScrapedPage, Spider, item
+from crawler.web.loading import css
 
 
 @item(key="text")
 class Quote:
     """One saying; the same text again replaces the row."""
 
-    text: str
-    author: str
-    tags: list[str]
+    text: str = css(".text", lambda found: found.strip("“”"))
+    author: str = css(".author")
+    tags: list[str] = css(".tag", all=True, default=[])
 
 
 @item(key="url")
@@ -22,7 +23,7 @@ class Author:
     """Who said it."""
 
     url: str
-    name: str
+    name: str = css("h1, h3.author-title")
 
 
 class Quotes(Spider):
@@ -32,14 +33,9 @@ class Quotes(Spider):
     start_urls = ["http://127.0.0.1:8000/"]
 
     def parse(self, page: ScrapedPage) -> Iterator[Quote | Request]:
-        for box in page.css("div.quote"):
-            yield Quote(
-                text=box.css(".text::text").get("").strip("“”"),
-                author=box.css(".author::text").get(""),
-                tags=box.css(".tag::text").getall(),
-            )
+        yield from page.items(Quote, "div.quote")
         yield from page.follow_all("a[href*='/author/']", self.author)
         yield from page.follow_all("li.next a")
 
-    def author(self, page: ScrapedPage) -> Author:
-        return Author(page.url, page.css("h1::text, h3.author-title::text").get("").strip())
+    def author(self, page: ScrapedPage) -> Iterator[Author]:
+        yield from page.items(Author, url=page.url)

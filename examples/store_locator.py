@@ -1,6 +1,6 @@
 """A store locator: the branches that a sitemap lists, by the JSON-LD of their pages.
 
-crawler demo --serve-only
+crawler demo --serve-only --port 8000
 crawler run examples/store_locator.py -o branches.csv
 """
 

@@ -1,10 +1,14 @@
 """Every port in examples/ runs over the practice site, as it stands, and gives what it should."""
 
+import ast
 import asyncio
 import importlib.util
 import inspect
+import io
 import os
+import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -86,7 +90,8 @@ def test_members(site: PracticeSite, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_big_feed(site: PracticeSite, tmp_path: Path) -> None:
-    summary = run("big_feed", site, tmp_path / "s.db", count=RECORDS)
+    feed = f"{site.url}readings.jsonl?count={RECORDS}"
+    summary = run("big_feed", site, tmp_path / "s.db", start_urls=[feed])
     assert summary.items == RECORDS
     sql = "SELECT count(*), max(id), count(DISTINCT station) FROM reading"
     assert rows(tmp_path / "s.db", sql) == [(RECORDS, RECORDS - 1, 7)]
@@ -147,3 +152,32 @@ def test_every_example_has_a_test_and_is_read_in_a_minute() -> None:
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     assert {file.stem for file in EXAMPLES} <= tested
     assert [f.name for f in EXAMPLES if len(f.read_text("utf-8").splitlines()) > 60] == []
+
+
+BLANK = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+
+
+def lines_of_code(text: str) -> int:
+    """How many lines there are without blank ones, comments and docstrings."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    spans = [(t.start[0], t.end[0]) for t in tokens if t.string and t.type not in BLANK]
+    docs = [
+        (node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    code, left_out = ({n for a, b in part for n in range(a, b + 1)} for part in (spans, docs))
+    return len(code - left_out)
+
+
+@pytest.mark.parametrize("page", ["from-scrapy.md", "from-crawlee.md"])
+def test_the_pages_tell_how_long_the_examples_are(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    told = re.findall(r"^\| `(\w+)\.py` \| (\d+) \| .* \| (\d+) \| (\d\.\d\d) \|", text, re.M)
+    assert len(told) >= 6
+    for name, ours, theirs, ratio in told:
+        code = (ROOT / "examples" / f"{name}.py").read_text("utf-8")
+        assert (name, int(ours)) == (name, lines_of_code(code))
+        assert (name, ratio) == (name, f"{int(ours) / int(theirs):.2f}")
+    if page == "from-scrapy.md":
+        assert {name for name, *_ in told} == {file.stem for file in EXAMPLES}
