@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from typing import IO, Any
 
 from crawler.cli.visible import raw, visible
@@ -25,11 +26,11 @@ def write_table(rows: Rows, out: IO[str], whole: str = "in a pipe", *, none: str
     of a table without a row.
     """
     if none:
-        found = list(rows.rows)
-        if not found:
+        first = next(rows.rows, None)
+        if first is None:
             print(none, file=sys.stderr)
             return
-        rows = Rows(rows.columns, iter(found))
+        rows = Rows(rows.columns, chain([first], rows.rows))
     if out.isatty():
         _draw(rows, out, whole)
     else:
