@@ -195,10 +195,13 @@ class Crawler:
 
     @property
     def finished(self) -> bool:
-        """Whether the crawl in the store has nothing left to do."""
+        """Whether the crawl in the store has nothing left to do.
+
+        A run that was killed when its queue was empty has left what is done at the end of one.
+        """
         if self.frontier.stopped == "finished":
             return True
-        return self.state.seeded and self.frontier.pending == 0
+        return self.state.seeded and self.frontier.pending == 0 and not self.state.killed
 
     @property
     def pool(self) -> Pool:

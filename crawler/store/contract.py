@@ -199,6 +199,7 @@ class CrawlState:
     state: str | None = None  # of the spider, in JSON
     items: int = 0  # stored by earlier runs
     asked_until: float = 0.0  # Unix time until which a start may have come that is not stored
+    killed: bool = False  # the last run, before what is done at the end of one was done
 
 
 class Store(Protocol):

@@ -62,6 +62,8 @@ _PER_URL = 1 / 24  # KB: what seen and todo take for a URL is 150 bytes, and not
 # Its debug lines print the values of every statement: cookies, and the bodies of pages.
 logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
+_LAST_STATE = "SELECT state FROM runs ORDER BY run_id DESC LIMIT 1"
+
 
 class SqliteStore(SteeredSqlite):
     """A crawl's durable state in one file (see `store.Store`)."""
@@ -143,6 +145,7 @@ class SqliteStore(SteeredSqlite):
             values.get("state"),
             items,
             await self._asked_until(),
+            await self._all(_LAST_STATE) == [("running",)],
         )
 
     async def _asked_until(self) -> float:

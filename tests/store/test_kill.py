@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import aiosqlite
@@ -198,3 +199,20 @@ def test_near_duplicates_are_the_same_after_kills(tmp_path):
             store = tmp_path / f"{number}.db"
             left -= killed_again_and_again(url, store, min(left, 6), number, "near")
             assert marks_of(store) == expected
+
+
+def test_what_is_done_at_the_end_is_done_by_the_run_after_one_that_was_killed_there(tmp_path):
+    store = tmp_path / "x.db"
+    with site_on_a_thread(robots=False) as site:
+        url = build_chains(site, 3, 4)
+        asyncio.run(crawl_victim.crawl(url, store, crawl_victim.NEAR))
+        expected = marks_of(store)
+        assert set(expected.values()) > {None}
+        with closing(sqlite3.connect(store, isolation_level=None)) as db:
+            db.execute("UPDATE pages SET duplicate_of = NULL")
+            db.execute("UPDATE runs SET state = 'running', ended_at = NULL")
+        known = len(site.hits)
+        assert asyncio.run(crawl_victim.crawl(url, store, crawl_victim.NEAR)).state == "finished"
+        assert marks_of(store) == expected and len(site.hits) == known
+        again = asyncio.run(crawl_victim.crawl(url, store, crawl_victim.NEAR))
+        assert again.reason == "nothing_to_do"
