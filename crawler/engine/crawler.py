@@ -195,13 +195,9 @@ class Crawler:
 
     @property
     def finished(self) -> bool:
-        """Whether the crawl in the store has nothing left to do.
-
-        A run that was killed when its queue was empty has left what is done at the end of one.
-        """
-        if self.frontier.stopped == "finished":
-            return True
-        return self.state.seeded and self.frontier.pending == 0 and not self.state.killed
+        """Whether the crawl in the store has nothing left to do, as at the end of a run."""
+        done = self.state.seeded and self.frontier.pending == 0 and not self.state.killed
+        return done or self.frontier.stopped == "finished"
 
     @property
     def pool(self) -> Pool:

@@ -91,6 +91,17 @@ async def joined(db: asyncpg.Connection, own: int, run_id: int) -> bool:
     return bool(await db.fetchval(sql, run_id) != own)
 
 
+async def killed(db: asyncpg.Connection) -> bool:
+    """Return whether all workers of the last run are dead, and none has ended it."""
+    return bool(
+        await db.fetchval(
+            "SELECT 1 FROM runs WHERE run_id = (SELECT max(run_id) FROM runs) AND state ="
+            " 'running' AND NOT EXISTS (SELECT 1 FROM crawl_workers AS w WHERE w.run_id ="
+            " runs.run_id AND expires_at > clock_timestamp())"
+        )
+    )
+
+
 async def _begun(db: asyncpg.Connection, run: Beginning, items: str) -> int:
     now = iso(time.time())
     await db.execute("UPDATE runs SET state = 'killed', ended_at = $1 WHERE state = 'running'", now)

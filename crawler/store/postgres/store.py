@@ -47,12 +47,6 @@ log = logging.getLogger(__name__)
 _CLAIMED = 0.25  # seconds between two looks whether a claim was given back
 _COUNTED = 1_000_000  # requests up to which the queue is counted when a store is opened
 
-_KILLED = (  # of the last run all workers are dead, and none has ended it
-    "SELECT 1 FROM runs WHERE run_id = (SELECT max(run_id) FROM runs) AND state = 'running' AND"
-    " NOT EXISTS (SELECT 1 FROM crawl_workers AS w WHERE w.run_id = runs.run_id"
-    " AND expires_at > clock_timestamp())"
-)
-
 
 class PostgresStore(SteeredPostgres):
     """A crawl's durable state in one schema, for one worker process of any number."""
@@ -124,7 +118,7 @@ class PostgresStore(SteeredPostgres):
                 "SELECT coalesce(sum(value), 0)::bigint FROM crawl_counters"
                 " WHERE name = 'items.stored'"
             ),
-            killed=bool(await db.fetchval(_KILLED)),
+            killed=await runs.killed(db),
         )
 
     async def close(self) -> None:
