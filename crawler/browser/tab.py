@@ -299,6 +299,10 @@ class Tab:
                 text = said.get("exception", {}).get("description") or said["text"]
                 raise FetchError(f"in the page: {text:.500}", Outcome.INTERNAL_ERROR)
             return found["result"].get("value")
+        try:  # that the tab died may be told later than its questions fail
+            await self.cdp.send("Runtime.evaluate", {"expression": "1"})
+        except Error as error:
+            raise await self._crash() from error
         raise FetchError("the page keeps going elsewhere", Outcome.TOO_MANY_REDIRECTS)
 
     async def _block(self, kinds: Sequence[str]) -> None:
