@@ -172,19 +172,23 @@ def index(address: DatabaseAddress, tick: Callable[[int], None] = lambda number:
             return 0
     number, last = 0, "(0,0)"
     with closing(Appender(address)) as appender:
-        while True:
-            taken, last = appender.run(partial(_index_batch, last))
-            if not taken:
-                return number
-            number += taken
+        while last:
+            indexed, last = appender.run(partial(_index_batch, last))
+            number += indexed
             tick(number)
+    return number
 
 
 async def _index_batch(last: str, db: asyncpg.Connection) -> tuple[int, str]:
-    """Index some of the texts that wait behind a place; return how many, and the last place."""
+    """Index some of the texts that wait behind a place; return how many, and the last place.
+
+    The place is empty where none waited.
+    """
     waited = await db.fetch(_WAITING, last)
     sql = "SELECT page_id, title, text FROM texts WHERE page_id = ANY ($1)"
     found = await db.fetch(sql, [page_id for _, page_id in waited])
     await db.executemany(_INDEX, [(i, *vector_of(title, text)) for i, title, text in found])
-    block, row = max((place for place, _ in waited), default=(0, 0))
-    return len(waited), f"({block},{row})"
+    if not waited:
+        return 0, ""
+    block, row = max(place for place, _ in waited)
+    return len(found), f"({block},{row})"
