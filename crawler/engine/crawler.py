@@ -196,7 +196,7 @@ class Crawler:
     @property
     def finished(self) -> bool:
         """Whether the crawl in the store has nothing left to do, as at the end of a run."""
-        done = self.state.seeded and self.frontier.pending == 0 and not self.state.killed
+        done = self.state.seeded and self.frontier.pending == 0 and not self.state.cut_short
         return done or self.frontier.stopped == "finished"
 
     @property

@@ -184,6 +184,10 @@ class Retention:
     error_bodies: bool = False
 
 
+CUT_SHORT = ("running", "failed", "interrupted")
+"""States of a last run that may not have done what is done at the end; `running`: it was killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class CrawlState:
     """Where a crawl stands when its store is opened."""
@@ -199,7 +203,7 @@ class CrawlState:
     state: str | None = None  # of the spider, in JSON
     items: int = 0  # stored by earlier runs
     asked_until: float = 0.0  # Unix time until which a start may have come that is not stored
-    killed: bool = False  # the last run, before what is done at the end of one was done
+    cut_short: bool = False  # the last run may not have done what is done at the end of one
 
 
 class Store(Protocol):

@@ -37,6 +37,7 @@ from crawler.store import (
 )
 from crawler.store.address import StoreFile, make_private
 from crawler.store.claim import Claim
+from crawler.store.contract import CUT_SHORT
 from crawler.store.flush import HOSTS, Flush
 from crawler.store.rows import (
     iso,
@@ -61,8 +62,6 @@ _PER_URL = 1 / 24  # KB: what seen and todo take for a URL is 150 bytes, and not
 
 # Its debug lines print the values of every statement: cookies, and the bodies of pages.
 logging.getLogger("aiosqlite").setLevel(logging.INFO)
-
-_LAST_STATE = "SELECT state FROM runs ORDER BY run_id DESC LIMIT 1"
 
 
 class SqliteStore(SteeredSqlite):
@@ -133,6 +132,8 @@ class SqliteStore(SteeredSqlite):
         [(items,)] = await self._all(
             "SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'items.stored'"
         )
+        last = await self._all("SELECT state, ended_at FROM runs ORDER BY run_id DESC LIMIT 1")
+        state, ended = last[0] if last else ("finished", None)
         return CrawlState(
             values.get("spider"),
             bool(values.get("seeded")),
@@ -144,21 +145,19 @@ class SqliteStore(SteeredSqlite):
             again,
             values.get("state"),
             items,
-            await self._asked_until(),
-            await self._all(_LAST_STATE) == [("running",)],
+            self._asked_until(state, ended),
+            state in CUT_SHORT,
         )
 
-    async def _asked_until(self) -> float:
+    def _asked_until(self, state: str, ended: Any) -> float:
         """Return until when a host may have been asked of which no commit tells.
 
         A run that finished has committed all its starts. One that was interrupted may have cut
         some off, up to its end; one that was killed has told of no end, but promised to start none
         after a certain time. Without its word it may have died just now.
         """
-        last = await self._all("SELECT state, ended_at FROM runs ORDER BY run_id DESC LIMIT 1")
-        if not last or last[0][0] == "finished":
+        if state == "finished":
             return 0.0
-        [(state, ended)] = last
         with suppress(TypeError, ValueError):  # a damaged time is none
             if state in ("interrupted", "stopped", "failed"):
                 return min(time.time(), datetime.fromisoformat(ended).timestamp())

@@ -23,6 +23,7 @@ from site_thread import site_on_a_thread
 
 from crawler.errors import StoreError, StoreFull
 from crawler.practice import PracticeSite
+from crawler.store.contract import CUT_SHORT
 
 KILLS = int(os.environ.get("KILLS", "6"))
 # Which calls meet a full disk: all of them, or every third or ninth.
@@ -201,7 +202,8 @@ def test_near_duplicates_are_the_same_after_kills(tmp_path):
             assert marks_of(store) == expected
 
 
-def test_what_is_done_at_the_end_is_done_by_the_run_after_one_that_was_killed_there(tmp_path):
+@pytest.mark.parametrize("state", CUT_SHORT)
+def test_what_is_done_at_the_end_is_done_by_the_run_after_one_that_was_cut_short(tmp_path, state):
     store = tmp_path / "x.db"
     with site_on_a_thread(robots=False) as site:
         url = build_chains(site, 3, 4)
@@ -210,7 +212,7 @@ def test_what_is_done_at_the_end_is_done_by_the_run_after_one_that_was_killed_th
         assert set(expected.values()) > {None}
         with closing(sqlite3.connect(store, isolation_level=None)) as db:
             db.execute("UPDATE pages SET duplicate_of = NULL")
-            db.execute("UPDATE runs SET state = 'running', ended_at = NULL")
+            db.execute("UPDATE runs SET state = ?, ended_at = NULL", (state,))
         known = len(site.hits)
         assert asyncio.run(crawl_victim.crawl(url, store, crawl_victim.NEAR)).state == "finished"
         assert marks_of(store) == expected and len(site.hits) == known

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crawler.errors import StoreClaimed, StoreRefused
+from crawler.store.contract import CUT_SHORT
 from crawler.store.postgres.leases import Leases, remove
 from crawler.store.rows import iso
 from crawler.version import __version__
@@ -91,13 +92,14 @@ async def joined(db: asyncpg.Connection, own: int, run_id: int) -> bool:
     return bool(await db.fetchval(sql, run_id) != own)
 
 
-async def killed(db: asyncpg.Connection) -> bool:
-    """Return whether all workers of the last run are dead, and none has ended it."""
+async def is_cut_short(db: asyncpg.Connection) -> bool:
+    """Return whether the last run may not have done what is done at the end, and nobody will."""
     return bool(
         await db.fetchval(
-            "SELECT 1 FROM runs WHERE run_id = (SELECT max(run_id) FROM runs) AND state ="
-            " 'running' AND NOT EXISTS (SELECT 1 FROM crawl_workers AS w WHERE w.run_id ="
-            " runs.run_id AND expires_at > clock_timestamp())"
+            "SELECT 1 FROM runs WHERE run_id = (SELECT max(run_id) FROM runs) AND"
+            " state = ANY ($1::text[]) AND NOT EXISTS (SELECT 1 FROM crawl_workers AS w"
+            " WHERE w.run_id = runs.run_id AND expires_at > clock_timestamp())",
+            list(CUT_SHORT),
         )
     )
 

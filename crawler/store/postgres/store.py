@@ -118,7 +118,7 @@ class PostgresStore(SteeredPostgres):
                 "SELECT coalesce(sum(value), 0)::bigint FROM crawl_counters"
                 " WHERE name = 'items.stored'"
             ),
-            killed=await runs.killed(db),
+            cut_short=await runs.is_cut_short(db),
         )
 
     async def close(self) -> None:
