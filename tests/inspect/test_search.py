@@ -5,8 +5,10 @@ import sqlite3
 import pytest
 from postgres_server import server
 
+from crawler.inspect import postgres_search
 from crawler.inspect.query import Reader
 from crawler.inspect.search import search
+from crawler.inspect.words import Phrase
 from crawler.store.address import DatabaseAddress, StoreAddress, address_of
 from crawler.store.copying import copy
 from crawler.store.schema import migrate_now
@@ -98,3 +100,20 @@ def test_a_text_that_is_stored_anew_is_found_by_its_new_words(store: StoreAddres
     )
     assert found(store, "afresh") == [9]
     assert 9 not in found(store, "filler", limit=99)
+
+
+def test_of_many_pages_a_sample_tells_how_common_a_word_is(
+    store: StoreAddress, monkeypatch
+) -> None:
+    if not isinstance(store, DatabaseAddress):
+        pytest.skip("FTS5 counts")
+    counted = found(store, "common page", limit=99)
+    server().psql(f'ANALYZE "{store.crawl}".search_words')
+    monkeypatch.setattr(postgres_search, "_MANY", 10)
+    monkeypatch.setattr(postgres_search, "_SAMPLE", 40)
+    assert found(store, "common page", limit=99) == counted != []
+    with Reader(store) as reader:
+        stock = postgres_search._Stock(reader)
+        assert stock._sample and stock.pages == 40
+        assert stock.having(Phrase(("filler",))) == 39  # one was stored anew, without it
+        assert stock.having(Phrase(("afresh",))) == 1
