@@ -37,11 +37,14 @@ def linked_on(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         f"SELECT {_PAGE} FROM link_lists JOIN pages USING (page_id) LEFT JOIN bodies"
         " USING (page_id) WHERE instr(targets, ?) > 0 LIMIT ?"
     )
-    found = rows_of(reader, sql, json.dumps(url, ensure_ascii=False), _NAMED)
-    for row in found:
+    found = rows_of(reader, sql, json.dumps(url, ensure_ascii=False), _NAMED + 1)
+    for row in found[:_NAMED]:
         refusal = _refusal(row, url, laws)
         why = f": {refusal}" if refusal else ""
         yield Line("linked on", f"{row['url']} (depth {row['depth']}){why}")
+    if len(found) > _NAMED:
+        quoted = url.replace("'", "''")
+        yield Line("linked on", f"more pages: SELECT source FROM links WHERE target = '{quoted}'")
     if not found:
         yield Line("linked on", f"no stored page{_asked(reader)}")
 

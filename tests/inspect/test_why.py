@@ -137,6 +137,24 @@ def test_what_keeps_a_link_from_being_taken_is_told_with_its_page(
     )
 
 
+def test_of_many_pages_that_link_to_a_url_five_are_named_and_the_query_for_all(
+    tmp_path: Path,
+) -> None:
+    async def story() -> str:
+        async with PracticeSite(robots=False) as site:
+            site.add_links("/start", [f"/p{number}" for number in range(7)])
+            for number in range(7):
+                site.add_links(f"/p{number}", ["/it's"])
+            settings = {"links": {"exclude": ["it's"]}}
+            await crawled(SiteSpider(site.at("/start")), tmp_path / "m.db", **settings)
+            return site.at("/it's")
+
+    url = asyncio.run(story())
+    *named, more = told(tmp_path / "m.db", url, SiteSpider.rules)["linked on"]
+    assert len(named) == 5
+    assert len(rows(tmp_path / "m.db", more.removeprefix("more pages: "))) == 7
+
+
 def test_a_url_that_only_callbacks_asked_for_is_told_to_be_counted(tmp_path: Path) -> None:
     class Asking(Spider):
         name = "asking"
