@@ -43,10 +43,15 @@ def linked_on(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:
         why = f": {refusal}" if refusal else ""
         yield Line("linked on", f"{row['url']} (depth {row['depth']}){why}")
     if len(found) > _NAMED:
-        quoted = url.replace("'", "''")
-        yield Line("linked on", f"more pages: SELECT source FROM links WHERE target = '{quoted}'")
+        yield Line("linked on", f"more pages: {sources_of(url)}")
     if not found:
         yield Line("linked on", f"no stored page{_asked(reader)}")
+
+
+def sources_of(url: str) -> str:
+    """Return the query for all pages that link to a URL."""
+    quoted = url.replace("'", "''")
+    return f"SELECT source FROM links WHERE target = '{quoted}'"
 
 
 def asks(reader: Reader, url: str, laws: CrawlRules) -> Iterator[Line]:

@@ -5,6 +5,7 @@ import html
 import re
 import shutil
 import sqlite3
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -83,6 +84,23 @@ def test_closed_patterns_are_counted_where_not_all_are_listed(store, tmp_path):
         text = text_of(page)
         assert "201 patterns are closed" in text and "No trap was met" not in text
         assert "200 of 201" in text
+
+    told(story())
+
+
+def test_of_many_pages_that_link_to_one_the_first_are_shown_and_sql_has_all(store):
+    with sqlite3.connect(store[0]) as db:
+        sql = "SELECT target, count(DISTINCT source) AS n FROM links GROUP BY 1 ORDER BY n"
+        few, *_, (most, number) = db.execute(sql).fetchall()
+    assert few[1] <= 12 < number
+
+    async def story():
+        async with shown(store[0]) as base:
+            for url, cut in ((few[0], False), (most, True)):
+                _, page = await got(f"{base}/things/url?url={quote(url)}")
+                assert ("The first 12; SQL has all." in page) == cut
+                query = re.search('id="in".*?href="([^"]*sql=[^"]*)"', page, re.DOTALL)[1]
+                assert "FROM+links" in query or "FROM%20links" in query
 
     told(story())
 

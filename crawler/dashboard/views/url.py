@@ -13,6 +13,7 @@ from crawler.dashboard.state import State, decoded, quoted
 from crawler.dashboard.view import PagePart, View
 from crawler.errors import CrawlerError, UsageError
 from crawler.inspect.life import Line
+from crawler.inspect.sources import sources_of
 from crawler.inspect.why import why
 from crawler.markup import Html, el, join, words
 from crawler.markup.parts import TableColumn, empty, note, section, soft, table
@@ -254,7 +255,7 @@ def links_in(look: Look, now: State) -> Html:
     most = "" if wait else " LIMIT 20000"
     sql = (
         f"SELECT pages.url FROM (SELECT page_id, targets FROM link_lists{most}) AS l"
-        f" JOIN pages USING (page_id) WHERE instr(targets, ?) > 0 LIMIT {_SOURCES}"
+        f" JOIN pages USING (page_id) WHERE instr(targets, ?) > 0 LIMIT {_SOURCES + 1}"
     )
     text = json.dumps(url, ensure_ascii=False)
     rows = [(url_link(look, one),) for (one,) in look.rows(sql, text)]
@@ -268,7 +269,10 @@ def links_in(look: Look, now: State) -> Html:
     if not rows:
         return section("in", "Linked from", empty("No stored page that was looked at."), *told)
     columns = (TableColumn("page", "fill wrap"),)
-    return section("in", "Linked from", table("Pages that link here", columns, rows), *told)
+    shown = table("Pages that link here", columns, rows[:_SOURCES])
+    if len(rows) > _SOURCES:
+        told.insert(0, note(f"The first {_SOURCES}; SQL has all."))
+    return section("in", "Linked from", shown, *told, links=[look.sql(sources_of(url))])
 
 
 VIEW = View(
