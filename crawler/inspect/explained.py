@@ -14,6 +14,7 @@ from crawler.links.linker import Linker
 from crawler.links.rule import Rule
 from crawler.links.traps import Traps
 from crawler.parse.usage import said_by
+from crawler.parse.well_formed import well_formed
 from crawler.urls.scope import Scope
 from crawler.web.page import ScrapedPage
 
@@ -40,6 +41,8 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
     if wishes.refresh:
         yield Line("refresh", f"leads to {wishes.refresh}")
     xml = page.response.is_xml
+    if xml and (error := well_formed(page.html).error):
+        yield Line("XML", f"not well-formed, and read up to there: {error}")
     document = parse.document(page.html, page.url, encoding=page.encoding, xml=xml)
     for rel in ("canonical", "next", "alternate"):
         for link in document.related(rel):

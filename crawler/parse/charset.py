@@ -121,7 +121,7 @@ _XML = lazy(rb"""<\?xml[^>]*?encoding[\0- ]*=[\0- ]*(?:"([^"\0- ]*)"|'([^'\0- ]*
 def _declared_inside(body: bytes, essence: str) -> str | None:
     if essence.endswith(("/json", "+json")):
         return "utf-8"  # RFC 8259 8.1
-    if essence in ("text/xml", "application/xml") or essence.endswith("+xml"):
+    if mime.is_xml(essence):
         return xml_encoding(body) or "utf-8"  # XML 1.0 4.3.3
     return prescan(body) if essence in _MAY_BE_HTML else None
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
 from crawler.lazy_regex import lazy
 from crawler.parse.foreign import NAMESPACES
-from crawler.parse.references import decoded
+from crawler.parse.references import decoded, unescape
 
 if TYPE_CHECKING:
     from crawler.parse.tokenizer import Tag
@@ -219,51 +218,39 @@ _CLOSED = lazy(r"^<(?:!--(?:-?|.*--!?)>|(?!!--).*>)\Z", re.DOTALL)
 
 
 def title_of(raw: str) -> str:
-    """Return a title as `document.title` gives it: no-break spaces are no white space."""
+    """Return a title as browsers show it: controls are white space, no-break spaces are none."""
     text = unescape(raw.replace("\0", "\ufffd") if "\0" in raw else raw)
-    if text.isascii():
-        return " ".join(text.split())
+    if text.isascii() and (plain := " ".join(text.split())).isprintable():
+        return plain
     return " ".join([word for word in _SPACES.split(text) if word])
 
 
-_SPACES = lazy("[\t\n\f\r ]+")
+_SPACES = lazy("[\0- \x7f]+")
 
 
 def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:
     """Return the same by the whole tokenizer: for XML, and for what one expression cannot tell."""
     from crawler.parse.apart import Apart  # most crawls never need it
     from crawler.parse.tokenizer import is_frameset, tags
+    from crawler.parse.xml_title import XmlTitle
 
     found = Scan(None, None, [], [])
-    title: list[str] | None = None
+    title = XmlTitle() if xml else None
     apart = Apart(xml=xml)
-    picture = False  # whether the document is one, whose title is an element of SVG
     for number, tag in enumerate(tags(text, xml=xml)):
-        if not number % 4096:
-            picture = picture or (xml and not number and tag.foreign == "svg")
-            if expired():
-                raise TimeoutError(f"at tag {number:,}")
+        if not number % 4096 and expired():
+            raise TimeoutError(f"at tag {number:,}")
         apart.take(tag)
-        if title is not None:
-            title.append(tag.before)
-        if tag.name == "title" and _counts(tag, picture) and found.title is None and not apart:
-            if xml and not tag.ends:
-                title = []
-            elif title is not None or not tag.ends:
-                text_of_it = "".join(title) if title is not None else tag.raw
-                found = found._replace(title=title_of(text_of_it))
-                title = None
+        if title is not None and found.title is None and title.take(tag, counts=not apart):
+            found = found._replace(title=title_of("".join(title.texts)))
+        elif tag.name == "title" and not (xml or tag.foreign or tag.ends or apart):
+            found = found if found.title is not None else found._replace(title=title_of(tag.raw))
         elif tag.name == "frameset" and not (tag.ends or tag.foreign or xml) and is_frameset(text):
             found.hrefs.clear()
             break  # browsers show nothing but its frames
         elif not tag.ends and not apart.inert:
             found = _taken(found, tag, bool(apart), xml)
     return found
-
-
-def _counts(title: Tag, picture: bool) -> bool:
-    """Return whether a title is that of the document: in SVG only if this is a picture."""
-    return not title.foreign or (picture and title.foreign == "svg")
 
 
 def _taken(found: Scan, tag: Tag, apart: bool, xml: bool) -> Scan:

@@ -17,8 +17,8 @@ _TIME = lazy(r"[\t\n\f\r ]*+([0-9]*+)(?=(\.?))[0-9.]*+", re.ASCII)
 _BREAK = lazy(r"[\t\n\f\r ]*+[;,]?[\t\n\f\r ]*+")
 _LABEL = lazy(r"[uU][rR][lL][\t\n\f\r ]*+=[\t\n\f\r ]*+")
 
-LONGEST_DELAY = 10**9
-"""The most seconds that `refresh_of` gives: whatever is longer means "never"."""
+LONGEST_DELAY = (2**31 - 1) // 1000
+"""The most seconds after which browsers lead on: whatever is longer means "never"."""
 
 
 class Refresh(NamedTuple):
@@ -56,7 +56,9 @@ def refresh_of(
         return None
     gap = _BREAK.match(rest)
     rest = rest[gap.end() :] if gap else rest
-    delay = min(int(time[1][:4000] or 0), LONGEST_DELAY)  # int() takes 4,300 digits
+    delay = int(time[1][:4000] or 0)  # int() takes 4,300 digits
+    if delay > LONGEST_DELAY:
+        return None
     target = urls.parse(encode_query(_reference(rest), encoding), base or url) if rest else url
     return None if target is None else Refresh(delay, target)
 

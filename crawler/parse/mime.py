@@ -23,6 +23,7 @@ _QUOTED = lazy(r'"((?:[^"\\]|\\.)*)(?:"|\\?\Z)', re.DOTALL)
 _VALUE = lazy(r"[\t -~\x80-\xff]*\Z")
 # A list of headers is cut at commas that stand in no quotes.
 _MEMBER = lazy(r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"])*', re.DOTALL)
+_XML = frozenset(("text/xml", "application/xml", "text/xsl"))  # a style sheet is one, too
 _UNKNOWN = frozenset(("unknown/unknown", "application/unknown", "*/*"))
 
 
@@ -40,7 +41,7 @@ class MimeType(NamedTuple):
 
 def is_xml(essence: str) -> bool:
     """Return whether an essence is an XML MIME type."""
-    return essence.endswith("+xml") or essence in ("text/xml", "application/xml")
+    return essence.endswith("+xml") or essence in _XML
 
 
 def parse(text: str) -> MimeType | None:
@@ -111,11 +112,10 @@ _APACHE = frozenset(
         "text/plain; charset=UTF-8",
     )
 )
-# The names of the standard, and with browsers those that begin with them; any end of a name.
+# The names of the standard: as in browsers, whatever begins with one of them is markup.
 _MARKUP = lazy(
-    rb"[\t\n\x0c\r ]*(?:(<(?:!doctype html|html|head|header|script|iframe|h1|div|font|table|style"
-    rb"|title|a|abbr|address|article|aside|audio|b|base|big|blockquote|body|br|button|p|picture|pre"
-    rb")[\t\n\x0c\r />]|<!--)|(<\?xml))",
+    rb"[\t\n\x0c\r ]*(?:(<(?:!doctype html|html|head|script|iframe|h1|div|font|table|style|title"
+    rb"|a|b|p|!--))|(<\?xml))",
     re.IGNORECASE,
 )
 _FEED = lazy(

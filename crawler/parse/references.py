@@ -1,13 +1,29 @@
-"""Character references in the attributes of HTML."""
+"""Character references of HTML, in attributes and in text."""
 
 from __future__ import annotations
 
+import html
 import re
-from html import unescape
 from html.entities import html5
 
 _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z][a-zA-Z0-9]*;?)(=?)")
+_NUMBER = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 _WHITE = re.compile("\r\n|[\t\n\r]")
+
+
+def unescape(text: str) -> str:
+    """Decode the character references of a text.
+
+    Those of controls and noncharacters are kept as the standard has it, which Python drops.
+    https://html.spec.whatwg.org/#numeric-character-reference-end-state
+    """
+    return html.unescape(_NUMBER.sub(_kept, text) if "&#" in text else text)
+
+
+def _kept(match: re.Match[str]) -> str:
+    if html.unescape(match[0]):
+        return match[0]
+    return chr(int(match[1], 16) if match[1] else int(match[2]))
 
 
 def decoded(value: str, *, xml: bool = False) -> str:

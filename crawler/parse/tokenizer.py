@@ -15,6 +15,7 @@ from crawler.lazy_regex import lazy
 from crawler.parse.foreign import NAMESPACES, ForeignElements
 from crawler.parse.namespaces import Namespaces, end_of_declaration
 from crawler.parse.references import decoded
+from crawler.parse.well_formed import well_formed
 
 _WINDOW = 1 << 17  # characters that one search may take: about 5 ms
 _SPACE = r"[\t\n\f\r ]"
@@ -71,8 +72,10 @@ class Tag(NamedTuple):
 def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
     """Yield every tag, and at last the text behind the last one under the name "".
 
-    `xml`: the document is XHTML, where no element is text by its name, and "/>" ends every one.
+    `xml`: the document is XHTML, where no element is text by its name, and "/>" ends every one; it
+    ends at its first error.
     """
+    text = well_formed(text).text if xml else text
     foreign = Namespaces() if xml else ForeignElements(text)
     inward = foreign.open
     at, since, size = 0, 0, len(text)

@@ -7,6 +7,7 @@ thread, all else on the event loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 from crawler.config.layers import Config
@@ -15,6 +16,7 @@ from crawler.links.duplicates import Duplicates
 from crawler.links.requisites import needed_by
 from crawler.parse import fast_pass
 from crawler.parse.usage import HEADERS, ROBOTS_HEADER, reserved, said_by
+from crawler.parse.well_formed import well_formed
 from crawler.parsers import Parser
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
@@ -23,6 +25,8 @@ from crawler.web.page import ScrapedPage
 from crawler.web.request import Request
 from crawler.web.visit import Visit
 from crawler.web.walls import Walls
+
+log = logging.getLogger("crawler")
 
 _LARGE_TEXT = 64 * 1024  # bytes of a body whose text is taken on a thread
 
@@ -46,6 +50,8 @@ class Inline:
             elif not await self._read_large(visit, page):
                 return
             visit.title = page.title
+            if page.response.is_xml and (error := well_formed(page.html).error):
+                log.warning("%s is read up to its first error in XML: %s", page.url, error)
         visit.encoding = page.encoding
         called = request.callback is not None or self._collector.reads_pages
         if called and visit.outcome not in UNKEPT:

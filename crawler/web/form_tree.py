@@ -15,6 +15,7 @@ from lxml.html import HtmlElement
 
 from crawler.parse.browser_tree import COSTLY, TreeCost, tree_of
 from crawler.parse.tokenizer import spans
+from crawler.parse.well_formed import well_formed
 
 CONTROLS = ("input", "select", "textarea", "button")
 """The elements that may send something."""
@@ -101,8 +102,9 @@ def _xml_tree(text: str) -> HtmlElement:
     parser = lxml_html.XHTMLParser(
         encoding="utf-8", recover=True, resolve_entities=False, no_network=True, huge_tree=True
     )
+    text = well_formed(text).text or "<html/>"
     root = lxml_html.document_fromstring(
-        (text or "<html/>").encode("utf-8", "replace"), parser, ensure_head_body=False
+        text.encode("utf-8", "replace"), parser, ensure_head_body=False
     )
     lxml_html.xhtml_to_html(root)
     return root

@@ -2,9 +2,8 @@
 
 A file is named with the parts that differ: of a page those of `seen.ours`, of a form `sent`.
 `STANDARD` are those in which Chromium leaves a standard that Crawlkeep follows, and `OPEN` those
-that the standard leaves to each reader: an encoding that nobody declares. `MEANT` are those of
-which Crawlkeep's way is the better one for a crawl; `LIMITS` those of a reader without a tree, or
-without a layout.
+that the standard leaves to each reader: an encoding that nobody declares. `LIMITS` are those of a
+reader without a layout.
 """
 
 from __future__ import annotations
@@ -56,15 +55,6 @@ encoding-utf-32.html title encoding: an unknown name; UTF-8 that nobody declares
 mime-two-headers-other.html title encoding: HTML: UTF-8 that nobody declares is recognised
 """)
 
-MEANT = _listed("""
-xhtml-bad.xhtml text: an error in XML ends no page here: nothing behind it is lost
-xhtml-dup-attr.xhtml links text: an error in XML ends no page here: nothing behind it is lost
-xhtml-entity-subset.xhtml title links: entities of a page's own are not expanded, lest they grow
-xhtml-lt.xhtml title links text: an error in XML ends no page here: nothing behind it is lost
-xhtml-undefined.xhtml title links text: an error in XML ends no page here: nothing is lost
-xhtml-unquoted.xhtml links text: an error in XML ends no page here: nothing behind it is lost
-""")
-
 LIMITS = _listed("""
 link-caption.html links: links stand in the order of the source, a browser moves captions
 link-in-end-tag.html links: a quoted tag in an end tag; to look for it costs each page 6 %
@@ -76,7 +66,7 @@ tree-select-input.html text: a control ends a list
 tree-select-script.html text: a title in an option is text
 """)
 
-PAGES = STANDARD | OPEN | MEANT | LIMITS
+PAGES = STANDARD | OPEN | LIMITS
 
 FORMS = _listed("""
 form-noscript.html sent: scripts do not run here: what is in noscript is part of the page

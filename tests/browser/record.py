@@ -69,7 +69,8 @@ SUBMIT = r"""(() => {
   form.noValidate = true;
   form.removeAttribute('target');
   const buttons = [...document.querySelectorAll('button, input')].filter(
-    e => e.form === form && ['submit', 'image'].includes(e.type) && !e.matches(':disabled'));
+    e => e.form === form && ['submit', 'image'].includes(e.type)
+      && !e.matches(':disabled, select > button'));
   for (const e of buttons) e.removeAttribute('formtarget');
   form.requestSubmit(buttons[0] ?? null);
   return true;

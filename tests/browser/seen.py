@@ -80,12 +80,12 @@ def theirs(seen: dict[str, Any], url: str) -> dict[str, Any]:
     }
 
 
-PAGES = ("text/html", "application/xhtml+xml", "text/xml", "application/xml")
+PAGES = ("text/html", "application/xhtml+xml", "text/xml", "application/xml", "text/xsl")
 
 
 def kind(essence: str, *, is_page: bool) -> str:
     """Return as what a response is read: a name may be chosen, the parser may not."""
-    if essence in ("text/xml", "application/xml") or essence.endswith("+xml"):
+    if essence in ("text/xml", "application/xml", "text/xsl") or essence.endswith("+xml"):
         return "text/html" if is_page and essence not in XML else "xml"
     return essence
 

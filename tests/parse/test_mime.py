@@ -51,7 +51,7 @@ def test_of_several_types_the_last_counts(header: str, want: object) -> None:
     assert mime.extract(header) == want
 
 
-HTML = b"<title>T</title><a href=/1>1</a>"
+HTML = b"<title>T</title><a href='/1'>1</a>"
 COMPUTED = [
     (None, b"", "text/plain"),
     *((None, b"\n\t <" + tag + b">", "text/html") for tag in (
@@ -59,7 +59,8 @@ COMPUTED = [
         b"a", b"style", b"title", b"b", b"body", b"br", b"p", b"!--")),
     (None, b"<b\n>", "text/html"), (None, b"<section>", "text/plain"),
     (None, b"<pre>", "text/html"), (None, b"<article/>", "text/html"),
-    (None, b"<products>", "text/plain"),
+    (None, b"<products>", "text/html"), (None, b"<H1x>", "text/html"),
+    (None, b"<catalog>", "text/plain"),
     (None, b"x<p>", "text/plain"),
     (None, b" <?xml", "text/xml"), (None, b"%PDF-1", "application/pdf"),
     (None, b"%!PS-Adobe-", "application/postscript"), (None, b"\xfe\xff<p>", "text/plain"),

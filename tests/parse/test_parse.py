@@ -158,7 +158,9 @@ REFRESHES = [
     ("1; url=javascript:alert(1)", None),
     ("1; url=http://[", None),
     ("1; url=//other.org/#part", (1, "http://other.org/")),
-    ("9" * 5000 + "; url=a", (10**9, "http://example.org/dir/a")),
+    ("2147483; url=a", (2147483, "http://example.org/dir/a")),
+    ("2147484; url=a", None),
+    ("9" * 5000 + "; url=a", None),
     ("\u00a01; url=a", None),
     ("\u0661; url=a", None),
 ]

@@ -1,0 +1,37 @@
+"""Documents in XML are read up to their first error, as browsers read them."""
+
+import pytest
+
+from crawler.parse.well_formed import well_formed
+
+CUT = {
+    "<a><b>1</b>2</a>": "<a><b>1</b>2</a>",
+    "<a><b>1</b>2</c><d/>": "<a><b>1</b>",  # another end tag: the text before it is not shown
+    "<a>1<b x=1>2</b></a>": "<a>1",
+    "<a>1<b x='1' x='2'/></a>": "<a>1",
+    "<a><b>1</b>2 < 3</a>": "<a><b>1</b>2 ",
+    "<a><b/>2&nbsp;3</a>": "<a><b/>",
+    "<a><!-- - -- - --><b/></a>": "<a>",
+    "<a>1</a>2<b/>": "<a>1</a>",
+    "<a>1<b>2": "<a>1<b>2",  # cut off, it is there as far as it goes
+    "<a>1<b x='": "<a>1<b x='",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("text", CUT)
+def test_what_is_behind_the_first_error_is_not_there(text: str) -> None:
+    found = well_formed(text)
+    assert found.text == CUT[text]
+    assert (found.error is None) == text.startswith("<a><b>1</b>2</a>")
+
+
+def test_entities_of_a_document_are_written_out_where_they_are_plain_and_small() -> None:
+    head = "<!DOCTYPE a [<!ENTITY x 'one'><!ENTITY y '&x;&x;'>]>"
+    assert well_formed(f"{head}<a b='&x;'>&x;&y;</a>").text == f"{head}<a b='one'>one&y;</a>"
+    large = f"<!DOCTYPE a [<!ENTITY x '{'-' * 999}'>]><a>{'&x;' * 1000}</a>"
+    assert well_formed(large).text == large
+
+
+def test_an_error_is_told_with_its_place() -> None:
+    assert well_formed("<a>\n  <b></a>").error == "line 2, column 8: mismatched tag"
