@@ -42,14 +42,12 @@ def well_formed(text: str) -> WellFormed:
         why = f"line {error.lineno}, column {error.offset + 1}: {name}"
         if name not in _AT_THE_END:
             before = data[: max(0, parser.ErrorByteIndex)].decode("utf-8", "ignore")
-            kept = before[: before.rfind(">") + 1] if name == _BEHIND else _cut(before, text)
-            return WellFormed(_with_entities(kept), why)
+            return WellFormed(_with_entities(_cut(before, text)), why)
         return WellFormed(_with_entities(text), why)
     return WellFormed(_with_entities(text), None)
 
 
 # What is cut off by the end of the document is there as far as it goes.
-_BEHIND = "junk after document element"
 _AT_THE_END = ("no element found", "unclosed token", "unclosed CDATA section")
 
 
@@ -57,14 +55,18 @@ def _cut(before: str, text: str) -> str:
     """Return what of a document a browser shows that has its first error behind `before`.
 
     A tag that has one is none, and the text before it counts unless it is an end tag. Of text that
-    has an error in itself nothing is shown.
+    has an error in itself nothing is shown, nor what stands behind the root.
     """
     at = before.rfind("<")
-    if at > before.rfind(">") or text.startswith("<", at := len(before)):
+    if at > before.rfind(">"):
         before = before[:at]
-        if not text.startswith("</", at):
-            return before
-    return before[: before.rfind(">") + 1]
+        shown = not text.startswith("</", at)
+    else:
+        shown = _LESS.match(text, len(before)) is not None
+    return before if shown else before[: before.rfind(">") + 1]
+
+
+_LESS = lazy(r"<[^\w:/!?]")  # which is no tag
 
 
 def _with_entities(text: str) -> str:
