@@ -7,9 +7,6 @@ a line. It is linear, whatever the markup (docs/decisions/0011-search.md has the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from functools import cache
-from html import unescape
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
@@ -17,43 +14,9 @@ from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
 from crawler.parse.plain_markup import plain_markup
-from crawler.parse.tokenizer import is_frameset, tags
+from crawler.parse.sweeps import IS_BLOCK, Difference, by_letter, difference, lines_of, same_lines
+from crawler.parse.tokenizer import is_frameset
 from crawler.parse.words import any_case
-
-# What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3). All other
-# elements, unknown ones and boxes within a line too, are in a line, as browsers' innerText says.
-_BLOCKS = (  # the common ones first
-    "div li p td tr dd dt dl ul br pre table tbody h1 h2 h3 h4 h5 h6 hr"
-    " address article aside blockquote caption center details dialog dir fieldset"
-    " figcaption figure footer form header hgroup legend listing main menu nav foreignobject"
-    " ol optgroup option plaintext search section select summary text tfoot th thead xmp"
-)
-_INLINE = (
-    "a abbr acronym b bdi bdo big cite code data dfn del em font i img ins kbd label mark nobr q rp"
-    " rt ruby s samp small span strike strong sub sup time tt u var wbr"
-)
-
-
-def _by_first(names: Iterable[str]) -> str:
-    """Spell the names by first letters, each of which is compared once for all that begin so."""
-    return "|".join(f"{letter}(?:{'|'.join(ends)})" for letter, ends in _rests(names).items())
-
-
-def _by_letter(names: Iterable[str]) -> str:
-    """Spell the names in any case, in the same way."""
-    return "|".join(
-        f"[{letter}{letter.upper()}](?:{any_case(' '.join(ends))}){'' if all(ends) else '?'}"
-        for letter, ends in _rests(names).items()
-    )
-
-
-def _rests(names: Iterable[str]) -> dict[str, list[str]]:
-    """Return what follows the first letter of names, by that letter."""
-    rests: dict[str, list[str]] = {}
-    for name in sorted(names):
-        rests.setdefault(name[0], []).append(name[1:])
-    return rests
-
 
 # What nobody reads. Cut off by the end of the document, it is taken to the end, so that no search
 # starts inside it again.
@@ -64,54 +27,11 @@ _UNREAD = lazy(
     | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>?
       (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</{_TO_END}|\Z)
     | ([sS][vV][gG])(?=[\s/>])[^>]*+>?(?:[^<]++|<(?!/[sS][vV][gG][\s/>]))*+(?:</[^>]*+>?|\Z)
-    | ({_by_letter([*UNSHOWN, "dialog"])})(?=[\s/>])
+    | ({by_letter([*UNSHOWN, "dialog"])})(?=[\s/>])
     | [!?][^>]*+>?)""",
     re.VERBOSE,
 )
-_IS_BLOCK = frozenset(_BLOCKS.split()).__contains__
-_NAMES = f"{'|'.join(_BLOCKS.split())}|(?=[A-Z])(?:{_by_letter(_BLOCKS.split())})"
-_WITHIN = f"{_by_first(_INLINE.split())}|(?=[A-Z])(?:{_by_letter(_INLINE.split())})"
-
-
-class _Sweeps(NamedTuple):
-    """What takes out tags: those known in a line, runs of those that end one, and all others."""
-
-    inside: re.Pattern[str]
-    block: re.Pattern[str]
-    other: re.Pattern[str]
-
-
-def _sweeps(rest: str) -> _Sweeps:
-    """Return the sweeps, given what follows a tag's name."""
-    block = rf"</?(?:{_NAMES})(?=[\s/>]){rest}"
-    return _Sweeps(
-        lazy(rf"</?(?:{_WITHIN})(?=[\s/>]){rest}"),
-        lazy(rf"{block}(?:[ \t\f]*+{block})*+"),
-        lazy(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){rest}"),
-    )
-
-
-_PLAIN = _sweeps(r"[^>]*+>?")
-# As the tokenizer of the HTML standard takes it, at three times the cost: a ">" within quotes
-# behind a "=" does not end a tag, quotes elsewhere mean nothing.
-_BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
-_REST = rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
-_EXACT = _sweeps(_REST)
-# What is left of tags whose names contain a "<", and of those that are comments: "</ ".
-_ODD = lazy(r"<(?:/?[a-zA-Z][^<>]*+(?:<|\Z)|/[^a-zA-Z>])")
-_REMAINDER = lazy(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
-# What a formula is made of: each part is a box of its own.
-_FORMULA = lazy(
-    r"</?m(?:[inos]|text|row|frac|sqrt|root|style|padded|error|t(?:able|d|r)|s(?:u[bp]|ubsup)"
-    r"|over|under|underover|fenced|enclose|multiscripts)(?=[\s/>])[^>]*+>"
-)
-# What stands for ruby, a bar or a gauge where a browser cannot draw one.
-_IN_PLACE = lazy(
-    r"<rp(?=[\s/>])[^>]*+>[^<]*+|<(progress|meter)(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/\1[\s/>]))*+"
-)
-_WITHIN_QUOTES = lazy(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
 _NAMESPACE = lazy(r"http://www\.w3\.org/(?:1999/xhtml|2000/svg|1998/Math/MathML)")
-_WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
 
 
 class Readable(NamedTuple):
@@ -126,7 +46,7 @@ def text_of(html: str, *, hidden: bool = False) -> str:
 
     `hidden` keeps what a reader does not see.
     """
-    return _text(_unread(html)[0]) if hidden else read(html).text
+    return lines_of(_unread(html)[0]) if hidden else read(html).text
 
 
 def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
@@ -146,7 +66,7 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
 
         html, raw = _LOOSE.sub(r"\1", in_order(html)), None
     if not xml and may_display(html):
-        html, raw = in_lines(html, _IS_BLOCK), None
+        html, raw = in_lines(html, IS_BLOCK), None
     read, odd = _unread(html)
     hidden = 0
     if ("rameset" in html or "RAMESET" in html) and is_frameset(html):
@@ -154,25 +74,92 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     if odd or may_hide(html, raw):
         cut, hidden = seen(html)
         read, _ = _unread(cut)
-    text, invisible = visible(_text(read))
+    text, invisible = visible(lines_of(read))
     return Readable(text, hidden + invisible)
 
 
 def same_text(page: str, other: str) -> bool:
     """Return whether two pages have the same text.
 
-    Most pages hide nothing and are in order: where they differ in scripts or comments alone, it is
-    told for a third of what both texts cost.
+    Most pages hide nothing, are in order, and differ in one place: then only this is read, and the
+    rest is looked through once for what would tell of more.
     """
+    found = difference(page, other)
+    if found is not None and (parts := _plain_parts(page, other, found)) is not None:
+        before, mine, its, behind = parts
+        return same_lines(f"{before}{mine}{behind}", f"{before}{its}{behind}")
     one, two = _shown(page), _shown(other)
     if one is None or two is None:
         return text_of(page) == text_of(other)
-    return one == two or visible(_text(one))[0] == visible(_text(two))[0]
+    return one == two or same_lines(one, two)
+
+
+def _plain_parts(page: str, other: str, found: Difference) -> tuple[str, str, str, str] | None:
+    """Return what two pages begin with, what differs, and how they end, all without the unread.
+
+    None where that takes a closer look at both.
+    """
+    start, end, other_end = found
+    mine, its = page[start:end], other[start:other_end]
+    around = other[
+        max(0, page.rfind("<", 0, start)) : other_end + _NEXT_TAG
+    ]  # a misplaced text between
+    if (
+        _UNREAD.search(mine)
+        or _UNREAD.search(its)
+        or mine.count("<div") - mine.count("</div") != its.count("<div") - its.count("</div")
+        or (len(page) > _LARGE) != (len(other) > _LARGE)
+        or _is_misplaced(page)
+        or _TABLE.search(around)
+        or _LIST.search(around)
+        or any(map(_may_change, (page, other if "<style" in page else around)))
+    ):
+        return None
+    before, behind = _plain(page[:start]), _plain(page[end:])
+    return None if before is None or behind is None else (before, mine, its, behind)
+
+
+_BY_CONTEXT = lazy("</?(?:xmp|plaintext|XMP|PLAINTEXT|math|rp|progress|meter)")
+_NEXT_TAG = 16  # characters that tell whether a text is misplaced before a tag
+
+
+def _may_change(html: str) -> bool:
+    """Return whether something says how a page is shown."""
+    return (
+        "\0" in html
+        or _BY_CONTEXT.search(html) is not None
+        or "rameset" in html
+        or "RAMESET" in html
+        or may_display(html)
+        or may_hide(html)
+    )
+
+
+def _plain(html: str) -> str | None:
+    """Return a part of a page without what nobody reads; None where more than that is to be told.
+
+    What the end cuts off is told elsewhere.
+    """
+    plain = True
+
+    def without(found: re.Match[str]) -> str:
+        nonlocal plain
+        if found[3] or found.end() == len(html) or _is_in_a_tag(found):
+            plain = False
+        elif found[2]:
+            plain = plain and not (_is_drawn(found[0]) or _is_odd_picture(found[0]))
+            return "<svg>"
+        else:
+            plain = plain and not _is_strange(found[1], found[0])
+        return ""
+
+    read = _UNREAD.sub(without, html)
+    return read if plain else None
 
 
 def _shown(html: str) -> str | None:
     """Return a page without what nobody reads; None where what is shown takes a closer look."""
-    if _is_misplaced(html) or may_hide(html):
+    if _is_misplaced(html) or _may_change(html):
         return None
     read, odd = _unread(html)
     return None if odd else read
@@ -268,86 +255,3 @@ def _is_in_a_tag(found: re.Match[str]) -> bool:
     """Return whether a "<!--" stands before the end of a tag, where it begins no comment."""
     html, at = found.string, found.start()
     return html.rfind("<", 0, at) > html.rfind(">", 0, at)
-
-
-def _text(html: str) -> str:
-    """Return the text of markup from which the unread was taken."""
-    if "<math" in html:
-        html = _FORMULA.sub(" ", html)
-    if "<rp" in html or "<progress" in html or "<meter" in html:
-        html = _IN_PLACE.sub("", html)
-    # str.translate would take twenty times as long.
-    html = html.replace("\n", " ").replace("\r", " ")
-    text = _without_known(html, _PLAIN)
-    if "<" in text:
-        if _ODD.search(text) is not None:
-            html = _bare(html)
-            text = _without_known(html, _PLAIN)
-        text = _PLAIN.other.sub("", text)
-    if _is_unclosed(html) or (
-        ">" in text and _REMAINDER.search(text) and _WITHIN_QUOTES.search(html)
-    ):
-        text = _swept(html, _EXACT)
-    text = unescape(text).replace("\0", "")
-    return "\n".join(
-        [
-            line
-            for part in text.split("\n")
-            if (line := " ".join(part.split()) if part.isascii() else _collapsed(part))
-        ]
-    )
-
-
-def _is_unclosed(html: str) -> bool:
-    """Return whether the last quote of a page may begin a value that nothing ends."""
-    ends = (html.rfind(quote) for quote in "\"'")
-    return any(end > 0 and html[max(0, end - 9) : end].rstrip(" \t\f")[-1:] == "=" for end in ends)
-
-
-def _collapsed(line: str) -> str:
-    """Collapse what is white space to HTML, which no-break and ideographic spaces are not.
-
-    https://infra.spec.whatwg.org/#ascii-whitespace; a line of nothing but spaces is none.
-    """
-    words = line.replace("\t", " ").replace("\f", " ").split(" ")
-    return "" if line.isspace() else " ".join([word for word in words if word])
-
-
-def _swept(html: str, sweeps: _Sweeps) -> str:
-    text = _without_known(html, sweeps)
-    return sweeps.other.sub("", text) if "<" in text else text
-
-
-def _without_known(html: str, sweeps: _Sweeps) -> str:
-    """Take out the tags that are known by their names."""
-    inside, block, _ = sweeps
-    return "".join([block.sub("\n", inside.sub("", part)) for part in _windows(html, sweeps)])
-
-
-def _bare(html: str) -> str:
-    """Return markup with tags that have nothing but a name, as the tokenizer reads them."""
-    kept = []
-    for tag in tags(html):
-        kept.append(tag.before.replace("<", "&lt;"))
-        name = tag.name if tag.name.isalnum() else "x"
-        kept.append(f"<{'/' if tag.ends else ''}{name}>{tag.raw.replace('<', '&lt;')}")
-    return "".join(kept)
-
-
-def _windows(text: str, sweeps: _Sweeps) -> Iterator[str]:
-    """Cut a text where no tag can be: behind the end of one."""
-    at = 0
-    while at < len(text):
-        end = len(text)
-        if end - at > _WINDOW and sweeps is _PLAIN:
-            end = text.find(">", at + _WINDOW) + 1 or end
-        elif end - at > _WINDOW and (tokens := _tokens(_WINDOW // 64).match(text, at)):
-            end = tokens.end()
-        yield text[at:end]
-        at = end
-
-
-@cache
-def _tokens(number: int) -> re.Pattern[str]:
-    """Return what matches some tags and the texts between them."""
-    return lazy(rf"(?:[^<]++|<[/a-zA-Z]{_REST}|<){{1,{number + 1}}}+")

@@ -1,8 +1,10 @@
 """A large page is swept window by window, and reads as if it were swept at once."""
 
+import random
+
 import pytest
 
-from crawler.parse import charset, text
+from crawler.parse import charset, sweeps
 from crawler.parse.text import same_text, text_of
 from crawler.practice.oddities import BROKEN
 from tests.parse.test_fast_pass_and_soup import DOCS, HARD
@@ -18,7 +20,7 @@ def test_text_in_windows_is_the_text(monkeypatch: pytest.MonkeyPatch, window: in
         chosen = sorted(files)[::STEP]
         pages += [charset.decode(file.read_bytes(), "text/html")[0] for file in chosen]
     whole = [text_of(page) for page in pages]
-    monkeypatch.setattr(text, "_WINDOW", window)
+    monkeypatch.setattr(sweeps, "_WINDOW", window)
     assert [text_of(page) for page in pages] == whole
 
 
@@ -48,3 +50,50 @@ _PAGE = "<title>T</title><script>1</script><p>One <b>two</b></p><!-- x --><div>t
 def test_two_pages_have_the_same_text_if_their_texts_are_the_same(other: str) -> None:
     for one, two in ((_PAGE, other), (other, _PAGE), (other, other)):
         assert same_text(one, two) is (text_of(one) == text_of(two))
+
+
+_PIECES = (
+    "<p> </p> <b> </b> a &amp; &lt;p> amp; <td> </td> <br> <!-- --> <x-y> <div> </div> <table> <tr>"
+    " </table> < > \" ' =\" =' <select> <option> </select> <title> </title> <svg> </svg> <math>"
+    " <noscript> </noscript> <iframe> </iframe> <rp> <progress> <li> </span> </\xa0 <?x <plaintext>"
+    " <![CDATA[ ]]> --!> <!--> <frameset> <P> <xmp> </xmp> << \u200b \u202e \u05d0 \0"
+).split(" ")
+_PIECES += [" ", "\n", "<div hidden>", "<div style='display:none'>", '<a title="', "<p title='"]
+_PIECES += ["<style>.x{display:none}</style>", "<p class=x>", "<span style='display:block'>"]
+_PIECES += ["<script>1</script>", "<script>"]
+
+
+def test_whatever_two_pages_differ_in_the_comparison_agrees_with_their_texts() -> None:
+    chosen = random.Random(1)
+    pages = [page for page in HARD.values() if len(page) < 3000]
+
+    def edited(page: str) -> str:
+        for _ in range(chosen.choice((1, 1, 2))):
+            start = chosen.randrange(len(page) + 1)
+            end = start + chosen.choice((0, 0, 1, 9))
+            page = page[:start] + "".join(chosen.choices(_PIECES, k=2)) + page[end:]
+        return page
+
+    for _ in range(1200):
+        made = "".join(chosen.choices(_PIECES, k=chosen.randrange(1, 30)))
+        page = edited(chosen.choice((made, chosen.choice(pages))))
+        other = edited(page)
+        assert same_text(page, other) is (text_of(page) == text_of(other)), (page, other)
+
+
+@pytest.mark.parametrize(
+    ("page", "other"),
+    [  # what stands before the part that differs decides how it is read
+        ("<div><p><b>x</b></div>", "<div><p<table><plaintext>\n><b>x</b></div>"),
+        ("<p>a</d b <p>c</p><p>1", "<p>a</d b <p>c</p><p>2"),
+        ('<p>a<b title="> <p>c</p><p>1</p>', '<p>a<b title="> <p>c</p><p>2</p>'),
+        ("<table><p>a</p><td>b<p>1</table>", "<table><p>a</p><td>b<p>2</table>"),
+        ("<script><p>a</p><p>1</p></script>", "<script><p>a</p><p>2</p></script>"),
+        ("<style>p{display:none}</style>b<p>1</p>", "<style>p{display:none}</style>b<p>2</p>"),
+        ("<div hidden><p>a</p><p>1</p></div>", "<div hidden><p>a</p><p>2</p></div>"),
+        ("<p>a</p><p>1</p><p>b</p>", "<p>a</p><p>2</p><p>b</p>"),
+        ("<p>a</p><p>1</p><p>b</p>", "<p>a</p><p> <i>1</i></p><p>b</p>"),
+    ],
+)
+def test_a_part_is_compared_as_it_is_read_where_it_stands(page: str, other: str) -> None:
+    assert same_text(page, other) is (text_of(page) == text_of(other))

@@ -1,0 +1,285 @@
+"""The text of markup that has nothing unread in it: tags are swept out, lines are collapsed.
+
+Tags inside a line vanish, all other tags end a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from html import unescape
+from typing import NamedTuple
+
+from crawler.lazy_regex import lazy
+from crawler.parse.invisible import visible
+from crawler.parse.tokenizer import tags
+from crawler.parse.words import any_case
+
+# What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3). All other
+# elements, unknown ones and boxes within a line too, are in a line, as browsers' innerText says.
+_BLOCKS = (  # the common ones first
+    "div li p td tr dd dt dl ul br pre table tbody h1 h2 h3 h4 h5 h6 hr"
+    " address article aside blockquote caption center details dialog dir fieldset"
+    " figcaption figure footer form header hgroup legend listing main menu nav foreignobject"
+    " ol optgroup option plaintext search section select summary text tfoot th thead xmp"
+)
+_INLINE = (
+    "a abbr acronym b bdi bdo big cite code data dfn del em font i img ins kbd label mark nobr q rp"
+    " rt ruby s samp small span strike strong sub sup time tt u var wbr"
+)
+
+
+def _by_first(names: Iterable[str]) -> str:
+    """Spell the names by first letters, each of which is compared once for all that begin so."""
+    return "|".join(f"{letter}(?:{'|'.join(ends)})" for letter, ends in _rests(names).items())
+
+
+def by_letter(names: Iterable[str]) -> str:
+    """Spell the names in any case, in the same way."""
+    return "|".join(
+        f"[{letter}{letter.upper()}](?:{any_case(' '.join(ends))}){'' if all(ends) else '?'}"
+        for letter, ends in _rests(names).items()
+    )
+
+
+def _rests(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return what follows the first letter of names, by that letter."""
+    rests: dict[str, list[str]] = {}
+    for name in sorted(names):
+        rests.setdefault(name[0], []).append(name[1:])
+    return rests
+
+
+IS_BLOCK = frozenset(_BLOCKS.split()).__contains__
+_NAMES = f"{'|'.join(_BLOCKS.split())}|(?=[A-Z])(?:{by_letter(_BLOCKS.split())})"
+_WITHIN = f"{_by_first(_INLINE.split())}|(?=[A-Z])(?:{by_letter(_INLINE.split())})"
+
+
+class _Sweeps(NamedTuple):
+    """What takes out tags: those known in a line, runs of those that end one, and all others."""
+
+    inside: re.Pattern[str]
+    block: re.Pattern[str]
+    other: re.Pattern[str]
+
+
+def _sweeps(rest: str) -> _Sweeps:
+    """Return the sweeps, given what follows a tag's name."""
+    block = rf"</?(?:{_NAMES})(?=[\s/>]){rest}"
+    return _Sweeps(
+        lazy(rf"</?(?:{_WITHIN})(?=[\s/>]){rest}"),
+        lazy(rf"{block}(?:[ \t\f]*+{block})*+"),
+        lazy(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){rest}"),
+    )
+
+
+_PLAIN = _sweeps(r"[^>]*+>?")
+# As the tokenizer of the HTML standard takes it, at three times the cost: a ">" within quotes
+# behind a "=" does not end a tag, quotes elsewhere mean nothing.
+_BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
+_REST = rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
+_EXACT = _sweeps(_REST)
+# What is left of tags whose names contain a "<", and of those that are comments: "</ ".
+_ODD = lazy(r"<(?:/?[a-zA-Z][^<>]*+(?:<|\Z)|/[^a-zA-Z>])")
+_REMAINDER = lazy(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
+# What a formula is made of: each part is a box of its own.
+_FORMULA = lazy(
+    r"</?m(?:[inos]|text|row|frac|sqrt|root|style|padded|error|t(?:able|d|r)|s(?:u[bp]|ubsup)"
+    r"|over|under|underover|fenced|enclose|multiscripts)(?=[\s/>])[^>]*+>"
+)
+# What stands for ruby, a bar or a gauge where a browser cannot draw one.
+_IN_PLACE = lazy(
+    r"<rp(?=[\s/>])[^>]*+>[^<]*+|<(progress|meter)(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/\1[\s/>]))*+"
+)
+_WITHIN_QUOTES = lazy(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
+_WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
+
+
+def lines_of(html: str) -> str:
+    """Return the text of markup from which the unread was taken."""
+    if "<math" in html:
+        html = _FORMULA.sub(" ", html)
+    if "<rp" in html or "<progress" in html or "<meter" in html:
+        html = _IN_PLACE.sub("", html)
+    # str.translate would take twenty times as long.
+    html = html.replace("\n", " ").replace("\r", " ")
+    text = _without_known(html, _PLAIN)
+    if "<" in text:
+        if _ODD.search(text) is not None:
+            html = _bare(html)
+            text = _without_known(html, _PLAIN)
+        text = _PLAIN.other.sub("", text)
+    if _is_unclosed(html) or (
+        ">" in text and _REMAINDER.search(text) and _WITHIN_QUOTES.search(html)
+    ):
+        text = _swept(html, _EXACT)
+    text = unescape(text).replace("\0", "")
+    return "\n".join(
+        [
+            line
+            for part in text.split("\n")
+            if (line := " ".join(part.split()) if part.isascii() else _collapsed(part))
+        ]
+    )
+
+
+# ---------------------------------------------------------------- what of two pages differs
+
+_BLOCK_TAG = lazy(rf"</?(?:{_NAMES})(?=[\s/>])")
+_TRIES = 64  # tags that are looked at for one that ends a line
+
+
+class Difference(NamedTuple):
+    """Where two pages differ: from where, and up to where in the one and in the other.
+
+    It begins and ends where a line does, and no tag is cut.
+    """
+
+    start: int
+    end: int
+    other_end: int
+
+
+def difference(one: str, other: str) -> Difference | None:
+    """Return where two pages differ, None where that is not to be told by lines."""
+    shared = _shared(one, other)
+    behind = _shared_behind(one, other, shared)
+    start, end = _block_before(one, shared), _block_behind(one, len(one) - behind)
+    other_end = len(other) - (len(one) - end)
+    if start < 0 or not all(map(_is_text, (one, one, other), (start, end, other_end))):
+        return None
+    return Difference(start, end, other_end)
+
+
+def same_lines(one: str, other: str) -> bool:
+    """Return whether two markups from which the unread was taken have the same text.
+
+    Where the lines that differ say it, only these are read.
+    """
+    found = difference(one, other)
+    if found is not None and _is_calm(one, found.start, found.end, whole=True):
+        start, _, end = found
+        if _is_calm(other, start, end, whole=False):
+            mine, its = lines_of(one[start : found.end]), lines_of(other[start:end])
+            if visible(mine)[0] == mine and visible(its)[0] == its:  # by their neighbours
+                return mine == its
+    return visible(lines_of(one))[0] == visible(lines_of(other))[0]
+
+
+def _is_calm(html: str, start: int, end: int, *, whole: bool) -> bool:
+    """Return whether a part is read alone as it is within all of its page.
+
+    `whole`: all of the page is looked through; else the part, the rest being known.
+    """
+    first = 0 if whole else html.rfind(">", 0, start) + 1
+    last = len(html) if whole else html.find(">", end) + 1 or len(html)
+    return (
+        not _is_unclosed(html)
+        and _WITHIN_QUOTES.search(html, first, last) is None
+        and all(">" in part for part in html[first:last].split("<")[1:])
+    )
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many characters two texts begin with in common."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[least:middle] == other[least:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _shared_behind(one: str, other: str, before: int) -> int:
+    """Return how many characters they end with in common, behind so many in front."""
+    least, most = 0, min(len(one), len(other)) - before
+    while least < most:
+        middle = (least + most + 1) // 2
+        same = (
+            one[len(one) - middle : len(one) - least]
+            == other[len(other) - middle : len(other) - least]
+        )
+        least, most = (middle, most) if same else (least, middle - 1)
+    return least
+
+
+def _block_before(html: str, end: int) -> int:
+    """Return where the last tag begins that ends a line and whose name ends before `end`, or -1."""
+    at = end
+    for _ in range(_TRIES):
+        at = html.rfind("<", 0, at)
+        if at < 0 or _BLOCK_TAG.match(html, at, end):
+            return at
+    return -1
+
+
+def _block_behind(html: str, start: int) -> int:
+    """Return where the next tag begins that ends a line, the end of the page if there is none."""
+    found = _BLOCK_TAG.search(html, start)
+    return found.start() if found is not None else len(html)
+
+
+def _is_text(html: str, at: int) -> bool:
+    """Return whether a place is behind the end of all tags before it."""
+    return html.rfind("<", 0, at) <= html.rfind(">", 0, at)
+
+
+# ---------------------------------------------------------------- the sweeps
+
+
+def _is_unclosed(html: str) -> bool:
+    """Return whether the last quote of a page may begin a value that nothing ends."""
+    ends = (html.rfind(quote) for quote in "\"'")
+    return any(end > 0 and html[max(0, end - 9) : end].rstrip(" \t\f")[-1:] == "=" for end in ends)
+
+
+def _collapsed(line: str) -> str:
+    """Collapse what is white space to HTML, which no-break and ideographic spaces are not.
+
+    https://infra.spec.whatwg.org/#ascii-whitespace; a line of nothing but spaces is none.
+    """
+    words = line.replace("\t", " ").replace("\f", " ").split(" ")
+    return "" if line.isspace() else " ".join([word for word in words if word])
+
+
+def _swept(html: str, sweeps: _Sweeps) -> str:
+    text = _without_known(html, sweeps)
+    return sweeps.other.sub("", text) if "<" in text else text
+
+
+def _without_known(html: str, sweeps: _Sweeps) -> str:
+    """Take out the tags that are known by their names."""
+    inside, block, _ = sweeps
+    return "".join([block.sub("\n", inside.sub("", part)) for part in _windows(html, sweeps)])
+
+
+def _bare(html: str) -> str:
+    """Return markup with tags that have nothing but a name, as the tokenizer reads them."""
+    kept = []
+    for tag in tags(html):
+        kept.append(tag.before.replace("<", "&lt;"))
+        name = tag.name if tag.name.isalnum() else "x"
+        kept.append(f"<{'/' if tag.ends else ''}{name}>{tag.raw.replace('<', '&lt;')}")
+    return "".join(kept)
+
+
+def _windows(text: str, sweeps: _Sweeps) -> Iterator[str]:
+    """Cut a text where no tag can be: behind the end of one."""
+    at = 0
+    while at < len(text):
+        end = len(text)
+        if end - at > _WINDOW and sweeps is _PLAIN:
+            end = text.find(">", at + _WINDOW) + 1 or end
+        elif end - at > _WINDOW and (tokens := _tokens(_WINDOW // 64).match(text, at)):
+            end = tokens.end()
+        yield text[at:end]
+        at = end
+
+
+@cache
+def _tokens(number: int) -> re.Pattern[str]:
+    """Return what matches some tags and the texts between them."""
+    return lazy(rf"(?:[^<]++|<[/a-zA-Z]{_REST}|<){{1,{number + 1}}}+")
