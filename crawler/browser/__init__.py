@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from crawler.browser.devtools import DevToolsError
 from crawler.config.browser import BrowserSettings
 from crawler.config.layers import Config
 from crawler.errors import ConfigError, FetchError
@@ -54,17 +55,10 @@ class _Start:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ConfigError):
             raise FetchError(str(error), Outcome.SPIDER_ERROR, final=True) from error
-        if error is not None and _is_of_driver(error):
+        if isinstance(error, DevToolsError | OSError):
             said = str(error).partition("\n")[0]
             told = f"the browser did not start: {said:.300}"
             raise FetchError(told, Outcome.TAB_CRASHED) from error
-
-
-def _is_of_driver(error: BaseException) -> bool:
-    """Return whether the driver says so, or has died: of that it tells by a plain Exception."""
-    from playwright.async_api import Error
-
-    return isinstance(error, Error) or type(error) is Exception
 
 
 def _stays(request: Request) -> Callable[[str], bool]:
@@ -176,8 +170,6 @@ class Browser:
     async def _in(
         self, session: BrowserSession, request: Request, may_go: Callable[[str], bool], why: str
     ) -> Response:
-        from playwright.async_api import Error
-
         from crawler.browser.course import Course
 
         chromium, headers = self._chromium, self._headers
@@ -199,7 +191,7 @@ class Browser:
                 fine = not tab.gone
             finally:
                 await session.give_back(tab, fine=fine)
-        except Error as error:
+        except DevToolsError as error:
             said = str(error).partition("\n")[0]
             raise FetchError(f"the browser: {said:.300}", Outcome.TAB_CRASHED) from error
         return response
@@ -241,12 +233,14 @@ class Browser:
         if self._dialler is None:
             self._dialler = Dialler(self._config, self._guard)
             self._headers = BrowserHeaders(self._config, self._guard)
-        flags: tuple[str, ...] = ()
+        flags: tuple[str, ...] = (f"--user-agent={self._config.agent}",)
+        if not self._config.fetch.verify_tls:
+            flags += ("--ignore-certificate-errors",)
         if self._dialler.judges:
             from crawler.browser import certificate
 
             self._certificate, flag = certificate.made()
-            flags = (flag,)
+            flags += (flag,)
         chromium = Chromium(self._settings, flags)
         await chromium.open()
         self._chromium = chromium

@@ -36,11 +36,11 @@ _DOWN = "() => { window.scrollTo(0, document.documentElement.scrollHeight); }"
 _HEIGHT = "() => document.documentElement.scrollHeight"
 
 
-async def act(tab: Tab, course: Course) -> None:
+async def act(tab: Tab, page: Page, course: Course) -> None:
     """Take the steps of a course; FetchError STEP_FAILED names the one that cannot be taken."""
     for number, step in enumerate(course.request.steps, start=1):
         try:
-            await _taken(tab, course, step)
+            await _taken(tab, page, course, step)
         except Error as error:
             if tab.gone:
                 raise
@@ -52,13 +52,12 @@ async def act(tab: Tab, course: Course) -> None:
             ) from error
 
 
-async def _taken(tab: Tab, course: Course, step: Step) -> None:
-    page: Page = tab.page
+async def _taken(tab: Tab, page: Page, course: Course, step: Step) -> None:
     match step:
         case Wait():
-            await _wait(tab, course, step)
+            await _wait(tab, page, course, step)
         case Click():
-            await _click(tab, course, step)
+            await _click(tab, page, course, step)
         case Fill():
             await _one(page, step).fill(revealed(step.text), timeout=_time(step))
         case Select():
@@ -71,7 +70,7 @@ async def _taken(tab: Tab, course: Course, step: Step) -> None:
                 await _one(page, step).press(step.key, timeout=_time(step))
             await tab.settle(course)
         case Scroll():
-            await _scroll(tab, course, step)
+            await _scroll(tab, page, course, step)
         case Evaluate():
             await page.evaluate(step.js)
             await tab.settle(course)
@@ -90,18 +89,18 @@ def _time(step: Any) -> float:
     return _SOON if step.optional else _PATIENCE
 
 
-async def _wait(tab: Tab, course: Course, step: Wait) -> None:
+async def _wait(tab: Tab, page: Page, course: Course, step: Wait) -> None:
     if step.css is not None:
-        await tab.page.locator(step.css).first.wait_for(state="attached", timeout=_time(step))
+        await page.locator(step.css).first.wait_for(state="attached", timeout=_time(step))
     if step.ms:
         await asyncio.sleep(step.ms / 1000)
     if step.idle:
         await tab.settle(course)
 
 
-async def _click(tab: Tab, course: Course, step: Click) -> None:
+async def _click(tab: Tab, page: Page, course: Course, step: Click) -> None:
     """Click; after the first time a button that is gone has done its work."""
-    found = _one(tab.page, step)
+    found = _one(page, step)
     for turn in range(step.most):
         if turn and not await found.count():
             return
@@ -116,8 +115,7 @@ async def _click(tab: Tab, course: Course, step: Click) -> None:
         course.rendered.refuse(Refusal.BROWSER_STEPS)
 
 
-async def _scroll(tab: Tab, course: Course, step: Scroll) -> None:
-    page = tab.page
+async def _scroll(tab: Tab, page: Page, course: Course, step: Scroll) -> None:
     for _ in range(step.most):
         if step.until is not None and await page.locator(step.until).count():
             return

@@ -1,7 +1,6 @@
 """The browser as a process: started once, watched, and gone with whoever started it.
 
-Playwright starts it over a pipe, never a port: it ends when the pipe does, also where we are
-killed. Its files lie in one directory of ours, which the next start removes if nobody else did.
+Its files lie in one directory of ours, which the next start removes if nobody else did.
 """
 
 from __future__ import annotations
@@ -10,23 +9,21 @@ import asyncio
 import contextlib
 import logging
 import os
-import shlex
 import shutil
 import signal
-import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crawler.browser import memory
+from crawler.browser.devtools import DevTools, DevToolsError
 from crawler.browser.finding import NOBODY, FoundBrowser, as_nobody, find
+from crawler.browser.guest import Guests
+from crawler.browser.launch import BrowserProcess, started
 from crawler.config.browser import BrowserSettings
 from crawler.errors import ConfigError
-
-if TYPE_CHECKING:
-    from playwright.async_api import Browser as Driven
-    from playwright.async_api import Playwright
 
 log = logging.getLogger("crawler")
 
@@ -35,21 +32,46 @@ _CLOSE = 5.0  # seconds for the browser to end by itself
 _START = 60.0
 _LOOK = 2.0  # seconds between two looks at the memory
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
-_DEATHS = 1000  # that are remembered
 # Where no proxy of a context holds, there is none that answers: "discard" (RFC 863).
 _NOWHERE = "http://127.0.0.1:9"
-_FLAGS = (
+_GUARD = (
+    f"--proxy-server={_NOWHERE}",
+    "--proxy-bypass-list=<-loopback>",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",  # its name in the headless shell
     "--block-new-web-contents",  # there alone: it has no blocker of pop-ups
     "--disable-quic",
     "--no-pings",
-    "--disable-extensions",
-    "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--js-flags=--max-old-space-size=512",
-    "--disable-gpu",
 )
+_OFF = (
+    # It asks for nothing by itself: no update, account, list, probe, or prefetched guess.
+    *("--disable-background-networking", "--disable-component-update", "--disable-default-apps"),
+    *("--disable-extensions", "--disable-sync", "--disable-field-trial-config"),
+    *("--disable-breakpad", "--metrics-recording-only", "--no-first-run", "--no-service-autorun"),
+    *("--no-default-browser-check", "--disable-search-engine-choice-screen"),
+    *("--password-store=basic", "--use-mock-keychain"),
+    "--disable-component-extensions-with-background-pages",
+    # What is at http stays there; storage is shared as in a jar; a frame is drawn when it is there.
+    "--disable-features=DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,"
+    "MediaRouter,PaintHolding,ThirdPartyStoragePartitioning,Translate,OptimizationHints,"
+    "NetworkTimeServiceQuerying,PreconnectToSearch,AvoidUnnecessaryBeforeUnloadCheckSync,"
+    "AvoidCorsURLLoaderRestartOnRedirect,LensOverlay,AimEnabled",
+    "--enable-features=CDPScreenshotNewSurface,SkipListAccountsWithoutGaiaCookies",
+)
+_PAGES = (
+    # A tab behind others is no slower than one in front, and nobody is asked anything.
+    *("--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows"),
+    *("--disable-renderer-backgrounding", "--disable-ipc-flooding-protection"),
+    *("--disable-back-forward-cache", "--disable-hang-monitor", "--disable-prompt-on-repost"),
+    *("--allow-pre-commit-input", "--force-color-profile=srgb", "--hide-scrollbars"),
+    *("--mute-audio", "--disable-infobars", "--disable-gpu", "--disable-dev-shm-usage"),
+    # As with a mouse.
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,"
+    "primaryPointerType=4,availablePointerTypes=4",
+    "--js-flags=--max-old-space-size=512",
+)
+_DRIVEN = ("--headless", "--remote-debugging-pipe", "--no-startup-window")
 
 
 class Chromium:
@@ -59,12 +81,14 @@ class Chromium:
         self._settings, self._flags = settings, flags
         self.found: FoundBrowser = find(settings.binary)
         self.pages = 0
-        self.deaths: dict[str, int] = {}
-        """Of which code the tabs died that did, by the ids of their targets."""
+        self.version = ""
+        """The version of the browser that runs."""
+        self.deaths: dict[str, Callable[[int], None]] = {}
+        """Who is told by which code a tab died, by the id of its target."""
         self._watch: asyncio.Task[None] | None = None
-        self.browser: Driven
-        self._playwright: Playwright | None = None
+        self._process: BrowserProcess | None = None
         self._place: Path | None = None
+        self.guests: Guests
 
     async def open(self) -> None:
         """Start the browser; ConfigError where it does not, with the way out."""
@@ -80,29 +104,59 @@ class Chromium:
         self._place = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(self.close)
-            await self._launch(sandboxed=flaw is None)
-            await self._listen()
+            await self._launch(self._place, sandboxed=flaw is None)
             undo.pop_all()
 
-    async def _listen(self) -> None:
-        """Hear of tabs that die, and watch the memory of the browser's processes."""
-        cdp = await self.browser.new_browser_cdp_session()
-        cdp.on("Target.targetCrashed", self._died)
+    async def _launch(self, place: Path, *, sandboxed: bool) -> None:
+        """Start it, hear of tabs that die or that pages open, and watch its memory."""
+        said = place / "said"
+        command, own = self._command(place, sandboxed=sandboxed)
+        self._process = await started(command, {**os.environ, **own}, said)
+        self.guests = Guests(self.devtools, place)
+        root = self.devtools.root
+        root.on("Target.targetCrashed", self._died)
+        root.on("Target.targetCreated", self._made)
+        try:
+            async with asyncio.timeout(_START):
+                told = await root.send("Browser.getVersion")
+        except (DevToolsError, TimeoutError) as error:
+            text = said.read_text(errors="replace").strip().rpartition("\n")[2]
+            raise DevToolsError(f"{self.found.path}: {text or error}") from error
+        self.version = told["product"].partition("/")[2]
         pages = [{"type": "page"}]
-        await cdp.send("Target.setDiscoverTargets", {"discover": True, "filter": pages})
+        await root.send("Target.setDiscoverTargets", {"discover": True, "filter": pages})
         if sys.platform.startswith("linux"):
-            self._watch = asyncio.create_task(self._look())
+            self._watch = asyncio.create_task(self._look(self.pid))
+
+    def _command(self, place: Path, *, sandboxed: bool) -> tuple[list[str], dict[str, str]]:
+        """Return what is started, and its environment: as root it is somebody else's."""
+        home = place / "home"
+        home.mkdir()
+        own = {"TMPDIR": str(home)}
+        command = [self.found.path, *_DRIVEN, *_GUARD, *_OFF, *_PAGES, *self._flags]
+        command += [f"--user-data-dir={home / 'profile'}", *["--no-sandbox"] * (not sandboxed)]
+        if os.geteuid() == 0 and shutil.which("setpriv") is not None:
+            os.chown(home, NOBODY, NOBODY)
+            place.chmod(0o711)
+            own["HOME"] = str(home)
+            command = [*as_nobody(), *command]
+        return command, own
 
     def _died(self, event: dict[str, Any]) -> None:
-        if len(self.deaths) >= _DEATHS:
-            self.deaths.clear()
-        self.deaths[event["targetId"]] = event["errorCode"]
+        told = self.deaths.pop(event["targetId"], None)
+        if told is not None:
+            told(event["errorCode"])
 
-    async def _look(self) -> None:
+    def _made(self, event: dict[str, Any]) -> None:
+        """Close a window that a page has opened: a click may."""
+        info = event["targetInfo"]
+        if info.get("openerId"):
+            self.devtools.root.post("Target.closeTarget", {"targetId": info["targetId"]})
+
+    async def _look(self, first: int) -> None:
         """End the largest page where all of them take more memory than they may."""
         most = self._settings.memory << 20
-        first = await asyncio.to_thread(memory.root_pid, str(self._place))
-        while first is not None:
+        while True:
             await asyncio.sleep(_LOOK)
             sizes = memory.of_browser(first)
             if sum(sizes.values()) > most and (largest := memory.largest_page(sizes)):
@@ -110,74 +164,30 @@ class Chromium:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(largest, _KILL)
 
-    async def _launch(self, *, sandboxed: bool) -> None:
-        from playwright.async_api import async_playwright
-
-        assert self._place is not None
-        before = os.environ.get("TMPDIR")
-        os.environ["TMPDIR"] = str(self._place)  # the driver inherits it as it starts
-        try:
-            self._playwright = await async_playwright().start()
-        finally:
-            os.environ.pop("TMPDIR")
-            if before is not None:
-                os.environ["TMPDIR"] = before
-        options: dict[str, Any] = {
-            "executable_path": self._started_as(),
-            "args": [*_FLAGS, *self._flags],
-            "chromium_sandbox": sandboxed,
-            "ignore_default_args": ["--disable-popup-blocking"],
-            "proxy": {"server": _NOWHERE},
-            "handle_sigint": False,
-            "handle_sigterm": False,
-            "handle_sighup": False,
-            "timeout": _START * 1000,
-        }
-        self.browser = await self._playwright.chromium.launch(**options)
-
-    def _started_as(self) -> str:
-        """Return what is started: as root a script that is somebody else from then on."""
-        assert self._place is not None
-        if sys.platform == "win32" or os.geteuid() != 0 or shutil.which("setpriv") is None:
-            return self.found.path
-        home = self._place / "home"
-        home.mkdir()
-        os.chown(home, NOBODY, NOBODY)
-        self._place.chmod(0o711)
-        script = self._place / "start"
-        own = shlex.join(["chown", "-R", f"{NOBODY}:{NOBODY}"])
-        script.write_text(
-            "#!/bin/sh\n"
-            'for word in "$@"; do\n'
-            f'  case $word in --user-data-dir=*) {own} "${{word#--user-data-dir=}}";; esac\n'
-            "done\n"
-            f"export HOME={shlex.quote(str(home))} TMPDIR={shlex.quote(str(home))}\n"
-            f'exec {shlex.join(as_nobody())} {shlex.quote(self.found.path)} "$@"\n'
-        )
-        script.chmod(script.stat().st_mode | stat.S_IXUSR)
-        return str(script)
+    @property
+    def pid(self) -> int:
+        """The pid of its first process."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
-    def version(self) -> str:
-        """The version of the browser that runs."""
-        return self.browser.version
+    def devtools(self) -> DevTools:
+        """The connection to the browser."""
+        assert self._process is not None
+        return self._process.devtools
 
     @property
     def alive(self) -> bool:
-        """Whether the browser is there; where the driver died, a call is what tells."""
-        return self.browser.is_connected()
+        """Whether the browser is there."""
+        return self._process is not None and self._process.alive
 
     async def close(self) -> None:
-        """End the browser and its driver, and remove what they left."""
+        """End the browser and whoever is in it, and remove what they left."""
         if self._watch is not None:
             self._watch.cancel()
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(_CLOSE):
-                await self.browser.close()
-        if self._playwright is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_CLOSE):
-                    await self._playwright.stop()
+        if self._process is not None:
+            await self.guests.close()
+            await self._process.close(_CLOSE)
         if self._place is not None:
             await asyncio.to_thread(shutil.rmtree, self._place, True)
 

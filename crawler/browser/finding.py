@@ -30,15 +30,11 @@ _NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
 _OWN = (
     "chromium_headless_shell-*/chrome-*/*headless[-_]shell",
-    "chromium_headless_shell-*/chrome-*/*headless[-_]shell.exe",
     "chromium-*/chrome-linux*/chrome",
     "chromium-*/chrome-mac*/*.app/Contents/MacOS/*",
-    "chromium-*/chrome-win*/chrome.exe",
 )
 _WAYS = (
     "install one (Debian: apt install chromium-headless-shell; anywhere: playwright install"
@@ -75,6 +71,8 @@ def driver() -> str | None:
 
 def required(settings: BrowserSettings) -> None:
     """Do nothing where a page could be rendered; ConfigError says what is missing for it."""
+    if sys.platform == "win32":
+        raise ConfigError("a browser is driven by inherited pipes, as Linux and macOS have them")
     if driver() is None:
         raise ConfigError(
             "a browser needs Playwright; install it: pip install 'crawlkeep[browser]'"

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crawler import urls
 from crawler.browser.course import Course
+from crawler.browser.devtools import DevToolsSession
 from crawler.browser.headers import BrowserHeaders, joined
 from crawler.errors import BodyTooLarge, FetchError
 from crawler.web.refusal import Refusal
-
-if TYPE_CHECKING:
-    from playwright.async_api import CDPSession
 
 _PIECE = 1 << 20
 _TYPES = {"image": "Image", "media": "Media", "font": "Font", "stylesheet": "Stylesheet"}
@@ -26,7 +24,9 @@ _TYPES = {"image": "Image", "media": "Media", "font": "Font", "stylesheet": "Sty
 class Judge:
     """What decides over the requests of one tab; `blocking` are the kinds that are not loaded."""
 
-    def __init__(self, cdp: CDPSession, frame: str, headers: BrowserHeaders, most: int) -> None:
+    def __init__(
+        self, cdp: DevToolsSession, frame: str, headers: BrowserHeaders, most: int
+    ) -> None:
         """`frame` is the tab's own, `most` how many bytes an answer may have."""
         self._cdp, self._frame, self._headers, self._most = cdp, frame, headers, most
         self.blocking: Sequence[str] = ()

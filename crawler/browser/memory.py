@@ -1,7 +1,6 @@
 """The memory of a browser's processes, read from /proc: what is theirs alone, in bytes.
 
-They are known by the directory that the browser was given: it stands in the command line of its
-first process, and all others descend from that.
+All of them descend from its first one.
 """
 
 from __future__ import annotations
@@ -24,14 +23,6 @@ class ProcessSize(NamedTuple):
 
     pid: int
     is_page: bool
-
-
-def root_pid(place: str) -> int | None:
-    """Return the pid of the browser whose files are at `place`: the oldest that names it."""
-    told = place.encode()
-    names = [each.name for each in _PROC.iterdir() if each.name.isdecimal()]
-    found = [int(name) for name in names if told in _command(int(name))]
-    return min(found, default=None)
 
 
 def of_browser(first: int) -> dict[ProcessSize, int]:

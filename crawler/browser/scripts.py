@@ -90,6 +90,19 @@ return {url, html: html.isWellFormed() ? html : html.toWellFormed()};
 )
 """Return the page as it stands: its URL, and its HTML or, past `most` characters, its length."""
 
+STORED = """(() => {
+  const names = Array.from({length: localStorage.length}, (_, at) => localStorage.key(at));
+  return Object.fromEntries(names.map((name) => [name, localStorage.getItem(name)]));
+})()"""
+"""Return what documents of this origin have stored."""
+
+STORE = "(all) => { for (const pair of Object.entries(all)) localStorage.setItem(...pair); }"
+"""Store what another context had stored."""
+
+NO_SERVICE_WORKERS = """
+if (globalThis.ServiceWorkerContainer) ServiceWorkerContainer.prototype.register = async () => {};
+"""
+"""Let a page register service workers that never come."""
 
 _AXE = """
 (async (most, longest) => {

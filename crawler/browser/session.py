@@ -7,7 +7,8 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from crawler.browser import cookies
+from crawler.browser import cookies, storage
+from crawler.browser.devtools import DevToolsError
 from crawler.browser.dial import Dialler
 from crawler.browser.door import Door
 from crawler.browser.headers import BrowserHeaders
@@ -17,8 +18,6 @@ from crawler.http.cookies import CookieJar
 from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:
-    from playwright.async_api import BrowserContext
-
     from crawler.browser.chromium import Chromium
 
 _CLOSE = 5.0  # seconds for a context to close by itself
@@ -45,23 +44,27 @@ class BrowserSession:
         self._known: cookies.Known = {}
         self._idle: list[Tab] = []
         self._front = asyncio.Lock()  # of the tab that is in front of the others
-        self._context: BrowserContext
+        self._context = ""
+        self._origins: set[str] = set()  # whose documents were in its tabs
         self._sick = False  # a tab of it did not close
         self.busy = 0
 
-    async def open(self, chromium: Chromium, state: Any = None) -> None:
+    async def open(self, chromium: Chromium, state: storage.Storage | None = None) -> None:
         """Open the context in a browser; `state` is the storage that an earlier one left."""
         self._chromium = chromium
         await self._door.open()
-        self._context = await chromium.browser.new_context(
-            user_agent=self._config.agent,
-            proxy={"server": f"http://127.0.0.1:{self._door.port}"},
-            accept_downloads=False,
-            service_workers="block",
-            ignore_https_errors=not self._config.fetch.verify_tls,
-            storage_state=state,
+        root = chromium.devtools.root
+        proxy = {"proxyServer": f"http://127.0.0.1:{self._door.port}"}
+        made = await root.send(
+            "Target.createBrowserContext", {**proxy, "proxyBypassList": "<-loopback>"}
         )
-        await self._context.grant_permissions([])  # and so none: nobody would be there to ask
+        self._context = made["browserContextId"]
+        place = {"browserContextId": self._context}
+        await root.send("Browser.setDownloadBehavior", {"behavior": "deny", **place})
+        # None, and so every other is denied: nobody would be there to ask.
+        await root.send("Browser.grantPermissions", {"permissions": [], **place})
+        await storage.given(chromium.devtools, self._context, state or {})
+        self._origins |= set(state or ())
 
     @property
     def usable(self) -> bool:
@@ -70,7 +73,7 @@ class BrowserSession:
 
     async def take(self) -> Tab:
         """Return a tab that nobody uses, with the cookies of the jar."""
-        tab = self._idle.pop() if self._idle else await self._opened()
+        tab = await self._any()
         fresh = cookies.to_context(self._jar, self._known)
         if fresh:
             await self._set(tab, fresh)
@@ -78,8 +81,17 @@ class BrowserSession:
                 self._known[cookie.identity] = cookie.value
         return tab
 
+    async def _any(self) -> Tab:
+        while self._idle:
+            tab = self._idle.pop()
+            if not tab.gone:
+                return tab
+            await tab.close()
+        return await self._opened()
+
     async def give_back(self, tab: Tab, *, fine: bool) -> None:
         """Take a tab back, and what its page did to the cookies; close it after a failure."""
+        self._origins |= tab.origins
         if fine:
             rows = await tab.cdp.send("Network.getAllCookies")
             cookies.from_context(rows["cookies"], self._jar, self._known)
@@ -88,37 +100,33 @@ class BrowserSession:
             self._sick = True
 
     async def _opened(self) -> Tab:
-        page = await self._context.new_page()
-        cdp = await self._context.new_cdp_session(page)
         tab = Tab(
-            page,
-            cdp,
+            self._chromium,
             self._door,
             headers=self._headers,
             settings=self._config.browser,
             most=self._config.fetch.max_body,
-            deaths=self._chromium.deaths,
             front=self._front,
         )
-        await tab.open()
+        await tab.open(self._context)
         return tab
 
     async def _set(self, tab: Tab, fresh: list[dict[str, Any]]) -> None:
-        from playwright.async_api import Error
-
         try:
             await tab.cdp.send("Network.setCookies", {"cookies": fresh})
-        except Error:  # one that the browser does not take fails them all
+        except DevToolsError:  # one that the browser does not take fails them all
             for cookie in fresh:
-                with contextlib.suppress(Error):
+                with contextlib.suppress(DevToolsError):
                     await tab.cdp.send("Network.setCookies", {"cookies": [cookie]})
 
-    async def close(self) -> Any:
+    async def close(self) -> storage.Storage | None:
         """Close the context; return its storage, None where it cannot be had any more."""
-        state = None
-        with contextlib.suppress(Exception):  # the driver, or the browser, has gone
+        state, devtools = None, self._chromium.devtools
+        with contextlib.suppress(DevToolsError, TimeoutError):  # the browser has gone, or hangs
             async with asyncio.timeout(_CLOSE):
-                state = None if self._sick else await self._context.storage_state()
-                await self._context.close()
+                if not self._sick:
+                    state = await storage.taken(devtools, self._context, sorted(self._origins))
+                place = {"browserContextId": self._context}
+                await devtools.root.send("Target.disposeBrowserContext", place)
         await self._door.close()
         return state

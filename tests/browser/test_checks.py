@@ -18,7 +18,8 @@ from crawler.inspect.query import Reader
 from crawler.practice import PracticeSite
 
 FLAWED = """<!doctype html><html><title>Flawed</title><main><img src="/a.png">
-<input name="q"><script>console.error('no', 'price'); console.log('fine'); null.price</script>"""
+<input name="q"><script>console.error('no', 'price', null, {a: 1}, [true]);
+console.log('fine'); null.price</script>"""
 MANY = """<!doctype html><html lang="en"><title>Many</title><main><h1>Many</h1><ul id="all"></ul>
 <script>for (let n = 0; n < 600; n += 1) {
   console.error('error ' + n); const img = document.createElement('img'); all.append(img);
@@ -60,7 +61,7 @@ def test_errors_of_scripts_and_findings_are_there_and_counted_where_they_are_cut
     told = {
         title: json.loads(errors) for title, errors in rows(store, "SELECT title, errors FROM item")
     }
-    assert "no price" in told["Flawed"][0] and "null" in told["Flawed"][1]
+    assert told["Flawed"][0] == "no price null {a: 1} [true]" and "null" in told["Flawed"][1]
     assert len(told["Flawed"]) == 2
     assert len(told["Many"]) == 51 and told["Many"][-1] == "more than 50: the rest is not kept"
     sql = "SELECT rule, impact, target FROM axe_finding WHERE page_url LIKE '%flawed'"

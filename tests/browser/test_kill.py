@@ -5,19 +5,25 @@
 
 import asyncio
 import os
+import signal
 from pathlib import Path
-from typing import Any
 
 import crawl_victim
 import pytest
-from browser_story import needs_browser
+from browser_story import SANDBOX, needs_browser
 from crawl_victim import family_of
 from site_thread import site_on_a_thread
 from store_truth import check
 
-from crawler.browser import finding
+from crawler.browser.chromium import Chromium
+from crawler.browser.dial import Dialler
+from crawler.browser.headers import BrowserHeaders
+from crawler.browser.session import BrowserSession
 from crawler.config.browser import BrowserSettings
+from crawler.config.layers import Config
 from crawler.errors import FetchError
+from crawler.http.address_guard import AddressGuard
+from crawler.http.cookies import CookieJars
 from crawler.web.outcome import Outcome
 from tests.processes.test_kill import killed_again_and_again
 from tests.store.test_kill import build, outcome_of
@@ -44,26 +50,38 @@ def test_kills_of_crawl_and_browser_lose_nothing_and_leave_no_process(tmp_path: 
             check(store)
 
 
-def test_a_tab_whose_death_is_not_told_yet_has_crashed_and_is_not_on_its_way_elsewhere() -> None:
-    """Questions to a browser that was killed fail before it is said that its tabs are closed."""
-    from playwright.async_api import async_playwright
-
-    from crawler.browser.tab import Tab
+@pytest.mark.parametrize(
+    ("killed", "outcome"),
+    [
+        ("browser", Outcome.TAB_CRASHED),
+        ("tab", Outcome.TAB_OUT_OF_MEMORY),  # by a trap, as where its memory ends
+    ],
+)
+def test_a_tab_whose_death_is_not_told_yet_has_crashed_and_is_not_on_its_way_elsewhere(
+    killed: str, outcome: Outcome
+) -> None:
+    """Questions to what was killed may fail before it is said that it is gone."""
 
     async def tell() -> FetchError:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=finding.find().path)
-            page = await browser.new_page()
-            cdp = await page.context.new_cdp_session(page)
-            unused: Any = None
-            tab = Tab(
-                *(page, cdp, unused),
-                headers=unused, settings=BrowserSettings(), most=1, deaths={}, front=asyncio.Lock(),
-            )  # fmt: skip
-            await cdp.detach()
-            with pytest.raises(FetchError) as raised:
-                await tab.evaluate("1")
-            await browser.close()
+        config, guard = Config(browser=BrowserSettings(sandbox=SANDBOX)), AddressGuard()
+        chromium = Chromium(config.browser)
+        await chromium.open()
+        session = BrowserSession(
+            config, CookieJars()[None], Dialler(config, guard), BrowserHeaders(config, guard)
+        )
+        try:
+            await session.open(chromium)
+            tab = await session.take()
+            if killed == "tab":
+                tab.cdp.post("Page.crash")
+            else:
+                os.kill(chromium.pid, signal.SIGKILL)
+            async with asyncio.timeout(10):
+                with pytest.raises(FetchError) as raised:
+                    await tab.evaluate("1")
             return raised.value
+        finally:
+            await session.close()
+            await chromium.close()
 
-    assert Outcome(asyncio.run(tell()).outcome) is Outcome.TAB_CRASHED
+    assert Outcome(asyncio.run(tell()).outcome) is outcome

@@ -110,3 +110,27 @@ def test_a_page_reaches_no_address_that_is_not_public_and_no_window(tmp_path: Pa
         store, "SELECT body FROM bodies JOIN pages USING (page_id) WHERE title = 'Guests'"
     )
     assert b'<p id="said">refused refused refused refused </p>' in unpack(body)
+
+
+STORES = """<title>Stores</title><script>
+document.cookie = 'seen=yes'; localStorage.setItem('length', 'kept');
+</script>"""
+TELLS = """<title>Tells</title><p></p><script>
+document.querySelector('p').append(localStorage.getItem('length'), ' ', document.cookie);
+</script>"""
+
+
+def test_cookies_and_local_storage_outlive_the_browser(tmp_path: Path) -> None:
+    store = tmp_path / "crawl.db"
+
+    async def tell() -> None:
+        async with PracticeSite() as site, asyncio.timeout(60):
+            site.add_page("/stores", STORES)
+            site.add_page("/tells", TELLS)
+            settings = {"browser__recycle_after": 1, "engine__workers": 1}
+            pages = [site.at("/stores"), site.at("/tells")]
+            await render_all(Guest, store, *pages, browser__mode="always", **settings)
+
+    asyncio.run(tell())
+    [body] = read(store, "SELECT body FROM bodies JOIN pages USING (page_id) WHERE title = 'Tells'")
+    assert b"<p>kept seen=yes</p>" in unpack(body)

@@ -101,7 +101,14 @@ class Touching(Stepping):
     """Does by hand what steps do not say."""
 
     async def on_browser(self, tab: Any, request: Request) -> None:
-        await tab.evaluate("() => document.body.append('by hand')")
+        told = "by hand"
+        if request.url.endswith("/slow"):  # another page of the same session
+            await tab.context.add_cookies([{"name": "by", "value": "hand", "url": request.url}])
+            other = await tab.context.new_page()
+            await other.goto(request.url)
+            told += await other.evaluate("document.title + /by=hand/.test(document.cookie)")
+            await other.close()
+        await tab.evaluate("(told) => document.body.append(told)", told)
 
 
 @needs_browser
@@ -157,7 +164,7 @@ def test_a_login_a_click_a_banner_and_a_late_page_by_steps(
     assert 40 < len(seen["/app/"].css("article.product")) <= 80
     inside = seen["/scripted/frames"]
     assert inside.css("[data-frame] a::attr(href)").get() == inside.urljoin("/feed.xml")
-    assert "by hand" in seen["/scripted/slow"].text
+    assert f"by hand{seen['/scripted/slow'].title}true" in seen["/scripted/slow"].text
     assert spider.errors == {"/scripted/": "step_failed"}
     [said] = read(store, "SELECT error FROM pages WHERE outcome = 'step_failed'")
     assert "step 1, Click" in said
