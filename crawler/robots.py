@@ -10,9 +10,10 @@ import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from crawler.lazy_regex import lazy
 
@@ -155,8 +156,7 @@ def in_force(status: int | None, body: bytes) -> Robots | None:
     return Robots.parse(body if policy is Policy.RULES else b"")
 
 
-@dataclass(frozen=True, slots=True)
-class RobotsRule:
+class RobotsRule(Struct, frozen=True):
     """An `Allow` or `Disallow` line; of those that match, the greatest `rank` decides."""
 
     allow: bool
@@ -201,8 +201,7 @@ class RobotsRule:
         return tail is None or (len(target) - len(tail) >= at and target.endswith(tail))
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Struct, frozen=True):
     """The rules for one agent, arranged so that a verdict is a binary search.
 
     `prefixes` are the plain patterns, sorted. The longest of them that starts a target is the

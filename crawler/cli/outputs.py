@@ -8,9 +8,11 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from crawler.errors import QueryError, UsageError
 from crawler.markup.words import plural
@@ -32,8 +34,7 @@ _NEEDS = {
 _TYPE = "{type}"
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """A file to write at the end: `what` is `items` (of all types), a table, or an item type."""
 
     path: Path

@@ -10,9 +10,10 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from crawler import urls
 from crawler.cli import FAILED, GATE, INTERRUPTED, NO_PAGE, ending
@@ -57,8 +58,7 @@ _OF_HOSTS = {
 _LIVE, _PLAIN = 0.25, 5.0  # seconds between two lines, on a terminal and elsewhere
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """What the command line asks of a run."""
 
     store: StoreAddress

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct, field
 
 from crawler.browser import Browser
 from crawler.clients.strategies import Strategies
@@ -54,8 +55,7 @@ _LOOK = 0.25  # seconds between two looks whether another process has seeded
 _CONTENTS = 100_000  # contents of earlier runs that are remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Crawl:
+class Crawl(Struct, frozen=True):
     """What outlives a run: the spider, its store, and what stands between them.
 
     `listener` hears of every commit; while `taking` is not set, nothing more is committed.

@@ -12,9 +12,10 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
+
+from msgspec.structs import replace
 
 from crawler import urls
 from crawler.errors import StoreFenced

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from crawler.markup.words import plural
 
@@ -19,8 +20,7 @@ _SLOWEST = 0.1  # pages a second below which no time to go is told
 _REST = 3.0  # seconds: a shorter rest is not told
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What is committed at one moment of a run."""
 
     seconds: float

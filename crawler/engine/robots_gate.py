@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from crawler import urls
 from crawler.config.layers import Config
@@ -54,8 +56,7 @@ REFUSED = {
 """The outcome of what the gate does not let pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class RobotsInForce:
+class RobotsInForce(Struct, frozen=True):
     """A host's robots.txt in force; `rules` None means that it could not be had."""
 
     rules: Robots | None

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import heapq
 import math
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from crawler.politeness.rate import Window
 from crawler.politeness.throttle import Pace, PauseLimits, recovered
 from crawler.web.request import Todo, is_part
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLimits:
+class QueueLimits(Struct, frozen=True):
     """How much is held in memory; whatever is beyond stays in the store."""
 
     requests: int = 20_000

@@ -6,8 +6,9 @@ import heapq
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from crawler.frontier import Frontier
 from crawler.frontier.host_queue import HostQueue

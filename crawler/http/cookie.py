@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from crawler.http import set_cookie
 from crawler.store import CookieRow
@@ -12,8 +13,7 @@ from crawler.store import CookieRow
 CookieKey = tuple[str, bool, str, str]  # domain, host-only, path, name
 
 
-@dataclass(slots=True)
-class Cookie:
+class Cookie(Struct):
     """One cookie as it is kept. `ends` is None for one that ends with the crawl."""
 
     name: str

@@ -13,11 +13,12 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from crawler.config.identity import IdentitySettings
 from crawler.errors import ConfigError
@@ -35,8 +36,7 @@ COVERED = ("@authority", "signature-agent")
 _MISSING = "a signed identity needs http-message-signatures: pip install 'crawlkeep[identity]'"
 
 
-@dataclass(slots=True)
-class _Message:
+class _Message(Struct):
     """A request as the signing library looks at one."""
 
     method: str

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from msgspec import Struct, field
 
 _STATM = Path("/proc/self/statm")
 
 
-@dataclass(frozen=True, slots=True)
-class Connections:
+class Connections(Struct, frozen=True):
     """Connections to one host: with a request on them, idle, and requests that wait for one."""
 
     open: int = 0
@@ -24,8 +23,7 @@ class Connections:
     waiting: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """The pool by host (scheme://name:port), the addresses it remembers by name, and the memory.
 
     `open` counts connections with a request on them, `idle` those kept for the next one, `waiting`

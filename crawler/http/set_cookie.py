@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from calendar import timegm
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from crawler.lazy_regex import lazy
 from crawler.web.refusal import Refusal
@@ -32,8 +33,7 @@ _SECONDS = lazy(r"-?\d+", re.ASCII)
 _SAME_SITE = {"none": "None", "strict": "Strict", "lax": "Lax"}
 
 
-@dataclass(frozen=True, slots=True)
-class SetCookie:
+class SetCookie(Struct, frozen=True):
     """What a Set-Cookie header asks for; `path` is "" and `domain` is "" where it names none.
 
     `ends` is when it expires, None with the session; `has_path` tells that it names a path at all.

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar, dataclass_transform, overload
 
+from msgspec import Struct
+
 from crawler.errors import SpiderError
 from crawler.items.columns import Column, Kind, encoder, kind_of, kind_of_value
 from crawler.items.encoders import BY_KIND, BYTES, IS_BYTES, Encode, UnfitValue, spoken
@@ -50,8 +52,7 @@ class InvalidItem(ValueError):
     """A yielded object does not fit its type; kept as a row of `problems`, not as an item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """The table of an item type; on the columns of `key` a later item replaces an earlier.
 
     `loose` is the table of dicts: its columns are those that dicts have had so far, and are named
@@ -65,8 +66,7 @@ class Table:
     loose: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One item, ready to be stored: SQL values in the order of the table's columns.
 
     `replaced` texts had characters that no database takes (NUL, lone surrogates), now U+FFFD.

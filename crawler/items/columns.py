@@ -11,11 +11,11 @@ import enum
 import types
 import typing
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, cast
 
 import msgspec
+from msgspec import Struct
 
 from crawler.items.encoders import (
     BY_KIND,
@@ -36,8 +36,7 @@ _PLAIN = ("text", "timestamp", "integer", "real", "any")
 """Kinds whose values SQL tells apart by themselves, so that one column can hold them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column: its name, its kind, and whether it must have a value."""
 
     name: str

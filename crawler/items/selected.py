@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 KEY = "crawler.selected"
 """Where the metadata of a dataclass field keeps its `Selected`."""
@@ -18,8 +19,7 @@ KEY = "crawler.selected"
 Convert = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Struct, frozen=True):
     """Where the value of a field stands, and what makes it of the text found there."""
 
     language: Literal["css", "xpath"]

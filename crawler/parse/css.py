@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from crawler.lazy_regex import lazy
 
@@ -173,8 +174,7 @@ def _clipped(style: Mapping[str, str]) -> bool:
     return re.match(r"circle\(\s*0+(?:px|%)?\b", path) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class StyleRule:
+class StyleRule(Struct, frozen=True):
     """One selector of a rule: its last compound, its weight, and what it declares.
 
     `certain` where the compound is all of it, under no condition.
@@ -187,8 +187,7 @@ class StyleRule:
     important: dict[str, str]
 
 
-@dataclass(slots=True)
-class Sheet:
+class Sheet(Struct):
     """The rules of a page's style elements, by one part of each.
 
     `names` are the parts of those that hide something for certain.

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from crawler.errors import ConfigError
 from crawler.politeness.rate import Rate
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """Seconds between two starts, requests in flight at once, and slow-downs in a row.
 
     `floor` is the least delay: the setting, or a longer Crawl-delay; None stands for `delay`.
@@ -36,8 +37,7 @@ class Pace:
         return self.delay if self.floor is None else self.floor
 
 
-@dataclass(frozen=True, slots=True)
-class PauseLimits:
+class PauseLimits(Struct, frozen=True):
     """How long a host may be left alone: on its own account, and because it asked.
 
     `adaptive`: the delay follows the response time. `load` is the share of its time that a host

@@ -6,7 +6,7 @@ there are, only the owner knows (`Discovery.take`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import field
 
 from crawler.links.linker import Target
 from crawler.links.rule import Rule
@@ -16,7 +16,6 @@ from crawler.web.request import Candidate
 from crawler.web.visit import Visit
 
 
-@dataclass(slots=True)
 class WorkerVisit(Visit):
     """A visit in a worker process, with what its owner is to count."""
 

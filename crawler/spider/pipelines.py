@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
 
 from crawler.errors import DropItem, SpiderError, StopCrawl
 from crawler.items import Record
@@ -65,8 +66,7 @@ class OwnerPipeline:
         """Begin with the records of a page."""
 
 
-@dataclass(frozen=True, slots=True)
-class _PipelineStep:
+class _PipelineStep(Struct, frozen=True):
     """One pipeline: its name, what is called with an item, and which of `GIVEN` it takes."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+
+from msgspec import Struct, field
 
 from crawler.config.revisit import RevisitSettings
 from crawler.links.selection import Selection
@@ -119,8 +120,7 @@ class Arrival(NamedTuple):
     visit: Callable[[Todo], Visit]
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """What one flush commits, all or nothing."""
 
     visits: list[Visit] = field(default_factory=list)
@@ -173,8 +173,7 @@ class Committed(NamedTuple):
     ended: Mapping[Outcome, int] = {}  # requests that ended without a visit: somebody dropped them
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """What is kept of a page beside its row, and when it is due again."""
 
     bodies: bool = True
@@ -188,8 +187,7 @@ CUT_SHORT = ("running", "failed", "interrupted")
 """States of a last run that may not have done what is done at the end; `running`: it was killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class CrawlState:
+class CrawlState(Struct, frozen=True):
     """Where a crawl stands when its store is opened."""
 
     spider: str | None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from operator import itemgetter
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from crawler.items import Table, column_for
 from crawler.store.item_sql import Rows

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from crawler.errors import StoreRefused
 from crawler.items import MOST_COLUMNS, Record, Table
@@ -37,8 +39,7 @@ Origin = tuple[Any, ...]
 NO_PAGES = Left()
 
 
-@dataclass(slots=True)
-class ItemReport:
+class ItemReport(Struct):
     """What storing records reports: rows of `problems`, and columns that were widened."""
 
     problems: Rows = field(default_factory=list)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from crawler import urls
 from crawler.lazy_regex import lazy
@@ -15,8 +16,7 @@ _QUOTED = lazy(r'"((?:[^"\\]|\\.)*+)("|\Z)', re.DOTALL)
 _BARE = lazy(r"[^;,]*")
 
 
-@dataclass(frozen=True, slots=True)
-class WebLink:
+class WebLink(Struct, frozen=True):
     """One link: its canonical target, its relation types in lower case, its other parameters."""
 
     target: str

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import xxhash
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class PatternNote:
+class PatternNote(Struct, frozen=True):
     """Where a pattern stands after a page: the counts, and what of the page was new."""
 
     pattern: str

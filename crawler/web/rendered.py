@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
 
 from crawler.items import item
 from crawler.parse import json_text
@@ -45,8 +46,7 @@ class AxeFinding:
     html: str
 
 
-@dataclass(slots=True)
-class Rendered:
+class Rendered(Struct):
     """How a page was rendered. `refusals` say what of it was not loaded, shown or followed."""
 
     browser: str

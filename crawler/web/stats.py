@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from crawler.web import outcome
 from crawler.web.download_stream import FEED
@@ -22,8 +23,7 @@ VISITING: ContextVar[Visit | None] = ContextVar("visiting", default=None)
 """The visit on whose behalf code of the spider is called here, also by tasks that it starts."""
 
 
-@dataclass(slots=True)
-class Stats:
+class Stats(Struct):
     """What has been committed since the run began."""
 
     pages: int = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct, field
 
 from crawler.items import Record, record_of
 from crawler.web import outcome
@@ -38,8 +39,7 @@ class AskedRetry(NamedTuple):
 _STORED = outcome.having("stored")
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(Struct):
     """Everything one request led to. It is stored whole, in one transaction, or not at all.
 
     One value from the start of a request to its commit. Whoever reads the answer fills in their

@@ -1,9 +1,9 @@
 """The pace of a host: what its answers, its troubles and the clock do to it."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.errors import ConfigError
 from crawler.politeness.retry import share
