@@ -95,7 +95,9 @@ _SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _QUOTED = r"""[^<>"']*+(?:(?<==)"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _OTHERS = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+"""
 _HREF = r"""[\t\n\f\r /]++href="([^"&\0]++)\""""
-_PATTERN = rf"""<(?!/[a-zA-Z]|<)(?:{{}}
+# End tags of nothing but a name, as nearly all are, are passed over without a match; so are start
+# tags of nothing but one or two letters.
+_PATTERN = rf"""<(?!/\w++>)(?!<)(?!\w\w?>)(?:{{}}
       a{_OTHERS}(?:{_HREF}{_QUOTED}>|>)                     # 1: the href of nine links in ten,
                                                             #    none where it is a mere anchor
     | ([aA]{_END}|(?=[abmpsABMPS])(?:{_NAMES}){_END})       # 2, 3: a tag that matters and its
@@ -103,7 +105,7 @@ _PATTERN = rf"""<(?!/[a-zA-Z]|<)(?:{{}}
     | (?=[stxinfSTXINF])({_RAW}){_END}                      # 5, 6: one whose content is raw text,
         (?:{_SIMPLE}|{_ATTRIBUTES})(?:>|\Z)                 #       and that text
         ((?:[^<]++|<(?!/(?i:\5)[\t\n\f\r />]))*+)
-    | [a-zA-Z](?!{_SIMPLE})[^\t\n\f\r />]*+{_ATTRIBUTES}(?:>|\Z)  # any other with quoted markup
+    | /?[a-zA-Z](?!{_SIMPLE})[^\t\n\f\r />]*+{_ATTRIBUTES}(?:>|\Z)  # any other with quoted markup
     | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))         # a comment
     | [!?/][^>]*+(?:>|\Z))                                  # a doctype or bogus comment"""
 _FLAGS = re.VERBOSE | re.ASCII
@@ -298,7 +300,7 @@ def _one_by_one(
             elif (match[5] or "").lower() in _APART:
                 yield _ODD
                 return
-            elif match[5] or odd or text[start + 1] in "!?/":
+            elif match[5] or odd or not text[start + 1 : start + 3].lstrip("/")[:1].isalpha():
                 yield match.groups("")
                 at = _end_of(text, match)
                 break

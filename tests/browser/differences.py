@@ -57,7 +57,6 @@ mime-two-headers-other.html title encoding: HTML: UTF-8 that nobody declares is 
 
 LIMITS = _listed("""
 link-caption.html links: links stand in the order of the source, a browser moves captions
-link-in-end-tag.html links: a quoted tag in an end tag; to look for it costs each page 6 %
 link-math.html text: what is wrong in a formula is not drawn
 link-object.html text: whether the content of an object is shown, depends on what it loads
 text-shadow-body.html text: what is beside a shadow root is shown in its slots alone

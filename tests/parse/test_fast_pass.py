@@ -11,7 +11,13 @@ from crawler.parse import fast_pass
 _PIECES = [
     *('<a href="/x">', "<a href=/y>", "<A class='c' HREF='/z'>", "</a>", "<p>", "text", "<", "< b"),
     *("<!-- <a href=/no> -->", "<script>'<a href=/no>'</script>", "<title>T & t</title>", "<!x>"),
-    *("<base href=/b/>", "<meta name=robots content=none>", "<div title='a>b'>", '<i x="<a>">'),
+    *(
+        "<base href=/b/>",
+        "<meta name=robots content=none>",
+        "<div title='a>b'>",
+        '<i x="<a>">',
+        "</b x='<a>'>",
+    ),
     *("<style></styl></style>", "<area href='/a&amp;b'>", "&lt;a href=/no&gt;", "x" * 30, "<?p?>"),
 ]
 
