@@ -90,6 +90,18 @@ SYSTEMS = (
         OURS_REQUIREMENTS,
     ),
     System(
+        "ours-2",
+        "Crawlkeep, two processes",
+        "SQLite: pages, bodies, links, queue",
+        (
+            *(OURS_COMMAND, "crawl", "{seed}", "--scope", "prefix", *OURS_FLAGS),
+            *("--set", "engine.processes=2"),
+        ),
+        OURS_PAGES,
+        OURS,
+        OURS_REQUIREMENTS,
+    ),
+    System(
         "scrapy",
         "Scrapy, JOBDIR",
         "queue files, JSON lines",
