@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import compileall
 import json
 import os
 import subprocess
@@ -27,6 +28,7 @@ from pathlib import Path
 from install import environment
 from process_tree import Toll, family, memory_of
 
+import crawler
 from crawler import Crawler, Request, Spider
 from crawler.browser import finding
 from crawler.practice import PracticeSite
@@ -144,6 +146,7 @@ async def main() -> None:
             return
         print(json.dumps(await kinds[given.run](urls)))
         return
+    compileall.compile_dir(Path(crawler.__file__).parent, quiet=1)  # as pip does for the others
     async with PracticeSite() as site:
         for _ in range(given.rounds):
             for kind in given.kinds:

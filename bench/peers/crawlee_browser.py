@@ -31,6 +31,8 @@ async def render(urls: list[str], tabs: int, chromium: str) -> dict[str, object]
         ),
         respect_robots_txt_file=False,
     )
+    # One browser for all pages, as for the others: of one that is retired the CPU would be lost.
+    crawler._browser_pool._retire_browser_after_page_count = 100_000
     sizes: list[int] = []
 
     @crawler.router.default_handler

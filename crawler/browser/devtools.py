@@ -67,7 +67,8 @@ class DevTools(asyncio.Protocol):
     """
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes] = []  # of a message that came in part
+        self._written: list[bytes] = []
         self._last = 0
         self._sessions: dict[str, Hearer] = {}
         self._transport: asyncio.WriteTransport | None = None
@@ -106,7 +107,17 @@ class DevTools(asyncio.Protocol):
         """Send a message; DevToolsError if nobody is there."""
         if self._transport is None or self._transport.is_closing():
             raise DevToolsError("the browser has gone")
-        self._transport.write(encode(message) + b"\0")
+        if (
+            not self._written
+        ):  # what is asked at once goes out at once: each write wakes the browser
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._written += (encode(message), b"\0")
+
+    def _flush(self) -> None:
+        text = b"".join(self._written)
+        self._written.clear()
+        if self._transport is not None:
+            self._transport.write(text)
 
     def close(self) -> None:
         """End the connection."""

@@ -220,8 +220,8 @@ class Tab:
         async with self._front:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_FRAME):
-                    await self.cdp.send("Page.bringToFront")
-                    await self.evaluate(scripts.FRAME)
+                    front = self.cdp.send("Page.bringToFront")
+                    await asyncio.gather(front, self.evaluate(scripts.FRAME))
 
     async def _still(self, course: Course, quiet: float, limit: float) -> bool:
         """Return whether the page did not change for `quiet` seconds, within `limit` ones."""

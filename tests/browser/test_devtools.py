@@ -25,7 +25,7 @@ def test_answers_and_events_find_who_waits_for_them_however_they_are_cut() -> No
         devtools.session("A").on("Page.said", seen.append)
         first = asyncio.create_task(devtools.root.send("Browser.one"))
         second = asyncio.create_task(devtools.session("B").send("Page.two", {"x": 1}))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         asked = [json.loads(text) for text in os.read(read, 4096).split(b"\0")[:-1]]
         assert [each["method"] for each in asked] == ["Browser.one", "Page.two"]
         assert asked[1]["sessionId"] == "B" and asked[1]["params"] == {"x": 1}
