@@ -34,7 +34,7 @@ class Guests:
     def __init__(self, devtools: DevTools, place: Path) -> None:
         """`place` is where the driver keeps its files."""
         self._devtools, self._place = devtools, place
-        self._expected: dict[str, tuple[str, str]] = {}
+        self._expected: dict[str, _Guest] = {}
         self._turn = asyncio.Lock()  # of who starts the driver
         self._playwright: Playwright | None = None
         self._runner: web.AppRunner | None = None
@@ -45,52 +45,62 @@ class Guests:
         """Let Playwright into a tab, the target of a context; it leaves at the end."""
         from playwright.async_api import Error
 
+        async with self._turn:
+            playwright = self._playwright or await self._start()
+        guest = _Guest(self._devtools, target, context)
         try:
-            async with self._let_in(target, context) as page:
+            async with self._let_in(guest, playwright) as page:
                 yield page
-        except Error as error:
+        except Exception as error:
+            if guest.driver_died:
+                await self._stop(playwright)
+            elif not isinstance(error, Error):
+                raise
             raise DevToolsError(str(error).partition("\n")[0]) from error
 
     @contextlib.asynccontextmanager
-    async def _let_in(self, target: str, context: str) -> AsyncIterator[Page]:
-        async with self._turn:
-            if self._playwright is None:
-                await self._start()
-        assert self._playwright is not None
+    async def _let_in(self, guest: _Guest, playwright: Playwright) -> AsyncIterator[Page]:
         key = secrets.token_urlsafe(32)
-        self._expected[key] = (target, context)
+        self._expected[key] = guest
         try:
-            browser = await self._playwright.chromium.connect_over_cdp(
-                f"ws://127.0.0.1:{self._port}/{key}"
-            )
+            place = f"ws://127.0.0.1:{self._port}/{key}"
+            browser = await playwright.chromium.connect_over_cdp(place)
+        except Exception as error:
+            guest.driver_died = type(error) is Exception  # of that it tells so
+            raise
         finally:
             self._expected.pop(key, None)
         try:
             yield browser.contexts[0].pages[0]
+        except Exception:
+            guest.driver_died = guest.has_left
+            raise
         finally:
-            with contextlib.suppress(Exception):  # it has gone already
-                async with asyncio.timeout(_CLOSE):
-                    await browser.close()
+            if not guest.has_left:
+                with contextlib.suppress(Exception):  # it goes just now
+                    async with asyncio.timeout(_CLOSE):
+                        await browser.close()
 
     async def close(self) -> None:
-        """End the driver."""
+        """End the driver, and listen no more."""
         if self._playwright is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_CLOSE):
-                    await self._playwright.stop()
+            await self._stop(self._playwright)
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _start(self) -> None:
+    async def _stop(self, playwright: Playwright) -> None:
+        """End a driver; the next guest has another."""
+        if self._playwright is playwright:
+            self._playwright = None
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_CLOSE):
+                await playwright.stop()
+
+    async def _start(self) -> Playwright:
         from playwright.async_api import async_playwright
 
-        application = web.Application()
-        application.router.add_get("/{key}", self._serve)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self._port = self._runner.addresses[0][1]
+        if self._runner is None:
+            await self._listen()
         before = os.environ.get("TMPDIR")
         os.environ["TMPDIR"] = str(self._place)  # the driver inherits it as it starts
         try:
@@ -99,14 +109,24 @@ class Guests:
             os.environ.pop("TMPDIR")
             if before is not None:
                 os.environ["TMPDIR"] = before
+        return self._playwright
+
+    async def _listen(self) -> None:
+        application = web.Application()
+        application.router.add_get("/{key}", self._serve)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        expected = self._expected.pop(request.match_info["key"], None)
-        if expected is None or "Origin" in request.headers:  # no page of a browser comes in
+        guest = self._expected.pop(request.match_info["key"], None)
+        if guest is None or "Origin" in request.headers:  # no page of a browser comes in
             raise web.HTTPNotFound
         socket = web.WebSocketResponse(compress=False, max_msg_size=_LARGEST)
         await socket.prepare(request)
-        await _Guest(socket, self._devtools, *expected).serve()
+        await guest.serve(socket)
         return socket
 
 
@@ -116,24 +136,24 @@ class _Guest:
     Invariant: it is answered with its own numbers, and hears of no session but those of its tab.
     """
 
-    def __init__(
-        self, socket: web.WebSocketResponse, devtools: DevTools, target: str, context: str
-    ) -> None:
-        self._socket, self._devtools = socket, devtools
+    def __init__(self, devtools: DevTools, target: str, context: str) -> None:
+        self._devtools = devtools
+        self.has_left = self.driver_died = False
         self._target, self._context = target, context
         self._asked: dict[int, int] = {}
         self._own: set[str] = set()  # sessions
         self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def serve(self) -> None:
-        """Serve it until it leaves, or the tab has gone."""
-        telling = asyncio.create_task(self._tell())
+    async def serve(self, socket: web.WebSocketResponse) -> None:
+        """Serve it until it leaves."""
+        telling = asyncio.create_task(self._tell(socket))
         try:
-            async for each in self._socket:
+            async for each in socket:
                 if each.type is WSMsgType.TEXT:
                     self._hear(msgspec.json.decode(each.data, type=DevToolsMessage))
         finally:
+            self.has_left = True
             for task in (telling, *self._tasks):
                 task.cancel()
             await asyncio.gather(telling, *self._tasks, return_exceptions=True)
@@ -146,9 +166,9 @@ class _Guest:
             with contextlib.suppress(DevToolsError):
                 await self._devtools.root.send("Target.detachFromTarget", {"sessionId": number})
 
-    async def _tell(self) -> None:
+    async def _tell(self, socket: web.WebSocketResponse) -> None:
         while True:
-            await self._socket.send_str(encode(await self._told.get()).decode())
+            await socket.send_str(encode(await self._told.get()).decode())
 
     # ------------------------------------------------------------ from the guest
 

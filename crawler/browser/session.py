@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,13 @@ from crawler.browser.headers import BrowserHeaders
 from crawler.browser.tab import Tab
 from crawler.config.layers import Config
 from crawler.http.cookies import CookieJar
+from crawler.markup.words import plural
 from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:
     from crawler.browser.chromium import Chromium
+
+log = logging.getLogger("crawler")
 
 _CLOSE = 5.0  # seconds for a context to close by itself
 
@@ -45,7 +49,7 @@ class BrowserSession:
         self._idle: list[Tab] = []
         self._front = asyncio.Lock()  # of the tab that is in front of the others
         self._context = ""
-        self._origins: set[str] = set()  # whose documents were in its tabs
+        self._origins: set[str] = set()  # that have stored something
         self._sick = False  # a tab of it did not close
         self.busy = 0
 
@@ -121,12 +125,16 @@ class BrowserSession:
 
     async def close(self) -> storage.Storage | None:
         """Close the context; return its storage, None where it cannot be had any more."""
-        state, devtools = None, self._chromium.devtools
+        found: storage.Storage = {}
+        devtools, asked = self._chromium.devtools, sorted(self._origins)
         with contextlib.suppress(DevToolsError, TimeoutError):  # the browser has gone, or hangs
             async with asyncio.timeout(_CLOSE):
-                if not self._sick:
-                    state = await storage.taken(devtools, self._context, sorted(self._origins))
+                if asked and not self._sick:
+                    await storage.take(devtools, self._context, asked, found)
                 place = {"browserContextId": self._context}
                 await devtools.root.send("Target.disposeBrowserContext", place)
+        if len(found) < len(asked):
+            lost = len(asked) - len(found)
+            log.warning("what %s had stored in the browser is lost", plural(lost, "origin"))
         await self._door.close()
-        return state
+        return found or None

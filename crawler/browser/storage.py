@@ -20,15 +20,17 @@ Storage = dict[str, dict[str, str]]
 _EMPTY = base64.b64encode(b"<!doctype html>").decode()
 
 
-async def taken(devtools: DevTools, context: str, origins: Iterable[str]) -> Storage:
-    """Return what documents of some origins have stored in a context."""
-    found: Storage = {}
+def origin_of(place: dict[str, Any]) -> str | None:
+    """Return the origin of what the browser tells a storage by, None for one part of an origin."""
+    key = str(place.get("storageKey") or place.get("securityOrigin", ""))
+    return None if "^" in key or not place.get("isLocalStorage") else key.rstrip("/")
+
+
+async def take(devtools: DevTools, context: str, origins: Iterable[str], found: Storage) -> None:
+    """Put into `found`, one after the other, what documents of some origins have stored."""
     async with _blank(devtools, context) as session:
         for origin in origins:
-            stored = await _at(session, origin, scripts.STORED)
-            if stored:
-                found[origin] = stored
-    return found
+            found[origin] = await _at(session, origin, scripts.STORED) or {}
 
 
 async def given(devtools: DevTools, context: str, storage: Storage) -> None:

@@ -99,7 +99,7 @@ class Tab:
 
     @property
     def origins(self) -> set[str]:
-        """Of which origins there were documents in it."""
+        """Which origins have stored something in it."""
         return self._events.origins
 
     @property

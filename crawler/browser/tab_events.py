@@ -12,7 +12,7 @@ import re
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from crawler.browser import scripts
+from crawler.browser import scripts, storage
 from crawler.browser.course import Course
 from crawler.browser.devtools import DevTools, DevToolsError, DevToolsSession
 from crawler.browser.judge import Judge
@@ -42,7 +42,7 @@ class TabEvents:
     ) -> None:
         self._devtools, self._cdp, self._judge, self._settings = devtools, cdp, judge, settings
         self.origins: set[str] = set()
-        """Of which origins there were documents."""
+        """Which origins have stored something."""
         self._course: Course | None = None
         self._blocking: Sequence[str] | None = None
         self._keeps = re.compile("|".join(f"(?:{text})" for text in settings.xhr))
@@ -57,7 +57,6 @@ class TabEvents:
         if self._settings.xhr:
             cdp.on("Network.responseReceived", self._received)
         cdp.on("Page.windowOpen", self._window)
-        cdp.on("Page.frameNavigated", self._went)
         cdp.on("Fetch.requestPaused", self._paused)
         room = _KEPT if self._settings.xhr else 0  # of answers that may be asked for
         buffers = {"maxTotalBufferSize": room, "maxResourceBufferSize": room}
@@ -96,6 +95,7 @@ class TabEvents:
     def _of_frame(self, session: DevToolsSession) -> list[Coroutine[Any, Any, Any]]:
         """Return what is asked of the tab, and of each frame that has a process of its own."""
         session.on("Page.javascriptDialogOpening", lambda event: self._dialog(session, event))
+        session.on("DOMStorage.domStorageItemAdded", self._stored)
         session.on("Target.attachedToTarget", self._frame_came)
         session.on("Target.detachedFromTarget", self._devtools.detached)
         self._hear(session)
@@ -104,6 +104,7 @@ class TabEvents:
         return [
             session.send("Page.enable"),
             session.send("Runtime.enable"),
+            session.send("DOMStorage.enable"),
             session.send("Page.addScriptToEvaluateOnNewDocument", hidden),
             session.send("Target.setAutoAttach", {**frames, "filter": [{"type": "iframe"}]}),
         ]
@@ -119,9 +120,9 @@ class TabEvents:
         calls = [*self._of_frame(session), session.send("Runtime.runIfWaitingForDebugger")]
         await asyncio.gather(*calls)
 
-    def _went(self, event: dict[str, Any]) -> None:
-        origin = event["frame"].get("securityOrigin", "")
-        if origin.startswith("http"):
+    def _stored(self, event: dict[str, Any]) -> None:
+        origin = storage.origin_of(event["storageId"])
+        if origin is not None:
             self.origins.add(origin)
 
     def _told(self, text: str) -> None:

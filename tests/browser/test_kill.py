@@ -7,14 +7,16 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import crawl_victim
 import pytest
-from browser_story import SANDBOX, needs_browser
+from browser_story import SANDBOX, needs_browser, render_all
 from crawl_victim import family_of
 from site_thread import site_on_a_thread
 from store_truth import check
 
+from crawler import Request, Spider, Summary
 from crawler.browser.chromium import Chromium
 from crawler.browser.dial import Dialler
 from crawler.browser.headers import BrowserHeaders
@@ -24,6 +26,7 @@ from crawler.config.layers import Config
 from crawler.errors import FetchError
 from crawler.http.address_guard import AddressGuard
 from crawler.http.cookies import CookieJars
+from crawler.practice import PracticeSite
 from crawler.web.outcome import Outcome
 from tests.processes.test_kill import killed_again_and_again
 from tests.store.test_kill import build, outcome_of
@@ -85,3 +88,35 @@ def test_a_tab_whose_death_is_not_told_yet_has_crashed_and_is_not_on_its_way_els
             await chromium.close()
 
     assert Outcome(asyncio.run(tell()).outcome) is outcome
+
+
+class Unlucky(Spider):
+    """Kills Playwright's driver when its page is asked for first."""
+
+    name = "unlucky"
+    killed = 0
+
+    async def on_browser(self, tab: Any, request: Request) -> None:
+        if not self.killed:
+            [driver] = [pid for pid in family_of(os.getpid()) if _is_driver(pid)]
+            os.kill(driver, signal.SIGKILL)
+            self.killed = driver
+        await tab.evaluate("() => document.body.append('by hand')")
+
+
+def _is_driver(pid: int) -> bool:
+    return b"run-driver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+def test_a_driver_that_dies_costs_a_page_one_more_try_and_no_other_anything(
+    tmp_path: Path,
+) -> None:
+    async def tell() -> Summary:
+        async with PracticeSite() as site, asyncio.timeout(60):
+            pages = [site.at(f"/app/category/{name}") for name in ("clocks", "lamps", "kitchen")]
+            settings = {"browser__mode": "always", "fetch__retry_delay": 0.01, "engine__workers": 1}
+            return await render_all(Unlucky, tmp_path / "crawl.db", *pages, **settings)
+
+    summary = asyncio.run(tell())
+    assert summary.outcomes == {"ok": 3} and summary.retries == 1
