@@ -60,8 +60,8 @@ class Shop(Spider):
 
 
 async def ours(urls: list[str], watch: bool = False) -> dict[str, object]:
-    """Crawl; with `watch`, tell the memory after each hundred pages."""
-    memory: list[float] = []
+    """Crawl; with `watch`, tell the memory after each hundred pages: all, and what is not files."""
+    memory: list[list[int]] = [[], []]
     toll = Toll()
     spider = Shop()
     spider.start_urls = urls
@@ -72,7 +72,8 @@ async def ours(urls: list[str], watch: bool = False) -> dict[str, object]:
                 number += 1
                 toll.passed(number, len(urls))
                 if watch and number % 100 == 0:
-                    memory.append(round(memory_of(family(os.getpid()))))
+                    for row, parts in zip(memory, ((), ("Anon", "Shmem")), strict=True):
+                        row.append(round(memory_of(family(os.getpid()), *parts)))
     return {**toll.told(number), "watched": memory}
 
 

@@ -22,15 +22,19 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def memory_of(pids: list[int]) -> float:
-    """Return the proportional set size of processes, in megabytes."""
-    total = 0
+def memory_of(pids: list[int], *parts: str) -> float:
+    """Return the proportional set size of processes, in megabytes: all of it, or parts by name.
+
+    What is mapped from files counts less while other programs map the same ones; `Anon` and `Shmem`
+    are theirs alone.
+    """
+    total, names = 0, tuple(f"Pss_{part}:" for part in parts) or ("Pss:",)
     for pid in pids:
         try:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except OSError:
             continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        total += sum(int(line.split()[1]) for line in lines if line.startswith(names))
     return total / 1024
 
 
