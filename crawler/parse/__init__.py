@@ -69,6 +69,7 @@ DEFAULT_TAGS = ("a", "area", "frame", "iframe", "img", "link", "source")
 """The elements whose links `links` gives unless told otherwise."""
 
 _DRAWN = frozenset(("a", "image", "use"))  # those that are elements of SVG, too
+_SPACES = re.compile("[\t\n\f\r ]+")
 _UNVOUCHED = frozenset(("nofollow", "ugc", "sponsored"))
 _LISTS = frozenset(("ping", "archive"))  # URLs with white space between them
 _EMPTY_IS_NONE = frozenset(("src", "data", "poster", "background", "action", "formaction", "cite"))
@@ -93,7 +94,7 @@ class Link:
     @property
     def rels(self) -> tuple[str, ...]:
         """The relation types, like `("noopener", "nofollow")`."""
-        return tuple(self.rel.split())
+        return tuple(self.rel.split(" ")) if self.rel else ()
 
     @property
     def nofollow(self) -> bool:
@@ -245,7 +246,7 @@ _REMEMBERED = 5_000  # references of a page: those that come back do so soon
 def _links(raw: str, resolve: _Resolver) -> Iterator[Link]:
     """Yield a link for each reference of an element that leads to an http(s) URL."""
     tag, rel, hreflang, kind, *values, text = raw.split("\0")
-    text, rel = " ".join(unescape(text).split()), " ".join(rel.lower().split())
+    text, rel = " ".join(unescape(text).split()), " ".join(_SPACES.split(rel.lower())).strip(" ")
     for attribute, value in zip(values[::2], values[1::2], strict=True):
         for reference in _references(attribute, value):
             url = resolve(reference)

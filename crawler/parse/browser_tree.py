@@ -8,6 +8,7 @@ so that CSS, XPath and whatever else works on a page's elements work on these, t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lxml import etree, html
@@ -17,7 +18,7 @@ from crawler.lazy_regex import lazy
 from crawler.parse.tokenizer import Span, attributes_of, spans
 
 if TYPE_CHECKING:
-    from selectolax.lexbor import LexborNode
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 DEEPEST = 512
 """Elements within each other: what is deeper becomes a sibling, as in Chromium."""
@@ -76,10 +77,10 @@ class TreeCost:
             self.steps += len(attributes_of(span.attributes)) ** 2
 
 
-def in_order(text: str) -> str:
+def in_order(text: str, change: Callable[[LexborHTMLParser, str], None] | None = None) -> str:
     """Return a page in the markup of its tree: each element ended, and where a browser puts it.
 
-    As it came where its tree would cost too much.
+    `change` may change the tree before. As it came where its tree would cost too much.
     """
     from selectolax.lexbor import LexborHTMLParser
 
@@ -88,7 +89,10 @@ def in_order(text: str) -> str:
         cost.take(span)
     if cost.steps > COSTLY:
         return text
-    return LexborHTMLParser(text.encode("utf-8", "replace")).html or text
+    document = LexborHTMLParser(text.encode("utf-8", "replace"))
+    if change is not None:
+        change(document, text)
+    return document.html or text
 
 
 def held(text: str) -> str:

@@ -14,6 +14,7 @@ import cchardet
 from crawler.lazy_regex import lazy
 from crawler.parse import mime
 from crawler.parse.encodings import PIECEWISE, name_of, to_text
+from crawler.parse.references import unescape
 
 PRESCAN = 1024
 """Bytes in which a `<meta>` declares it wherever it stands, as in the standard's prescan.
@@ -122,7 +123,8 @@ def _declared_inside(body: bytes, essence: str) -> str | None:
     if essence.endswith(("/json", "+json")):
         return "utf-8"  # RFC 8259 8.1
     if mime.is_xml(essence):
-        return xml_encoding(body) or "utf-8"  # XML 1.0 4.3.3
+        found = xml_encoding(body)
+        return found if found or essence == "text/xsl" else "utf-8"  # XML 1.0 4.3.3
     return prescan(body) if essence in _MAY_BE_HTML else None
 
 
@@ -166,8 +168,6 @@ def _prescan_tags(head: bytes, raws: frozenset[bytes]) -> str | None:
             if name in raws and not tag[1]:
                 end = _end_of(name).search(head, at)
                 at = end.start() if end else -1
-            elif name == b"plaintext":
-                at = -1
         elif _TAG_START.match(head, at):  # cut off
             at = -1
         elif _BOGUS.match(head, at):
@@ -190,6 +190,8 @@ def _declared_by(attributes: bytes) -> str | None:
     pragma = False
     for key, *values in _ATTRIBUTE.findall(attributes):
         key, value = key.lower(), b"".join(values)
+        if b"&" in value:  # as Chromium; the standard knows no character references here
+            value = unescape(value.decode("latin-1")).encode("latin-1", "replace")
         if key == b"charset":
             charset = value
         elif key == b"content" and charset is None:

@@ -25,7 +25,7 @@ _HALF = 50.0  # per cent that `inset` may cut from each side before nothing is l
 _MOST_STYLE = 1 << 18  # characters of all style elements of a page
 _MOST_RULES = 5_000
 _BRACE = re.compile(r"[{}]")
-_COMMENT = re.compile(r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)")
+COMMENT = re.compile(r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)")
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\r\f]?|(.))", re.DOTALL)
 _LENGTH = re.compile(r"(-?[0-9]*\.?[0-9]+)(?:e[0-9]+)?(px|pt|pc|em|rem|ex|ch|cm|mm|in|vw|vh|%)?")
 _ZERO = re.compile(r"[-+]?0*\.?0*(?:px|pt|pc|em|rem|ex|ch|cm|mm|in|q|vw|vh|%)?")
@@ -55,7 +55,7 @@ def declarations(text: str) -> Declared:
     if "\\" in text:
         text = _ESCAPE.sub(_unescaped, text)
     found = Declared({}, {})
-    for part in _COMMENT.sub("", text).split(";"):
+    for part in COMMENT.sub("", text).split(";"):
         name, colon, value = part.partition(":")
         name, value = name.strip().lower(), value.strip().lower()
         if not colon or not value:
@@ -227,15 +227,26 @@ _OF_INTEREST = frozenset(
     {
         *("display", "content-visibility", "visibility", "opacity", "font-size", "overflow"),
         *("overflow-x", "overflow-y", "width", "height", "max-width", "max-height", "position"),
+        "float",
         *(*_SIDES, *_MOVES, "transform", "clip", "clip-path"),
     }
 )
 
 
 def display_of(sheet: Sheet, name: str, id_: str, classes: str, inline: Declared) -> str:
-    """Return the `display` that is certainly an element's, "" if nothing tells."""
+    """Return the `display` that is certainly an element's, "" if nothing tells.
+
+    What floats or is placed by itself is a block: https://www.w3.org/TR/css-display-3/#transformations
+    """
     rules = sheet.of(name, id_, classes) if sheet.rules else []
-    return style_of(rules, inline).get("display", "")
+    style = style_of(rules, inline)
+    display = style.get("display", "")
+    placed = style.get("position") in ("absolute", "fixed") or style.get("float") in _FLOATS
+    return "block" if placed and display not in ("none", "contents", *_BLOCKS) else display
+
+
+_FLOATS = ("left", "right", "inline-start", "inline-end")
+_BLOCKS = ("flex", "grid", "table", "list-item", "flow-root")
 
 
 @lru_cache(maxsize=16)  # the pages of a site mostly have the same
@@ -245,7 +256,7 @@ def sheet_of(text: str, *, shown: bool = False) -> Sheet:
     With `shown` they are wanted all the same.
     """
     sheet = Sheet()
-    for selectors, body, certain in _blocks(_COMMENT.sub("", text[:_MOST_STYLE])):
+    for selectors, body, certain in _blocks(COMMENT.sub("", text[:_MOST_STYLE])):
         declared = Declared(*(_of_interest(part) for part in declarations(body)))
         if declared.style:
             _add(sheet, selectors, declared, certain)

@@ -15,14 +15,18 @@ from crawler.lazy_regex import lazy
 from crawler.parse.css import Sheet, declarations, display_of, is_of_screens, sheet_of
 from crawler.parse.tokenizer import Span, attributes_of, spans
 
-_STYLED = re.compile(r"""style\s*+=\s*+["'][^"'<>]*?display\s*+:\s*+(?!none)""")
-_RULED = re.compile(r"display\s*+:\s*+(?:block|flex|grid|inline|list|table)")
+_BOX = (
+    r"(?:display\s*+:\s*+(?!none)|float\s*+:\s*+(?:left|right|inline-)"
+    r"|position\s*+:\s*+(?:absolute|fixed))"
+)
+_STYLED = re.compile(rf"""style\s*+=\s*+["']?[^"'<>]*?{_BOX}""")
+_RULED = re.compile(_BOX)
 _SHEETS = lazy(r"<style(?=[\s/>])([^>]*+)>([^<]*+)", re.IGNORECASE)
 _LARGE = 32 * 1024  # characters of a page whose style elements are read for this
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_BOXES = ("flex", "grid")  # whose children are boxes, whatever they are
+_BOXES = ("flex", "grid", "inline-flex", "inline-grid")  # whose children are boxes in any case
 _IN_LINE = ("inline", "contents")
-_LINES = (*_BOXES, "block", "list-item", "table", "flow-root")
+_LINES = ("flex", "grid", "block", "list-item", "table", "table-row", "table-cell", "flow-root")
 _LOOKED_AT = 64  # open elements for each end tag
 _BREAK = "<br>"
 
@@ -38,7 +42,7 @@ class _Shown(NamedTuple):
 
 def may_display(html: str) -> bool:
     """Return whether styles of a page may make or unmake lines, at little cost."""
-    if "display" not in html:
+    if not any(word in html for word in ("display", "float", "position")):
         return False
     if _STYLED.search(html):
         return True

@@ -84,6 +84,7 @@ _ATTRIBUTE = lazy(
     rb"""hidden(?<!type="hidden)(?<!type=hidden)(?<!type='hidden)[^<>]{0,200}+(?!<)"""
 )
 _POPOVER = lazy(rb"popover[^<>]{0,200}+(?!<)")
+_OBJECT = lazy(rb"<object\s[^<>]{0,500}?data\s*+=")
 _STYLE = lazy(rb"style\s*+=")
 # From colon to colon of a style: what stands before it, and behind it. A comment, an escape or a
 # character reference may spell any of that otherwise.
@@ -119,7 +120,8 @@ def may_hide(html: str, raw: bytes | None = None) -> bool:
     if b"style" in low and (_styled(low) or (b"<style" in low and _ruled(html, low))):
         return True
     return (b"hidden" in low and _ATTRIBUTE.search(low) is not None) or (
-        b"popover" in low and _POPOVER.search(low) is not None
+        (b"popover" in low and _POPOVER.search(low) is not None)
+        or (b"<object" in low and _OBJECT.search(low) is not None)
     )
 
 
@@ -266,7 +268,7 @@ class _Walk:
     def _style(self, span: Span) -> tuple[Causes, dict[str, str]]:
         """Return why an element is hidden by itself, and its declarations."""
         name, text = span.name, span.attributes
-        if name in UNSHOWN:
+        if name in UNSHOWN or (name == "object" and _LOADS.search(text)):
             return frozenset({"element"}), {}
         hinted = name == "dialog" or (text and _HINTS.search(text))
         ruled = self._sheet and (name in self._sheet.rules or (text and _ID_OR_CLASS.search(text)))
@@ -274,7 +276,7 @@ class _Walk:
             return NONE, {}
         attributes = attributes_of(text)
         if (
-            "hidden" in attributes
+            ("hidden" in attributes and not _is_boxed(attributes.get("style", "")))
             or attributes.get("aria-hidden", "").strip().lower() == "true"
             or "popover" in attributes
             or (name == "dialog" and "open" not in attributes)
@@ -291,3 +293,11 @@ class _Walk:
             if not rule.certain:  # it may show the element: then that is what it does
                 found &= causes(style | rule.style, classes)
         return found, style
+
+
+def _is_boxed(style: str) -> bool:
+    """Return whether a style gives an element a box that its attribute `hidden` would take."""
+    return bool(style) and declarations(style).style.get("display", "none") != "none"
+
+
+_LOADS = lazy(r"(?:^|\s)data\s*=", re.IGNORECASE)  # an object, of which what it holds is not shown

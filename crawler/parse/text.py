@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
+from crawler.parse.cascade import needs_tree, write_styles
 from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
@@ -61,10 +62,8 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
         if _NAMESPACE.search(html) is None:  # its markup is all that a browser shows
             return Readable("", 0)
         html, raw = plain_markup(html, xml=True), None
-    elif _is_misplaced(html):
-        from crawler.parse.browser_tree import in_order  # Lexbor, which most pages never need
-
-        html, raw = _LOOSE.sub(r"\1", in_order(html)), None
+    else:
+        html, raw = _placed(html, raw)
     if not xml and may_display(html):
         html, raw = in_lines(html, IS_BLOCK), None
     read, odd = _unread(html)
@@ -109,9 +108,10 @@ def _plain_parts(page: str, other: str, found: Difference) -> tuple[str, str, st
         or _UNREAD.search(its)
         or mine.count("<div") - mine.count("</div") != its.count("<div") - its.count("</div")
         or (len(page) > _LARGE) != (len(other) > _LARGE)
-        or _is_misplaced(page)
-        or _TABLE.search(around)
-        or _LIST.search(around)
+        or _needs_tree(page)
+        or any(pattern.search(around) for pattern in (_TABLE, _LIST, _NESTED))
+        or ("<table" not in page and _CELL.search(around))
+        or _LIST.search(page)
         or any(map(_may_change, (page, other if "<style" in page else around)))
     ):
         return None
@@ -132,6 +132,7 @@ def _may_change(html: str) -> bool:
         or "RAMESET" in html
         or may_display(html)
         or may_hide(html)
+        or needs_tree(html)
     )
 
 
@@ -159,7 +160,7 @@ def _plain(html: str) -> str | None:
 
 def _shown(html: str) -> str | None:
     """Return a page without what nobody reads; None where what is shown takes a closer look."""
-    if _is_misplaced(html) or _may_change(html):
+    if _needs_tree(html) or _LIST.search(html) or _may_change(html):
         return None
     read, odd = _unread(html)
     return None if odd else read
@@ -192,37 +193,78 @@ def _unread(html: str) -> tuple[str, bool]:
 # list and in none of its options, and end tags of what is not open.
 _TABLE = lazy(
     r"""<(?:table|/?t(?:r|body|head|foot)|/t[dh]|/caption)(?=[\s>])[^>]*+>\s*+
-    (?!<(?:/?t|/?c(?:aption|ol)|/?form|script|style|template|input|!--)|\Z)""",
+    (?!<(?:/?t|/?c(?:aption|ol)|script|style|template|input|!--)|\Z)""",
     re.VERBOSE,
 )
-_LIST = lazy(r"<select(?=[\s>])[^>]*+>\s*+(?!</?(?:opt|select|hr)|<!--|<script|<template)")
-# What of a list is none of its options: it is not shown.
-_LOOSE = lazy(r"(<select(?=[\s>])[^>]*+>|</opt(?:ion|group)>)(?:[^<]++|<(?!/?(?:opt|select)))++")
+_CELL = lazy(r"</?t(?:[dhr]|body|head|foot)[\s>]")  # of no table, where a page has none
+_NESTED = lazy(r"<(?:button|h[1-6])(?=[\s>])[^>]*+>[^<]*+<(?:p|div|ul|h[1-6]|button)[\s>]")
+# A list with anything in it but options of plain text.
+_LIST = lazy(
+    r"""<select(?=[\s>])[^>]*+>\s*+(?!</?(?:opt|select|hr)|<!--|<script|<template)
+    | </?(?:option|optgroup)(?=[\s>])[^>]*+>[^<]*+(?!</?(?:opt|select|datalist|hr)|<!--|\Z)""",
+    re.VERBOSE,
+)
+# A control or another list ends one; what then ends a list means nothing.
+_SELECT = lazy(
+    r"""(<select(?=[\s>])[^>]*+>)
+    ((?:[^<]++|<(?!/?select[\s>]|(?:input|keygen)[\s/>]))*+)
+    (?:</select[^>]*+>
+    | (?:<select[^>]*+>)?+((?:[^<]++|<(?!/?select[\s>]))*+)(?:</select[^>]*+>)?+)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_OPTION = lazy(
+    r"(<option(?=[\s>])[^>]*+>)((?:[^<]++|<(?!/?(?:option|optgroup|hr)[\s>]))*+)", re.IGNORECASE
+)
+_APART = lazy(r"<(script|style|template)(?=[\s>])[^>]*+>(?:[^<]++|<(?!/\1))*+", re.IGNORECASE)
+_MARKUP = lazy(r"<[/a-zA-Z!][^>]*+>")
+_NOSCRIPT = lazy(r"<noscript(?=[\s>])[^>]*+>(?:[^<]++|<(?!/noscript))*+", re.IGNORECASE)
 _LARGE = 32 * 1024  # characters of a page whose tree costs more than the order of its words says
 
 
-def _is_misplaced(html: str) -> bool:
+def _placed(html: str, raw: bytes | None) -> tuple[str, bytes | None]:
+    """Return a page with everything where a browser puts it; its bytes no more if that differs."""
+    if _LIST.search(html):
+        html, raw = _SELECT.sub(_options, html), None
+    if _needs_tree(html):
+        from crawler.parse.browser_tree import in_order  # Lexbor, which most pages never need
+
+        html, raw = in_order(_NOSCRIPT.sub("<noscript>", html), write_styles), None
+    return html, raw
+
+
+def _options(found: re.Match[str]) -> str:
+    """Write a list with its options as plain text: each is one line, and nothing else is shown."""
+    inside = _APART.sub("", found[2])
+    options = (f"{tag}{_MARKUP.sub('', text)}" for tag, text in _OPTION.findall(inside))
+    return f"{found[1]}{''.join(options)}</select>{found[3] or ''}"
+
+
+def _needs_tree(html: str) -> bool:
+    """Return whether only the tree of a small page tells what of it is shown where."""
     if len(html) > _LARGE or "<plaintext" in html:  # whose end no markup can write
         return False
     return (
         ("<table" in html and _TABLE.search(html) is not None)
-        or ("<select" in html and _LIST.search(html) is not None)
+        or ("<table" not in html and html[:2] != "<t" and _CELL.search(html) is not None)
         or html.count("</div") > html.count("<div")
+        or _NESTED.search(html) is not None
+        or needs_tree(html)
     )
 
 
 _TEXT_BY_NAME = lazy("<(?:xmp|plaintext|XMP|PLAINTEXT)")
 # What of a picture is no text that is drawn: its tags, its title, description and style.
 _UNDRAWN = lazy(
-    rf"""<({any_case("title desc style script")})(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/(?i:\1)[\s/>]))*+
+    rf"""<({any_case("title desc style script")})(?=[\s/>])[^>]*+(?<!/)>
+      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+
     | <[^>]*+>""",
     re.VERBOSE,
 )
 
 
 def _is_drawn(svg: str) -> bool:
-    """Return whether a picture may have text that is shown."""
-    return _UNDRAWN.sub("", svg).strip() != ""
+    """Return whether a picture may have text that is shown, or HTML on lines of its own."""
+    return "foreign" in svg.lower() or _UNDRAWN.sub("", svg).strip() != ""
 
 
 def _is_odd_picture(svg: str) -> bool:

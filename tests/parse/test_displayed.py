@@ -12,7 +12,24 @@ BROWSERS_SAY = [
     ("<style>.g{display:grid}</style><p class=g><b>a</b><i>b</i></p>c", "a\nb\nc"),
     ('<b style="display:inline-block">a</b><b style="display:contents">b</b>', "ab"),
     ("<style>.x b{display:block}</style><b>a</b><b>b</b>", "ab"),
-]
+    ("<style>p>b{display:block}</style>a<b>b</b><p>c<b>d</b>e", "ab\nc\nd\ne"),
+    ("<style>div>p{display:none}div p+p{display:block}</style><div><p>a<p>b</div>c", "b\nc"),
+    ("<style>@media print{i{display:none}}@media screen{b{display:none}}</style><i>a</i><b>b</b>c",
+     "ac"),
+    ("<style>@media (width>1px){i{display:none}}</style><i>a</i>b", "ab"),  # that is not known
+    ("<style>.o{.i{display:none}&.j{display:none}}</style><p class=o>a<b class=i>b</b>"
+     "<p class='o j'>c<p>d", "a\nd"),
+    ("<style>[x]{display:none}b[x]{display:inline!important}</style><b x style='display:none'>a</b>"
+     "<i x>b</i>c", "ac"),
+    ("<style>p:nth-child(2){display:none}p:hover,p::before{display:none}</style><p>a<p>b<p>c",
+     "a\nc"),
+    ("<style>body>p{display:none}html body{display:none}nonsense(,{display:none}</style><p>a</p>b",
+     "b"),
+    ("a<b style='float:left'>b</b>c<i style='position:absolute'>d</i>e", "a\nb\nc\nd\ne"),
+    ("a<b style='float:none'>b</b>c<i style='position:relative'>d</i>e", "abcde"),
+    ("a<b style='display:inline-flex'><i>b</i><i>c</i></b>d", "a\nb\nc\nd"),
+    ("a<label style=display:block>b</label>c", "a\nb\nc"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("html", "want"), BROWSERS_SAY)

@@ -1,0 +1,195 @@
+"""The rules of a page's style elements, as they hold in the tree that a browser builds of it.
+
+What `css` cannot tell from a tag alone is told by Lexbor's selectors: combinators, attributes,
+places among siblings, nested rules and conditions. What they say of the boxes of an element is
+written into its `style`, of small pages alone; all else stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from crawler.lazy_regex import lazy
+from crawler.parse.css import COMMENT, Declared, declarations, is_of_screens
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+_BOXES = ("display", "visibility", "content-visibility", "position", "float")
+_HIDING = frozenset(("none", "hidden", "collapse"))
+_SHEETS = lazy(r"<style(?=[\s/>])([^>]*+)>([^<]*+)", re.IGNORECASE)
+_OF_BOXES = lazy(r"(?:display|visibility|position|float)\s*+:")
+_SIMPLE = lazy(r"\s*+[\w.#*-]++(?:\s*+,\s*+[\w.#*-]++)*+\s*+")
+# What no element is by itself: an event makes it, or it is none at all.
+_ON_EVENT = lazy(
+    r"::|:(?:before|after|first-l|hover|focus|active|visited|target|checked|placeholder)"
+)
+_SPACE = lazy(r"\s+")
+_MOST_RULES = 500
+_MOST_WORK = 200_000  # rules by the tags of a page
+_DEEPEST = 8  # rules within rules
+_NEVER = frozenset(("html", "body", "head"))  # see `hidden`
+
+
+class _Rule(NamedTuple):
+    selector: str
+    declared: Declared
+    weight: tuple[int, int, int]
+    certain: bool  # whether it holds here, or depends on what is not known
+
+
+# What a rule says of one property: important, its weight and number, the property, its value.
+_Said = tuple[bool, tuple[int, int, int], int, str, str]
+
+
+def needs_tree(html: str) -> bool:
+    """Return whether boxes of a page depend on rules that only a tree can tell."""
+    return "<style" in html and bool(_rules(_sheet(html)))
+
+
+def write_styles(document: LexborHTMLParser, html: str) -> None:
+    """Write what the rules say of the boxes of each element into its `style`."""
+    from selectolax.lexbor import SelectolaxError
+
+    rules = _rules(_sheet(html))
+    if len(rules) * html.count("<") > _MOST_WORK:
+        return
+    styles: dict[int, tuple[LexborNode, list[_Said]]] = {}
+    for number, rule in enumerate(rules):
+        try:
+            found = document.css(rule.selector)
+        except SelectolaxError:  # what it does not know
+            continue
+        for node in found:
+            if node.tag in _NEVER:
+                continue
+            _, said = styles.setdefault(node.mem_id, (node, []))
+            for name, value in rule.declared.style.items():
+                if rule.certain or value not in _HIDING:
+                    important = name in rule.declared.important
+                    said.append((important, rule.weight, number, name, value))
+    for node, said in styles.values():
+        own = node.attributes.get("style") or ""
+        inline = declarations(own)
+        style = {
+            name: value
+            for important, _, _, name, value in sorted(said)
+            if name not in (inline.style if not important else inline.important)
+        }
+        written = ";".join(f"{name}:{value}!important" for name, value in style.items())
+        node.attrs["style"] = f"{own};{written}" if own else written
+
+
+def _sheet(html: str) -> str:
+    found = _SHEETS.findall(html)
+    return "\n".join(text for attributes, text in found if is_of_screens(attributes))
+
+
+@lru_cache(maxsize=16)  # the pages of a site mostly have the same
+def _rules(text: str) -> tuple[_Rule, ...]:
+    """Return the rules that are about boxes; none where a tag alone tells whether they hold."""
+    if not _OF_BOXES.search(text):
+        return ()
+    found = list(_within(COMMENT.sub("", text), (), certain=True, depth=0))[: _MOST_RULES + 1]
+    plain = all(rule.certain and _SIMPLE.fullmatch(rule.selector) for rule in found)
+    if len(found) > _MOST_RULES or (plain and "@" not in text):
+        return ()
+    return tuple(found)
+
+
+def _within(text: str, around: tuple[str, ...], *, certain: bool, depth: int) -> Iterator[_Rule]:
+    """Yield the rules of a sheet, or within a rule for the selectors `around`."""
+    at, own = 0, []
+    while (start := text.find("{", at)) >= 0:
+        end = _end_of_block(text, start)
+        before, _, head = text[at:start].rpartition(";")
+        own.append(before)
+        head, body, at = head.strip(), text[start + 1 : end], end + 1
+        if depth > _DEEPEST:
+            continue
+        if head.startswith("@"):
+            holds = _holds(head)
+            if holds is not False:
+                inner = f"{{{body}}}" if around and "{" not in body else body
+                yield from _within(
+                    inner, around, certain=certain and holds is True, depth=depth + 1
+                )
+        elif head:
+            yield from _within(body, tuple(_joined(head, around)), certain=certain, depth=depth + 1)
+    declared = _of_boxes(";".join((*own, text[at:])))
+    if not declared.style:
+        return
+    for selector in around:
+        if not _ON_EVENT.search(selector):
+            yield _Rule(selector, declared, _weight(selector), certain)
+
+
+def _end_of_block(text: str, start: int) -> int:
+    """Return where the block ends that begins at `start`."""
+    depth = 0
+    for brace in _BRACE.finditer(text, start):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return brace.start()
+    return len(text)
+
+
+_BRACE = lazy(r"[{}]")
+
+
+def _joined(head: str, around: tuple[str, ...]) -> Iterator[str]:
+    """Yield the selectors of a rule, those of a nested one with each that is around it."""
+    for selector in _COMMA.split(head):
+        selector = selector.strip()
+        if not around:
+            yield selector
+        for outer in around[:_DEEPEST]:
+            yield selector.replace("&", outer) if "&" in selector else f"{outer} {selector}"
+
+
+_COMMA = lazy(r",(?![^(\[]*[)\]])")
+
+
+def _of_boxes(text: str) -> Declared:
+    found = declarations(text)
+    return Declared(
+        {name: value for name, value in found.style.items() if name in _BOXES}, found.important
+    )
+
+
+def _weight(selector: str) -> tuple[int, int, int]:
+    """Return the specificity (https://www.w3.org/TR/selectors-4/#specificity)."""
+    plain = re.sub(r":where\([^)]*\)", "", selector)
+    ids = len(re.findall(r"#[\w-]", plain))
+    some = len(re.findall(r"\.[\w-]|\[|:(?!not|is|:)[\w-]", plain))
+    return ids, some, len(re.findall(r"(?:^|[\s>+~(])[a-zA-Z]", plain))
+
+
+def _holds(head: str) -> bool | None:
+    """Return whether what stands under a condition holds; None where that is not known."""
+    name, _, condition = _SPACE.sub(" ", head.lower()).partition(" ")
+    if name == "@layer":
+        return True
+    if name == "@media":
+        kinds = [kind.strip() for kind in condition.split(",")]
+        if any(kind in ("", "all", "screen") for kind in kinds):
+            return True
+        return False if all(_OTHER_MEDIA.match(kind) for kind in kinds) else None
+    if name == "@supports":
+        asked = _ASKED.fullmatch(condition)
+        return asked is not None and asked[1] in _KNOWN
+    return None if name == "@container" else False
+
+
+_OTHER_MEDIA = lazy(r"(?:only )?(?:print|speech|tty|tv|projection|handheld|braille)\b")
+_ASKED = lazy(r"\(\s*([\w-]+)\s*:[^()]*\)")
+_KNOWN = frozenset(
+    {
+        *("display", "position", "float", "visibility", "gap", "grid-area", "flex", "order"),
+        *("grid-template-columns", "grid-template-areas", "transform", "object-fit", "filter"),
+        *("aspect-ratio", "backdrop-filter", "mask-image", "clip-path", "opacity", "color"),
+    }
+)
