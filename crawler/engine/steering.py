@@ -238,6 +238,8 @@ class Steering:
     async def _apply(self, row: ControlRow, selection: Selection, change: QueueChange) -> str:
         """Change the queue in the store, then in memory; in between nothing is handed out."""
         steered = await self._store.steer(row, change._replace(busy=self._frontier.busy()))
+        if steered.queued:
+            self._frontier.reload_all(steered.queued)
         if steered.refused is not None:
             if row.action == "block":
                 self._linker.traps.blocks.remove(selection)

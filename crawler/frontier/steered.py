@@ -184,6 +184,15 @@ class SteeredFrontier(Frontier):
         host.reach, host.complete = _START, False
         self._want(host)
 
+    def reload_all(self, more: int) -> None:
+        """Look for `more` requests that were queued of any host; none gets another chance."""
+        self.pending += more
+        if self.limit is not None:
+            self.limit.queue(more)
+        for host in list(self.hosts.values()):
+            host.complete = False
+            self._place(host, self.now())
+
     def _named(self, name: str) -> list[HostQueue]:
         return [host for host in self.hosts.values() if host.name == name]
 

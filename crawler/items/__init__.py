@@ -37,8 +37,9 @@ TAKEN = frozenset(
         "attempts bodies broken_links changes control cookies counters crawl duplicates endless"
         " errors files hosts item_changes item_types link_counts link_lists links orphans outcomes"
         " page_files page_usages page_versions pages pattern_texts patterns problems redirects"
-        " rendered_files rendered_pages rendering_needs revisits robots runs search search_config"
-        " search_content search_data search_docsize search_idx seen simhashes sitemap_entries"
+        " rendered_files rendered_pages rendering_needs revisit_queue revisits robots runs search"
+        " search_config search_content search_data search_docsize search_idx seen simhashes"
+        " sitemap_entries"
         " slow_pages texts ticks todo workers xhr_answers"
     ).split()
 )

@@ -10,13 +10,13 @@ import functools
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from crawler.errors import QueryError, StoreDamaged, StoreRefused
 from crawler.items import Record
-from crawler.store import lock
+from crawler.store import lock, revisit_queue
 from crawler.store.address import DatabaseAddress, StoreAddress, StoreFile
 from crawler.store.claim import Claim
 from crawler.store.conditional import extra
@@ -97,6 +97,13 @@ class ClaimedStore(Protocol):
 
         Of each request the last row is taken, and none that is queued. QueryError for SQL that is
         wrong, StoreDamaged for a request that cannot be read.
+        """
+
+    def queue_revisits(self, where: str) -> int:
+        """Queue stored pages that fulfil a condition for a recrawl; return how many are queued now.
+
+        The crawl queues the rest of them, where the store lets it. QueryError and StoreDamaged as
+        `queue_pages`.
         """
 
     def count(self, counts: Mapping[str, int]) -> None:
@@ -228,7 +235,7 @@ class ClaimedFile(sqlite3.Connection):
         try:
             self.execute(_CHOSEN.format(where=again.where))
         except sqlite3.OperationalError as error:
-            raise QueryError(f"--where: {error}; see the columns in docs/schema.md") from None
+            raise _of_query(error) from None
         damaged: list[tuple[int, str]] = []
         extra_of = functools.partial(_extra_of, damaged)
         self.create_function("extra", 3, extra_of, deterministic=True)
@@ -242,10 +249,34 @@ class ClaimedFile(sqlite3.Connection):
             raise damaged_request(self.file.path, *damaged[0]) from error
         if number:
             self.execute(_PENDING)
+            self.execute(revisit_queue.QUEUED_OTHERWISE, (seq,))
             self.mark("next_seq", seq + number)
             self.mark("revisits", 1)
         self.execute("DROP TABLE temp.chosen")
         return number
+
+    def queue_revisits(self, where: str) -> int:
+        """Choose the pages, and queue the first of them; the crawl goes on with the rest."""
+        try:
+            self.execute(revisit_queue.CHOOSE.format(where=where))
+        except sqlite3.OperationalError as error:
+            raise _of_query(error) from None
+        number = 0
+        while not number and self.execute(revisit_queue.LEFT).fetchone()[0]:
+            number = self.queue_chosen()
+        return number
+
+    def queue_chosen(self) -> int:
+        """Queue the next pages that a recrawl has chosen; return how many of them are queued."""
+        number = (revisit_queue.AT_ONCE,)
+        todos, damaged = revisit_queue.requests(self.execute(revisit_queue.NEXT, number), 0)
+        if damaged:
+            raise damaged_request(self.file.path, *damaged[0])
+        self.execute(revisit_queue.TAKEN, number)
+        if todos:
+            self.queue(todos)
+            self.mark("revisits", 1)
+        return len(todos)
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Add to the counters of the crawl."""
@@ -274,6 +305,21 @@ class ClaimedFile(sqlite3.Connection):
             names = [name for (name,) in self.execute("SELECT name FROM sqlite_master")]
             self._tables.load(self.execute(QUERY), names)
         return self._tables
+
+
+def queue_all_revisits(db: sqlite3.Connection, path: Path) -> None:
+    """Queue what a recrawl has chosen and not queued yet, in a file that is claimed."""
+    if db.execute(revisit_queue.LEFT).fetchone()[0]:
+        with closing(sqlite3.connect(path, isolation_level=None, factory=ClaimedFile)) as file:
+            file.file = StoreFile(path)
+            file.begin()
+            while file.execute(revisit_queue.LEFT).fetchone()[0]:
+                file.queue_chosen()
+            file.execute("COMMIT")
+
+
+def _of_query(error: sqlite3.OperationalError) -> QueryError:
+    return QueryError(f"--where: {error}; see the columns in docs/schema.md")
 
 
 def damaged_request(store: StoreAddress, page_id: int, said: str) -> StoreDamaged:

@@ -103,11 +103,15 @@ class QueueChange(NamedTuple):
 
 
 class Steered(NamedTuple):
-    """How many requests were changed, of which hosts; or why none was."""
+    """How many requests were changed, of which hosts; or why none was.
+
+    `queued` are those that a recrawl was still to queue, which was done first.
+    """
 
     number: int
     hosts: Sequence[int]
     refused: str | None
+    queued: int = 0
 
 
 class Arrival(NamedTuple):

@@ -22,8 +22,9 @@ Progress = Callable[[str, int, int], None]
 """Told of a table, how many of its rows are copied, and how many it has."""
 
 TYPES = "SELECT name, columns, key, history FROM item_types"
-LEFT = frozenset({"crawl", "workers", "outcomes"})
-"""Tables that are no rows to copy: single values, signs of life, and what is made from the code."""
+LEFT = frozenset({"crawl", "workers", "outcomes", "revisit_queue"})
+"""Tables that are no rows to copy: single values, signs of life, what is made from the code, and
+what is queued before a file is copied."""
 
 _AT_ONCE = {
     **dict.fromkeys(("bodies", "page_versions", "xhr_answers"), 50),

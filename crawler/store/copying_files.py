@@ -22,6 +22,7 @@ from crawler.errors import StoreRefused
 from crawler.store import item_sql, lock
 from crawler.store.address import make_private
 from crawler.store.claim import Claim
+from crawler.store.claimed import queue_all_revisits
 from crawler.store.copying import GivenNumbers, Row, Unfinished, rows_at_once
 from crawler.store.damage import whole
 from crawler.store.item_sql import TableShape
@@ -64,6 +65,7 @@ def file_source(path: Path) -> Iterator[SqliteSource]:
         with closing(sqlite3.connect(path, isolation_level=None, timeout=lock.MOMENT)) as db:
             try:
                 lock.tried(lambda: migrate_now(db, path), lock.LockWait(path, lock.TIMEOUT))
+                queue_all_revisits(db, path)
                 db.execute("BEGIN")
             except sqlite3.DatabaseError as error:
                 raise to_store_error(path, error) from error

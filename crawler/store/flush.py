@@ -33,6 +33,7 @@ from crawler.store.item_marks import Left
 from crawler.store.item_sql import Steps
 from crawler.store.items import NO_PAGES, QUERY, ItemReport, ItemTables
 from crawler.store.live import Ticks
+from crawler.store.revisit_queue import RevisitQueue
 from crawler.store.rows import (
     BODY,
     FILE_COLUMNS,
@@ -67,6 +68,7 @@ class Flush:
     def __init__(self, db: aiosqlite.Connection, keep: Retention) -> None:
         self._db, self._keep = db, keep
         self._again = False  # whether pages are visited again: then each visit is compared
+        self.revisits = RevisitQueue(db)
         self._items, self.ticks = ItemTables(), Ticks()
         self._ids: dict[str, int] = {}
         self._seq = self._page_id = 1
@@ -77,6 +79,7 @@ class Flush:
         names = [name for (name,) in await self._all("SELECT name FROM sqlite_master")]
         self._items.load(await self._all(QUERY), names)
         self._again = bool(values.get("revisits"))
+        await self.revisits.count()
         self._seq = values.get("next_seq", 1)
         self._page_id = values.get("next_page_id", 1)
 
@@ -96,6 +99,7 @@ class Flush:
         """Forget what was learned in a transaction that did not come to be."""
         self._ids.clear()
         self._items.load(await self._all(QUERY))
+        await self.revisits.count()
 
     async def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return list(await self._db.execute_fetchall(sql, values))
@@ -127,6 +131,11 @@ class Flush:
         new = len(added) + len(arrived)
         added += self._put_back(retried)
         await self._remove([visit.todo for visit in batch.visits])
+        if revisits := await self.revisits.more(batch.visits, added, self._seq):
+            self._seq += len(revisits)
+            new += len(revisits)
+            added += revisits
+            hosts |= await self._known_hosts({todo.host_id for todo in revisits})
         await self._insert_todo(added)
         await self._insert_attempts(retried)
         await self._update_hosts(batch, added, tally)
@@ -198,6 +207,25 @@ class Flush:
         )
         self._ids.update((row[1], row[0]) for row in found)
         return {row[0]: HostRow(*row) for row in found}
+
+    async def queue_all_revisits(self) -> int:
+        """Queue what a recrawl has not queued yet, and return its number: the queue is changed."""
+        number = 0
+        while self.revisits.left:
+            todos = await self.revisits.take(self._seq)
+            self._seq += len(todos)
+            number += len(todos)
+            await self._insert_todo(todos)
+            await self._update_hosts(Batch(), todos, Tally())
+        if number:
+            await self._many(
+                "INSERT OR REPLACE INTO crawl", ("key", "value"), [("next_seq", self._seq)]
+            )
+        return number
+
+    async def _known_hosts(self, ids: Collection[int]) -> dict[int, HostRow]:
+        sql = f"{HOSTS} WHERE host_id IN (SELECT value FROM json_each(?))"
+        return {row[0]: HostRow(*row) for row in await self._all(sql, (to_json(sorted(ids)),))}
 
     async def _add_new(self, candidates: list[Found]) -> list[Todo]:
         """Insert into `seen`; the insert itself says which candidates are new."""

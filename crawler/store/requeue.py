@@ -22,9 +22,6 @@ from crawler.web.request import (
     url_hash,
 )
 
-_PARSED = ", ".join(  # others: 304 would leave them so
-    f"'{one}'" for one in sorted(outcome.having("stored") - outcome.having("error"))
-)
 _UNDER_WAY = "SELECT 1 FROM todo WHERE again > 0 LIMIT 1"
 _CHECKED = (
     "coalesce((SELECT checked_at FROM revisits WHERE revisits.page_id = p.page_id), fetched_at)"
@@ -44,8 +41,7 @@ def retry(store: StoreAddress, where: str = "", *, lock_timeout: float = lock.TI
     """
     with claimed(store, lock_timeout=lock_timeout) as db:
         again = outcome.names("requeued")
-        condition = f"outcome IN ({again}) AND ({where or 'true'})"
-        return _queue(db, condition, conditional=False)
+        return _queue(db, f"outcome IN ({again}) AND ({where or 'true'})")
 
 
 def recrawl(
@@ -57,7 +53,9 @@ def recrawl(
     all_: bool = False,
     lock_timeout: float = lock.TIMEOUT,
 ) -> int:
-    """Queue the pages that are due at `now` (ISO 8601, UTC) again, and return their number.
+    """Queue the pages that are due at `now` (ISO 8601, UTC) again; return how many are queued yet.
+
+    Of many the first are, and the crawl queues the rest as it comes to them; 0 if none is due.
 
     A page is due `every` seconds after its first visit, later by what its visits found. The
     request carries the page's validators, so that the server may answer 304 (RFC 9110 13.1).
@@ -77,7 +75,7 @@ def recrawl(
         chosen = (
             f"outcome IN ({outcome.names('recrawled')}) AND {condition} AND ({where or 'true'})"
         )
-        return _begun(db, now, _queue(db, chosen, conditional=True))
+        return _begun(db, now, db.queue_revisits(chosen))
 
 
 def under_way(store: StoreAddress, *, lock_timeout: float = lock.TIMEOUT) -> tuple[str | None, int]:
@@ -140,7 +138,7 @@ def add_new(store: StoreAddress, found: Iterable[str], now: str) -> int:
 
 def add_excluded(db: ClaimedStore) -> int:
     """Queue again what was queued when `links.exclude` came to refuse it; return its number."""
-    return _queue(db, "outcome = 'trapped' AND error = 'excluded'", conditional=False)
+    return _queue(db, "outcome = 'trapped' AND error = 'excluded'")
 
 
 def add_found(db: ClaimedStore, found: Sequence[tuple[Candidate, int | None]]) -> int:
@@ -164,13 +162,8 @@ def _todo(key: tuple[int, int], url: str, depth: int, rank: int, again: int = FI
     return Todo(key[0], rank, 0, key[1], url, depth, 0, 0.0, None, None, None, again)
 
 
-def _queue(db: ClaimedStore, where: str, *, conditional: bool) -> int:
-    """Queue the requests of the pages that fulfil a condition again, and return their number.
-
-    `conditional`: for a recrawl, whose requests come first and carry the validators.
-    """
+def _queue(db: ClaimedStore, where: str) -> int:
+    """Queue the requests of the pages that fulfil a condition again, and return their number."""
     stored = outcome.names("stored")
-    first = REVISIT if conditional else FIRST
-    number = f"CASE WHEN outcome IN ({stored}) THEN {RENEWAL} ELSE {first} END"
-    asks = f"CASE WHEN outcome IN ({_PARSED}) THEN headers END" if conditional else "NULL"
-    return db.queue_pages(Again(where, number, asks))
+    number = f"CASE WHEN outcome IN ({stored}) THEN {RENEWAL} ELSE {FIRST} END"
+    return db.queue_pages(Again(where, number, "NULL"))

@@ -140,13 +140,14 @@ class QueueSteering:
 
     async def change(self, row: ControlRow, change: QueueChange) -> Steered:
         """Do what was asked, unless the queue has grown since it was asked."""
+        queued = await self._flush.queue_all_revisits()
         hosts = await self._hosts(change.selection)
         number = await self._count(hosts, change)
         if row.expected is not None and number > _GROWN * row.expected + 1:
             by_now = plural(number, "URL")
             told = f"refused: it would be {by_now} by now, not {row.expected:,}; ask again"
             await answer(self._db, row.control_id, "refused", told)
-            return Steered(0, (), told)
+            return Steered(0, (), told, queued)
         act = {
             "drop": self._drop,
             "move": self._move,
@@ -156,7 +157,7 @@ class QueueSteering:
         number = await act(hosts, change)
         told = change.result(number)
         await answer(self._db, row.control_id, "applied", told)
-        return Steered(number, tuple(hosts), None)
+        return Steered(number, tuple(hosts), None, queued)
 
     async def _hosts(self, selection: Selection) -> list[int]:
         rows = await self._db.execute_fetchall("SELECT host_id, name FROM hosts")

@@ -14,6 +14,7 @@ from crawler.engine import signs, steering
 from crawler.errors import StoreRefused, UsageError
 from crawler.inspect.query import Reader
 from crawler.inspect.status import overview
+from crawler.store import requeue, revisit_queue
 from crawler.store.address import address_of
 
 PLACE = {"address": None}
@@ -179,6 +180,24 @@ async def test_a_block_holds_in_the_next_run_until_it_is_lifted(site, path):
     async with crawler_of(site.at("/"), store) as crawler:
         assert crawler.finished
     sound(store)
+
+
+@story()
+async def test_what_a_recrawl_has_not_queued_yet_is_dropped_by_a_block(site, path, monkeypatch):
+    monkeypatch.setattr(revisit_queue, "AT_ONCE", 20)
+    monkeypatch.setattr(revisit_queue, "LOW", 20)
+    url, store = wide(site, 30), store_in(path)
+    async with crawler_of(url, store) as crawler:
+        await crawler.run()
+    assert requeue.recrawl(address_of(store), "2999-01-01T00:00:00.000Z") == 20
+    async with under_way(url, store, politeness__delay=0.01) as (_, run):
+        assert (await asked(store, "block", f"{name_of(site)}/trap/*")).state == "applied"
+        summary = await run
+    assert (summary.state, summary.queued) == ("finished", 0)
+    assert read(store, "SELECT count(*) FROM revisit_queue") == [0]
+    visited = "SELECT count(*) FROM revisits JOIN pages USING (page_id) WHERE url LIKE"
+    assert read(store, f"{visited} '%/keep/%'") == [30]
+    assert read(store, f"{visited} '%/trap/%'")[0] < 20
 
 
 @story()

@@ -20,7 +20,7 @@ from site_thread import site_on_a_thread
 
 from crawler import Download, Request, SiteSpider, Spider
 from crawler.engine.crawler import Crawler
-from crawler.store import requeue
+from crawler.store import requeue, revisit_queue
 from crawler.store.rows import iso
 from crawler.store.schema import MIGRATIONS
 
@@ -394,6 +394,74 @@ def test_a_recrawl_of_all_that_was_stopped_goes_on_and_the_next_one_begins_anew(
         assert requeue.under_way(path) == (None, 0)
         assert all_again(path) == 21
         store_truth.check(path)
+
+    on_web(tell)
+
+
+@pytest.fixture
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a recrawl queue three pages at a time, once fewer than five are queued."""
+    monkeypatch.setattr(revisit_queue, "AT_ONCE", 3)
+    monkeypatch.setattr(revisit_queue, "LOW", 5)
+
+
+@pytest.mark.usefixtures("few_at_once")
+@pytest.mark.parametrize("flushes", [NARROW, WIDE])
+def test_a_recrawl_that_queues_as_it_goes_visits_each_page_once(
+    tmp_path: Path, flushes: dict[str, Any]
+) -> None:
+    path = tmp_path / "s.db"
+
+    async def tell(web: SmallWeb) -> None:
+        wide_site(web, 30)
+        await crawl(path, SiteSpider(web.url + "/"))
+        web.asked.clear()
+        assert all_again(path) == 3
+        wide_site(web, 32, text="two")  # with two links that were not there before
+        summary = await crawl(path, SiteSpider(web.url + "/"), store=flushes)
+        assert (summary.state, summary.queued, summary.total_pages) == ("finished", 0, 33)
+        assert sorted(url for url, _ in web.asked) == sorted(web.pages)
+        assert rows(path, "SELECT count(*) FROM changes WHERE kind = 'changed'") == [(31,)]
+        store_truth.check(path)
+        assert requeue.under_way(path) == (None, 0)
+
+    on_web(tell)
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_a_recrawl_that_queues_as_it_goes_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+
+    async def tell(web: SmallWeb) -> None:
+        wide_site(web, 30)
+        await crawl(path, SiteSpider(web.url + "/"))
+        web.asked.clear()
+        assert all_again(path) == 3
+        for _ in range(2):
+            await stopped_after(6, path, SiteSpider(web.url + "/"))
+            store_truth.check(path)
+        assert requeue.under_way(path)[0] is not None
+        all_again(path)
+        await crawl(path, SiteSpider(web.url + "/"))
+        assert sorted(url for url, _ in web.asked) == sorted(web.pages)
+        store_truth.check(path)
+
+    on_web(tell)
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_a_limit_of_a_recrawl_holds_for_pages_that_are_not_queued_yet(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+
+    async def tell(web: SmallWeb) -> None:
+        wide_site(web, 20)
+        await crawl(path, SiteSpider(web.url + "/"))
+        web.asked.clear()
+        all_again(path)
+        for asked in (9, 18, 21):
+            await crawl(path, SiteSpider(web.url + "/"), engine={"max_pages": 9})
+            assert len(web.asked) == asked
+            store_truth.check(path)
 
     on_web(tell)
 

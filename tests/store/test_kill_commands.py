@@ -91,6 +91,7 @@ TOLD = {
     " page_versions AS v JOIN pages USING (page_id)",
     "changes": "SELECT url, kind, status_before, status, title_before, title, hash_before, hash"
     " FROM changes",
+    "revisits to be queued": "SELECT count(*) FROM revisit_queue",
     "revisits": "SELECT url, visits, changes FROM revisits JOIN pages USING (page_id)",
 }
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from crawler.store import requeue
+from crawler.errors import StoreDamaged
+from crawler.store import requeue, revisit_queue
+from crawler.store.copying import copy
 from crawler.store.schema import migrate_now
 
 NOW = "2030-01-01T00:00:00.000Z"
@@ -87,10 +89,64 @@ def test_what_is_queued_is_not_queued_again(store: Path) -> None:
 
 
 def test_a_long_queue_is_not_held_in_memory(store: Path) -> None:
-    fill(store, 4_000, headers=json.dumps({"ETag": "x" * 200}))
+    fill(store, 4_000, headers=json.dumps({"ETag": "x" * 200}), outcome="server_error")
     tracemalloc.start()
     try:
-        assert requeue.recrawl(store, NOW, all_=True) == 4_000
+        assert requeue.retry(store) == 4_000
         assert tracemalloc.get_traced_memory()[1] < 1_000_000  # 250 bytes a page
     finally:
         tracemalloc.stop()
+
+
+def chosen(path: Path) -> list[int]:
+    """Return the pages that a recrawl has still to queue."""
+    with sqlite3.connect(path) as db:
+        return [row[0] for row in db.execute("SELECT page_id FROM revisit_queue ORDER BY 1")]
+
+
+def test_of_many_pages_of_a_recrawl_the_first_are_queued(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisit_queue, "AT_ONCE", 4)
+    fill(store, 10)
+    assert requeue.recrawl(store, NOW, all_=True) == 4
+    assert [row[1] for row in queued(store)] == [f"http://a.example/{n}" for n in range(4)]
+    assert chosen(store) == [5, 6, 7, 8, 9, 10]
+    assert requeue.recrawl(store, NOW) == 4, "what is chosen or queued is not chosen again"
+    assert [row[1] for row in queued(store)] == [f"http://a.example/{n}" for n in range(8)]
+    assert chosen(store) == [9, 10]
+    with sqlite3.connect(store) as db:
+        assert db.execute("SELECT pending FROM hosts").fetchone() == (8,)
+
+
+def test_a_page_that_retry_queues_is_not_queued_by_the_recrawl_once_more(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisit_queue, "AT_ONCE", 2)
+    fill(store, 4, outcome="server_error")
+    assert requeue.recrawl(store, NOW, all_=True) == 2
+    assert requeue.retry(store) == 2
+    assert chosen(store) == []
+    assert sorted(row[1] for row in queued(store)) == [f"http://a.example/{n}" for n in range(4)]
+
+
+def test_a_request_that_cannot_be_read_leaves_no_page_chosen(store: Path) -> None:
+    fill(store, 2)
+    with sqlite3.connect(store) as db:
+        db.execute("UPDATE pages SET request = '{' WHERE page_id = 2")
+    with pytest.raises(StoreDamaged, match="page_id 2"):
+        requeue.recrawl(store, NOW, all_=True)
+    assert chosen(store) == [] == queued(store)
+    assert requeue.recrawl(store, NOW, "page_id <> 2", all_=True) == 1
+
+
+def test_a_copy_has_all_of_a_recrawl_in_its_queue(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisit_queue, "AT_ONCE", 2)
+    fill(store, 7)
+    assert requeue.recrawl(store, NOW, all_=True) == 2
+    copy(store, store.with_name("copy.db"), lambda *_: None)
+    assert [row[1:] for row in queued(store.with_name("copy.db"))] == [
+        (f"http://a.example/{n}", None, 2) for n in range(7)
+    ]

@@ -67,7 +67,16 @@ def test_every_table_and_view_for_users_has_an_example(db: sqlite3.Connection) -
         "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
         " AND name NOT LIKE 'search!_%' ESCAPE '!' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
     )
-    internal = {"crawl", "seen", "todo", "robots", "cookies", "simhashes", "endless"}
+    internal = {
+        "crawl",
+        "seen",
+        "todo",
+        "robots",
+        "cookies",
+        "simhashes",
+        "endless",
+        "revisit_queue",
+    }
     internal |= {"patterns", "pattern_texts"}
     assert {name for (name,) in names} - internal - asked == set()
 

@@ -353,7 +353,7 @@ def test_what_is_asked_is_answered_once_every_worker_has_done_its_part() -> None
         number = await asyncio.to_thread(control.ask, one.address, "block", selection.text)
         change = QueueChange("drop", selection, "dropped")
         [row] = await one.asked()
-        assert await one.steer(row, change) == (3, (1, 2), None)
+        assert await one.steer(row, change) == (3, (1, 2), None, 0)
         assert await one.asked() == []
         assert (await asyncio.to_thread(control.one, one.address, number)).state == "asked"
         busy = [(taken.host_id, *(await two.queue(taken.host_id, (-1, 0), 1))[0].key)]

@@ -19,6 +19,7 @@ import crawler.export.warc
 import crawler.inspect.search
 import crawler.reparse.pages
 import crawler.reparse.writer
+import crawler.store.revisit_queue
 import crawler.store.sqlite
 from crawler.cli import run
 
@@ -34,6 +35,7 @@ def command(arguments: list[str], folder: str, pipe: int) -> None:
     crawler.reparse.pages.CHUNK = crawler.export.import_._BATCH = crawler.inspect.search._BATCH = (
         STEP
     )
+    crawler.store.revisit_queue.AT_ONCE = crawler.store.revisit_queue.LOW = STEP
     try:
         os.write(pipe, bytes([run(arguments)]))
     finally:

@@ -60,6 +60,8 @@ COUNTED = {
 """A counter, and the same from the tables."""
 
 NONE = {
+    "a recrawl with pages to queue and nothing queued": "SELECT count(*) FROM revisit_queue"
+    " HAVING count(*) > 0 AND NOT EXISTS (SELECT 1 FROM todo)",
     "seen, but neither queued nor done": (
         "SELECT host_id, url_hash FROM seen EXCEPT SELECT host_id, url_hash FROM pages"
         " EXCEPT SELECT host_id, url_hash FROM todo"

@@ -23,6 +23,7 @@ from crawler.store.postgres.reading import is_of_query, plain
 from crawler.store.postgres.schema import migrate
 from crawler.store.postgres.statements import PostgresStatements, clean, cleaned, inlined, spelled
 from crawler.store.postgres.thread import LoopThread
+from crawler.store.revisit_queue import ASKS, NUMBER
 from crawler.web.request import EARLY, FIRST, Todo
 
 if TYPE_CHECKING:
@@ -278,6 +279,10 @@ class ClaimedDatabase:
             self.mark("revisits", 1)
         self.execute("DROP TABLE chosen")
         return number
+
+    def queue_revisits(self, where: str) -> int:
+        """Queue stored pages that fulfil a condition for a recrawl, all at once."""
+        return self.queue_pages(Again(where, NUMBER, ASKS))
 
     async def _put_back(self, again: Again, number: int) -> None:
         first = await self._numbers(number)
