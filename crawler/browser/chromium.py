@@ -13,23 +13,25 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from crawler.browser import memory
+from crawler.browser import processes
 from crawler.browser.devtools import DevTools, DevToolsError
 from crawler.browser.finding import NOBODY, FoundBrowser, as_nobody, find
 from crawler.browser.guest import Guests
 from crawler.browser.launch import BrowserProcess, started
 from crawler.config.browser import BrowserSettings
-from crawler.errors import ConfigError
+from crawler.errors import ConfigError, FetchError
+from crawler.web.outcome import Outcome
 
 log = logging.getLogger("crawler")
 
 _PREFIX = "crawlkeep-browser-"
 _CLOSE = 5.0  # seconds for the browser to end by itself
 _START = 60.0
+_ANSWER = 30.0  # seconds for what takes no page: a new tab, cookies
 _LOOK = 2.0  # seconds between two looks at the memory
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 # Where no proxy of a context holds, there is none that answers: "discard" (RFC 863).
@@ -88,6 +90,8 @@ class Chromium:
         self._watch: asyncio.Task[None] | None = None
         self._process: BrowserProcess | None = None
         self._place: Path | None = None
+        self._given_up = False
+        self._network: int | None = None  # a descriptor of its network process
         self.guests: Guests
 
     async def open(self) -> None:
@@ -158,8 +162,8 @@ class Chromium:
         most = self._settings.memory << 20
         while True:
             await asyncio.sleep(_LOOK)
-            sizes = memory.of_browser(first)
-            if sum(sizes.values()) > most and (largest := memory.largest_page(sizes)):
+            sizes = processes.of_browser(first)
+            if sum(sizes.values()) > most and (largest := processes.largest_page(sizes)):
                 log.warning("the browser takes over %s MB: a page ends", self._settings.memory)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(largest, _KILL)
@@ -178,13 +182,59 @@ class Chromium:
 
     @property
     def alive(self) -> bool:
-        """Whether the browser is there."""
-        return self._process is not None and self._process.alive
+        """Whether the browser is there, and of use."""
+        return self._process is not None and self._process.alive and not self._given_up
+
+    def give_up(self) -> None:
+        """Let the next page have another browser: this one does not answer, or reaches nothing."""
+        self._given_up = True
+
+    def watch_network(self) -> None:
+        """End the browser as soon as its network process dies, where the system tells of that.
+
+        The one that it starts instead knows the proxy of no context, and what was asked of the
+        other is never answered.
+        """
+        if self._network is not None or not hasattr(os, "pidfd_open"):
+            return
+        pid = processes.network_of(self.pid)
+        if pid is None:
+            return
+        with contextlib.suppress(OSError):  # it died just now, or this kernel has none
+            self._network = os.pidfd_open(pid)
+            asyncio.get_running_loop().add_reader(self._network, self._kill)
+
+    def _kill(self) -> None:
+        self._watch_no_network()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, _KILL)
+
+    def _watch_no_network(self) -> None:
+        if self._network is not None:
+            asyncio.get_running_loop().remove_reader(self._network)
+            os.close(self._network)
+            self._network = None
+
+    def lost(self) -> FetchError:
+        """Give the browser up, and return why: its network process died."""
+        self.give_up()
+        return FetchError("the network process of the browser died", Outcome.TAB_CRASHED)
+
+    @contextlib.asynccontextmanager
+    async def answering(self) -> AsyncIterator[None]:
+        """Give the browser up if what is asked of it within takes too long; DevToolsError then."""
+        try:
+            async with asyncio.timeout(_ANSWER):
+                yield
+        except TimeoutError as error:
+            self.give_up()
+            raise DevToolsError(f"the browser does not answer within {_ANSWER:g} s") from error
 
     async def close(self) -> None:
         """End the browser and whoever is in it, and remove what they left."""
         if self._watch is not None:
             self._watch.cancel()
+        self._watch_no_network()
         if self._process is not None:
             await self.guests.close()
             await self._process.close(_CLOSE)

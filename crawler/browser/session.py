@@ -9,7 +9,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from crawler.browser import cookies, storage
-from crawler.browser.devtools import DevToolsError
+from crawler.browser.devtools import DevToolsError, DevToolsSession
 from crawler.browser.dial import Dialler
 from crawler.browser.door import Door
 from crawler.browser.headers import BrowserHeaders
@@ -57,7 +57,13 @@ class BrowserSession:
         """Open the context in a browser; `state` is the storage that an earlier one left."""
         self._chromium = chromium
         await self._door.open()
-        root = chromium.devtools.root
+        async with chromium.answering():
+            await self._create(chromium.devtools.root)
+            chromium.watch_network()
+            await storage.given(chromium.devtools, self._context, state or {})
+        self._origins |= set(state or ())
+
+    async def _create(self, root: DevToolsSession) -> None:
         proxy = {"proxyServer": f"http://127.0.0.1:{self._door.port}"}
         made = await root.send(
             "Target.createBrowserContext", {**proxy, "proxyBypassList": "<-loopback>"}
@@ -67,8 +73,6 @@ class BrowserSession:
         await root.send("Browser.setDownloadBehavior", {"behavior": "deny", **place})
         # None, and so every other is denied: nobody would be there to ask.
         await root.send("Browser.grantPermissions", {"permissions": [], **place})
-        await storage.given(chromium.devtools, self._context, state or {})
-        self._origins |= set(state or ())
 
     @property
     def usable(self) -> bool:
@@ -77,6 +81,10 @@ class BrowserSession:
 
     async def take(self) -> Tab:
         """Return a tab that nobody uses, with the cookies of the jar."""
+        async with self._chromium.answering():
+            return await self._ready()
+
+    async def _ready(self) -> Tab:
         tab = await self._any()
         fresh = cookies.to_context(self._jar, self._known)
         if fresh:
@@ -97,7 +105,8 @@ class BrowserSession:
         """Take a tab back, and what its page did to the cookies; close it after a failure."""
         self._origins |= tab.origins
         if fine:
-            rows = await tab.cdp.send("Network.getAllCookies")
+            async with self._chromium.answering():
+                rows = await tab.cdp.send("Network.getAllCookies")
             cookies.from_context(rows["cookies"], self._jar, self._known)
             self._idle.append(tab)
         elif not await tab.close():

@@ -17,7 +17,7 @@ from crawler.browser.course import Course
 from crawler.browser.devtools import DevToolsError, DevToolsSession
 from crawler.browser.headers import BrowserHeaders
 from crawler.browser.judge import Judge
-from crawler.browser.tab_events import TabEvents
+from crawler.browser.tab_events import NO_DOOR, TabEvents
 from crawler.config.browser import BrowserSettings
 from crawler.errors import BodyTooLarge, FetchError
 from crawler.web.outcome import Outcome
@@ -85,7 +85,7 @@ class Tab:
         self._chromium.deaths[self._target] = self._died
         self.cdp = cdp = await devtools.attached(self._target)
         judge = Judge(cdp, self._frame, self._headers, self._most)
-        self._events = TabEvents(devtools, cdp, judge, self._settings)
+        self._events = TabEvents(self._chromium, cdp, judge, self._settings)
         calls = [
             *self._events.asked(),
             cdp.send("Emulation.setDeviceMetricsOverride", _SCREEN),
@@ -250,6 +250,8 @@ class Tab:
             await self._events.taken()
         if settings.checks:
             self._stuck = not await checks.check(self, course)
+        if course.failure is not None:
+            raise course.failure
         url = urls.parse(found["url"]) or course.request.url
         return course.response(url, body, page=True)
 
@@ -295,6 +297,8 @@ class Tab:
         if known is not None:
             return known
         name = text.removeprefix("net::")
+        if name == NO_DOOR:
+            return self._chromium.lost()
         found = (kind for starts, kind in _ERRORS if name.startswith(starts))
         return FetchError(name, next(found, Outcome.PROTOCOL_ERROR))
 

@@ -10,17 +10,20 @@ import base64
 import json
 import re
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crawler.browser import scripts, storage
 from crawler.browser.course import Course
-from crawler.browser.devtools import DevTools, DevToolsError, DevToolsSession
+from crawler.browser.devtools import DevToolsError, DevToolsSession
 from crawler.browser.judge import Judge
 from crawler.config.browser import BrowserSettings
 from crawler.errors import FetchError
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
 from crawler.web.rendered import Xhr
+
+if TYPE_CHECKING:
+    from crawler.browser.chromium import Chromium
 
 _KEPT = 50_000_000  # bytes of answers in JSON that a tab keeps for us
 _ANSWERS = 200  # of a page
@@ -31,6 +34,8 @@ _NAMES = {
     "font": ("woff", "woff2", "ttf", "otf", "eot"),
     "stylesheet": ("css",),
 }
+NO_DOOR = "ERR_PROXY_CONNECTION_FAILED"
+"""What Chromium says where it has no way to the door: it is there, but is asked for no more."""
 _BLOCKED = "inspector"  # what Chromium says of what `setBlockedURLs` has held back
 
 
@@ -38,9 +43,9 @@ class TabEvents:
     """Hears a tab, and the frames in it that have a process of their own."""
 
     def __init__(
-        self, devtools: DevTools, cdp: DevToolsSession, judge: Judge, settings: BrowserSettings
+        self, chromium: Chromium, cdp: DevToolsSession, judge: Judge, settings: BrowserSettings
     ) -> None:
-        self._devtools, self._cdp, self._judge, self._settings = devtools, cdp, judge, settings
+        self._chromium, self._cdp, self._judge, self._settings = chromium, cdp, judge, settings
         self.origins: set[str] = set()
         """Which origins have stored something."""
         self._course: Course | None = None
@@ -97,7 +102,7 @@ class TabEvents:
         session.on("Page.javascriptDialogOpening", lambda event: self._dialog(session, event))
         session.on("DOMStorage.domStorageItemAdded", self._stored)
         session.on("Target.attachedToTarget", self._frame_came)
-        session.on("Target.detachedFromTarget", self._devtools.detached)
+        session.on("Target.detachedFromTarget", self._chromium.devtools.detached)
         self._hear(session)
         frames = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
         hidden = {"source": scripts.NO_SERVICE_WORKERS, "runImmediately": True}
@@ -114,7 +119,7 @@ class TabEvents:
         session.on("Runtime.exceptionThrown", self._raised)
 
     def _frame_came(self, event: dict[str, Any]) -> None:
-        self._do(self._open_frame(self._devtools.session(event["sessionId"])))
+        self._do(self._open_frame(self._chromium.devtools.session(event["sessionId"])))
 
     async def _open_frame(self, session: DevToolsSession) -> None:
         calls = [*self._of_frame(session), session.send("Runtime.runIfWaitingForDebugger")]
@@ -168,15 +173,21 @@ class TabEvents:
         if course is None:
             return
         course.ended(event)
+        if event.get("errorText") == f"net::{NO_DOOR}" and course.failure is None:
+            course.failure = self._chromium.lost()
         if event.get("blockedReason") == _BLOCKED:
             many = course.rendered.requests >= course.most
             reason = Refusal.BROWSER_REQUESTS if many else Refusal.BROWSER_BLOCKED
             course.rendered.refuse(reason)
 
     def _dialog(self, session: DevToolsSession, event: dict[str, Any]) -> None:
-        """Dismiss and count it; let a page go that asks whether it may."""
+        """Dismiss and count it; let a page go that asks whether it may.
+
+        During the steps Playwright does so, unless the spider answers it.
+        """
         leaves = event.get("type") == "beforeunload"
-        self._do(session.send("Page.handleJavaScriptDialog", {"accept": leaves}))
+        if self._course is None or not self._course.acting:
+            self._do(session.send("Page.handleJavaScriptDialog", {"accept": leaves}))
         if self._course is not None and not leaves:
             self._course.rendered.refuse(Refusal.BROWSER_DIALOG)
 

@@ -16,7 +16,7 @@ from crawl_victim import family_of
 from site_thread import site_on_a_thread
 from store_truth import check
 
-from crawler import Request, Spider, Summary
+from crawler import Request, ScrapedPage, Spider
 from crawler.browser.chromium import Chromium
 from crawler.browser.dial import Dialler
 from crawler.browser.headers import BrowserHeaders
@@ -90,33 +90,50 @@ def test_a_tab_whose_death_is_not_told_yet_has_crashed_and_is_not_on_its_way_els
     assert Outcome(asyncio.run(tell()).outcome) is outcome
 
 
-class Unlucky(Spider):
+def killed(word: str) -> None:
+    """Kill the one process of ours in whose command line a word is."""
+    found = [
+        pid for pid in family_of(os.getpid()) if word in Path(f"/proc/{pid}/cmdline").read_text()
+    ]
+    [pid] = found
+    os.kill(pid, signal.SIGKILL)
+
+
+class ByHand(Spider):
     """Kills Playwright's driver when its page is asked for first."""
 
-    name = "unlucky"
-    killed = 0
+    name = "by-hand"
+    turns = 0
 
     async def on_browser(self, tab: Any, request: Request) -> None:
-        if not self.killed:
-            [driver] = [pid for pid in family_of(os.getpid()) if _is_driver(pid)]
-            os.kill(driver, signal.SIGKILL)
-            self.killed = driver
+        self.turns += 1
+        if self.turns == 1:
+            killed("run-driver")
         await tab.evaluate("() => document.body.append('by hand')")
 
 
-def _is_driver(pid: int) -> bool:
-    return b"run-driver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+class Offline(Spider):
+    """Kills the process through which the browser reaches the net, after the first page."""
+
+    name = "offline"
+    turns = 0
+
+    def parse(self, page: ScrapedPage) -> None:
+        self.turns += 1
+        if self.turns == 1:
+            killed("network.mojom.NetworkService")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
-def test_a_driver_that_dies_costs_a_page_one_more_try_and_no_other_anything(
-    tmp_path: Path,
+@pytest.mark.parametrize("spider", [ByHand, Offline])
+def test_a_helper_that_is_killed_costs_a_page_one_more_try_and_no_other_anything(
+    tmp_path: Path, spider: type[Spider]
 ) -> None:
-    async def tell() -> Summary:
+    async def tell() -> Any:
         async with PracticeSite() as site, asyncio.timeout(60):
             pages = [site.at(f"/app/category/{name}") for name in ("clocks", "lamps", "kitchen")]
             settings = {"browser__mode": "always", "fetch__retry_delay": 0.01, "engine__workers": 1}
-            return await render_all(Unlucky, tmp_path / "crawl.db", *pages, **settings)
+            return await render_all(spider, tmp_path / "crawl.db", *pages, **settings)
 
     summary = asyncio.run(tell())
     assert summary.outcomes == {"ok": 3} and summary.retries == 1

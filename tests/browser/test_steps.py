@@ -108,6 +108,8 @@ class Touching(Stepping):
             await other.goto(request.url)
             told += await other.evaluate("document.title + /by=hand/.test(document.cookie)")
             await other.close()
+            tab.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept("said")))
+            told += await tab.evaluate("prompt('What?')")
         await tab.evaluate("(told) => document.body.append(told)", told)
 
 
@@ -164,7 +166,7 @@ def test_a_login_a_click_a_banner_and_a_late_page_by_steps(
     assert 40 < len(seen["/app/"].css("article.product")) <= 80
     inside = seen["/scripted/frames"]
     assert inside.css("[data-frame] a::attr(href)").get() == inside.urljoin("/feed.xml")
-    assert f"by hand{seen['/scripted/slow'].title}true" in seen["/scripted/slow"].text
+    assert f"by hand{seen['/scripted/slow'].title}truesaid" in seen["/scripted/slow"].text
     assert spider.errors == {"/scripted/": "step_failed"}
     [said] = read(store, "SELECT error FROM pages WHERE outcome = 'step_failed'")
     assert "step 1, Click" in said

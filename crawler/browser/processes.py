@@ -1,4 +1,4 @@
-"""The memory of a browser's processes, read from /proc: what is theirs alone, in bytes.
+"""The processes of a browser, read from /proc: what memory is theirs alone, which one does what.
 
 All of them descend from its first one.
 """
@@ -41,6 +41,12 @@ def largest_page(sizes: Mapping[ProcessSize, int]) -> int | None:
     """Return the pid of the largest process that runs pages, None if there is none."""
     pages = [each for each in sizes if each.is_page]
     return max(pages, key=lambda each: sizes[each]).pid if pages else None
+
+
+def network_of(first: int) -> int | None:
+    """Return the pid of the process through which a browser reaches the net, None if unknown."""
+    found = (pid for pid in _children(first) if b"network.mojom.NetworkService" in _command(pid))
+    return next(found, None)
 
 
 def _children(pid: int) -> list[int]:
