@@ -31,7 +31,7 @@ log = logging.getLogger("crawler")
 _PREFIX = "crawlkeep-browser-"
 _CLOSE = 5.0  # seconds for the browser to end by itself
 _START = 60.0
-_ANSWER = 30.0  # seconds for what takes no page: a new tab, cookies
+_ANSWER = 20.0  # seconds for what takes no page: a new tab, cookies
 _LOOK = 2.0  # seconds between two looks at the memory
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 # Where no proxy of a context holds, there is none that answers: "discard" (RFC 863).
@@ -91,7 +91,7 @@ class Chromium:
         self._process: BrowserProcess | None = None
         self._place: Path | None = None
         self._given_up = False
-        self._network: int | None = None  # a descriptor of its network process
+        self._helpers: list[int] = []  # descriptors of processes that it needs
         self.guests: Guests
 
     async def open(self) -> None:
@@ -189,31 +189,30 @@ class Chromium:
         """Let the next page have another browser: this one does not answer, or reaches nothing."""
         self._given_up = True
 
-    def watch_network(self) -> None:
-        """End the browser as soon as its network process dies, where the system tells of that.
+    def watch_helpers(self) -> None:
+        """End the browser as soon as a process dies that it needs, where the system tells of that.
 
-        The one that it starts instead knows the proxy of no context, and what was asked of the
-        other is never answered.
+        It would live on: another network process knows the proxy of no context, what was asked of
+        the one before is never answered, and nothing starts pages any more.
         """
-        if self._network is not None or not hasattr(os, "pidfd_open"):
+        if self._helpers or not hasattr(os, "pidfd_open"):
             return
-        pid = processes.network_of(self.pid)
-        if pid is None:
-            return
-        with contextlib.suppress(OSError):  # it died just now, or this kernel has none
-            self._network = os.pidfd_open(pid)
-            asyncio.get_running_loop().add_reader(self._network, self._kill)
+        for pid in processes.helpers_of(self.pid):
+            with contextlib.suppress(OSError):  # it died just now, or this kernel has none
+                helper = os.pidfd_open(pid)
+                self._helpers.append(helper)
+                asyncio.get_running_loop().add_reader(helper, self._kill)
 
     def _kill(self) -> None:
-        self._watch_no_network()
+        self._watch_no_helpers()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, _KILL)
 
-    def _watch_no_network(self) -> None:
-        if self._network is not None:
-            asyncio.get_running_loop().remove_reader(self._network)
-            os.close(self._network)
-            self._network = None
+    def _watch_no_helpers(self) -> None:
+        while self._helpers:
+            helper = self._helpers.pop()
+            asyncio.get_running_loop().remove_reader(helper)
+            os.close(helper)
 
     def lost(self) -> FetchError:
         """Give the browser up, and return why: its network process died."""
@@ -234,7 +233,7 @@ class Chromium:
         """End the browser and whoever is in it, and remove what they left."""
         if self._watch is not None:
             self._watch.cancel()
-        self._watch_no_network()
+        self._watch_no_helpers()
         if self._process is not None:
             await self.guests.close()
             await self._process.close(_CLOSE)

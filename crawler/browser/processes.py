@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+_HELPERS = (b"network.mojom.NetworkService", b"--type=zygote")
 _PROC = Path("/proc")
 if sys.platform == "win32":
     _PAGE = 4096
@@ -43,10 +44,12 @@ def largest_page(sizes: Mapping[ProcessSize, int]) -> int | None:
     return max(pages, key=lambda each: sizes[each]).pid if pages else None
 
 
-def network_of(first: int) -> int | None:
-    """Return the pid of the process through which a browser reaches the net, None if unknown."""
-    found = (pid for pid in _children(first) if b"network.mojom.NetworkService" in _command(pid))
-    return next(found, None)
+def helpers_of(first: int) -> list[int]:
+    """Return the pids of what a browser needs: its way to the net, and what starts pages."""
+    family = [first]
+    for pid in family:
+        family += _children(pid)
+    return [pid for pid in family if any(word in _command(pid) for word in _HELPERS)]
 
 
 def _children(pid: int) -> list[int]:

@@ -59,7 +59,7 @@ class BrowserSession:
         await self._door.open()
         async with chromium.answering():
             await self._create(chromium.devtools.root)
-            chromium.watch_network()
+            chromium.watch_helpers()
             await storage.given(chromium.devtools, self._context, state or {})
         self._origins |= set(state or ())
 
@@ -121,7 +121,11 @@ class BrowserSession:
             most=self._config.fetch.max_body,
             front=self._front,
         )
-        await tab.open(self._context)
+        try:
+            await tab.open(self._context)
+        except DevToolsError:  # whatever else it can do, it is of no use
+            self._chromium.give_up()
+            raise
         return tab
 
     async def _set(self, tab: Tab, fresh: list[dict[str, Any]]) -> None:

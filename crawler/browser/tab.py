@@ -74,7 +74,7 @@ class Tab:
         self._code: int | None = None  # of which it crashed
         self._world: int | None = None
         self._pages = 0
-        self._stuck = False
+        self._stuck = self._is_open = False
 
     async def open(self, context: str) -> None:
         """Open the tab in a context, and listen to what happens in it."""
@@ -84,6 +84,9 @@ class Tab:
         self._target = self._frame = made["targetId"]  # a page's first frame has its id
         self._chromium.deaths[self._target] = self._died
         self.cdp = cdp = await devtools.attached(self._target)
+        self._is_open = True
+        if self._code is not None:
+            raise DevToolsError("the tab died as it opened")
         judge = Judge(cdp, self._frame, self._headers, self._most)
         self._events = TabEvents(self._chromium, cdp, judge, self._settings)
         calls = [
@@ -304,4 +307,5 @@ class Tab:
 
     def _died(self, code: int) -> None:
         self._code = code
-        self.cdp.end()  # nobody is there to answer
+        if self._is_open:
+            self.cdp.end()  # nobody is there to answer
