@@ -86,7 +86,7 @@ def same_text(page: str, other: str) -> bool:
     found = difference(page, other)
     if found is not None and (parts := _plain_parts(page, other, found)) is not None:
         before, mine, its, behind = parts
-        return same_lines(f"{before}{mine}{behind}", f"{before}{its}{behind}")
+        return mine == its or same_lines(f"{before}{mine}{behind}", f"{before}{its}{behind}")
     one, two = _shown(page), _shown(other)
     if one is None or two is None:
         return text_of(page) == text_of(other)
@@ -100,23 +100,23 @@ def _plain_parts(page: str, other: str, found: Difference) -> tuple[str, str, st
     """
     start, end, other_end = found
     mine, its = page[start:end], other[start:other_end]
-    around = other[
-        max(0, page.rfind("<", 0, start)) : other_end + _NEXT_TAG
-    ]  # a misplaced text between
+    around = other[max(0, page.rfind("<", 0, start)) : other_end + _NEXT_TAG]  # of misplaced text
     if (
-        _UNREAD.search(mine)
-        or _UNREAD.search(its)
-        or mine.count("<div") - mine.count("</div") != its.count("<div") - its.count("</div")
+        mine.count("<div") - mine.count("</div") != its.count("<div") - its.count("</div")
         or (len(page) > _LARGE) != (len(other) > _LARGE)
         or _needs_tree(page)
         or any(pattern.search(around) for pattern in (_TABLE, _LIST, _NESTED))
-        or ("<table" not in page and _CELL.search(around))
+        or ("<table" not in other and _CELL.search(other))
         or _LIST.search(page)
-        or any(map(_may_change, (page, other if "<style" in page else around)))
+        or _may_change(page)
+        or _may_change(other if "<style" in f"{page}{its}".lower() else around)
     ):
         return None
-    before, behind = _plain(page[:start]), _plain(page[end:])
-    return None if before is None or behind is None else (before, mine, its, behind)
+    parts = [_plain(part) for part in (page[:start], mine, its, page[end:])]
+    before, mine_read, its_read, behind = parts
+    if before is None or mine_read is None or its_read is None or behind is None:
+        return None
+    return before, mine_read, its_read, behind
 
 
 _BY_CONTEXT = lazy("</?(?:xmp|plaintext|XMP|PLAINTEXT|math|rp|progress|meter)")

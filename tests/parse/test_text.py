@@ -91,6 +91,13 @@ def test_whatever_two_pages_differ_in_the_comparison_agrees_with_their_texts() -
         ("<script><p>a</p><p>1</p></script>", "<script><p>a</p><p>2</p></script>"),
         ("<style>p{display:none}</style>b<p>1</p>", "<style>p{display:none}</style>b<p>2</p>"),
         ("<div hidden><p>a</p><p>1</p></div>", "<div hidden><p>a</p><p>2</p></div>"),
+        ("<td>b</td><p>a</p><table><td>", "<td>b</td><p>a</p><ta</b> ble><td>"),
+        (
+            "<STYLE>.x{display:none}</STYLE><p>a</p><p>1",
+            "<STYLE>.x{display:none}</STYLE><p>a</p><p class=x>1",
+        ),
+        ("<p>a</p><!-- 1 --><p>b", "<p>a</p><!-- 1 --><p>c"),
+        ("<p class=x>a</p><p>b", "<p class=x>a</p><style>.x{display:none}</style><p>b"),
         ("<p>a</p><p>1</p><p>b</p>", "<p>a</p><p>2</p><p>b</p>"),
         ("<p>a</p><p>1</p><p>b</p>", "<p>a</p><p> <i>1</i></p><p>b</p>"),
     ],
