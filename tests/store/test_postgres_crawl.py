@@ -174,6 +174,7 @@ def test_every_column_that_sqlite_has_is_there(crawled: tuple[str, str]) -> None
     with Reader(address) as reader, Reader(file) as other:
         here, there = reader.names(), other.names()
     there.pop("search")
+    there.pop("revisit_queue")  # a recrawl over PostgreSQL is queued at once
     assert {t: set(columns) - set(here.get(t, ())) for t, columns in there.items()} == {
         t: set() for t in there
     }
