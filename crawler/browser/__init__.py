@@ -1,6 +1,7 @@
 """Pages that a browser renders: `Browser.render` takes a request and gives a response.
 
-Light to import: Playwright, an extra, and the browser itself come with the first page.
+Light to import: the browser comes with the first page, Playwright, an extra, with the first that
+has steps or is for `on_browser`.
 """
 
 from __future__ import annotations
