@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 
 _BOXES = ("display", "visibility", "content-visibility", "position", "float")
 _HIDING = frozenset(("none", "hidden", "collapse"))
-_SHEETS = lazy(r"<style(?=[\s/>])([^>]*+)>([^<]*+)", re.IGNORECASE)
+_SHEETS = lazy(r"<style(?=[\s/>])([^>]*+)>((?:[^<]++|<(?!/style))*+)", re.IGNORECASE)
 _OF_BOXES = lazy(r"(?:display|visibility|position|float)\s*+:")
-_SIMPLE = lazy(r"\s*+[\w.#*-]++(?:\s*+,\s*+[\w.#*-]++)*+\s*+")
-# What no element is by itself: an event makes it, or it is none at all.
-_ON_EVENT = lazy(
-    r"::|:(?:before|after|first-l|hover|focus|active|visited|target|checked|placeholder)"
-)
+_SIMPLE = lazy(r"[\w.#-]++")
+_NO_ELEMENT = lazy(r"::|:(?:before|after|first-l)")
+# What the pointer or a click makes of an element: what it shows then is but to unfold.
+_ON_EVENT = lazy(r":(?:hover|focus|active|target|checked)[\w-]*")
 _SPACE = lazy(r"\s+")
 _MOST_RULES = 500
 _MOST_WORK = 200_000  # rules by the tags of a page
@@ -123,8 +122,10 @@ def _within(text: str, around: tuple[str, ...], *, certain: bool, depth: int) ->
     if not declared.style:
         return
     for selector in around:
-        if not _ON_EVENT.search(selector):
-            yield _Rule(selector, declared, _weight(selector), certain)
+        if not _NO_ELEMENT.search(selector):
+            unfolded = _ON_EVENT.sub("", selector)
+            sure = certain and unfolded == selector
+            yield _Rule(unfolded, declared, _weight(selector), sure)
 
 
 def _end_of_block(text: str, start: int) -> int:

@@ -25,7 +25,8 @@ _HALF = 50.0  # per cent that `inset` may cut from each side before nothing is l
 _MOST_STYLE = 1 << 18  # characters of all style elements of a page
 _MOST_RULES = 5_000
 _BRACE = re.compile(r"[{}]")
-COMMENT = re.compile(r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)")
+# With what once hid a sheet from browsers that knew no styles.
+COMMENT = re.compile(r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|<!--|-->")
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\r\f]?|(.))", re.DOTALL)
 _LENGTH = re.compile(r"(-?[0-9]*\.?[0-9]+)(?:e[0-9]+)?(px|pt|pc|em|rem|ex|ch|cm|mm|in|vw|vh|%)?")
 _ZERO = re.compile(r"[-+]?0*\.?0*(?:px|pt|pc|em|rem|ex|ch|cm|mm|in|q|vw|vh|%)?")
@@ -265,10 +266,13 @@ def sheet_of(text: str, *, shown: bool = False) -> Sheet:
 
 def is_of_screens(attributes: str) -> bool:
     """Return whether a style element with these attributes holds for screens, for certain."""
-    media = _MEDIA.search(attributes)
+    media, kind = _MEDIA.search(attributes), _TYPE.search(attributes)
+    if kind is not None and kind[1].strip().lower() not in ("", "text/css"):
+        return False
     return media is None or media[1].strip().lower() in ("", "all", "screen")
 
 
+_TYPE = lazy(r"""(?<=[\s"'])type\s*=\s*["']?([^"'>]*)""", re.IGNORECASE)
 _MEDIA = lazy(r"""(?<=[\s"'])media\s*=\s*["']?([^"'>]*)""", re.IGNORECASE)
 
 

@@ -21,7 +21,7 @@ _BOX = (
 )
 _STYLED = re.compile(rf"""style\s*+=\s*+["']?[^"'<>]*?{_BOX}""")
 _RULED = re.compile(_BOX)
-_SHEETS = lazy(r"<style(?=[\s/>])([^>]*+)>([^<]*+)", re.IGNORECASE)
+_SHEETS = lazy(r"<style(?=[\s/>])([^>]*+)>((?:[^<]++|<(?!/style))*+)", re.IGNORECASE)
 _LARGE = 32 * 1024  # characters of a page whose style elements are read for this
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _BOXES = ("flex", "grid", "inline-flex", "inline-grid")  # whose children are boxes in any case

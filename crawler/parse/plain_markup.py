@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from crawler.parse.tokenizer import RAW, Tag, tags
 
+_UNSEEN = RAW | {"br", "img", "input", "wbr"}  # of XHTML, where any element may hold text
+
 
 def plain_markup(html: str, *, xml: bool = False) -> str:
     """Return a page with what only a tokenizer understands said in plain markup.
 
     Elements of raw text, CDATA and comments are gone, but for the text of `xmp` and `plaintext`,
-    which is seen; of a picture all is gone that is not drawn. `xml`: the page is XHTML.
+    which is seen; of a picture all is gone that is not drawn. `xml`: the page is XHTML, whose
+    styles stay.
     """
     kept: list[str] = []
     unseen = 0  # open elements of a picture, or of XHTML, that are not shown
@@ -19,7 +22,11 @@ def plain_markup(html: str, *, xml: bool = False) -> str:
             kept.append(tag.before.replace("<", "&lt;"))
         name = "pre" if xml and tag.name in ("xmp", "plaintext") else tag.name
         drawn.take(tag)
-        if (tag.foreign or xml) and name in RAW:
+        if xml and name == "style" and not tag.foreign:
+            kept.append(f"<style{tag.attributes}>" if not tag.ends else f"{tag.before}</style>")
+        if (tag.foreign or xml) and name in (_UNSEEN if xml else RAW):
+            if name == "br" and not (tag.ends or unseen):
+                kept.append("<br>")
             unseen = max(0, unseen + (-1 if tag.ends else 1))
         elif name and not unseen and (tag.foreign or name not in RAW or name == "xmp"):
             attributes = tag.attributes.replace("<", "&lt;")

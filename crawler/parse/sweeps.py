@@ -88,6 +88,9 @@ _FORMULA = lazy(
     r"</?m(?:[inos]|text|row|frac|sqrt|root|style|padded|error|t(?:able|d|r)|s(?:u[bp]|ubsup)"
     r"|over|under|underover|fenced|enclose|multiscripts)(?=[\s/>])[^>]*+>"
 )
+_MATH = lazy(r"<math(?=[\s>])[^>]*+>(?:[^<]++|<(?!/math[\s>]))*+</math[^>]*+>")
+_PART = lazy(r"(<(/?)([a-zA-Z-]+)[^>]*+>)([^<]*+)")
+_TOKENS = frozenset(("mi", "mo", "mn", "ms", "mtext"))
 # What stands for ruby, a bar or a gauge where a browser cannot draw one.
 _IN_PLACE = lazy(
     r"<rp(?=[\s/>])[^>]*+>[^<]*+|<(progress|meter)(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/\1[\s/>]))*+"
@@ -96,10 +99,22 @@ _WITHIN_QUOTES = lazy(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
 _WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
 
 
+def _drawn(formula: re.Match[str]) -> str:
+    """Return a formula without the text that is in none of its tokens: it is not drawn."""
+    inside = wrong = 0
+    kept: list[str] = []
+    for tag, ends, name, text in _PART.findall(formula[0]):
+        step = -1 if ends else 1
+        inside += step * (name in _TOKENS)
+        wrong += step * (name in ("mglyph", "malignmark"))
+        kept += (tag, text if inside > 0 and wrong <= 0 else "")
+    return "".join(kept)
+
+
 def lines_of(html: str) -> str:
     """Return the text of markup from which the unread was taken."""
     if "<math" in html:
-        html = _FORMULA.sub(" ", html)
+        html = _FORMULA.sub(" ", _MATH.sub(_drawn, html))
     if "<rp" in html or "<progress" in html or "<meter" in html:
         html = _IN_PLACE.sub("", html)
     # str.translate would take twenty times as long.

@@ -62,9 +62,11 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
         if _NAMESPACE.search(html) is None:  # its markup is all that a browser shows
             return Readable("", 0)
         html, raw = plain_markup(html, xml=True), None
+        if len(html) <= _LARGE and needs_tree(html):
+            html = _in_order(html)
     else:
         html, raw = _placed(html, raw)
-    if not xml and may_display(html):
+    if may_display(html):
         html, raw = in_lines(html, IS_BLOCK), None
     read, odd = _unread(html)
     hidden = 0
@@ -226,10 +228,14 @@ def _placed(html: str, raw: bytes | None) -> tuple[str, bytes | None]:
     if _LIST.search(html):
         html, raw = _SELECT.sub(_options, html), None
     if _needs_tree(html):
-        from crawler.parse.browser_tree import in_order  # Lexbor, which most pages never need
-
-        html, raw = in_order(_NOSCRIPT.sub("<noscript>", html), write_styles), None
+        html, raw = _in_order(_NOSCRIPT.sub("<noscript>", html)), None
     return html, raw
+
+
+def _in_order(html: str) -> str:
+    from crawler.parse.browser_tree import in_order  # Lexbor, which most pages never need
+
+    return in_order(html, write_styles)
 
 
 def _options(found: re.Match[str]) -> str:

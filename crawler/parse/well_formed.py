@@ -32,21 +32,46 @@ def well_formed(text: str) -> WellFormed:
     from xml.parsers import expat  # most crawls never need it
 
     parser = expat.ParserCreate("utf-8")
+    unbound = _unbound(text)
+    if unbound:
+
+        def start(_: str, attributes: dict[str, str]) -> None:
+            if not unbound.isdisjoint(name.partition(":")[0] for name in attributes if ":" in name):
+                at = parser.CurrentByteIndex
+                raise _UnboundPrefix(at, parser.CurrentLineNumber, parser.CurrentColumnNumber)
+
+        parser.StartElementHandler = start
     data = text.encode("utf-8", "replace")
     try:
         for at in range(0, len(data), _WINDOW):
             parser.Parse(data[at : at + _WINDOW], False)
         parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        name = expat.ErrorString(error.code)
-        why = f"line {error.lineno}, column {error.offset + 1}: {name}"
-        if name not in _AT_THE_END:
-            before = data[: max(0, parser.ErrorByteIndex)].decode("utf-8", "ignore")
-            return WellFormed(_with_entities(_cut(before, text)), why)
-        return WellFormed(_with_entities(text), why)
+    except (expat.ExpatError, _UnboundPrefix) as error:
+        if isinstance(error, _UnboundPrefix):
+            name, (index, line, column) = "unbound prefix", error.args
+        else:
+            name, index = expat.ErrorString(error.code), parser.ErrorByteIndex
+            line, column = error.lineno, error.offset
+        why = f"line {line}, column {column + 1}: {name}"
+        if name in _AT_THE_END:
+            return WellFormed(_with_entities(text), why)
+        before = data[: max(0, index)].decode("utf-8", "ignore")
+        return WellFormed(_with_entities(_cut(before, text)), why)
     return WellFormed(_with_entities(text), None)
 
 
+class _UnboundPrefix(Exception):
+    """An attribute has a prefix that stands for nothing: its byte, line and column."""
+
+
+def _unbound(text: str) -> set[str]:
+    """Return the prefixes, of attributes perhaps, that nothing in a document declares."""
+    found = set(_PREFIX.findall(text)) if ":" in text else set()
+    return found - set(_BOUND.findall(text)) - {"xml", "xmlns"} if found else found
+
+
+_PREFIX = lazy(r"""(?<=[\s"'])([\w.-]++):[\w.-]++\s*+=""")
+_BOUND = lazy(r"xmlns:([\w.-]++)")
 # What is cut off by the end of the document is there as far as it goes.
 _AT_THE_END = ("no element found", "unclosed token", "unclosed CDATA section")
 
@@ -54,16 +79,12 @@ _AT_THE_END = ("no element found", "unclosed token", "unclosed CDATA section")
 def _cut(before: str, text: str) -> str:
     """Return what of a document a browser shows that has its first error behind `before`.
 
-    A tag that has one is none, and the text before it counts unless it is an end tag. Of text that
-    has an error in itself nothing is shown, nor what stands behind the root.
+    Text that has one, or stands before a tag that does, is not shown, unless a "<" ends it.
     """
     at = before.rfind("<")
     if at > before.rfind(">"):
         before = before[:at]
-        shown = not text.startswith("</", at)
-    else:
-        shown = _LESS.match(text, len(before)) is not None
-    return before if shown else before[: before.rfind(">") + 1]
+    return before if _LESS.match(text, len(before)) else before[: before.rfind(">") + 1]
 
 
 _LESS = lazy(r"<[^\w:/!?]")  # which is no tag

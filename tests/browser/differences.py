@@ -59,19 +59,18 @@ mime-two-headers-other.html title encoding: HTML: UTF-8 that nobody declares is 
 
 MEANT = _listed("""
 mime-xml-feed-rss.html type encoding: a feed is one; Chromium shows its source
+text-checkbox-hack.html text: what a click shows is but to unfold, and kept
 text-opacity.html text: what no reader sees is hidden, whatever hides it (docs/text.md)
 """)
 
 LIMITS = _listed("""
 foreign-math-annotation-xml-case.html text: what an annotation holds by itself is read
-foreign-mglyph.html text: what is wrong in a formula is not drawn
 link-caption.html links: links stand in the order of the source, a browser moves captions
-link-math.html text: what is wrong in a formula is not drawn
 text-inline-table.html text: the cells of a table in a line are boxes
 text-shadow-body.html text: what is beside a shadow root is shown in its slots alone
 tree-body-attrs.html text: of a body that is not shown Chromium gives the text without lines
 tree-option-outside.html text: what stands in an option outside of a list is one line
-xhtml-unknown-prefix.xhtml text: an undeclared prefix is no error
+xhtml-bytes-invalid.xhtml links text: bytes that are none of the encoding are no error
 xml-html-inside.xml title links: a document in XML is a page if its root is that of one
 """)
 
@@ -79,6 +78,7 @@ PAGES = STANDARD | OPEN | MEANT | LIMITS
 
 FORMS = _listed("""
 form-noscript.html sent: scripts do not run here: what is in noscript is part of the page
+form-late-hard.html sent: where a text area wraps depends on the width of its letters
 form-new-hard-cjk.html sent: where a text area wraps depends on the width of its letters
 form-new-hard-spaces.html sent: where a text area wraps depends on the width of its letters
 """)

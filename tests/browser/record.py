@@ -43,6 +43,8 @@ LOOK = r"""(() => {
   const canonical = all('link', html).find(
     e => e.relList.length && [...e.relList].some(r => r.toLowerCase() === 'canonical')
       && e.getAttribute('href'));
+  // The browser's own words about an error in XML are not the page's.
+  for (const e of document.querySelectorAll('parsererror')) e.remove();
   const markup = document.getElementById('webkit-xml-viewer-source-xml');
   // The letters of the text and not those of a style, and what a reader has but to unfold.
   const plain = document.createElementNS(html, 'style');

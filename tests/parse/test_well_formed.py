@@ -7,8 +7,9 @@ from crawler.parse.well_formed import well_formed
 CUT = {
     "<a><b>1</b>2</a>": "<a><b>1</b>2</a>",
     "<a><b>1</b>2</c><d/>": "<a><b>1</b>",  # another end tag: the text before it is not shown
-    "<a>1<b x=1>2</b></a>": "<a>1",
-    "<a>1<b x='1' x='2'/></a>": "<a>1",
+    "<a>1<b x=1>2</b></a>": "<a>",  # nor that before a tag that is none
+    "<a>1<b x='1' x='2'/></a>": "<a>",
+    "<a><x:b>1</x:b><c y:d='e'/></a>": "<a><x:b>1</x:b>",  # an attribute whose prefix is none
     "<a><b>1</b>2 < 3</a>": "<a><b>1</b>2 ",
     "<a><b/>2&nbsp;3</a>": "<a><b/>",
     "<a><!-- - -- - --><b/></a>": "<a>",
