@@ -198,8 +198,9 @@ def _texts(batch: list[tuple[Any, ...]]) -> tuple[list[Row], list[str]]:
 def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> Row | None:
     page_id, url, title, body, headers = row
     try:
-        html, _ = decode(unpack(body), header(headers, "content-type"))
-        return page_id, url, title, *read(html)
+        raw = unpack(body)
+        html, encoding = decode(raw, header(headers, "content-type"))
+        return page_id, url, title, *read(html, None if encoding.startswith("utf-16") else raw)
     except PAGE_DAMAGE:
         damaged(str(url))
         return None

@@ -129,14 +129,25 @@ def lines_of(html: str) -> str:
         ">" in text and _REMAINDER.search(text) and _WITHIN_QUOTES.search(html)
     ):
         text = _swept(html, _EXACT)
-    text = unescape(text).replace("\0", "")
-    return "\n".join(
-        [
-            line
-            for part in text.split("\n")
-            if (line := " ".join(part.split()) if part.isascii() else _collapsed(part))
+    return _collapsed(unescape(text).replace("\0", ""))
+
+
+# White space that Python knows, and HTML does not: of lines of ASCII it is white space, too.
+_UNUSUAL = ("\t", "\f", "\v", "\x1c", "\x1d", "\x1e", "\x1f")
+
+
+def _collapsed(text: str) -> str:
+    """Return the lines of a text, white space collapsed, without those that are empty."""
+    if any(map(text.__contains__, _UNUSUAL)):
+        lines = [_collapsed_line(line) for line in text.split("\n")]
+    else:
+        lines = [
+            line if "  " not in line else _collapsed_line(line)
+            for line in [line.strip(" ") for line in text.split("\n")]
         ]
-    )
+    if text.isascii():
+        return "\n".join([line for line in lines if line])
+    return "\n".join([line for line in lines if line and not line.isspace()])
 
 
 # ---------------------------------------------------------------- what of two pages differs
@@ -167,12 +178,11 @@ def difference(one: str, other: str) -> Difference | None:
     return Difference(start, end, other_end)
 
 
-def same_lines(one: str, other: str) -> bool:
+def same_lines(one: str, other: str, found: Difference | None) -> bool:
     """Return whether two markups from which the unread was taken have the same text.
 
-    Where the lines that differ say it, only these are read.
+    `found` is where they differ: where the lines there say it, only these are read.
     """
-    found = difference(one, other)
     if found is not None and _is_calm(one, found.start, found.end, whole=True):
         start, _, end = found
         if _is_calm(other, start, end, whole=False):
@@ -192,7 +202,7 @@ def _is_calm(html: str, start: int, end: int, *, whole: bool) -> bool:
     return (
         not _is_unclosed(html)
         and _WITHIN_QUOTES.search(html, first, last) is None
-        and all(">" in part for part in html[first:last].split("<")[1:])
+        and not [part for part in html[first:last].split("<")[1:] if ">" not in part]
     )
 
 
@@ -251,13 +261,15 @@ def _is_unclosed(html: str) -> bool:
     return any(end > 0 and html[max(0, end - 9) : end].rstrip(" \t\f")[-1:] == "=" for end in ends)
 
 
-def _collapsed(line: str) -> str:
+def _collapsed_line(line: str) -> str:
     """Collapse what is white space to HTML, which no-break and ideographic spaces are not.
 
-    https://infra.spec.whatwg.org/#ascii-whitespace; a line of nothing but spaces is none.
+    https://infra.spec.whatwg.org/#ascii-whitespace
     """
+    if line.isascii():
+        return " ".join(line.split())
     words = line.replace("\t", " ").replace("\f", " ").split(" ")
-    return "" if line.isspace() else " ".join([word for word in words if word])
+    return " ".join([word for word in words if word])
 
 
 def _swept(html: str, sweeps: _Sweeps) -> str:

@@ -79,23 +79,28 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     return Readable(text, hidden + invisible)
 
 
-def same_text(page: str, other: str) -> bool:
-    """Return whether two pages have the same text.
+def same_text(page: str, other: str, raw: bytes | None = None) -> bool:
+    """Return whether two pages have the same text; `raw` is the first of them, as for `read`.
 
     Most pages hide nothing, are in order, and differ in one place: then only this is read, and the
     rest is looked through once for what would tell of more.
     """
     found = difference(page, other)
-    if found is not None and (parts := _plain_parts(page, other, found)) is not None:
+    if found is not None and (parts := _plain_parts(page, other, found, raw)) is not None:
         before, mine, its, behind = parts
-        return mine == its or same_lines(f"{before}{mine}{behind}", f"{before}{its}{behind}")
-    one, two = _shown(page), _shown(other)
-    if one is None or two is None:
+        start = len(before)
+        part = Difference(start, start + len(mine), start + len(its))
+        one, two = f"{before}{mine}{behind}", f"{before}{its}{behind}"
+        return mine == its or same_lines(one, two, part)
+    shown, others = _shown(page, raw), _shown(other)
+    if shown is None or others is None:
         return text_of(page) == text_of(other)
-    return one == two or same_lines(one, two)
+    return shown == others or same_lines(shown, others, difference(shown, others))
 
 
-def _plain_parts(page: str, other: str, found: Difference) -> tuple[str, str, str, str] | None:
+def _plain_parts(
+    page: str, other: str, found: Difference, raw: bytes | None = None
+) -> tuple[str, str, str, str] | None:
     """Return what two pages begin with, what differs, and how they end, all without the unread.
 
     None where that takes a closer look at both.
@@ -110,8 +115,8 @@ def _plain_parts(page: str, other: str, found: Difference) -> tuple[str, str, st
         or any(pattern.search(around) for pattern in (_TABLE, _LIST, _NESTED))
         or ("<table" not in other and _CELL.search(other))
         or _LIST.search(page)
-        or _may_change(page)
-        or _may_change(other if "<style" in f"{page}{its}".lower() else around)
+        or _may_change(page, raw)
+        or _may_change(other if _STYLE.search(page) or _STYLE.search(its) else around)
     ):
         return None
     parts = [_plain(part) for part in (page[:start], mine, its, page[end:])]
@@ -121,19 +126,21 @@ def _plain_parts(page: str, other: str, found: Difference) -> tuple[str, str, st
     return before, mine_read, its_read, behind
 
 
-_BY_CONTEXT = lazy("</?(?:xmp|plaintext|XMP|PLAINTEXT|math|rp|progress|meter)")
+# What decides how that is read, or shown, which stands elsewhere.
+_BY_CONTEXT = lazy(
+    "</?(?:xmp|plaintext|XMP|PLAINTEXT|math|rp|progress|meter|[fF](?:rameset|RAMESET))"
+)
+_STYLE = lazy("<[sS][tT][yY][lL][eE]")
 _NEXT_TAG = 16  # characters that tell whether a text is misplaced before a tag
 
 
-def _may_change(html: str) -> bool:
+def _may_change(html: str, raw: bytes | None = None) -> bool:
     """Return whether something says how a page is shown."""
     return (
         "\0" in html
         or _BY_CONTEXT.search(html) is not None
-        or "rameset" in html
-        or "RAMESET" in html
         or may_display(html)
-        or may_hide(html)
+        or may_hide(html, raw)
         or needs_tree(html)
     )
 
@@ -160,9 +167,9 @@ def _plain(html: str) -> str | None:
     return read if plain else None
 
 
-def _shown(html: str) -> str | None:
+def _shown(html: str, raw: bytes | None = None) -> str | None:
     """Return a page without what nobody reads; None where what is shown takes a closer look."""
-    if _needs_tree(html) or _LIST.search(html) or _may_change(html):
+    if _needs_tree(html) or _LIST.search(html) or _may_change(html, raw):
         return None
     read, odd = _unread(html)
     return None if odd else read

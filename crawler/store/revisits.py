@@ -244,7 +244,9 @@ def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int
         except zstandard.ZstdError:
             continue  # a damaged body: what replaces it is news
         kind = response.headers.get("Content-Type")
-        if same_text(decode(old, kind)[0], decode(response.body, kind)[0]):
+        html, encoding = decode(response.body, kind)
+        raw = None if encoding.startswith("utf-16") else response.body
+        if same_text(html, decode(old, kind)[0], raw):
             same.add(was.page_id)
     return same
 
