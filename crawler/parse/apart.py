@@ -16,6 +16,11 @@ _NO_PARENTS = frozenset(
 )  # fmt: skip
 
 
+def is_host(name: str) -> bool:
+    """Return whether an element of that name may have a shadow root."""
+    return name in _HOSTS or "-" in name
+
+
 class Apart:
     """What is open of `template` and `noscript`, whose content is no part of the document.
 
@@ -46,7 +51,7 @@ class Apart:
         elif tag.name == "noscript" and not self._xml:
             self._noscript = not tag.ends
         elif tag.name not in _NO_PARENTS:
-            self._host = tag.ends or tag.name in _HOSTS or "-" in tag.name
+            self._host = tag.ends or is_host(tag.name)
 
     def __bool__(self) -> bool:
         return self._noscript or bool(self._templates)

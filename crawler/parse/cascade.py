@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from crawler.lazy_regex import lazy
+from crawler.parse.apart import is_host
 from crawler.parse.css import COMMENT, Declared, declarations, is_of_screens
 
 if TYPE_CHECKING:
@@ -45,12 +46,13 @@ _Said = tuple[bool, tuple[int, int, int], int, str, str]
 
 
 def needs_tree(html: str) -> bool:
-    """Return whether boxes of a page depend on rules that only a tree can tell."""
-    return "<style" in html and bool(_rules(_sheet(html)))
+    """Return whether boxes of a page depend on rules that only a tree can tell, or shadow roots."""
+    return ("<style" in html and bool(_rules(_sheet(html)))) or "shadowrootmode" in html
 
 
 def write_styles(document: LexborHTMLParser, html: str) -> None:
     """Write what the rules say of the boxes of each element into its `style`."""
+    _hide_unslotted(document)
     from selectolax.lexbor import SelectolaxError
 
     rules = _rules(_sheet(html))
@@ -80,6 +82,22 @@ def write_styles(document: LexborHTMLParser, html: str) -> None:
         }
         written = ";".join(f"{name}:{value}!important" for name, value in style.items())
         node.attrs["style"] = f"{own};{written}" if own else written
+
+
+def _hide_unslotted(document: LexborHTMLParser) -> None:
+    """Hide what stands in an element beside a shadow root that has no slot for it."""
+    for template in document.css("template[shadowrootmode]"):
+        host = template.parent
+        if host is None or not is_host(host.tag or "") or "<slot" in (template.html or ""):
+            continue
+        node = host.first_child
+        while node is not None:
+            following = node.next
+            if node.is_element_node:
+                node.attrs["style"] = "display:none!important"
+            elif node.is_text_node:
+                node.decompose()
+            node = following
 
 
 def _sheet(html: str) -> str:

@@ -32,12 +32,16 @@ _BREAK = "<br>"
 
 
 class _Shown(NamedTuple):
-    """An open element: whether it ends a line, holds boxes, or was put into a line."""
+    """An open element: whether it ends a line, holds boxes, or was put into a line.
+
+    `cells` counts the rows of a table in a line, and the cells of the last of them.
+    """
 
     name: str
     line: bool = False
     boxes: bool = False
     inline: bool = False
+    cells: list[int] | None = None
 
 
 def may_display(html: str) -> bool:
@@ -78,6 +82,11 @@ def _changes(
             elif closed.line:
                 yield span.end, span.end, _BREAK
             continue
+        cells = stack[-1].cells if stack and span.name in _PARTS else None
+        if cells is not None:
+            yield span.start, span.start + 1 + len(span.name), f"{_before(span.name, cells)}<span"
+            stack.append(_Shown(span.name, inline=True, cells=cells))
+            continue
         display = _display(span, sheet)
         line = display in _LINES or bool(stack and stack[-1].boxes)
         inline = display.startswith(_IN_LINE) and not line and is_block(span.name)
@@ -86,7 +95,20 @@ def _changes(
         elif line:
             yield span.start, span.start, _BREAK
         if span.name not in _VOID:
-            stack.append(_Shown(span.name, line, display in _BOXES, inline))
+            cells = [0, 0] if display == "inline-table" else None
+            stack.append(_Shown(span.name, line, display in _BOXES, inline, cells))
+
+
+_PARTS = frozenset("tr td th tbody thead tfoot".split())
+
+
+def _before(name: str, cells: list[int]) -> str:
+    """Return what stands before a part of a table in a line, and count it."""
+    if name == "tr":
+        cells[:] = [cells[0] + 1, 0]
+        return _BREAK if cells[0] > 1 else ""
+    cells[1] += name in ("td", "th")
+    return " " if name in ("td", "th") and cells[1] > 1 else ""
 
 
 def _closed(stack: list[_Shown], name: str) -> _Shown:

@@ -218,9 +218,12 @@ _TEXTS = frozenset(
 
 
 def is_xhtml(essence: str, body: bytes) -> bool:
-    """Return whether a response is a page in XML: by its type, or by the namespace of its root."""
+    """Return whether a response is a page in XML: by its type, or by the namespace of its root.
+
+    As in browsers, XML of a type of its own (`application/vnd.google-earth.kml+xml`) is a file.
+    """
     if essence == "application/xhtml+xml":
         return True
-    if not is_xml(essence):
+    if essence not in _XML:
         return False
     return _XHTML.match(body[: 4 * HEADER].replace(b"\0", b"")) is not None  # UTF-16, too

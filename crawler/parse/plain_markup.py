@@ -46,25 +46,43 @@ _DRAWN_IN = frozenset(
 class _Drawn:
     """Whether text is shown where it stands: in a picture only that of `text`, and HTML in it."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_chosen", "_open", "_passed")
 
     def __init__(self) -> None:
         self._open: list[str] = []  # elements of SVG, from the outside inwards
+        self._chosen: set[int] = set()  # depths of each `switch` that has its one child
+        self._passed = 0  # the depth of one that has another child open, which is not drawn
 
     def take(self, tag: Tag) -> None:
         """Take the next tag."""
         if tag.foreign == "svg":
             if not tag.ends:
-                if len(self._open) < 64:
-                    self._open.append(tag.name)
+                self._start(tag.name)
             elif tag.name in self._open:
                 while self._open.pop() != tag.name:
                     pass
+                depth = len(self._open)
+                self._chosen = {one for one in self._chosen if one <= depth}
+                self._passed = self._passed if self._passed < depth else 0
         elif self._open and tag.name and self._open[-1] not in ("foreignobject", "title", "desc"):
             self._open.clear()  # an element of HTML ends the picture
+            self._chosen.clear()
+            self._passed = 0
+
+    def _start(self, name: str) -> None:
+        depth = len(self._open)
+        if depth >= 64:
+            return
+        if depth and self._open[-1] == "switch":
+            if depth in self._chosen:
+                self._passed = self._passed or depth
+            self._chosen.add(depth)
+        self._open.append(name)
 
     def __bool__(self) -> bool:
         drawn, links = not self._open, 0
+        if self._passed:
+            return False
         for name in reversed(self._open):
             drawn = drawn or name in ("text", "foreignobject")
             links += name == "a"

@@ -224,6 +224,9 @@ _SELECT = lazy(
 _OPTION = lazy(
     r"(<option(?=[\s>])[^>]*+>)((?:[^<]++|<(?!/?(?:option|optgroup|hr)[\s>]))*+)", re.IGNORECASE
 )
+_LOOSE = lazy(  # an option of no list
+    r"(<option(?=[\s>])[^>]*+>)((?:[^<]++|<(?!/?option[\s>]))*+)", re.IGNORECASE
+)
 _APART = lazy(r"<(script|style|template)(?=[\s>])[^>]*+>(?:[^<]++|<(?!/\1))*+", re.IGNORECASE)
 _MARKUP = lazy(r"<[/a-zA-Z!][^>]*+>")
 _NOSCRIPT = lazy(r"<noscript(?=[\s>])[^>]*+>(?:[^<]++|<(?!/noscript))*+", re.IGNORECASE)
@@ -234,6 +237,8 @@ def _placed(html: str, raw: bytes | None) -> tuple[str, bytes | None]:
     """Return a page with everything where a browser puts it; its bytes no more if that differs."""
     if _LIST.search(html):
         html, raw = _SELECT.sub(_options, html), None
+        if len(html) <= _LARGE and "<select" not in html and "<datalist" not in html:
+            html = _LOOSE.sub(_option, html)
     if _needs_tree(html):
         html, raw = _in_order(_NOSCRIPT.sub("<noscript>", html)), None
     return html, raw
@@ -252,6 +257,10 @@ def _options(found: re.Match[str]) -> str:
     return f"{found[1]}{''.join(options)}</select>{found[3] or ''}"
 
 
+def _option(found: re.Match[str]) -> str:
+    return f"{found[1]}{_MARKUP.sub('', _APART.sub('', found[2]))}"
+
+
 def _needs_tree(html: str) -> bool:
     """Return whether only the tree of a small page tells what of it is shown where."""
     if len(html) > _LARGE or "<plaintext" in html:  # whose end no markup can write
@@ -261,6 +270,7 @@ def _needs_tree(html: str) -> bool:
         or ("<table" not in html and html[:2] != "<t" and _CELL.search(html) is not None)
         or html.count("</div") > html.count("<div")
         or _NESTED.search(html) is not None
+        or "<annotation-xml" in html
         or needs_tree(html)
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from html.entities import html5
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
@@ -91,15 +92,23 @@ _LESS = lazy(r"<[^\w:/!?]")  # which is no tag
 
 
 def _with_entities(text: str) -> str:
-    """Write out the entities that a document declares itself, as long as it grows but little."""
+    """Write out the entities that a document declares itself, as long as it grows but little.
+
+    What is no entity at all, which another document may declare, says nothing.
+    """
     subset = _SUBSET.search(text, 0, 4096)
     end = text.find("]", subset.end()) if subset else -1
-    if subset is None or end < 0:
+    if subset is not None and end >= 0:
+        found = _DECLARED.findall(text, subset.end(), end)
+        own = {name: double or single for name, double, single in reversed(found)}
+        grown = sum(text.count(f"&{name};") * len(value) for name, value in own.items())
+        if not own or grown > _MOST_GROWTH:
+            return text
+        names = "|".join(map(re.escape, own))
+        return text[:end] + re.sub(f"&({names});", lambda match: own[match[1]], text[end:])
+    if "&" not in text or "<![CDATA[" in text:
         return text
-    found = _DECLARED.findall(text, subset.end(), end)
-    own = {name: double or single for name, double, single in reversed(found)}
-    grown = sum(text.count(f"&{name};") * len(value) for name, value in own.items())
-    if not own or grown > _MOST_GROWTH:
-        return text
-    names = "|".join(map(re.escape, own))
-    return text[:end] + re.sub(f"&({names});", lambda match: own[match[1]], text[end:])
+    return _ENTITY.sub(lambda match: match[0] if match[1] in html5 else "", text)
+
+
+_ENTITY = lazy(r"&([A-Za-z][\w.-]*+;)")

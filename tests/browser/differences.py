@@ -30,6 +30,7 @@ def _listed(text: str) -> dict[str, Difference]:
 
 
 STANDARD = _listed("""
+apart-noscript-in-a.html links: HTML: where no scripts run, noscript is markup
 base-invalid-then-valid.html links: HTML: a base that is no URL leaves the page's own
 base-invalid.html links: HTML: a base that is no URL leaves the page's own
 encoding-big5-cut.html title: Encoding: by its index, which Chromium leaves here
@@ -41,8 +42,6 @@ mime-no-subtype.html type title links text: Fetch: "text/" is no type, so that t
 mime-quoted-type.html type: Fetch: a type in quotes is none, so that the bytes tell
 mime-slash-only.html type: Fetch: "/" is no type, so that the bytes tell
 mime-text-html-equals.html type title encoding links text: Fetch: "=" is in no type
-mime-vendor-xml.xml type: HTML: any XML type is one of pages in XML; browsers save it
-mime-xhtml-wap.html type: HTML: any XML type is one of pages in XML; browsers save it
 """)
 
 OPEN = _listed("""
@@ -64,12 +63,8 @@ text-opacity.html text: what no reader sees is hidden, whatever hides it (docs/t
 """)
 
 LIMITS = _listed("""
-foreign-math-annotation-xml-case.html text: what an annotation holds by itself is read
 link-caption.html links: links stand in the order of the source, a browser moves captions
-text-inline-table.html text: the cells of a table in a line are boxes
-text-shadow-body.html text: what is beside a shadow root is shown in its slots alone
 tree-body-attrs.html text: of a body that is not shown Chromium gives the text without lines
-tree-option-outside.html text: what stands in an option outside of a list is one line
 xhtml-bytes-invalid.xhtml links text: bytes that are none of the encoding are no error
 xml-html-inside.xml title links: a document in XML is a page if its root is that of one
 """)

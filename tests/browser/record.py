@@ -49,13 +49,14 @@ LOOK = r"""(() => {
   // The letters of the text and not those of a style, and what a reader has but to unfold.
   const plain = document.createElementNS(html, 'style');
   plain.textContent = '* { text-transform: none !important }';
-  if (document.body && !markup) document.documentElement.append(plain);
+  const body = document.body ?? all('body', html)[0];
+  if (body && !markup) document.documentElement.append(plain);
   for (const e of all('details', html)) e.open = true;
   return {
     type: document.contentType, title: document.title, encoding: document.characterSet,
     base: document.baseURI, links, canonical: canonical ? canonical.href : null,
     robots: all('meta', html).filter(e => e.name.toLowerCase() === 'robots').map(e => e.content),
-    text: document.body && !markup ? document.body.innerText : '',
+    text: body && !markup ? body.innerText : '',
   };
 })()"""
 

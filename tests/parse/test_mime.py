@@ -106,7 +106,6 @@ PAGES = {
     "a comment": ([], b"<!-- c -->" + HTML),
     "xml": (["application/xml"], b"<?xml version='1.0'?><!DOCTYPE html>" + XHTML),
     "text/xml": (["text/xml; charset=utf-8"], b"<!-- c -->" + XHTML),
-    "other xml": (["application/vnd.x+xml"], XHTML),
     "nothing but xml": ([], b"<?xml version='1.0'?>" + XHTML),
     "xml in UTF-16": (["text/xml"], ("\ufeff" + XHTML.decode()).encode("utf-16-le")),
     "a feed as HTML": (["text/html"], b"<rss>" + HTML),
@@ -114,6 +113,7 @@ PAGES = {
 NO_PAGES = {
     "last": (["text/html", "text/plain"], HTML),
     "plain": (["text/plain"], HTML),
+    "other xml": (["application/vnd.x+xml"], XHTML),
     "xml": (["application/xml"], b"<urlset><title>T</title></urlset>"),
     "marked bytes": ([], b"\xef\xbb\xbf" + HTML),
     "text before": ([], b"hello " + HTML),
