@@ -14,7 +14,7 @@ from pathlib import Path
 from crawler.config.browser import BrowserSettings
 from crawler.errors import ConfigError
 
-# The shell has no windows to draw: a page takes three fifths of the CPU. Debian's `chromium` is a
+# The shell has no windows to draw: a page takes less than half of the CPU. Debian's `chromium` is a
 # script that adds flags of its own: the binary behind it comes first.
 _NAMES = (
     "/usr/lib/chromium/chromium-headless-shell",
