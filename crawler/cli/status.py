@@ -89,7 +89,8 @@ def story(one: Overview) -> str:
         f"spider   {one.spider or '-'}",
         f"state    {_state(one)}",
         f"pages    {one.pages:,}",
-        f"queued   {one.queued:,}{_list(one.busiest, '  most: ')}",
+        f"queued   {one.queued:,}{_list(one.busiest, '  most: ')}"
+        + f"; a recrawl queues {one.chosen:,} more" * bool(one.chosen),
         f"errors   {one.errors:,}",
         f"hosts    {one.hosts:,}",
         f"items    {_list(one.items) or '0'}",

@@ -11,7 +11,7 @@ from typing import Any
 
 from crawler.errors import QueryError, StoreRefused
 from crawler.inspect.query import Reader
-from crawler.store.address import StoreAddress
+from crawler.store.address import DatabaseAddress, StoreAddress
 from crawler.web import outcome
 
 _COUNTED = 1_000_000  # items up to which they are counted; beyond, the highest id is told
@@ -70,6 +70,8 @@ class Overview:
     the store counts."""
     paused: bool = False
     """Whether all of these are paused."""
+    chosen: int = 0
+    """Pages that a recrawl visits again, and has not queued yet."""
     pool: dict[str, Any] = field(default_factory=dict)
     """Connections as of the last commit: open, idle, waiting, names, memory; only while it runs."""
 
@@ -117,6 +119,7 @@ def _overview(reader: Reader) -> Overview:
         state=state,
         pages=whole(values, "pages", 0, reader.path),
         queued=queued,
+        chosen=_chosen(reader),
         errors=sum(outcomes.get(name, 0) for name in outcome.having("error")),
         hosts=number,
         outcomes=outcomes,
@@ -174,6 +177,17 @@ def _working(reader: Reader, run_id: int) -> list[str]:
     """Return the states of the processes that crawl: running, paused, stopping."""
     rows = reader.query("SELECT state FROM workers WHERE run_id = ?", (run_id,)).rows
     return [state for (state,) in rows]
+
+
+def _chosen(reader: Reader) -> int:
+    """Return how many pages a recrawl has still to queue; 0 for a store that queues at once."""
+    if isinstance(reader.path, DatabaseAddress):
+        return 0
+    made = reader.query("SELECT 1 FROM sqlite_master WHERE name = 'revisit_queue'").rows
+    if not list(made):  # by an earlier version
+        return 0
+    [(number,)] = reader.query("SELECT count(*) FROM revisit_queue").rows
+    return int(number)
 
 
 def _state(runs: list[Run], seeded: bool, queued: int) -> str:

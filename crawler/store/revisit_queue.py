@@ -7,15 +7,16 @@ loses none and queues none twice.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crawler.store.statements import Statements
 from crawler.web import outcome
 from crawler.web.request import EARLY, RENEWAL, REVISIT, Todo
-from crawler.web.visit import Visit
+
+if TYPE_CHECKING:
+    from crawler.web.visit import Visit
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,8 @@ class RevisitQueue:
 
     async def take(self, seq: int) -> list[Todo]:
         """Return the next requests, numbered from `seq` on."""
+        import asyncio  # slow, and this module is also for commands that need none
+
         rows = list(await self._db.execute_fetchall(NEXT, (AT_ONCE,)))
         await self._db.execute(TAKEN, (AT_ONCE,))
         todos, damaged = await asyncio.to_thread(requests, rows, seq)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from crawler.cli.status import story
 from crawler.errors import StoreDamaged
+from crawler.inspect.status import overview
 from crawler.store import requeue, revisit_queue
 from crawler.store.copying import copy
 from crawler.store.schema import migrate_now
@@ -112,6 +114,7 @@ def test_of_many_pages_of_a_recrawl_the_first_are_queued(
     assert requeue.recrawl(store, NOW, all_=True) == 4
     assert [row[1] for row in queued(store)] == [f"http://a.example/{n}" for n in range(4)]
     assert chosen(store) == [5, 6, 7, 8, 9, 10]
+    assert "queued   4  most: 4 http://a.example; a recrawl queues 6 more" in story(overview(store))
     assert requeue.recrawl(store, NOW) == 4, "what is chosen or queued is not chosen again"
     assert [row[1] for row in queued(store)] == [f"http://a.example/{n}" for n in range(8)]
     assert chosen(store) == [9, 10]
