@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from crawler.lazy_regex import lazy
@@ -21,15 +22,20 @@ if TYPE_CHECKING:
 
 _BOXES = ("display", "visibility", "content-visibility", "position", "float")
 _HIDING = frozenset(("none", "hidden", "collapse"))
-_SHEETS = lazy(r"<style(?=[\s/>])([^>]*+)>((?:[^<]++|<(?!/style))*+)", re.IGNORECASE)
+_SHEETS = lazy(r"<style(?=[\s/>])([^<>]*+)>((?:[^<]++|<(?!/style))*+)", re.IGNORECASE)
 _OF_BOXES = lazy(r"(?:display|visibility|position|float)\s*+:")
 _SIMPLE = lazy(r"[\w.#-]++")
 _NO_ELEMENT = lazy(r"::|:(?:before|after|first-l)")
 # What the pointer or a click makes of an element: what it shows then is but to unfold.
 _ON_EVENT = lazy(r":(?:hover|focus|active|target|checked)[\w-]*")
 _SPACE = lazy(r"\s+")
+_LARGE = 32 * 1024  # characters of a page whose tree is not built for this
 _MOST_RULES = 500
+_LONG, _LONGEST = 200, 2000  # characters of a selector, and of all of a rule
+# What looks at siblings or what is inside, for each element anew, and long chains.
+_DEAR = lazy(r":has\(|~|(?:[^\s>+]++[\s>+]+){4}")
 _MOST_WORK = 200_000  # rules by the tags of a page
+_DEARER = 100
 _DEEPEST = 8  # rules within rules
 _NEVER = frozenset(("html", "body", "head"))  # see `hidden`
 
@@ -47,6 +53,8 @@ _Said = tuple[bool, tuple[int, int, int], int, str, str]
 
 def needs_tree(html: str) -> bool:
     """Return whether boxes of a page depend on rules that only a tree can tell, or shadow roots."""
+    if len(html) > _LARGE:
+        return False
     return ("<style" in html and bool(_rules(_sheet(html)))) or "shadowrootmode" in html
 
 
@@ -56,7 +64,8 @@ def write_styles(document: LexborHTMLParser, html: str) -> None:
     from selectolax.lexbor import SelectolaxError
 
     rules = _rules(_sheet(html))
-    if len(rules) * html.count("<") > _MOST_WORK:
+    work = sum(_DEARER if _DEAR.search(rule.selector) else 1 for rule in rules)
+    if work * html.count("<") > _MOST_WORK:
         return
     styles: dict[int, tuple[LexborNode, list[_Said]]] = {}
     for number, rule in enumerate(rules):
@@ -110,7 +119,7 @@ def _rules(text: str) -> tuple[_Rule, ...]:
     """Return the rules that are about boxes; none where a tag alone tells whether they hold."""
     if not _OF_BOXES.search(text):
         return ()
-    found = list(_within(COMMENT.sub("", text), (), certain=True, depth=0))[: _MOST_RULES + 1]
+    found = list(islice(_within(COMMENT.sub("", text), (), certain=True, depth=0), _MOST_RULES + 1))
     plain = all(rule.certain and _SIMPLE.fullmatch(rule.selector) for rule in found)
     if len(found) > _MOST_RULES or (plain and "@" not in text):
         return ()
@@ -140,7 +149,7 @@ def _within(text: str, around: tuple[str, ...], *, certain: bool, depth: int) ->
     if not declared.style:
         return
     for selector in around:
-        if not _NO_ELEMENT.search(selector):
+        if len(selector) <= _LONG and not _NO_ELEMENT.search(selector):
             unfolded = _ON_EVENT.sub("", selector)
             sure = certain and unfolded == selector
             yield _Rule(unfolded, declared, _weight(selector), sure)
@@ -161,11 +170,15 @@ _BRACE = lazy(r"[{}]")
 
 def _joined(head: str, around: tuple[str, ...]) -> Iterator[str]:
     """Yield the selectors of a rule, those of a nested one with each that is around it."""
+    if len(head) > _LONGEST:
+        return
     for selector in _COMMA.split(head):
         selector = selector.strip()
         if not around:
             yield selector
         for outer in around[:_DEEPEST]:
+            if len(outer) * (selector.count("&") + 1) > _LONG:
+                continue
             yield selector.replace("&", outer) if "&" in selector else f"{outer} {selector}"
 
 

@@ -88,8 +88,8 @@ _FORMULA = lazy(
     r"</?m(?:[inos]|text|row|frac|sqrt|root|style|padded|error|t(?:able|d|r)|s(?:u[bp]|ubsup)"
     r"|over|under|underover|fenced|enclose|multiscripts)(?=[\s/>])[^>]*+>"
 )
-_MATH = lazy(r"<math(?=[\s>])[^>]*+>(?:[^<]++|<(?!/math[\s>]))*+</math[^>]*+>")
-_PART = lazy(r"(<(/?)([a-zA-Z-]+)[^>]*+>)([^<]*+)")
+_MATH = lazy(r"<math(?=[\s>])[^<>]*+>(?:[^<]++|<(?!/?math[\s>]))*+</math[^<>]*+>")
+_PART = lazy(r"(<(/?)([a-zA-Z-]+)[^<>]*+>)([^<]*+)")
 _TOKENS = frozenset(("mi", "mo", "mn", "ms", "mtext"))
 # What stands for ruby, a bar or a gauge where a browser cannot draw one.
 _IN_PLACE = lazy(

@@ -206,30 +206,30 @@ _TABLE = lazy(
     re.VERBOSE,
 )
 _CELL = lazy(r"</?t(?:[dhr]|body|head|foot)[\s>]")  # of no table, where a page has none
-_NESTED = lazy(r"<(?:button|h[1-6])(?=[\s>])[^>]*+>[^<]*+<(?:p|div|ul|h[1-6]|button)[\s>]")
+_NESTED = lazy(r"<(?:button|h[1-6])(?=[\s>])[^<>]*+>[^<]*+<(?:p|div|ul|h[1-6]|button)[\s>]")
 # A list with anything in it but options of plain text.
 _LIST = lazy(
-    r"""<select(?=[\s>])[^>]*+>\s*+(?!</?(?:opt|select|hr)|<!--|<script|<template)
-    | </?(?:option|optgroup)(?=[\s>])[^>]*+>[^<]*+(?!</?(?:opt|select|datalist|hr)|<!--|\Z)""",
+    r"""<select(?=[\s>])[^<>]*+>\s*+(?!</?(?:opt|select|hr)|<!--|<script|<template)
+    | </?(?:option|optgroup)(?=[\s>])[^<>]*+>[^<]*+(?!</?(?:opt|select|datalist|hr)|<!--|\Z)""",
     re.VERBOSE,
 )
 # A control or another list ends one; what then ends a list means nothing.
 _SELECT = lazy(
-    r"""(<select(?=[\s>])[^>]*+>)
+    r"""(<select(?=[\s>])[^<>]*+>)
     ((?:[^<]++|<(?!/?select[\s>]|(?:input|keygen)[\s/>]))*+)
-    (?:</select[^>]*+>
-    | (?:<select[^>]*+>)?+((?:[^<]++|<(?!/?select[\s>]))*+)(?:</select[^>]*+>)?+)""",
+    (?:</select[^<>]*+>
+    | (?:<select[^<>]*+>)?+((?:[^<]++|<(?!/?select[\s>]))*+)(?:</select[^<>]*+>)?+)""",
     re.VERBOSE | re.IGNORECASE,
 )
 _OPTION = lazy(
-    r"(<option(?=[\s>])[^>]*+>)((?:[^<]++|<(?!/?(?:option|optgroup|hr)[\s>]))*+)", re.IGNORECASE
+    r"(<option(?=[\s>])[^<>]*+>)((?:[^<]++|<(?!/?(?:option|optgroup|hr)[\s>]))*+)", re.IGNORECASE
 )
 _LOOSE = lazy(  # an option of no list
-    r"(<option(?=[\s>])[^>]*+>)((?:[^<]++|<(?!/?option[\s>]))*+)", re.IGNORECASE
+    r"(<option(?=[\s>])[^<>]*+>)((?:[^<]++|<(?!/?option[\s>]))*+)", re.IGNORECASE
 )
-_APART = lazy(r"<(script|style|template)(?=[\s>])[^>]*+>(?:[^<]++|<(?!/\1))*+", re.IGNORECASE)
-_MARKUP = lazy(r"<[/a-zA-Z!][^>]*+>")
-_NOSCRIPT = lazy(r"<noscript(?=[\s>])[^>]*+>(?:[^<]++|<(?!/noscript))*+", re.IGNORECASE)
+_APART = lazy(r"<(script|style|template)(?=[\s>])[^<>]*+>(?:[^<]++|<(?!/\1))*+", re.IGNORECASE)
+_MARKUP = lazy(r"<[/a-zA-Z!][^<>]*+>")
+_NOSCRIPT = lazy(r"<noscript(?=[\s>])[^<>]*+>(?:[^<]++|<(?!/noscript))*+", re.IGNORECASE)
 _LARGE = 32 * 1024  # characters of a page whose tree costs more than the order of its words says
 
 

@@ -1,5 +1,7 @@
 """Styles make lines of a text, and unmake them, as far as a page says them itself."""
 
+import time
+
 import pytest
 
 from crawler.parse.text import read, text_of
@@ -50,3 +52,23 @@ def test_a_style_makes_and_unmakes_lines(html: str, want: str) -> None:
 def test_what_a_style_hides_stays_hidden_within_boxes() -> None:
     found = read('<div style="display:flex"><b>a</b><b style="display:none">no</b></div>c')
     assert (found.text, found.hidden) == ("a\nc", 2)
+
+
+HOSTILE = [
+    "<select " * 100_000,
+    "<select>" + "<option>x" * 100_000,
+    "<math>" * 100_000,
+    "<math " * 100_000,
+    "<svg>" + "<switch><text>a</text>" * 10_000,
+    "<style>a" + ",a>b" * 7_000 + "{display:none}</style><a>x",
+    "<style>" + "&&&&&&&&{" * 500 + "display:none</style><a>x",
+    "<style>b:has(b),b~b~b~b{display:none}</style>" + "<b>x" * 3_500,
+    "<table style='display:inline-table'>" + "<tr><td>x" * 10_000,
+]
+
+
+@pytest.mark.parametrize("html", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_is_looked_for_costs_little_however_often_it_begins(html: str) -> None:
+    started = time.process_time()
+    text_of(html)
+    assert time.process_time() - started < 0.9
