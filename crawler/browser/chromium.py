@@ -91,7 +91,7 @@ class Chromium:
         self._process: BrowserProcess | None = None
         self._place: Path | None = None
         self._given_up = False
-        self._helpers: list[int] = []  # descriptors of processes that it needs
+        self._services: list[int] = []  # descriptors of processes that it needs
         self.guests: Guests
 
     async def open(self) -> None:
@@ -189,39 +189,39 @@ class Chromium:
         """Let the next page have another browser: this one does not answer, or reaches nothing."""
         self._given_up = True
 
-    def watch_helpers(self) -> None:
+    def watch_services(self) -> None:
         """End the browser as soon as a process dies that it needs, where the system tells of that.
 
         It would live on: another network process knows the proxy of no context, what was asked of
         the one before is never answered, and nothing starts pages any more.
         """
-        if self._helpers or not hasattr(os, "pidfd_open"):
+        if self._services or not hasattr(os, "pidfd_open"):
             return
-        for pid in processes.helpers_of(self.pid):
+        for pid in processes.services_of(self.pid):
             with contextlib.suppress(OSError):  # it died just now, or this kernel has none
-                helper = os.pidfd_open(pid)
-                self._helpers.append(helper)
-                asyncio.get_running_loop().add_reader(helper, self._kill)
+                service = os.pidfd_open(pid)
+                self._services.append(service)
+                asyncio.get_running_loop().add_reader(service, self._kill)
 
     def _kill(self) -> None:
-        self._watch_no_helpers()
+        self._unwatch_services()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, _KILL)
 
-    def _watch_no_helpers(self) -> None:
-        while self._helpers:
-            helper = self._helpers.pop()
-            asyncio.get_running_loop().remove_reader(helper)
-            os.close(helper)
+    def _unwatch_services(self) -> None:
+        while self._services:
+            service = self._services.pop()
+            asyncio.get_running_loop().remove_reader(service)
+            os.close(service)
 
     def lost(self) -> FetchError:
-        """Give the browser up, and return why: its network process died."""
+        """Stop using the browser, and return why: its network process died."""
         self.give_up()
         return FetchError("the network process of the browser died", Outcome.TAB_CRASHED)
 
     @contextlib.asynccontextmanager
     async def answering(self) -> AsyncIterator[None]:
-        """Give the browser up if what is asked of it within takes too long; DevToolsError then."""
+        """Stop using the browser if an answer takes too long; DevToolsError then."""
         try:
             async with asyncio.timeout(_ANSWER):
                 yield
@@ -233,7 +233,7 @@ class Chromium:
         """End the browser and whoever is in it, and remove what they left."""
         if self._watch is not None:
             self._watch.cancel()
-        self._watch_no_helpers()
+        self._unwatch_services()
         if self._process is not None:
             await self.guests.close()
             await self._process.close(_CLOSE)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-_HELPERS = (b"network.mojom.NetworkService", b"--type=zygote")
+_SERVICES = (b"network.mojom.NetworkService", b"--type=zygote")
 _PROC = Path("/proc")
 if sys.platform == "win32":
     _PAGE = 4096
@@ -44,12 +44,12 @@ def largest_page(sizes: Mapping[ProcessSize, int]) -> int | None:
     return max(pages, key=lambda each: sizes[each]).pid if pages else None
 
 
-def helpers_of(first: int) -> list[int]:
+def services_of(first: int) -> list[int]:
     """Return the pids of what a browser needs: its way to the net, and what starts pages."""
     family = [first]
     for pid in family:
         family += _children(pid)
-    return [pid for pid in family if any(word in _command(pid) for word in _HELPERS)]
+    return [pid for pid in family if any(word in _command(pid) for word in _SERVICES)]
 
 
 def _children(pid: int) -> list[int]:

@@ -59,7 +59,7 @@ class BrowserSession:
         await self._door.open()
         async with chromium.answering():
             await self._create(chromium.devtools.root)
-            chromium.watch_helpers()
+            chromium.watch_services()
             await storage.given(chromium.devtools, self._context, state or {})
         self._origins |= set(state or ())
 

@@ -156,7 +156,7 @@ _BLOCK_TAG = lazy(rf"</?(?:{_NAMES})(?=[\s/>])")
 _TRIES = 64  # tags that are looked at for one that ends a line
 
 
-class Difference(NamedTuple):
+class DifferingPart(NamedTuple):
     """Where two pages differ: from where, and up to where in the one and in the other.
 
     It begins and ends where a line does, and no tag is cut.
@@ -167,7 +167,7 @@ class Difference(NamedTuple):
     other_end: int
 
 
-def difference(one: str, other: str) -> Difference | None:
+def difference(one: str, other: str) -> DifferingPart | None:
     """Return where two pages differ, None where that is not to be told by lines."""
     shared = _shared(one, other)
     behind = _shared_behind(one, other, shared)
@@ -175,10 +175,10 @@ def difference(one: str, other: str) -> Difference | None:
     other_end = len(other) - (len(one) - end)
     if start < 0 or not all(map(_is_text, (one, one, other), (start, end, other_end))):
         return None
-    return Difference(start, end, other_end)
+    return DifferingPart(start, end, other_end)
 
 
-def same_lines(one: str, other: str, found: Difference | None) -> bool:
+def same_lines(one: str, other: str, found: DifferingPart | None) -> bool:
     """Return whether two markups from which the unread was taken have the same text.
 
     `found` is where they differ: where the lines there say it, only these are read.

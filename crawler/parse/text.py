@@ -15,7 +15,14 @@ from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
 from crawler.parse.plain_markup import plain_markup
-from crawler.parse.sweeps import IS_BLOCK, Difference, by_letter, difference, lines_of, same_lines
+from crawler.parse.sweeps import (
+    IS_BLOCK,
+    DifferingPart,
+    by_letter,
+    difference,
+    lines_of,
+    same_lines,
+)
 from crawler.parse.tokenizer import is_frameset
 from crawler.parse.words import any_case
 
@@ -89,7 +96,7 @@ def same_text(page: str, other: str, raw: bytes | None = None) -> bool:
     if found is not None and (parts := _plain_parts(page, other, found, raw)) is not None:
         before, mine, its, behind = parts
         start = len(before)
-        part = Difference(start, start + len(mine), start + len(its))
+        part = DifferingPart(start, start + len(mine), start + len(its))
         one, two = f"{before}{mine}{behind}", f"{before}{its}{behind}"
         return mine == its or same_lines(one, two, part)
     shown, others = _shown(page, raw), _shown(other)
@@ -99,7 +106,7 @@ def same_text(page: str, other: str, raw: bytes | None = None) -> bool:
 
 
 def _plain_parts(
-    page: str, other: str, found: Difference, raw: bytes | None = None
+    page: str, other: str, found: DifferingPart, raw: bytes | None = None
 ) -> tuple[str, str, str, str] | None:
     """Return what two pages begin with, what differs, and how they end, all without the unread.
 
