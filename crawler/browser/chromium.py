@@ -139,7 +139,7 @@ class Chromium:
         own = {"TMPDIR": str(home)}
         command = [self.found.path, *_DRIVEN, *_GUARD, *_OFF, *_PAGES, *self._flags]
         command += [f"--user-data-dir={home / 'profile'}", *["--no-sandbox"] * (not sandboxed)]
-        if os.geteuid() == 0 and shutil.which("setpriv") is not None:
+        if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("setpriv") is not None:
             os.chown(home, NOBODY, NOBODY)
             place.chmod(0o711)
             own["HOME"] = str(home)

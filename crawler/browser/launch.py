@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crawler.browser.devtools import DevTools
+
+if sys.platform != "win32":
+    import fcntl
 
 _FREE = 10  # the first of the descriptors that a pipe may have here: 3 and 4 are the browser's
 
@@ -45,6 +48,8 @@ class BrowserProcess:
         if self._ended:
             return
         self._ended = True
+        if sys.platform == "win32":
+            raise NotImplementedError
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
@@ -78,6 +83,8 @@ def _spawned(
     command: Sequence[str], environment: Mapping[str, str], said: Path, pipes: tuple[int, int]
 ) -> int:
     """Return the pid of a browser that reads commands from 3 and writes answers to 4."""
+    if sys.platform == "win32":
+        raise NotImplementedError  # `finding.required` has refused it
     return os.posix_spawnp(
         command[0],
         [*command],
@@ -95,6 +102,8 @@ def _spawned(
 
 def _pipe() -> tuple[int, int]:
     """Return both ends of a pipe, neither of which is 3 or 4."""
+    if sys.platform == "win32":
+        raise NotImplementedError
     ends = os.pipe()
     try:
         read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FREE) for end in ends)
