@@ -106,7 +106,8 @@ def _pipe() -> tuple[int, int]:
         raise NotImplementedError
     ends = os.pipe()
     try:
-        read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FREE) for end in ends)
+        read = fcntl.fcntl(ends[0], fcntl.F_DUPFD_CLOEXEC, _FREE)
+        write = fcntl.fcntl(ends[1], fcntl.F_DUPFD_CLOEXEC, _FREE)
     finally:
         for end in ends:
             os.close(end)
