@@ -15,9 +15,6 @@ from pathlib import Path
 
 from crawler.browser.devtools import DevTools
 
-if sys.platform != "win32":
-    import fcntl
-
 _FREE = 10  # the first of the descriptors that a pipe may have here: 3 and 4 are the browser's
 
 
@@ -104,6 +101,8 @@ def _pipe() -> tuple[int, int]:
     """Return both ends of a pipe, neither of which is 3 or 4."""
     if sys.platform == "win32":
         raise NotImplementedError
+    import fcntl  # not there on Windows
+
     ends = os.pipe()
     try:
         read = fcntl.fcntl(ends[0], fcntl.F_DUPFD_CLOEXEC, _FREE)
