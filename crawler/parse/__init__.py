@@ -163,7 +163,7 @@ def document(
     if isinstance(body, bytes):
         if xml is None:
             xml = mime.is_xhtml(mime.computed(content_type, body), body)
-        body, encoding = decode(body, content_type)
+        body, encoding = decode(body, content_type, xml=xml)
     found = outline(body, url, tags=tags, encoding=encoding, xml=bool(xml))
     return Document(found.base, list(found.links()), found.refresh)
 

@@ -63,14 +63,32 @@ def _is_big_endian(body: bytes) -> bool:
     return len(head) >= 2 and head[::2].count(0) > len(head) // 3 and 0 not in head[1::2]
 
 
-def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
-    """Return the text of `body`, without a byte order mark, and the name of its encoding."""
+def decode(body: bytes, content_type: str | None = None, *, xml: bool = False) -> tuple[str, str]:
+    """Return the text of `body`, without a byte order mark, and the name of its encoding.
+
+    `xml` says that it is a document in XML: there the first bytes that are none of its encoding
+    become U+FFFF, which no XML may hold, so that it is read up to them.
+    """
     name = encoding_of(body, content_type)
-    if name == "utf-8" and len(body) <= PIECEWISE:
-        return body.decode("utf-8", "replace").removeprefix("\ufeff"), name
     if name.startswith("utf-16") and len(body) % 2:  # browsers show nothing of half a character
         body = body[:-1]
-    return to_text(body, name).removeprefix("\ufeff"), name
+    text = _text_of(body, name)
+    if xml and "\ufffd" in text and not name.startswith("utf-16"):  # of which browsers bear it
+        meant = _REPLACEMENT.get(name)
+        at = (_text_of(body.replace(meant, b"?"), name) if meant else text).find("\ufffd")
+        text = f"{text[:at]}\uffff{text[at + 1 :]}" if at >= 0 else text
+    return text, name
+
+
+_GB = b"\x84\x31\xa4\x37"
+_REPLACEMENT = {"utf-8": b"\xef\xbf\xbd", "gb18030": _GB, "gbk": _GB}
+"""What stands for U+FFFD itself, in the encodings that have it."""
+
+
+def _text_of(body: bytes, name: str) -> str:
+    if name == "utf-8" and len(body) <= PIECEWISE:
+        return body.decode("utf-8", "replace").removeprefix("\ufeff")
+    return to_text(body, name).removeprefix("\ufeff")
 
 
 # ---------------------------------------------------------------- the HTTP header

@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 
 NAMESPACES = ("svg", "math")
-_BREAKOUT = frozenset(
+BREAKOUT = frozenset(
     "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li"
     " listing menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var"
     .split()
 )  # fmt: skip
+"""Elements of HTML whose start ends SVG and MathML, wherever HTML does not stand inside of it."""
+ENDS = ("br", "p")
+"""Those whose end does, too."""
 _FONT = re.compile(r"(?:^|[\s/])(?:color|face|size)(?=[\s/=]|\Z)", re.IGNORECASE)
 _HTML_ENCODING = re.compile(
     r"""encoding\s*=\s*(?:"|'|)(?:text/html|application/xhtml\+xml)(?:["'\s/]|\Z)""", re.IGNORECASE
@@ -25,11 +28,11 @@ _VOID = frozenset(
     "area base br col embed hr img input link meta param source track wbr keygen".split()
 )
 # An end tag of one of these closes whatever foreign element was left open inside of it.
-_CONTAINERS = _BREAKOUT - {"body", "head"} | frozenset(
+_CONTAINERS = BREAKOUT - {"body", "head"} | frozenset(
     "a article aside button details dialog fieldset figcaption figure footer form header label"
     " main nav section select summary tbody td tfoot th thead tr".split()
 )
-_CLOSES_P = _BREAKOUT & frozenset(
+_CLOSES_P = BREAKOUT & frozenset(
     "blockquote center div dl h1 h2 h3 h4 h5 h6 hr listing menu ol p pre table ul".split()
 ) | frozenset(
     "address article aside details dialog fieldset figcaption figure footer form header main nav"
@@ -73,7 +76,7 @@ class ForeignElements:
         html = not namespace or (holds_html and name not in ("mglyph", "malignmark"))
         if not html and top == "annotation-xml" and name == "svg":
             html = True
-        if not html and (name in _BREAKOUT or (name == "font" and _FONT.search(attributes))):
+        if not html and (name in BREAKOUT or (name == "font" and _FONT.search(attributes))):
             self._leave()
             html = True
         if html:
@@ -136,7 +139,7 @@ class ForeignElements:
         if not self.open:
             return ""
         foreign = self.inside
-        if foreign and name in ("br", "p"):
+        if foreign and name in ENDS:
             self._leave()
             foreign = False
         for place in self._innermost() if name in self._opened else ():

@@ -75,6 +75,7 @@ _ENDED_BY = {
 _BARRIERS = frozenset(
     {"table", "ul", "ol", "dl", "select", "template", "object", "caption", "marquee", "html"}
 )
+_ENDS_P = _BLOCKS | {"td", "th"}  # by their start or by their end
 _MOST_STEPS = 64  # open elements that are looked through for what a start tag ends
 
 # Whether it is worth looking, on a page in lower case. What is seldom hidden is not looked for
@@ -136,9 +137,10 @@ def _bytes(html: str) -> bytes:
 def seen(html: str) -> tuple[str, int]:
     """Return a page's markup without what is hidden, and the characters of text that were."""
     sheet = _sheet(html)
-    kept, hidden, at = [], 0, 0
-    for start, end in _hidden(html, sheet):
-        kept.append(html[at:start])
+    kept: list[str] = []
+    hidden = at = 0
+    for start, end, written in _hidden(html, sheet):
+        kept += (html[at:start], written)
         hidden += len(words_of(html[start:end]))
         at = end
     kept.append(html[at:])
@@ -187,18 +189,20 @@ def _sheet(html: str) -> Sheet:
     return _of_use(html, found)
 
 
-def _hidden(html: str, sheet: Sheet) -> Iterator[tuple[int, int]]:
-    """Yield where hidden stretches begin and end."""
-    walk, since = _Walk(sheet), 0
+def _hidden(html: str, sheet: Sheet) -> Iterator[tuple[int, int, str]]:
+    """Yield where hidden stretches begin and end, and what is written in their place."""
+    walk, since, written = _Walk(sheet), 0, ""
     for span in spans(html):
-        was = walk.causes
+        was, paragraph = walk.causes, walk.paragraph
         inside = walk.step(span)
         if walk.causes and not was:
             since = span.end if span.ends else span.start
+            ended = paragraph and not span.ends and "p" in _ENDED_BY.get(span.name, ())
+            written = "</p>" if ended else ""
         elif was and not walk.causes:
-            yield since, span.end if inside else span.start
+            yield since, span.end if inside else span.start, written
     if walk.causes:
-        yield since, len(html)
+        yield since, len(html), written
 
 
 class _Walk:
@@ -206,11 +210,13 @@ class _Walk:
 
     `open` holds the elements from the outermost hidden one on, each with the causes around it;
     outside of such a one elements are only counted by name, so that an end tag which belongs to
-    one of these is known to end all that is hidden within it.
+    one of these is known to end all that is hidden within it. `paragraph` tells whether one is
+    open there.
     """
 
     def __init__(self, sheet: Sheet) -> None:
         self.causes: Causes = NONE
+        self.paragraph = False
         self._sheet = sheet
         self._open: list[tuple[str, Causes]] = []
         self._names: Counter[str] = Counter()  # of `_open`
@@ -219,6 +225,8 @@ class _Walk:
     def step(self, span: Span) -> bool:
         """Take in a tag; return whether it is the end tag of what was hidden."""
         name = span.name
+        if not self._open and name in _ENDS_P:
+            self.paragraph = False
         if span.ends:
             return self._end(name)
         if self._open:
@@ -233,6 +241,7 @@ class _Walk:
             self.causes = found
         else:
             self._outside[name] += 1
+            self.paragraph = self.paragraph or name == "p"
         return False
 
     def _end(self, name: str) -> bool:

@@ -15,10 +15,10 @@ _PARSER = html.HTMLParser(recover=True, encoding="utf-8", huge_tree=True)  # as 
 def selector_of(text: str, body: bytes, encoding: str, url: str) -> Selector:
     """Return `Selector(text, type="html", base_url=url)`; `text` is `body` by `encoding`."""
     # parsel leaves out zero bytes, and white space around it, of which Unicode has more than ASCII.
-    # U+FFFD may stand for bytes that are no UTF-8.
+    # U+FFFD and U+FFFF may stand for bytes that are no UTF-8.
     bare = body.strip()
     framed = encoding == "utf-8" and bare[:1] == b"<" and bare[-1:] == b">"
-    if framed and b"\0" not in bare and "\ufffd" not in text:
+    if framed and b"\0" not in bare and "\ufffd" not in text and "\uffff" not in text:
         try:
             root = etree.fromstring(bare, _PARSER, base_url=url)
         except etree.XMLSyntaxError:  # nothing but a comment

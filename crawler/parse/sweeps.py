@@ -12,6 +12,7 @@ from html import unescape
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
+from crawler.parse.foreign import BREAKOUT, ENDS
 from crawler.parse.invisible import visible
 from crawler.parse.tokenizer import tags
 from crawler.parse.words import any_case
@@ -89,7 +90,7 @@ _FORMULA = lazy(
     r"|over|under|underover|fenced|enclose|multiscripts)(?=[\s/>])[^>]*+>"
 )
 _MATH = lazy(r"<math(?=[\s>])[^<>]*+>(?:[^<]++|<(?!/?math[\s>]))*+</math[^<>]*+>")
-_PART = lazy(r"(<(/?)([a-zA-Z-]+)[^<>]*+>)([^<]*+)")
+_PART = lazy(r"(<(/?)([a-zA-Z][a-zA-Z0-9-]*+)[^<>]*+>)([^<]*+)")
 _TOKENS = frozenset(("mi", "mo", "mn", "ms", "mtext"))
 # What stands for ruby, a bar or a gauge where a browser cannot draw one.
 _IN_PLACE = lazy(
@@ -100,14 +101,21 @@ _WINDOW = 128 * 1024  # characters that one sweep may take without letting other
 
 
 def _drawn(formula: re.Match[str]) -> str:
-    """Return a formula without the text that is in none of its tokens: it is not drawn."""
-    inside = wrong = 0
+    """Return a formula without the text that is in none of its tokens: it is not drawn.
+
+    An element of HTML that no token holds ends the formula, wherever its end tag stands.
+    """
+    inside = wrong = annotated = 0
+    ended = False
     kept: list[str] = []
     for tag, ends, name, text in _PART.findall(formula[0]):
         step = -1 if ends else 1
         inside += step * (name in _TOKENS)
         wrong += step * (name in ("mglyph", "malignmark"))
-        kept += (tag, text if inside > 0 and wrong <= 0 else "")
+        annotated += step * (name == "annotation-xml")
+        if inside <= 0 and annotated <= 0 and name.lower() in (ENDS if ends else BREAKOUT):
+            ended = True
+        kept += (tag, text if ended or (inside > 0 and wrong <= 0) else "")
     return "".join(kept)
 
 

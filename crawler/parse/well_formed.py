@@ -53,6 +53,8 @@ def well_formed(text: str) -> WellFormed:
         else:
             name, index = expat.ErrorString(error.code), parser.ErrorByteIndex
             line, column = error.lineno, error.offset
+            if data.startswith(_NO_CHARACTER, index):
+                name = "bytes that are none of its encoding, or no character of XML"
         why = f"line {line}, column {column + 1}: {name}"
         if name in _AT_THE_END:
             return WellFormed(_with_entities(text), why)
@@ -73,6 +75,7 @@ def _unbound(text: str) -> set[str]:
 
 _PREFIX = lazy(r"""(?<=[\s"'])([\w.-]++):[\w.-]++\s*+=""")
 _BOUND = lazy(r"xmlns:([\w.-]++)")
+_NO_CHARACTER = "\uffff".encode()  # see `charset.decode`
 # What is cut off by the end of the document is there as far as it goes.
 _AT_THE_END = ("no element found", "unclosed token", "unclosed CDATA section")
 

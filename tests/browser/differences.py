@@ -64,8 +64,6 @@ text-opacity.html text: what no reader sees is hidden, whatever hides it (docs/t
 
 LIMITS = _listed("""
 link-caption.html links: links stand in the order of the source, a browser moves captions
-tree-body-attrs.html text: of a body that is not shown Chromium gives the text without lines
-xhtml-bytes-invalid.xhtml links text: bytes that are none of the encoding are no error
 xml-html-inside.xml title links: a document in XML is a page if its root is that of one
 """)
 

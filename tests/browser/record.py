@@ -50,6 +50,10 @@ LOOK = r"""(() => {
   const plain = document.createElementNS(html, 'style');
   plain.textContent = '* { text-transform: none !important }';
   const body = document.body ?? all('body', html)[0];
+  // Of a body that waits for a script to show it, innerText would give the source, without lines.
+  if (body && !body.checkVisibility()) {
+    plain.textContent += ':root, body { display: block !important }';
+  }
   if (body && !markup) document.documentElement.append(plain);
   for (const e of all('details', html)) e.open = true;
   return {

@@ -174,6 +174,10 @@ BROWSERS_SAY = [
     ("no-break space", "<p>a&nbsp;b</p><p>&nbsp;</p>", "a\xa0b"),
     ("ideographic space", "<p>\u3042\u3000\u3044</p>", "\u3042\u3000\u3044"),
     ("NUL", "<p>se\0en</p>", "seen"),
+    ("a hidden block ends a paragraph", "<p>a<div hidden>b</div>c", "a\nc"),
+    ("what is hidden in a line ends none", "<p>a<button hidden>b</button>c<i hidden>d</i>e", "ace"),
+    ("a hidden block in a block ends no line", "<div>a<div hidden>b</div>c</div>", "ac"),
+    ("the paragraph had ended", "<div><p>a</div>b<div hidden>c</div>d", "a\nbd"),
 ]
 OTHER_THAN_BROWSERS = [
     (

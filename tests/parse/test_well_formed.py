@@ -1,7 +1,10 @@
 """Documents in XML are read up to their first error, as browsers read them."""
 
+import codecs
+
 import pytest
 
+from crawler.parse.charset import decode
 from crawler.parse.well_formed import well_formed
 
 CUT = {
@@ -37,3 +40,29 @@ def test_entities_of_a_document_are_written_out_where_they_are_plain_and_small()
 
 def test_an_error_is_told_with_its_place() -> None:
     assert well_formed("<a>\n  <b></a>").error == "line 2, column 8: mismatched tag"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "text"),
+    [
+        ("", b"\xc3\xa9<b/>\xff<c/>", "\u00e9<b/>"),
+        ("", b"\xef\xbf\xbd<b>\xef\xbf\xbd</b>", None),  # U+FFFD that is meant
+        ("", b"\xef\xbf\xbd<b/>\xe4\xb8<c/>", "\ufffd<b/>"),
+        ("EUC-JP", b"\xc6\xfc<b/>\xff<c/>", "\u65e5<b/>"),
+        ("GB18030", b"\x841\xa47<b/>\xff<c/>", "\ufffd<b/>"),
+        ("UTF-16", b"<b/>\x00\xd8<c/>", None),
+    ],
+)
+def test_bytes_that_are_none_of_the_encoding_are_an_error_of_xml(
+    head: str, body: bytes, text: str | None
+) -> None:
+    start, end = f'<?xml version="1.0" encoding="{head or "utf-8"}"?><a>', "</a>"
+    raw = start.encode() + body + end.encode()
+    if head == "UTF-16":
+        raw = codecs.BOM_UTF16_LE + start.encode("utf-16le")
+        raw += b"".join(bytes((byte, 0)) for byte in body[:4]) + body[4:6] + end.encode("utf-16le")
+    html, _ = decode(raw, "application/xhtml+xml", xml=True)
+    found = well_formed(html)
+    assert found.text == (html if text is None else f"{start}{text}")
+    assert (found.error or "").endswith("XML" if text else "")
+    assert "\uffff" not in decode(raw, "application/xhtml+xml")[0]
