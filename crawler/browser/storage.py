@@ -28,25 +28,25 @@ def origin_of(place: dict[str, Any]) -> str | None:
 
 async def take(devtools: DevTools, context: str, origins: Iterable[str], found: Storage) -> None:
     """Put into `found`, one after the other, what documents of some origins have stored."""
-    async with _blank(devtools, context) as session:
+    async with _blank(devtools, context) as cdp:
         for origin in origins:
-            found[origin] = await _at(session, origin, scripts.STORED) or {}
+            found[origin] = await _at(cdp, origin, scripts.STORED) or {}
 
 
 async def given(devtools: DevTools, context: str, storage: Storage) -> None:
     """Store in a context what was taken from another."""
     if not storage:
         return
-    async with _blank(devtools, context) as session:
+    async with _blank(devtools, context) as cdp:
         for origin, stored in storage.items():
-            await _at(session, origin, scripts.call(scripts.STORE, stored))
+            await _at(cdp, origin, scripts.call(scripts.STORE, stored))
 
 
-async def _at(session: DevToolsSession, origin: str, expression: str) -> Any:
+async def _at(cdp: DevToolsSession, origin: str, expression: str) -> Any:
     """Return what an expression gives in a document of an origin, None where it fails."""
-    await session.send("Page.navigate", {"url": f"{origin}/"})
+    await cdp.send("Page.navigate", {"url": f"{origin}/"})
     told = {"expression": expression, "returnByValue": True}
-    found = await session.send("Runtime.evaluate", told)
+    found = await cdp.send("Runtime.evaluate", told)
     return None if "exceptionDetails" in found else found["result"].get("value")
 
 
@@ -55,20 +55,20 @@ async def _blank(devtools: DevTools, context: str) -> AsyncIterator[DevToolsSess
     """Open a tab in which every request is answered with an empty document."""
     place = {"url": "about:blank", "browserContextId": context}
     target = (await devtools.root.send("Target.createTarget", place))["targetId"]
-    session = await devtools.attached(target)
-    session.on("Fetch.requestPaused", _answers(session))
-    await session.send("Fetch.enable")
+    cdp = await devtools.attached(target)
+    cdp.on("Fetch.requestPaused", _answers(cdp))
+    await cdp.send("Fetch.enable")
     try:
-        yield session
+        yield cdp
     finally:
         await devtools.root.send("Target.closeTarget", {"targetId": target})
 
 
-def _answers(session: DevToolsSession) -> Callable[[dict[str, Any]], None]:
+def _answers(cdp: DevToolsSession) -> Callable[[dict[str, Any]], None]:
     kind = [{"name": "Content-Type", "value": "text/html"}]
 
     def answer(event: dict[str, Any]) -> None:
         told = {"requestId": event["requestId"], "responseCode": 200, "body": _EMPTY}
-        session.post("Fetch.fulfillRequest", {**told, "responseHeaders": kind})
+        cdp.post("Fetch.fulfillRequest", {**told, "responseHeaders": kind})
 
     return answer

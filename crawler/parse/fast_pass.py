@@ -221,7 +221,8 @@ _CLOSED = lazy(r"^<(?:!--(?:-?|.*--!?)>|(?!!--).*>)\Z", re.DOTALL)
 
 def title_of(raw: str) -> str:
     """Return a title as browsers show it: controls are white space, no-break spaces are none."""
-    text = unescape(raw.replace("\0", "\ufffd") if "\0" in raw else raw)
+    text = raw.replace("\0", "\ufffd") if "\0" in raw else raw
+    text = unescape(text) if "&" in text else text
     if text.isascii() and (plain := " ".join(text.split())).isprintable():
         return plain
     return " ".join([word for word in _SPACES.split(text) if word])
