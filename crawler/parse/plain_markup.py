@@ -16,7 +16,7 @@ def plain_markup(html: str, *, xml: bool = False) -> str:
     """
     kept: list[str] = []
     unseen = 0  # open elements of a picture, or of XHTML, that are not shown
-    drawn = _Drawn()
+    drawn = _Drawn(xml=xml)
     for tag in tags(html, xml=xml):
         if not unseen and drawn:
             kept.append(tag.before.replace("<", "&lt;"))
@@ -44,11 +44,15 @@ _DRAWN_IN = frozenset(
 
 
 class _Drawn:
-    """Whether text is shown where it stands: in a picture only that of `text`, and HTML in it."""
+    """Whether text is shown where it stands: in a picture only that of `text`, and HTML in it.
 
-    __slots__ = ("_chosen", "_open", "_passed")
+    In a picture of HTML any other element of HTML ends it, in `xml` such a one is not drawn.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_chosen", "_open", "_passed", "_xml")
+
+    def __init__(self, *, xml: bool) -> None:
+        self._xml = xml
         self._open: list[str] = []  # elements of SVG, from the outside inwards
         self._chosen: set[int] = set()  # depths of each `switch` that has its one child
         self._passed = 0  # the depth of one that has another child open, which is not drawn
@@ -64,8 +68,10 @@ class _Drawn:
                 depth = len(self._open)
                 self._chosen = {one for one in self._chosen if one <= depth}
                 self._passed = self._passed if self._passed < depth else 0
+        elif self._xml:
+            return
         elif self._open and tag.name and self._open[-1] not in ("foreignobject", "title", "desc"):
-            self._open.clear()  # an element of HTML ends the picture
+            self._open.clear()
             self._chosen.clear()
             self._passed = 0
 

@@ -97,8 +97,11 @@ _LESS = lazy(r"<[^\w:/!?]")  # which is no tag
 def _with_entities(text: str) -> str:
     """Write out the entities that a document declares itself, as long as it grows but little.
 
-    What is no entity at all, which another document may declare, says nothing.
+    What is no entity at all, which another document may declare, says nothing; the numbers of
+    control characters stand for themselves.
     """
+    if "&#" in text and "<![CDATA[" not in text:  # which HTML has for those of windows-1252
+        text = _CONTROL.sub(lambda match: chr(int(match[2], 16 if match[1] else 10)), text)
     subset = _SUBSET.search(text, 0, 4096)
     end = text.find("]", subset.end()) if subset else -1
     if subset is not None and end >= 0:
@@ -114,4 +117,5 @@ def _with_entities(text: str) -> str:
     return _ENTITY.sub(lambda match: match[0] if match[1] in html5 else "", text)
 
 
+_CONTROL = lazy(r"&#(?:(x)0*(?=[89][0-9a-fA-F];)|0*(?=1[2-5]\d;)(?!12[0-7]))([0-9a-fA-F]+);")
 _ENTITY = lazy(r"&([A-Za-z][\w.-]*+;)")

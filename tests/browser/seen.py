@@ -93,7 +93,7 @@ def kind(essence: str, *, is_page: bool) -> str:
 XML = ("application/xhtml+xml", "image/svg+xml")
 # Control characters and what is invisible by default: nobody sees them, so they are left out here.
 UNSEEN = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
 
 

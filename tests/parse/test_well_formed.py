@@ -38,6 +38,11 @@ def test_entities_of_a_document_are_written_out_where_they_are_plain_and_small()
     assert well_formed(large).text == large
 
 
+def test_numbers_of_control_characters_stand_for_themselves() -> None:
+    text = "<a b='&#x85;'>&#0159;&#127;&#160;&#x9;</a>"
+    assert well_formed(text).text == "<a b='\x85'>\x9f&#127;&#160;&#x9;</a>"
+
+
 def test_an_error_is_told_with_its_place() -> None:
     assert well_formed("<a>\n  <b></a>").error == "line 2, column 8: mismatched tag"
 
