@@ -207,7 +207,7 @@ def _holds(head: str) -> bool | None:
         return True
     if name == "@media":
         kinds = [kind.strip() for kind in condition.split(",")]
-        if any(kind in ("", "all", "screen") for kind in kinds):
+        if any(kind in ("", "all", "screen") or _NOT_OTHER.fullmatch(kind) for kind in kinds):
             return True
         return False if all(_OTHER_MEDIA.match(kind) for kind in kinds) else None
     if name == "@supports":
@@ -216,7 +216,9 @@ def _holds(head: str) -> bool | None:
     return None if name == "@container" else False
 
 
-_OTHER_MEDIA = lazy(r"(?:only )?(?:print|speech|tty|tv|projection|handheld|braille)\b")
+_OTHER = "(?:print|speech|tty|tv|projection|handheld|braille)"
+_OTHER_MEDIA = lazy(rf"(?:only )?{_OTHER}\b")
+_NOT_OTHER = lazy(f"not {_OTHER}")
 _ASKED = lazy(r"\(\s*([\w-]+)\s*:[^()]*\)")
 _KNOWN = frozenset(
     {

@@ -44,6 +44,17 @@ _COLOURS = {"white": "ffffff", "black": "000000", "red": "ff0000", "blue": "0000
 _RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*\)")
 
 
+# What is none of these is no declaration, and the one before it holds on.
+_KEYWORDS = {
+    name: lazy(rf"(?:(?:{words}|inherit|initial|unset|revert(?:-layer)?)(?:\s++|\Z))++|.*var\(.*")
+    for name, words in {
+        "display": "none|contents|inline|(?:inline-)?(?:block|flex|grid|table)|flow(?:-root)?"
+        "|list-item|table-[a-z-]+|run-in|ruby[a-z-]*|math|-webkit-(?:inline-)?(?:box|flex)",
+        "visibility": "visible|hidden|collapse",
+    }.items()
+}
+
+
 class Declared(NamedTuple):
     """Declarations by property, lower case, the last of each; and those that are important."""
 
@@ -62,6 +73,8 @@ def declarations(text: str) -> Declared:
         if not colon or not value:
             continue
         value, _, flag = value.partition("!")
+        if (known := _KEYWORDS.get(name)) and not known.fullmatch(value.rstrip()):
+            continue
         found.style[name] = value.strip()
         if flag.strip() == "important":
             found.important[name] = value.strip()

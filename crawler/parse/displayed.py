@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
 from crawler.parse.css import Sheet, declarations, display_of, is_of_screens, sheet_of
+from crawler.parse.hidden import ENDS_P
 from crawler.parse.tokenizer import Span, attributes_of, spans
 
 _BOX = (
@@ -72,9 +73,11 @@ def _changes(
 ) -> Iterator[tuple[int, int, str]]:
     """Yield what is written in the place of which stretch."""
     stack: list[_Shown] = []
+    paragraph = ""  # as what one is written that is open
     for span in spans(html):
         if span.foreign:
             continue
+        open_, paragraph = paragraph, "" if span.name in ENDS_P else paragraph
         if span.ends:
             closed = _closed(stack, span.name)
             if closed.inline:
@@ -90,8 +93,11 @@ def _changes(
         display = _display(span, sheet)
         line = display in _LINES or bool(stack and stack[-1].boxes)
         inline = display.startswith(_IN_LINE) and not line and is_block(span.name)
+        if span.name == "p":
+            paragraph = "span" if inline else "p"
         if inline:
-            yield span.start, span.start + 1 + len(span.name), "<span"
+            ended = f"</{open_}>" if open_ not in ("", paragraph) else ""  # as its name does
+            yield span.start, span.start + 1 + len(span.name), f"{ended}<span"
         elif line:
             yield span.start, span.start, _BREAK
         if span.name not in _VOID:

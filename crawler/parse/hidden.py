@@ -75,7 +75,8 @@ _ENDED_BY = {
 _BARRIERS = frozenset(
     {"table", "ul", "ol", "dl", "select", "template", "object", "caption", "marquee", "html"}
 )
-_ENDS_P = _BLOCKS | {"td", "th"}  # by their start or by their end
+ENDS_P = _BLOCKS | {"td", "th"}
+"""Elements that end a paragraph, by their start or by their end."""
 _MOST_STEPS = 64  # open elements that are looked through for what a start tag ends
 
 # Whether it is worth looking, on a page in lower case. What is seldom hidden is not looked for
@@ -225,7 +226,7 @@ class _Walk:
     def step(self, span: Span) -> bool:
         """Take in a tag; return whether it is the end tag of what was hidden."""
         name = span.name
-        if not self._open and name in _ENDS_P:
+        if not self._open and name in ENDS_P:
             self.paragraph = False
         if span.ends:
             return self._end(name)

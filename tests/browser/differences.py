@@ -38,6 +38,7 @@ encoding-big5-hkscs.html title links: Encoding: by its index, which Chromium lea
 encoding-eucjp-3.html title: Encoding: a cut sequence changes nothing for the next one
 link-noscript.html links: HTML: where no scripts run, noscript is markup
 link-path-unicode.html links: URL: | stays in a path as it is
+mime-3-long-space.html type title links text: MIME Sniffing: 1,445 bytes are looked at
 mime-no-subtype.html type title links text: Fetch: "text/" is no type, so that the bytes tell
 mime-quoted-type.html type: Fetch: a type in quotes is none, so that the bytes tell
 mime-slash-only.html type: Fetch: "/" is no type, so that the bytes tell
@@ -58,12 +59,17 @@ mime-two-headers-other.html title encoding: HTML: UTF-8 that nobody declares is 
 
 MEANT = _listed("""
 mime-xml-feed-rss.html type encoding: a feed is one; Chromium shows its source
+text-3-media-widths.html text: nothing is hidden for a width: a crawl has none (docs/text.md)
+text-3-select-multi.html text: an option that is hidden is hidden
+text-3-table-inline.html text: a row is a line of its own, text before it another
 text-checkbox-hack.html text: what a click shows is but to unfold, and kept
 text-opacity.html text: what no reader sees is hidden, whatever hides it (docs/text.md)
 """)
 
 LIMITS = _listed("""
 link-caption.html links: links stand in the order of the source, a browser moves captions
+text-3-var-calc.html text: custom properties are not read: what depends on one is kept
+xhtml-3-doctype-subset.xhtml links: attributes that a document type gives are not read
 xml-html-inside.xml title links: a document in XML is a page if its root is that of one
 """)
 
