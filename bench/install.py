@@ -121,5 +121,5 @@ def modules_of(program: Path) -> dict[str, str]:
     command = ["go", "version", "-m", str(program)]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     rows = [line.split() for line in lines[1:]]
-    found = {row[1]: row[2] for row in rows if row[0] == "dep"}
+    found = {row[1]: row[2] for row in rows if row[0] == "dep" and row[2:]}
     return {"go": lines[0].split()[-1].removeprefix("go"), **found}
