@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from crawler.lazy_regex import lazy
 from crawler.parse.apart import is_host
-from crawler.parse.css import COMMENT, Declared, declarations, is_of_screens
+from crawler.parse.css import COMMENT, Declared, declarations, is_of_screens, with_values
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -111,7 +111,8 @@ def _hide_unslotted(document: LexborHTMLParser) -> None:
 
 def _sheet(html: str) -> str:
     found = _SHEETS.findall(html)
-    return "\n".join(text for attributes, text in found if is_of_screens(attributes))
+    sheets = [text for attributes, text in found if is_of_screens(attributes)]
+    return with_values("\n".join(sheets), html)
 
 
 @lru_cache(maxsize=16)  # the pages of a site mostly have the same

@@ -7,6 +7,7 @@ an element and never hides one. So what is taken for hidden is certain.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -275,6 +276,51 @@ def sheet_of(text: str, *, shown: bool = False) -> Sheet:
         if declared.style:
             _add(sheet, selectors, declared, certain)
     return sheet if sheet.names or shown else Sheet()
+
+
+def with_values(sheet: str, html: str) -> str:
+    """Return style elements with `display: var(--name)` written out, where its value is certain.
+
+    It is so if the page names the property in one other place at most: there `:root`, `html`,
+    `body`, or the very rule gives it a keyword. The fallback holds if there is none, and no linked
+    style sheet that may be one.
+    """
+    if not _USED.search(sheet):
+        return sheet
+    named = Counter(_NAMED.findall(html))
+    linked = _LINKED.search(html) is not None
+    sheet = COMMENT.sub("", sheet)
+    page = {
+        name: value
+        for selectors, body, certain in _blocks(sheet)
+        if certain and not _WHOLE.isdisjoint(map(str.strip, selectors.split(",")))
+        for name, value in _GIVEN.findall(body.partition("{")[0])
+    }
+
+    def written(block: re.Match[str]) -> str:
+        values = page | dict(_GIVEN.findall(block[0]))
+
+        def value(used: re.Match[str]) -> str:
+            property_, name, fallback = used.groups()
+            found = values.get(name) if named[name] == 1 else None
+            if not named[name] and not linked:
+                found = fallback
+            return f"{property_}{found}" if found else used[0]
+
+        return _USED.sub(value, block[0]) if "var(" in block[0] else block[0]
+
+    return _BLOCK.sub(written, sheet)
+
+
+_USED = lazy(
+    r"((?<![\w-])display\s*+:\s*+)var\(\s*+--([\w-]++)\s*+(?:,\s*+([\w-]++)\s*+)?\)",
+    re.IGNORECASE,
+)
+_NAMED = lazy(r"(?<![\w(-])(?<!\(\s)--([\w-]++)")  # other than in var(--name)
+_GIVEN = lazy(r"(?<![^{;\s])--([\w-]++)\s*+:\s*+([\w-]++)\s*+(?=[;}!]|\Z)")
+_LINKED = lazy("stylesheet|@import", re.IGNORECASE)
+_BLOCK = lazy(r"\{[^{}]*+(?:\}|\Z)")
+_WHOLE = frozenset((":root", "html", "body"))
 
 
 def is_of_screens(attributes: str) -> bool:

@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
-from crawler.parse.css import Sheet, declarations, display_of, is_of_screens, sheet_of
+from crawler.parse.css import (
+    Sheet,
+    declarations,
+    display_of,
+    is_of_screens,
+    sheet_of,
+    with_values,
+)
 from crawler.parse.hidden import ENDS_P
 from crawler.parse.tokenizer import Span, attributes_of, spans
 
@@ -59,7 +66,7 @@ def in_lines(html: str, is_block: Callable[[str], bool]) -> str:
     sheet = Sheet()
     if len(html) <= _LARGE:
         sheets = [text for attributes, text in _SHEETS.findall(html) if is_of_screens(attributes)]
-        sheet = sheet_of("\n".join(sheets), shown=True)
+        sheet = sheet_of(with_values("\n".join(sheets), html), shown=True)
     kept: list[str] = []
     at = 0
     for start, end, written in _changes(html, sheet, is_block):

@@ -176,6 +176,32 @@ BROWSERS_SAY = [
     ("NUL", "<p>se\0en</p>", "seen"),
     ("no value of display", '<p style="display:none;display:yes">not</p>seen', "seen"),
     ("a value of display", '<p style="display:none;display:inline-block">seen</p>', "seen"),
+    (
+        "a custom property",
+        "<style>:root{--d:none}i{display:var(--d)}b{display:var(--e,none)}"
+        "u{--f: none;display:var( --f )}</style><i>not</i><b>not</b><u>not</u>seen",
+        "seen",
+    ),
+    (
+        "a custom property that is set anew",
+        '<style>:root{--d:none}i{display:var(--d)}</style><p style="--d:inline"><i>seen</i>',
+        "seen",
+    ),
+    (
+        "a custom property of other elements",
+        "<style>p{--d:none}i{display:var(--d)}b{display:var(--d,none)}</style><i>se</i><b>en</b>",
+        "seen",
+    ),
+    (
+        "a custom property that depends",
+        "<style>@media print{:root{--d:none}}i{display:var(--d)}</style><i>seen</i>",
+        "seen",
+    ),
+    (
+        "a custom property that a linked sheet may set",
+        "<link rel=stylesheet href=/s><style>i{display:var(--d,none)}</style><i>seen</i>",
+        "seen",
+    ),
     ("not print", "<style>@media not print{i{display:none}}</style><i>not</i>seen", "seen"),
     ("a block in a line ends a paragraph", '<p>a<p style="display:inline">b', "a\nb"),
     ("a hidden block ends a paragraph", "<p>a<div hidden>b</div>c", "a\nc"),
@@ -410,6 +436,7 @@ HOSTILE = {
     "braces": f"<style>{'@media{' * 50_000}</style><p class=y hidden>",
     "words": "hidden popover style= " * 50_000,
     "invisible": "<p>" + "a\u200b" * 100_000,
+    "custom properties": f"<style>:root{{{'--d:none;' * 20_000}}}{'i{display:var(--d)}' * 20_000}",
     "classes": f"<style>.x{{display:none}}</style><p class='{'x ' * 50_000}'>" * 3,
 }
 
