@@ -2,13 +2,14 @@
 
 What stands behind the error nobody sees, and it may be anything
 (https://www.w3.org/TR/xml/#dt-fatal); expat finds it. Entities that the document declares itself
-are written out where they are plain text.
+are written out where they are plain text, and attributes that it gives where a tag has none.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from html import escape
 from html.entities import html5
 from typing import NamedTuple
 
@@ -29,20 +30,25 @@ class WellFormed(NamedTuple):
 
 @lru_cache(maxsize=2)  # title and links, text and forms of one page each ask
 def well_formed(text: str) -> WellFormed:
-    """Return a document as far as it is well-formed, its own entities written out."""
+    """Return a document as far as it is well-formed, its own entities and attributes in it."""
     from xml.parsers import expat  # most crawls never need it
 
     parser = expat.ParserCreate("utf-8")
     unbound = _unbound(text)
-    if unbound:
+    data = text.encode("utf-8", "replace")
+    given = _Given(data)
+    if "<!ATTLIST" in text:
+        parser.AttlistDeclHandler = given.declare
+        parser.specified_attributes = True
+    if unbound or "<!ATTLIST" in text:
 
-        def start(_: str, attributes: dict[str, str]) -> None:
-            if not unbound.isdisjoint(name.partition(":")[0] for name in attributes if ":" in name):
-                at = parser.CurrentByteIndex
+        def start(name: str, attributes: dict[str, str]) -> None:
+            at = parser.CurrentByteIndex
+            if not unbound.isdisjoint(key.partition(":")[0] for key in attributes if ":" in key):
                 raise _UnboundPrefix(at, parser.CurrentLineNumber, parser.CurrentColumnNumber)
+            given.start(name, attributes, at)
 
         parser.StartElementHandler = start
-    data = text.encode("utf-8", "replace")
     try:
         for at in range(0, len(data), _WINDOW):
             parser.Parse(data[at : at + _WINDOW], False)
@@ -57,10 +63,56 @@ def well_formed(text: str) -> WellFormed:
                 name = "bytes that are none of its encoding, or no character of XML"
         why = f"line {line}, column {column + 1}: {name}"
         if name in _AT_THE_END:
-            return WellFormed(_with_entities(text), why)
+            return WellFormed(_with_entities(given.written(text)), why)
         before = data[: max(0, index)].decode("utf-8", "ignore")
-        return WellFormed(_with_entities(_cut(before, text)), why)
-    return WellFormed(_with_entities(text), None)
+        return WellFormed(_with_entities(given.written(_cut(before, text))), why)
+    return WellFormed(_with_entities(given.written(text)), None)
+
+
+class _Given:
+    """Attributes that a document type gives to tags without them; none if they are too large."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._declared: dict[str, dict[str, str]] = {}  # by element and attribute
+        self._known: set[tuple[str, str]] = set()
+        self._missing: list[tuple[int, str]] = []  # each with the byte behind the name of a tag
+        self._room = _MOST_GROWTH
+
+    def declare(self, name: str, attribute: str, _: str, value: str | None, __: int) -> None:
+        """Take a declaration; of several the first one binds."""
+        if value is not None and (name, attribute) not in self._known:
+            self._declared.setdefault(name, {})[attribute] = value
+        self._known.add((name, attribute))
+
+    def start(self, name: str, attributes: dict[str, str], at: int) -> None:
+        """Take a tag that begins at byte `at`."""
+        own = self._declared.get(name)
+        tag = f"<{name}".encode()
+        if not own or not self._data.startswith(tag, at):  # it stands in an entity
+            return
+        for key, value in own.items():
+            if key in attributes:
+                continue
+            written = f' {key}="{escape(value)}"'
+            self._missing.append((at + len(tag), written))
+            self._room -= len(written)
+            if self._room < 0:
+                self._declared.clear()
+                self._missing.clear()
+                return
+
+    def written(self, text: str) -> str:
+        """Return what the document begins with, the attributes in its tags."""
+        pieces: list[str] = []
+        at = since = 0
+        for end, written in self._missing:
+            behind = at + len(self._data[since:end].decode())
+            if behind > len(text):
+                break
+            pieces += (text[at:behind], written)
+            at, since = behind, end
+        return "".join((*pieces, text[at:]))
 
 
 class _UnboundPrefix(Exception):

@@ -68,7 +68,6 @@ text-opacity.html text: what no reader sees is hidden, whatever hides it (docs/t
 
 LIMITS = _listed("""
 link-caption.html links: links stand in the order of the source, a browser moves captions
-xhtml-3-doctype-subset.xhtml links: attributes that a document type gives are not read
 xml-html-inside.xml title links: a document in XML is a page if its root is that of one
 """)
 

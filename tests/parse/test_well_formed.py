@@ -38,6 +38,22 @@ def test_entities_of_a_document_are_written_out_where_they_are_plain_and_small()
     assert well_formed(large).text == large
 
 
+def test_attributes_that_a_document_type_gives_are_written_out_where_a_tag_has_none() -> None:
+    head = (
+        "<!DOCTYPE a [<!ATTLIST b x CDATA '&#34;&#38;' y CDATA #IMPLIED z (p|q) #FIXED 'p'>"
+        "<!ATTLIST b x CDATA 'late'><!ENTITY e '1'>]>"
+    )
+    body = "<a>\u00e9\U0001f600<b/><!--<b/>--><![CDATA[<b/>]]><bb/><b x='1'>&e;</b>"
+    written = (
+        '<a>\u00e9\U0001f600<b x="&quot;&amp;" z="p"/><!--<b/>--><![CDATA[<b/>]]><bb/>'
+        "<b z=\"p\" x='1'>1</b>"
+    )
+    assert well_formed(f"{head}{body}</a>").text == f"{head}{written}</a>"
+    assert well_formed(f"{head}{body}<c></a>").text == f"{head}{written}<c>"
+    large = f"<!DOCTYPE a [<!ATTLIST b x CDATA '{'-' * 999}'>]><a>{'<b/>' * 1000}</a>"
+    assert well_formed(large).text == large
+
+
 def test_numbers_of_control_characters_stand_for_themselves() -> None:
     text = "<a b='&#x85;'>&#0159;&#127;&#160;&#x9;</a>"
     assert well_formed(text).text == "<a b='\x85'>\x9f&#127;&#160;&#x9;</a>"
