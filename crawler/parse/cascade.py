@@ -203,23 +203,52 @@ def _weight(selector: str) -> tuple[int, int, int]:
 
 def _holds(head: str) -> bool | None:
     """Return whether what stands under a condition holds; None where that is not known."""
-    name, _, condition = _SPACE.sub(" ", head.lower()).partition(" ")
+    name = _AT_RULE.findall(head.lower())[0]
+    condition = _SPACE.sub(" ", head[len(name) :].lower()).strip()
     if name == "@layer":
         return True
     if name == "@media":
-        kinds = [kind.strip() for kind in condition.split(",")]
-        if any(kind in ("", "all", "screen") or _NOT_OTHER.fullmatch(kind) for kind in kinds):
-            return True
-        return False if all(_OTHER_MEDIA.match(kind) for kind in kinds) else None
+        found = [_query(query.strip()) for query in condition.split(",")]
+        return True if True in found else None if None in found else False
     if name == "@supports":
         asked = _ASKED.fullmatch(condition)
         return asked is not None and asked[1] in _KNOWN
     return None if name == "@container" else False
 
 
+def _query(text: str) -> bool | None:
+    """Return whether a media query holds for a screen as wide as `_WIDTH`."""
+    if text == "" or _NOT_OTHER.match(text):
+        return True
+    if _OTHER_MEDIA.match(text):
+        return False
+    found = [_feature(part) for part in text.removeprefix("only ").split(" and ")]
+    return False if False in found else None if None in found else True
+
+
+def _feature(text: str) -> bool | None:
+    if text in ("all", "screen"):
+        return True
+    match = _OF_WIDTH.fullmatch(text)
+    if match is None:
+        return None
+    bound, compared, number, unit = match.groups()
+    asked = float(number) * (1 if unit == "px" else _EM)
+    if bound == "max-" or compared == "<=":
+        return asked >= _WIDTH
+    if compared == "<":
+        return asked > _WIDTH
+    return asked < _WIDTH if compared == ">" else asked <= _WIDTH
+
+
+_WIDTH, _EM = 1280, 16  # pixels: Chromium's window without a screen, and its letters
+_OF_WIDTH = lazy(
+    r"\( ?(?:(min-|max-)width ?:|width ?([<>]=?)) ?([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(px|r?em) ?\)"
+)
+_AT_RULE = lazy(r"@[\w-]*+")
 _OTHER = "(?:print|speech|tty|tv|projection|handheld|braille)"
 _OTHER_MEDIA = lazy(rf"(?:only )?{_OTHER}\b")
-_NOT_OTHER = lazy(f"not {_OTHER}")
+_NOT_OTHER = lazy(rf"not {_OTHER}\b")
 _ASKED = lazy(r"\(\s*([\w-]+)\s*:[^()]*\)")
 _KNOWN = frozenset(
     {

@@ -298,11 +298,12 @@ class _Walk:
     def _styled(self, name: str, attributes: dict[str, str]) -> tuple[Causes, dict[str, str]]:
         classes = attributes.get("class", "")
         rules = self._sheet.of(name, attributes.get("id", ""), classes) if self._sheet else []
-        style = style_of(rules, declarations(attributes.get("style", "")))
+        inline = declarations(attributes.get("style", ""))
+        style = style_of(rules, inline)
         found = causes(style, classes)
         for rule in rules if found else ():
             if not rule.certain:  # it may show the element: then that is what it does
-                found &= causes(style | rule.style, classes)
+                found &= causes(style | rule.style | inline.important, classes)
         return found, style
 
 

@@ -59,7 +59,6 @@ mime-two-headers-other.html title encoding: HTML: UTF-8 that nobody declares is 
 
 MEANT = _listed("""
 mime-xml-feed-rss.html type encoding: a feed is one; Chromium shows its source
-text-3-media-widths.html text: nothing is hidden for a width: a crawl has none (docs/text.md)
 text-3-select-multi.html text: an option that is hidden is hidden
 text-3-table-inline.html text: a row is a line of its own, text before it another
 text-checkbox-hack.html text: what a click shows is but to unfold, and kept

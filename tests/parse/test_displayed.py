@@ -18,7 +18,15 @@ BROWSERS_SAY = [
     ("<style>div>p{display:none}div p+p{display:block}</style><div><p>a<p>b</div>c", "b\nc"),
     ("<style>@media print{i{display:none}}@media screen{b{display:none}}</style><i>a</i><b>b</b>c",
      "ac"),
-    ("<style>@media (width>1px){i{display:none}}</style><i>a</i>b", "ab"),  # that is not known
+    ("<style>@media (color:1){i{display:none}}</style><i>a</i>b", "ab"),  # that is not known
+    ("<style>@media (width>1px){i{display:none}}@media only screen and (max-width: 62.5em)"
+     "{b{display:none}}</style><i>a</i><b>b</b>c", "bc"),
+    ("<style>@media(min-width:40rem) and (max-width:1280px){i{display:none}}@media (width<80em),"
+     "not print and (color:1){b{display:none}}</style><i>a</i><b>b</b>c", "c"),
+    ("<style>.m{display:none}@media (max-width:767.98px){.m{display:block}}</style>"
+     "<p class=m>a<p>b", "b"),
+    ("<style>.m{display:none}@media (max-width:10px),(width>=1280px){.m{display:block}}</style>"
+     "<b class=m>a</b>b", "a\nb"),
     ("<style>.o{.i{display:none}&.j{display:none}}</style><p class=o>a<b class=i>b</b>"
      "<p class='o j'>c<p>d", "a\nd"),
     ("<style>[x]{display:none}b[x]{display:inline!important}</style><b x style='display:none'>a</b>"
