@@ -222,7 +222,8 @@ def _query(text: str) -> bool | None:
         return True
     if _OTHER_MEDIA.match(text):
         return False
-    found = [_feature(part) for part in text.removeprefix("only ").split(" and ")]
+    text = _BETWEEN.sub(r"(width>\2\1) and (width<\3\4)", text.removeprefix("only "))
+    found = [_feature(part) for part in text.split(" and ")]
     return False if False in found else None if None in found else True
 
 
@@ -242,6 +243,7 @@ def _feature(text: str) -> bool | None:
 
 
 _WIDTH, _EM = 1280, 16  # pixels: Chromium's window without a screen, and its letters
+_BETWEEN = lazy(r"\( ?([0-9.]++[a-z]++) ?<(=?) ?width ?<(=?) ?([0-9.]++[a-z]++) ?\)")
 _OF_WIDTH = lazy(
     r"\( ?(?:(min-|max-)width ?:|width ?([<>]=?)) ?([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(px|r?em) ?\)"
 )

@@ -80,11 +80,12 @@ def _changes(
 ) -> Iterator[tuple[int, int, str]]:
     """Yield what is written in the place of which stretch."""
     stack: list[_Shown] = []
-    paragraph = ""  # as what one is written that is open
+    paragraph = False  # whether one is open
     for span in spans(html):
         if span.foreign:
             continue
-        open_, paragraph = paragraph, "" if span.name in ENDS_P else paragraph
+        ended = paragraph and span.name in ENDS_P
+        paragraph = (paragraph and not ended) or (span.name == "p" and not span.ends)
         if span.ends:
             closed = _closed(stack, span.name)
             if closed.inline:
@@ -99,12 +100,14 @@ def _changes(
             continue
         display = _display(span, sheet)
         line = display in _LINES or bool(stack and stack[-1].boxes)
-        inline = display.startswith(_IN_LINE) and not line and is_block(span.name)
-        if span.name == "p":
-            paragraph = "span" if inline else "p"
+        # A paragraph is one whatever its display:
+        # https://html.spec.whatwg.org/#rendered-text-collection-steps
+        inline = (
+            display.startswith(_IN_LINE) and not line and span.name != "p" and is_block(span.name)
+        )
         if inline:
-            ended = f"</{open_}>" if open_ not in ("", paragraph) else ""  # as its name does
-            yield span.start, span.start + 1 + len(span.name), f"{ended}<span"
+            before = "</p>" if ended else ""  # as its name does
+            yield span.start, span.start + 1 + len(span.name), f"{before}<span"
         elif line:
             yield span.start, span.start, _BREAK
         if span.name not in _VOID:

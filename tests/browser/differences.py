@@ -66,6 +66,7 @@ text-opacity.html text: what no reader sees is hidden, whatever hides it (docs/t
 """)
 
 LIMITS = _listed("""
+text-4-var-media.html text: a custom property counts where all of the page has it, or its rule
 link-caption.html links: links stand in the order of the source, a browser moves captions
 xml-html-inside.xml title links: a document in XML is a page if its root is that of one
 """)

@@ -22,6 +22,8 @@ import aiohttp
 HERE = Path(__file__).parent
 EXPECTED = HERE / "expected.json"
 HOST = "site.test"
+# As the crawler's own tabs have it, and its text assumes (crawler/parse/cascade.py).
+SCREEN = {"width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": False}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 TYPES = {".html": "text/html", ".xhtml": "application/xhtml+xml", ".xml": "application/xml"}
 
@@ -251,6 +253,7 @@ async def record(only: list[str]) -> None:
                 async with session.ws_connect(address, max_msg_size=1 << 26) as socket:
                     browser = Browser(socket)
                     await browser.call("Page.enable")
+                    await browser.call("Emulation.setDeviceMetricsOverride", **SCREEN)
                     await browser.call("Page.setLifecycleEventsEnabled", enabled=True)
                     version = (await browser.call("Browser.getVersion"))["product"]
                     for kind, look in (("pages", page), ("forms", form)):

@@ -48,6 +48,7 @@ BROWSERS_SAY = [
     ("a<b style='float:left'>b</b>c<i style='position:absolute'>d</i>e", "a\nb\nc\nd\ne"),
     ("a<b style='float:none'>b</b>c<i style='position:relative'>d</i>e", "abcde"),
     ("a<b style='display:inline-flex'><i>b</i><i>c</i></b>d", "a\nb\nc\nd"),
+    ("<p>a</p><b>b<div style='display:inline'>c</div>d</b>", "a\nbcd"),
     ("a<label style=display:block>b</label>c", "a\nb\nc"),
 ]  # fmt: skip
 
