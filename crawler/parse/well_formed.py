@@ -36,7 +36,7 @@ def well_formed(text: str) -> WellFormed:
     parser = expat.ParserCreate("utf-8")
     unbound = _unbound(text)
     data = text.encode("utf-8", "replace")
-    given = _Given(data)
+    given = _Defaults(data)
     if "<!ATTLIST" in text:
         parser.AttlistDeclHandler = given.declare
         parser.specified_attributes = True
@@ -69,7 +69,7 @@ def well_formed(text: str) -> WellFormed:
     return WellFormed(_with_entities(given.written(text)), None)
 
 
-class _Given:
+class _Defaults:
     """Attributes that a document type gives to tags without them; none if they are too large."""
 
     def __init__(self, data: bytes) -> None:
