@@ -12,7 +12,9 @@ import contextlib
 import os
 import secrets
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -43,19 +45,33 @@ class Guests:
     @contextlib.asynccontextmanager
     async def page(self, target: str, context: str) -> AsyncIterator[Page]:
         """Let Playwright into a tab, the target of a context; it leaves at the end."""
-        from playwright.async_api import Error
-
         async with self._turn:
             playwright = self._playwright or await self._start()
         guest = _Guest(self._devtools, target, context)
-        try:
-            async with self._let_in(guest, playwright) as page:
-                yield page
-        except Exception as error:
-            if guest.driver_died:
-                await self._stop(playwright)
-            elif not isinstance(error, Error):
-                raise
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_exit(partial(self._failed, guest, playwright))
+            yield await stack.enter_async_context(self._let_in(guest, playwright))
+
+    async def _failed(
+        self,
+        guest: _Guest,
+        playwright: Playwright,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Raise what Playwright says as an error of the browser, and end a driver that died.
+
+        Where the driver died, Playwright raises a plain Exception.
+        """
+        from playwright.async_api import Error
+
+        if not isinstance(error, Exception):
+            return
+        died = guest.driver_died if guest.came else type(error) is Exception
+        if died:
+            await self._stop(playwright)
+        if died or isinstance(error, Error):
             raise DevToolsError(str(error).partition("\n")[0]) from error
 
     @contextlib.asynccontextmanager
@@ -65,17 +81,13 @@ class Guests:
         try:
             place = f"ws://127.0.0.1:{self._port}/{key}"
             browser = await playwright.chromium.connect_over_cdp(place)
-        except Exception as error:
-            guest.driver_died = type(error) is Exception  # of that it tells so
-            raise
         finally:
             self._expected.pop(key, None)
+        guest.came = True
         try:
             yield browser.contexts[0].pages[0]
-        except Exception:
-            guest.driver_died = guest.has_left
-            raise
         finally:
+            guest.driver_died = guest.has_left  # before it is asked to
             if not guest.has_left:
                 with contextlib.suppress(Exception):  # it goes just now
                     async with asyncio.timeout(_CLOSE):
@@ -138,7 +150,7 @@ class _Guest:
 
     def __init__(self, devtools: DevTools, target: str, context: str) -> None:
         self._devtools = devtools
-        self.has_left = self.driver_died = False
+        self.came = self.has_left = self.driver_died = False
         self._target, self._context = target, context
         self._asked: dict[int, int] = {}
         self._own: set[str] = set()  # sessions
