@@ -41,8 +41,11 @@ def explained(url: str, page: ScrapedPage | None, config: Config) -> Iterator[Li
     if wishes.refresh:
         yield Line("refresh", f"leads to {wishes.refresh}")
     xml = page.response.is_xml
-    if xml and (error := well_formed(page.html).error):
+    _, error, left_out = well_formed(page.html) if xml else ("", None, None)
+    if error:
         yield Line("XML", f"not well-formed, and read up to there: {error}")
+    if left_out:
+        yield Line("XML", f"read without {left_out}")
     document = parse.document(page.html, page.url, encoding=page.encoding, xml=xml)
     for rel in ("canonical", "next", "alternate"):
         for link in document.related(rel):

@@ -16,16 +16,20 @@ from typing import NamedTuple
 from crawler.lazy_regex import lazy
 
 _WINDOW = 1 << 17  # bytes that expat takes at once: it holds the GIL
-_DECLARED = lazy(r"""<!ENTITY\s+([^\s%&;'">]+)\s+(?:"([^"<&%]{0,1000})"|'([^'<&%]{0,1000})')\s*>""")
+_DECLARED = lazy(r"""<!ENTITY\s+([^\s%&;'">]+)\s+(?:"([^"<&%]*+)"|'([^'<&%]*+)')\s*>""")
 _SUBSET = lazy(r"<!DOCTYPE[^\[>]*\[", re.IGNORECASE)
 _MOST_GROWTH = 1 << 16  # characters by which entities may make a document longer
 
 
 class WellFormed(NamedTuple):
-    """The part of a document before its first error; and what that is, None if there is none."""
+    """The part of a document before its first error; and what that is, None if there is none.
+
+    `left_out` is what its document type gives and is not in the text, as it would be too long.
+    """
 
     text: str
     error: str | None
+    left_out: str | None = None
 
 
 @lru_cache(maxsize=2)  # title and links, text and forms of one page each ask
@@ -63,10 +67,10 @@ def well_formed(text: str) -> WellFormed:
                 name = "bytes that are none of its encoding, or no character of XML"
         why = f"line {line}, column {column + 1}: {name}"
         if name in _AT_THE_END:
-            return WellFormed(_with_entities(given.written(text)), why)
+            return given.told(text, why)
         before = data[: max(0, index)].decode("utf-8", "ignore")
-        return WellFormed(_with_entities(given.written(_cut(before, text))), why)
-    return WellFormed(_with_entities(given.written(text)), None)
+        return given.told(_cut(before, text), why)
+    return given.told(text, None)
 
 
 class _Defaults:
@@ -101,6 +105,14 @@ class _Defaults:
                 self._declared.clear()
                 self._missing.clear()
                 return
+
+    def told(self, text: str, error: str | None) -> WellFormed:
+        """Return what the document begins with, with all that it declares itself."""
+        whole = _with_entities(self.written(text))
+        kinds = ["attributes"] * (self._room < 0) + ["entities"] * (whole is None)
+        left_out = f"its own {' and '.join(kinds)}: over {_MOST_GROWTH:,} characters"
+        kept = whole if whole is not None else self.written(text)
+        return WellFormed(kept, error, left_out if kinds else None)
 
     def written(self, text: str) -> str:
         """Return what the document begins with, the attributes in its tags."""
@@ -146,8 +158,8 @@ def _cut(before: str, text: str) -> str:
 _LESS = lazy(r"<[^\w:/!?]")  # which is no tag
 
 
-def _with_entities(text: str) -> str:
-    """Write out the entities that a document declares itself, as long as it grows but little.
+def _with_entities(text: str) -> str | None:
+    """Write out the entities that a document declares itself; None if it would grow too much.
 
     What is no entity at all, which another document may declare, says nothing; the numbers of
     control characters stand for themselves.
@@ -160,7 +172,9 @@ def _with_entities(text: str) -> str:
         found = _DECLARED.findall(text, subset.end(), end)
         own = {name: double or single for name, double, single in reversed(found)}
         grown = sum(text.count(f"&{name};") * len(value) for name, value in own.items())
-        if not own or grown > _MOST_GROWTH:
+        if grown > _MOST_GROWTH:
+            return None
+        if not own:
             return text
         names = "|".join(map(re.escape, own))
         return text[:end] + re.sub(f"&({names});", lambda match: own[match[1]], text[end:])

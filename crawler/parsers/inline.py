@@ -50,8 +50,8 @@ class Inline:
             elif not await self._read_large(visit, page):
                 return
             visit.title = page.title
-            if page.response.is_xml and (error := well_formed(page.html).error):
-                log.warning("%s is read up to its first error in XML: %s", page.url, error)
+            if page.response.is_xml:
+                _tell(page)
         visit.encoding = page.encoding
         called = request.callback is not None or self._collector.reads_pages
         if called and visit.outcome not in UNKEPT:
@@ -160,3 +160,12 @@ class PageReader:
             return
         async with self._turn:
             await asyncio.to_thread(read)
+
+
+def _tell(page: ScrapedPage) -> None:
+    """Log what of a page in XML is not read."""
+    _, error, left_out = well_formed(page.html)
+    if error:
+        log.warning("%s is read up to its first error in XML: %s", page.url, error)
+    if left_out:
+        log.warning("%s is read without %s", page.url, left_out)

@@ -87,3 +87,13 @@ def test_bytes_that_are_none_of_the_encoding_are_an_error_of_xml(
     assert found.text == (html if text is None else f"{start}{text}")
     assert (found.error or "").endswith("XML" if text else "")
     assert "\uffff" not in decode(raw, "application/xhtml+xml")[0]
+
+
+def test_what_a_document_type_gives_is_told_where_it_is_too_much() -> None:
+    entity = f'<!DOCTYPE a [<!ENTITY e "{"x" * 5000}">]><a>{"&e;" * 20}</a>'
+    given = f'<!DOCTYPE a [<!ATTLIST b c CDATA "{"x" * 5000}">]><a>{"<b/>" * 20}</a>'
+    for text, kind in ((entity, "entities"), (given, "attributes")):
+        found = well_formed(text)
+        assert (found.text, found.error) == (text, None)
+        assert found.left_out == f"its own {kind}: over 65,536 characters"
+    assert well_formed(entity.replace("&e;" * 20, "&e;")).left_out is None
