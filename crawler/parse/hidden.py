@@ -82,10 +82,10 @@ _MOST_STEPS = 64  # open elements that are looked through for what a start tag e
 
 # Whether it is worth looking, on a page in lower case. What is seldom hidden is not looked for
 # closely: a walk over all tags costs as much as the text does.
-# A word that a "<" follows, and no ">" before it, stands in a text.
-_ATTRIBUTE = lazy(
-    rb"""hidden(?<!type="hidden)(?<!type=hidden)(?<!type='hidden)[^<>]{0,200}+(?!<)"""
-)
+# Where an attribute stands: `type="hidden"` is none, nor is "#hidden" in a reference.
+_ATTRIBUTE = lazy(rb"""hidden(?:(?<=[\s"'/]hidden)(?=[\s/>=]|\Z)|(?<=aria-hidden)(?=\s*+=))""")
+_BRACKET, _QUOTE = lazy(rb"[<>]"), lazy(rb"""["'=]""")
+_NEAR = 200  # bytes within which a "<" behind a word says that it stands in a text
 _POPOVER = lazy(rb"popover[^<>]{0,200}+(?!<)")
 _OBJECT = lazy(rb"<object\s[^<>]{0,500}?data\s*+=")
 _STYLE = lazy(rb"style\s*+=")
@@ -94,7 +94,7 @@ _STYLE = lazy(rb"style\s*+=")
 _INLINE = lazy(
     rb"""style\s*+=(?:[^>:/\\&]*+[:/\\&])+?(?:
       (?:(?<=y:)|(?<=y\s:))\s*+(?:none|hidden|collapse)
-    | (?<=:)\s*+(?:-\d{3}|-\d\d+[er%v]|rect|inset|circle|translate|scale)
+    | (?<=:)\s*+(?:-\d{3}|-\d\d+[er%v]|(?:rect|inset|circle)\(|translate|scale)
     | (?<=:)\s*+(?:\#|rgb|white|black)[^>]*?(?:color|background)
     | (?<=[tz][yhte]\s:)\s*+[-+]?+\.?+0(?!\.[1-9])
     | (?<=[tzh][yhte]:)\s*+[-+]?+\.?+0(?!\.[1-9])
@@ -122,10 +122,31 @@ def may_hide(html: str, raw: bytes | None = None) -> bool:
     low = (_bytes(html) if raw is None else raw).lower()
     if b"style" in low and (_styled(low) or (b"<style" in low and _ruled(html, low))):
         return True
-    return (b"hidden" in low and _ATTRIBUTE.search(low) is not None) or (
+    return _has_hidden(low) or (
         (b"popover" in low and _POPOVER.search(low) is not None)
         or (b"<object" in low and _OBJECT.search(low) is not None)
     )
+
+
+def _has_hidden(low: bytes) -> bool:
+    """Return whether a tag may have the attribute `hidden` or `aria-hidden`."""
+    text_ends = 0
+    for found in _ATTRIBUTE.finditer(low):
+        if found.start() < text_ends:
+            continue
+        bracket = _BRACKET.search(low, found.end())
+        if bracket is None or bracket[0] == b">" or not _is_text(low, found, bracket.start()):
+            return True
+        text_ends = bracket.start()
+    return False
+
+
+def _is_text(low: bytes, found: re.Match[bytes], end: int) -> bool:
+    """Return whether a word stands in a text that the "<" at `end` ends, not in a long tag."""
+    if end - found.end() <= _NEAR:
+        return True
+    start = low.rfind(b">", 0, found.start())
+    return low.rfind(b"<", 0, found.start()) < start and not _QUOTE.search(low, start, end)
 
 
 def _bytes(html: str) -> bytes:
