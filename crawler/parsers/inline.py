@@ -22,6 +22,7 @@ from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
 from crawler.web.outcome import UNKEPT, Outcome
 from crawler.web.page import ScrapedPage
+from crawler.web.refusal import Refusal
 from crawler.web.request import Request
 from crawler.web.visit import Visit
 from crawler.web.walls import Walls
@@ -51,7 +52,7 @@ class Inline:
                 return
             visit.title = page.title
             if page.response.is_xml:
-                _tell(page)
+                note_cut(visit, page)
         visit.encoding = page.encoding
         called = request.callback is not None or self._collector.reads_pages
         if called and visit.outcome not in UNKEPT:
@@ -162,10 +163,16 @@ class PageReader:
             await asyncio.to_thread(read)
 
 
-def _tell(page: ScrapedPage) -> None:
-    """Log what of a page in XML is not read."""
+def note_cut(visit: Visit, page: ScrapedPage) -> None:
+    """Count what of a page in XML is not read; its visit and the log say what that is."""
     _, error, left_out = well_formed(page.html)
+    told: list[str] = []
     if error:
-        log.warning("%s is read up to its first error in XML: %s", page.url, error)
+        visit.refuse(Refusal.XML_CUT_OFF)
+        told.append(f"read up to its first error in XML: {error}")
     if left_out:
-        log.warning("%s is read without %s", page.url, left_out)
+        visit.refuse(Refusal.XML_LEFT_OUT)
+        told.append(f"read without {left_out}")
+    if told:
+        visit.error = "; ".join(told)
+        log.warning("%s is %s", page.url, visit.error)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from following_story import crawled, rows
+from following_story import counters, crawled, rows
 
 from crawler import Crawler, Rule, SiteSpider, Spider, item
 from crawler.cli import run
@@ -365,3 +365,27 @@ def test_a_long_way_is_told_by_its_ends(tmp_path: Path) -> None:
     way = told(tmp_path / "l.db", url)["found on"]
     assert len(way) == 13 and way[0].endswith("/28 (depth 28)")
     assert way[10] == "… 17 pages between …" and way[-1].endswith("/0 (depth 0)")
+
+
+def test_what_a_page_in_xml_loses_is_counted_and_told(tmp_path: Path) -> None:
+    store = tmp_path / "xml.db"
+    head = "<html xmlns='http://www.w3.org/1999/xhtml'><head><title>T</title></head>"
+    own = f"<!DOCTYPE html [<!ENTITY x '{'-' * 999}'>]>"
+
+    async def story() -> str:
+        async with PracticeSite(robots=False) as site:
+            for path, body in {
+                "/": f"{head}<body><a href='/large'>1</a><p>2 & 3</p></body></html>",
+                "/large": f"{own}{head}<body>{'&x;' * 99}</body></html>",
+            }.items():
+                site.add_page(path, body, content_type="application/xhtml+xml")
+            spider = SiteSpider(site.url)
+            await crawled(spider, store)
+            return site.url
+
+    url = asyncio.run(story())
+    assert counters(store) == {"xml_cut_off": 1, "xml_left_out": 1}
+    assert rows(store, "SELECT count(*) FROM errors") == [0]
+    said = "read up to its first error in XML: line 1, column"
+    assert told(store, url)["error"][0].startswith(said)
+    assert told(store, f"{url}large")["error"][0].startswith("read without its own entities")
