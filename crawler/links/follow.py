@@ -37,7 +37,10 @@ def refresh_on(page: ScrapedPage) -> Refresh | None:
     from crawler.parse.meta_refresh import refresh_of, soonest  # most pages never need it
 
     url, encoding = page.url, page.encoding
-    found = [refresh_of(page.headers.get("Refresh", ""), url, url, encoding)]
+    headers = page.headers
+    several = headers.getall("Refresh", ()) if hasattr(headers, "getall") else ()
+    said = ", ".join(several) or headers.get("Refresh", "")  # as browsers join them
+    found = [refresh_of(said, url, url, encoding)]
     for name, content in page.found.robots:
         if name in (REFRESH, EARLY_REFRESH):
             base = page.base_url if name == REFRESH else url

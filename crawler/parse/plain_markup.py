@@ -17,9 +17,12 @@ def plain_markup(html: str, *, xml: bool = False) -> str:
     kept: list[str] = []
     unseen = 0  # open elements of a picture, or of XHTML, that are not shown
     drawn = _Drawn(xml=xml)
+    foreign = ""  # of the tag before
     for tag in tags(html, xml=xml):
         if not unseen and drawn:
-            kept.append(tag.before.replace("<", "&lt;"))
+            before = tag.before.replace("\0", "\ufffd") if foreign else tag.before
+            kept.append(before.replace("<", "&lt;"))
+        foreign = tag.foreign
         name = "pre" if xml and tag.name in ("xmp", "plaintext") else tag.name
         drawn.take(tag)
         if xml and name == "style" and not tag.foreign:

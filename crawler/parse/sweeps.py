@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from html import unescape
 from typing import NamedTuple
 
@@ -65,22 +64,20 @@ class _Sweeps(NamedTuple):
     other: re.Pattern[str]
 
 
-def _sweeps(rest: str) -> _Sweeps:
-    """Return the sweeps, given what follows a tag's name."""
-    block = rf"</?(?:{_NAMES})(?=[\s/>]){rest}"
-    return _Sweeps(
-        lazy(rf"</?(?:{_WITHIN})(?=[\s/>]){rest}"),
-        lazy(rf"{block}(?:[ \t\f]*+{block})*+"),
-        lazy(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){rest}"),
-    )
-
-
-_PLAIN = _sweeps(r"[^>]*+>?")
-# As the tokenizer of the HTML standard takes it, at three times the cost: a ">" within quotes
-# behind a "=" does not end a tag, quotes elsewhere mean nothing.
+_REST = r"[^>]*+>?"
+_BLOCK = rf"</?(?:{_NAMES})(?=[\s/>]){_REST}"
+_PLAIN = _Sweeps(
+    lazy(rf"</?(?:{_WITHIN})(?=[\s/>]){_REST}"),
+    lazy(rf"{_BLOCK}(?:[ \t\f]*+{_BLOCK})*+"),
+    lazy(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){_REST}"),
+)
+# As the tokenizer of the HTML standard takes a tag, at many times the cost: a ">" within quotes
+# behind a "=" does not end it, quotes elsewhere mean nothing.
 _BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
-_REST = rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
-_EXACT = _sweeps(_REST)
+_EXACT = lazy(
+    r"<(?:/?([a-zA-Z][^\t\n\f\r />]*+)|/(?=[^a-zA-Z]))"
+    rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
+)
 # What is left of tags whose names contain a "<", and of those that are comments: "</ ".
 _ODD = lazy(r"<(?:/?[a-zA-Z][^<>]*+(?:<|\Z)|/[^a-zA-Z>])")
 _REMAINDER = lazy(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
@@ -127,16 +124,15 @@ def lines_of(html: str) -> str:
         html = _IN_PLACE.sub("", html)
     # str.translate would take twenty times as long.
     html = html.replace("\n", " ").replace("\r", " ")
-    text = _without_known(html, _PLAIN)
+    text = _without_known(html)
     if "<" in text:
         if _ODD.search(text) is not None:
             html = _bare(html)
-            text = _without_known(html, _PLAIN)
+            text = _without_known(html)
         text = _PLAIN.other.sub("", text)
-    if _is_unclosed(html) or (
-        ">" in text and _REMAINDER.search(text) and _WITHIN_QUOTES.search(html)
-    ):
-        text = _swept(html, _EXACT)
+    odd = html.count('"') % 2 == 1 or "='" in html or (">" in text and _REMAINDER.search(text))
+    if _is_unclosed(html) or (odd and _WITHIN_QUOTES.search(html)):
+        text = _EXACT.sub(_end_of_line, html)
     return _collapsed(unescape(text).replace("\0", ""))
 
 
@@ -280,15 +276,15 @@ def _collapsed_line(line: str) -> str:
     return " ".join([word for word in words if word])
 
 
-def _swept(html: str, sweeps: _Sweeps) -> str:
-    text = _without_known(html, sweeps)
-    return sweeps.other.sub("", text) if "<" in text else text
+def _end_of_line(tag: re.Match[str]) -> str:
+    """Return what a tag stands for: the end of a line, or nothing."""
+    return "\n" if tag[1] is not None and IS_BLOCK(tag[1].lower()) else ""
 
 
-def _without_known(html: str, sweeps: _Sweeps) -> str:
+def _without_known(html: str) -> str:
     """Take out the tags that are known by their names."""
-    inside, block, _ = sweeps
-    return "".join([block.sub("\n", inside.sub("", part)) for part in _windows(html, sweeps)])
+    inside, block, _ = _PLAIN
+    return "".join([block.sub("\n", inside.sub("", part)) for part in _windows(html)])
 
 
 def _bare(html: str) -> str:
@@ -301,20 +297,12 @@ def _bare(html: str) -> str:
     return "".join(kept)
 
 
-def _windows(text: str, sweeps: _Sweeps) -> Iterator[str]:
+def _windows(text: str) -> Iterator[str]:
     """Cut a text where no tag can be: behind the end of one."""
     at = 0
     while at < len(text):
         end = len(text)
-        if end - at > _WINDOW and sweeps is _PLAIN:
+        if end - at > _WINDOW:
             end = text.find(">", at + _WINDOW) + 1 or end
-        elif end - at > _WINDOW and (tokens := _tokens(_WINDOW // 64).match(text, at)):
-            end = tokens.end()
         yield text[at:end]
         at = end
-
-
-@cache
-def _tokens(number: int) -> re.Pattern[str]:
-    """Return what matches some tags and the texts between them."""
-    return lazy(rf"(?:[^<]++|<[/a-zA-Z]{_REST}|<){{1,{number + 1}}}+")

@@ -302,6 +302,7 @@ def _is_odd_picture(svg: str) -> bool:
     return (
         _EMPTY.match(svg) is not None
         or "<![CDATA[" in svg
+        or "\0" in svg
         or svg.rfind("<!--") > svg.rfind("-->")
         or _PICTURE.search(svg, 4) is not None
     )

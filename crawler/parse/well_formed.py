@@ -8,6 +8,7 @@ are written out where they are plain text, and attributes that it gives where a 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from html import escape
 from html.entities import html5
@@ -16,8 +17,6 @@ from typing import NamedTuple
 from crawler.lazy_regex import lazy
 
 _WINDOW = 1 << 17  # bytes that expat takes at once: it holds the GIL
-_DECLARED = lazy(r"""<!ENTITY\s+([^\s%&;'">]+)\s+(?:"([^"<&%]*+)"|'([^'<&%]*+)')\s*>""")
-_SUBSET = lazy(r"<!DOCTYPE[^\[>]*\[", re.IGNORECASE)
 _MOST_GROWTH = 1 << 16  # characters by which entities may make a document longer
 
 
@@ -40,7 +39,15 @@ def well_formed(text: str) -> WellFormed:
     parser = expat.ParserCreate("utf-8")
     unbound = _unbound(text)
     data = text.encode("utf-8", "replace")
-    given = _Defaults(data)
+    own: dict[str, str] = {}  # the entities that the document declares
+    if "<!ENTITY" in text:
+
+        def declare(name: str, is_parameter: bool, value: str | None, *_: str | None) -> None:
+            if value is not None and not is_parameter:
+                own.setdefault(name, value)
+
+        parser.EntityDeclHandler = declare
+    given = _Defaults(data, own)
     if "<!ATTLIST" in text:
         parser.AttlistDeclHandler = given.declare
         parser.specified_attributes = True
@@ -76,8 +83,8 @@ def well_formed(text: str) -> WellFormed:
 class _Defaults:
     """Attributes that a document type gives to tags without them; none if they are too large."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, data: bytes, entities: Mapping[str, str]) -> None:
+        self._data, self._entities = data, entities
         self._declared: dict[str, dict[str, str]] = {}  # by element and attribute
         self._known: set[tuple[str, str]] = set()
         self._missing: list[tuple[int, str]] = []  # each with the byte behind the name of a tag
@@ -108,7 +115,7 @@ class _Defaults:
 
     def told(self, text: str, error: str | None) -> WellFormed:
         """Return what the document begins with, with all that it declares itself."""
-        whole = _with_entities(self.written(text))
+        whole = _with_entities(self.written(text), self._entities)
         kinds = ["attributes"] * (self._room < 0) + ["entities"] * (whole is None)
         left_out = f"its own {' and '.join(kinds)}: over {_MOST_GROWTH:,} characters"
         kept = whole if whole is not None else self.written(text)
@@ -158,30 +165,55 @@ def _cut(before: str, text: str) -> str:
 _LESS = lazy(r"<[^\w:/!?]")  # which is no tag
 
 
-def _with_entities(text: str) -> str | None:
+def _with_entities(text: str, own: Mapping[str, str]) -> str | None:
     """Write out the entities that a document declares itself; None if it would grow too much.
 
-    What is no entity at all, which another document may declare, says nothing; the numbers of
-    control characters stand for themselves.
+    Of all others only those of HTML are there, where its document type names them
+    (https://html.spec.whatwg.org/#parsing-xhtml-documents); the numbers of control characters stand
+    for themselves.
     """
+    if "&" not in text:
+        return text
     if "&#" in text and "<![CDATA[" not in text:  # which HTML has for those of windows-1252
         text = _CONTROL.sub(lambda match: chr(int(match[2], 16 if match[1] else 10)), text)
-    subset = _SUBSET.search(text, 0, 4096)
-    end = text.find("]", subset.end()) if subset else -1
-    if subset is not None and end >= 0:
-        found = _DECLARED.findall(text, subset.end(), end)
-        own = {name: double or single for name, double, single in reversed(found)}
-        grown = sum(text.count(f"&{name};") * len(value) for name, value in own.items())
-        if grown > _MOST_GROWTH:
-            return None
-        if not own:
-            return text
-        names = "|".join(map(re.escape, own))
-        return text[:end] + re.sub(f"&({names});", lambda match: own[match[1]], text[end:])
-    if "&" not in text or "<![CDATA[" in text:
+    if "<!DOCTYPE" not in text:  # then any but those of XML is an error
         return text
-    return _ENTITY.sub(lambda match: match[0] if match[1] in html5 else "", text)
+    known = html5 if _KNOWN_TYPE.search(text, 0, 4096) else _OF_XML
+    room = _MOST_GROWTH
+
+    def written(match: re.Match[str]) -> str:
+        nonlocal room
+        name = match[1]
+        if name is None:
+            return match[0]
+        value = own.get(name)
+        if value is None or name in _OF_XML:
+            return match[0] if f"{name};" in known else ""
+        room -= len(value)
+        # It may stand in an attribute, where markup may not.
+        return (
+            value if "<" in value or room < 0 else value.replace('"', "&#34;").replace("'", "&#39;")
+        )
+
+    for _ in range(_NESTED if own else 1):
+        text, before = _ENTITY.sub(written, text), text
+        if room < 0:
+            return None
+        if text == before:
+            break
+    return text
 
 
+_NESTED = 16  # entities within each other that are written out
+_OF_XML = dict.fromkeys(("amp;", "lt;", "gt;", "quot;", "apos;"), "")
+_KNOWN_TYPE = lazy(
+    r"""<!DOCTYPE\s+[^\s>]+\s+PUBLIC\s+["']-//(?:W3C//DTD\ (?:XHTML\ (?:
+    1\.0\ (?:Transitional|Strict|Frameset) | 1\.1(?:\ plus\ MathML\ 2\.0(?:\ plus\ SVG\ 1\.1)?)?
+    | Basic\ 1\.0) | MathML\ 2\.0) | WAPFORUM//DTD\ XHTML\ Mobile\ 1\.0)//EN["']""",
+    re.VERBOSE,
+)
 _CONTROL = lazy(r"&#(?:(x)0*(?=[89][0-9a-fA-F];)|0*(?=1[2-5]\d;)(?!12[0-7]))([0-9a-fA-F]+);")
-_ENTITY = lazy(r"&([A-Za-z][\w.-]*+;)")
+_ENTITY = lazy(
+    r"<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+|<!(?:--(?:[^-]++|-(?!->))*+|ENTITY[^>]*+)"
+    r"|<\?(?:[^?]++|\?(?!>))*+|&([^\s&;#][^\s&;]*+);"
+)

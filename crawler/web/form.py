@@ -290,6 +290,8 @@ def _direction(element: HtmlElement, value: str) -> str:
             return form_values.direction(value if around is element else around.text_content())
         if said in ("ltr", "rtl"):
             return str(said)
+        if element.get("type", "").lower() == "tel":  # by itself, whatever is around it
+            break
     return "ltr"
 
 

@@ -71,6 +71,10 @@ def _marked(html: str) -> tuple[str, int]:
     for number, span in enumerate(spans(html)):
         name, step = span.name, -1 if span.ends else 1
         cost.take(span)
+        if span.foreign and name in ("option", "optgroup"):  # which a list has none of
+            cut = span.start + 1 + span.ends + len(name)
+            pieces += (html[at:cut], "-")
+            at = cut
         if name == "template":
             templates = max(0, templates + step)
         if templates:

@@ -57,6 +57,9 @@ def sanitized(kind: str, value: str, attributes: Mapping[str, str]) -> str:
     return text.strip(_SPACE) if kind in ("email", "url") else text
 
 
+_LAST = (275760, 9, 13)  # the last day that browsers know
+
+
 def _moment(kind: str, value: str) -> str:
     found = _PATTERNS[kind].fullmatch(value)
     if found is None:
@@ -69,6 +72,8 @@ def _moment(kind: str, value: str) -> str:
 
 def _is_date(kind: str, year: int, part: int, day: int = 1) -> bool:
     """Return whether there is such a day, month or week."""
+    if (year, part, day) > _LAST:
+        return False
     if not 1 <= year <= 9999:  # beyond that the calendar repeats itself every 400 years
         year = year % 400 + 400 if year else 0
     if year == 0 or part == 0:

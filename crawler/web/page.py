@@ -119,9 +119,9 @@ class ScrapedPage:
     def html(self) -> str:
         """The body as text, decoded as the HTML standard says; never raises."""
         if self._html is None:
-            self._html, self.encoding = charset.decode(
-                self.body, self.response.declared_type, xml=self.response.is_xml
-            )
+            response = self.response
+            kind = response.declared_type or response.content_type
+            self._html, self.encoding = charset.decode(self.body, kind, xml=response.is_xml)
         return self._html
 
     @property

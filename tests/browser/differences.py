@@ -36,6 +36,12 @@ base-invalid.html links: HTML: a base that is no URL leaves the page's own
 encoding-big5-cut.html title: Encoding: by its index, which Chromium leaves here
 encoding-big5-hkscs.html title links: Encoding: by its index, which Chromium leaves here
 encoding-eucjp-3.html title: Encoding: a cut sequence changes nothing for the next one
+j2a-dec-big5-odd.html title: Encoding: by its index, which Chromium leaves here
+j2a-dec-eucjp-odd.html text: Encoding: a cut sequence changes nothing for the next one
+j2a-href-percent.html links: URL: | stays in a path as it is
+j2a-mime-at.html type: Fetch: "@" is in no type, so that the bytes tell
+j2a-refresh-dot-only.html refresh: HTML: "." alone is a delay of no seconds
+j2a-refresh-quote-inside.html refresh: HTML: the first quote ends a URL in quotes
 link-noscript.html links: HTML: where no scripts run, noscript is markup
 link-path-unicode.html links: URL: | stays in a path as it is
 mime-3-long-space.html type title links text: MIME Sniffing: 1,445 bytes are looked at
@@ -54,10 +60,14 @@ encoding-none-eucjp.html title encoding text: nothing is declared, and both gues
 encoding-none-latin.html encoding: nothing is declared, and both guess
 encoding-none-utf-8.html title encoding text: HTML: UTF-8 that nobody declares is recognised
 encoding-utf-32.html title encoding: an unknown name; UTF-8 that nobody declares is recognised
+j2a-enc-meta-utf7.html title encoding text: UTF-7 is no encoding, and both guess
 mime-two-headers-other.html title encoding: HTML: UTF-8 that nobody declares is recognised
 """)
 
 MEANT = _listed("""
+j2a-link-canonical-bad.html canonical: what is no URL names nothing; the next one does
+j2a-mime-attachment.html type: a page that is to be saved is a page, too
+j2a-mime-rss.html type encoding: a feed is one; Chromium shows its source
 mime-xml-feed-rss.html type encoding: a feed is one; Chromium shows its source
 text-3-select-multi.html text: an option that is hidden is hidden
 text-3-table-inline.html text: a row is a line of its own, text before it another
@@ -74,8 +84,10 @@ xml-html-inside.xml title links: a document in XML is a page if its root is that
 PAGES = STANDARD | OPEN | MEANT | LIMITS
 
 FORMS = _listed("""
-form-noscript.html sent: scripts do not run here: what is in noscript is part of the page
 form-late-hard.html sent: where a text area wraps depends on the width of its letters
 form-new-hard-cjk.html sent: where a text area wraps depends on the width of its letters
 form-new-hard-spaces.html sent: where a text area wraps depends on the width of its letters
+form-noscript.html sent: scripts do not run here: what is in noscript is part of the page
+j2a-dirname.html sent: HTML: an empty dirname asks for nothing
+j2a-submit-formaction.html sent: HTML: what is sent as text/plain is written so
 """)

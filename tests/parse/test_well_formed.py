@@ -7,6 +7,7 @@ import pytest
 from crawler.parse.charset import decode
 from crawler.parse.well_formed import well_formed
 
+TYPE = '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.1//EN" "x">'
 CUT = {
     "<a><b>1</b>2</a>": "<a><b>1</b>2</a>",
     "<a><b>1</b>2</c><d/>": "<a><b>1</b>",  # another end tag: the text before it is not shown
@@ -19,7 +20,8 @@ CUT = {
     "<a>1</a>2<b/>": "<a>1</a>",
     "<a>1<b>2": "<a>1<b>2",  # cut off, it is there as far as it goes
     "<a>1<b x='": "<a>1<b x='",
-    "<!DOCTYPE a SYSTEM 'x'><a>1&nbsp;&foo;</a>": "<!DOCTYPE a SYSTEM 'x'><a>1&nbsp;</a>",
+    "<!DOCTYPE a SYSTEM 'x'><a>1&nbsp;&foo;&lt;</a>": "<!DOCTYPE a SYSTEM 'x'><a>1&lt;</a>",
+    f"{TYPE}<html>1&nbsp;&foo;</html>": f"{TYPE}<html>1&nbsp;</html>",  # with HTML's entities
     "": "",
 }
 
@@ -31,9 +33,19 @@ def test_what_is_behind_the_first_error_is_not_there(text: str) -> None:
     assert (found.error is None) == text.startswith(("<a><b>1</b>2</a>", "<!DOCTYPE"))
 
 
-def test_entities_of_a_document_are_written_out_where_they_are_plain_and_small() -> None:
-    head = "<!DOCTYPE a [<!ENTITY x 'one'><!ENTITY y '&x;&x;'>]>"
-    assert well_formed(f"{head}<a b='&x;'>&x;&y;</a>").text == f"{head}<a b='one'>one&y;</a>"
+def test_entities_of_a_document_are_written_out_where_they_are_small() -> None:
+    head = (
+        "<!DOCTYPE a [<!ENTITY x 'o\"e'><!ENTITY x '2'><!ENTITY y '&x;&lt;'>"
+        "<!ENTITY z '<c d=\"&x;\"/>&#38;amp;'><!ENTITY % p '3'>]>"
+    )
+    one = "o&#34;e"
+    body = "<a b='&x;'>&x;&y;&z;<![CDATA[&x;]]><!--&x;--></a>"
+    assert well_formed(f"{head}{body}").text == (
+        f"{head}<a b='{one}'>{one}{one}&lt;<c d=\"{one}\"/>&amp;<![CDATA[&x;]]><!--&x;--></a>"
+    )
+    deep = "".join(f"<!ENTITY e{n + 1} '&e{n};&e{n};'>" for n in range(20))
+    deep = f"<!DOCTYPE a [<!ENTITY e0 'x'>{deep}]><a>&e20;</a>"
+    assert "amplification" in (well_formed(deep).error or "")
     large = f"<!DOCTYPE a [<!ENTITY x '{'-' * 999}'>]><a>{'&x;' * 1000}</a>"
     assert well_formed(large).text == large
 
