@@ -279,20 +279,7 @@ def _entries(field: Field, value: Any) -> list[tuple[str, Any]]:
     direction = field.element.get("dirname")
     if not direction or field.kind not in _TEXTS:
         return [(field.name, value)]
-    return [(field.name, value), (direction, _direction(field.element, str(value)))]
-
-
-def _direction(element: HtmlElement, value: str) -> str:
-    """Return the direction of a text control: as it or what is around it says, or its text."""
-    for around in (element, *element.iterancestors()):
-        said = around.get("dir", "").lower()
-        if said == "auto":
-            return form_values.direction(value if around is element else around.text_content())
-        if said in ("ltr", "rtl"):
-            return str(said)
-        if element.get("type", "").lower() == "tel":  # by itself, whatever is around it
-            break
-    return "ltr"
+    return [(field.name, value), (direction, form_values.direction_of(field.element, str(value)))]
 
 
 def _options(select: HtmlElement, name: str) -> Iterator[Field]:

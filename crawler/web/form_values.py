@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 import xxhash
+from lxml.html import HtmlElement
 
 from crawler.lazy_regex import lazy
 from crawler.parse.encodings import name_of, to_bytes
@@ -179,6 +180,19 @@ _NO_FILE = b'; filename=""\r\nContent-Type: application/octet-stream'
 def quoted(name: str) -> str:
     """Return a name as the HTML standard quotes it in multipart/form-data."""
     return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def direction_of(element: HtmlElement, value: str) -> str:
+    """Return the direction of a text control: as it or what is around it says, or its text."""
+    for around in (element, *element.iterancestors()):
+        said = around.get("dir", "").lower()
+        if said == "auto":
+            return direction(value if around is element else around.text_content())
+        if said in ("ltr", "rtl"):
+            return str(said)
+        if element.get("type", "").lower() == "tel":  # by itself, whatever is around it
+            break
+    return "ltr"
 
 
 def direction(text: str) -> str:
