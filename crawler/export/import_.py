@@ -16,7 +16,6 @@ from multidict import CIMultiDict
 
 from crawler import urls
 from crawler.errors import UsageError
-from crawler.parsers.inline import note_cut
 from crawler.store import Arrival, Batch, Store
 from crawler.urls.userinfo import userinfo, with_userinfo
 from crawler.web import redirects
@@ -154,5 +153,5 @@ def _visit(todo: Todo, answer: Answer) -> Visit:
         visit.title, visit.links, visit.encoding = page.title, page.links, page.encoding
         visit.refuse(Refusal.URL_CREDENTIALS, with_userinfo(page.base_url, page.references))
         if response.is_xml:
-            note_cut(visit, page)
+            visit.note_cut(page.html)
     return visit

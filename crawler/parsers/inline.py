@@ -16,13 +16,11 @@ from crawler.links.duplicates import Duplicates
 from crawler.links.requisites import needed_by
 from crawler.parse import fast_pass
 from crawler.parse.usage import HEADERS, ROBOTS_HEADER, reserved, said_by
-from crawler.parse.well_formed import well_formed
 from crawler.parsers import Parser
 from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
 from crawler.web.outcome import UNKEPT, Outcome
 from crawler.web.page import ScrapedPage
-from crawler.web.refusal import Refusal
 from crawler.web.request import Request
 from crawler.web.visit import Visit
 from crawler.web.walls import Walls
@@ -52,7 +50,9 @@ class Inline:
                 return
             visit.title = page.title
             if page.response.is_xml:
-                note_cut(visit, page)
+                visit.note_cut(page.html)
+                if visit.error:
+                    log.warning("%s is %s", page.url, visit.error)
         visit.encoding = page.encoding
         called = request.callback is not None or self._collector.reads_pages
         if called and visit.outcome not in UNKEPT:
@@ -161,18 +161,3 @@ class PageReader:
             return
         async with self._turn:
             await asyncio.to_thread(read)
-
-
-def note_cut(visit: Visit, page: ScrapedPage) -> None:
-    """Count what of a page in XML is not read; its visit and the log say what that is."""
-    _, error, left_out = well_formed(page.html)
-    told: list[str] = []
-    if error:
-        visit.refuse(Refusal.XML_CUT_OFF)
-        told.append(f"read up to its first error in XML: {error}")
-    if left_out:
-        visit.refuse(Refusal.XML_LEFT_OUT)
-        told.append(f"read without {left_out}")
-    if told:
-        visit.error = "; ".join(told)
-        log.warning("%s is %s", page.url, visit.error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import Struct, field
 
 from crawler.items import Record, record_of
+from crawler.parse.well_formed import well_formed
 from crawler.web import outcome
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
@@ -117,6 +118,18 @@ class Visit(Struct):
             self.counted = {}
         for name, number in counts.items():
             self.counted[name] = self.counted.get(name, 0) + number
+
+    def note_cut(self, xml: str) -> None:
+        """Count what of a page in XML is not read; `error` says what that is."""
+        _, error, left_out = well_formed(xml)
+        told: list[str] = []
+        if error:
+            self.refuse(Refusal.XML_CUT_OFF)
+            told.append(f"read up to its first error in XML: {error}")
+        if left_out:
+            self.refuse(Refusal.XML_LEFT_OUT)
+            told.append(f"read without {left_out}")
+        self.error = "; ".join(told) or None
 
     def answer(self, response: Response) -> None:
         """Take what the wire gave; what its status means is the outcome as far as is known."""
