@@ -334,7 +334,7 @@ def _named(wanted: tuple[str, ...], attributes: dict[str, str], foreign: str) ->
 
 
 def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> str | None:
-    """Return the element if it has a reference; an empty `src` or `action` is none.
+    """Return the element if it has a reference; an empty `src` or `action` is none, nor a `link`.
 
     One string of its tag, rel, hreflang, type, the names and values of its references in turn, and
     its text, which of a link is yet to come. What joins them is in no attribute (see `decoded`).
@@ -342,7 +342,9 @@ def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> 
     values: list[str] = []
     for key in wanted:
         value = attributes.get(key)
-        if value is not None and (value.strip() or (key not in _EMPTY_IS_NONE and name != "link")):
+        if value is None:
+            continue
+        if value.strip() or (value if name == "link" else key not in _EMPTY_IS_NONE):
             values += (key, value)
     if not values:
         return None

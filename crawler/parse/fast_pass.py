@@ -223,12 +223,14 @@ def title_of(raw: str) -> str:
     """Return a title as browsers show it: controls are white space, no-break spaces are none."""
     text = raw.replace("\0", "\ufffd") if "\0" in raw else raw
     text = unescape(text) if "&" in text else text
-    if text.isascii() and (plain := " ".join(text.split())).isprintable():
-        return plain
+    if text.isascii() and "\x0b" not in text:
+        plain = " ".join(text.split())
+        if plain.isprintable():
+            return plain
     return " ".join([word for word in _SPACES.split(text) if word])
 
 
-_SPACES = lazy("[\0- \x7f]+")
+_SPACES = lazy("[\0-\n\f- \x7f]+")  # all controls but one
 
 
 def precise(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:

@@ -39,7 +39,7 @@ _UNREAD = lazy(
     | [!?][^>]*+>?)""",
     re.VERBOSE,
 )
-_NAMESPACE = lazy(r"http://www\.w3\.org/(?:1999/xhtml|2000/svg|1998/Math/MathML)")
+_NAMESPACE = lazy(r"""["']http://www\.w3\.org/(?:1999/xhtml|2000/svg|1998/Math/MathML)["']""")
 
 
 class Readable(NamedTuple):

@@ -74,7 +74,8 @@ def well_formed(text: str) -> WellFormed:
                 name = "bytes that are none of its encoding, or no character of XML"
         why = f"line {line}, column {column + 1}: {name}"
         if name in _AT_THE_END:
-            return given.told(text, why)
+            cdata = text.rfind("<![CDATA[") if name == _CUT_CDATA else -1
+            return given.told(text[:cdata] if cdata >= 0 else text, why)
         before = data[: max(0, index)].decode("utf-8", "ignore")
         return given.told(_cut(before, text), why)
     return given.told(text, None)
@@ -148,7 +149,8 @@ _PREFIX = lazy(r"""(?<=[\s"'])([\w.-]++):[\w.-]++\s*+=""")
 _BOUND = lazy(r"xmlns:([\w.-]++)")
 _NO_CHARACTER = "\uffff".encode()  # see `charset.decode`
 # What is cut off by the end of the document is there as far as it goes.
-_AT_THE_END = ("no element found", "unclosed token", "unclosed CDATA section")
+_CUT_CDATA = "unclosed CDATA section"  # but for this one, of which nothing is
+_AT_THE_END = ("no element found", "unclosed token", _CUT_CDATA)
 
 
 def _cut(before: str, text: str) -> str:
@@ -209,7 +211,7 @@ _OF_XML = dict.fromkeys(("amp;", "lt;", "gt;", "quot;", "apos;"), "")
 _KNOWN_TYPE = lazy(
     r"""<!DOCTYPE\s+[^\s>]+\s+PUBLIC\s+["']-//(?:W3C//DTD\ (?:XHTML\ (?:
     1\.0\ (?:Transitional|Strict|Frameset) | 1\.1(?:\ plus\ MathML\ 2\.0(?:\ plus\ SVG\ 1\.1)?)?
-    | Basic\ 1\.0) | MathML\ 2\.0) | WAPFORUM//DTD\ XHTML\ Mobile\ 1\.0)//EN["']""",
+    | Basic\ 1\.0) | MathML\ 2\.0) | WAPFORUM//DTD\ XHTML\ Mobile\ 1\.[012])//EN["']""",
     re.VERBOSE,
 )
 _CONTROL = lazy(r"&#(?:(x)0*(?=[89][0-9a-fA-F];)|0*(?=1[2-5]\d;)(?!12[0-7]))([0-9a-fA-F]+);")

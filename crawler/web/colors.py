@@ -1,13 +1,16 @@
 """Colors as a form sends them: `<input type=color>` takes any of CSS, and sends six digits.
 
 By https://html.spec.whatwg.org/#update-a-color-well-control-color and CSS Color 4, of which the
-names, the digits, `rgb()` and `hsl()` are known here; all else is black, as what is no color is.
+names, the digits, `rgb()`, `hsl()`, `hwb()`, `oklab()`, `oklch()` and `color(srgb …)` are known
+here; all else is black, as what is no color is.
 """
 
 from __future__ import annotations
 
 import colorsys
+import math
 import re
+from collections.abc import Callable, Iterable
 
 from crawler.lazy_regex import lazy
 
@@ -45,7 +48,7 @@ _NAMES = """
 NAMED = dict(zip(_NAMES[::2], _NAMES[1::2], strict=True))
 """The named colors of CSS Color 4, section 6.1, by their digits."""
 _DIGITS = lazy(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
-_FUNCTION = lazy(r"(rgb|hsl)a?\(\s*([^()]*?)\s*\)")
+_FUNCTION = lazy(r"(?:(rgb|hsl)a?\(|(hwb|oklab|oklch)\(|color\(\s*(srgb)\s)\s*([^()]*?)\s*\)")
 _PART = lazy(r"([-+]?(?:\d+\.?|\d*\.\d+)(?:e[-+]?\d+)?)(%|deg|)")
 
 
@@ -60,20 +63,74 @@ def simple(value: str) -> str:
         digits = color[1:] if len(color) > 5 else "".join(digit * 2 for digit in color[1:])
         return f"#{digits[:6]}"
     found = _FUNCTION.fullmatch(color)
-    return f"#{_computed(found[1], found[2]) if found else named}"
+    kind = found[1] or found[2] or found[3] if found else ""
+    return f"#{_computed(kind, found[4]) if found else named}"
 
 
 def _computed(kind: str, inside: str) -> str:
-    """Return the digits of `rgb(…)` or `hsl(…)`."""
+    """Return the digits of a function: of its three numbers, whatever transparency follows."""
     parts = re.split(r"\s*[,/]\s*|\s+", inside)
     values = [_PART.fullmatch(part) for part in parts[:3]]
     if len(parts) not in (3, 4) or not all(values):
         return "000000"
     numbers = [(float(value[1]), value[2]) for value in values if value]
-    if kind == "rgb":
-        scaled = [number * 2.55 if unit == "%" else number for number, unit in numbers]
-    else:
-        hue, full, light = numbers[0][0] % 360 / 360, numbers[1][0] / 100, numbers[2][0] / 100
-        bounded = (min(1.0, max(0.0, light)), min(1.0, max(0.0, full)))
-        scaled = [255 * part for part in colorsys.hls_to_rgb(hue, *bounded)]
+    scaled = [255 * part for part in _OF[kind](numbers)]
     return "".join(f"{min(255, max(0, int(part + 0.5))):02x}" for part in scaled)
+
+
+Numbers = list[tuple[float, str]]
+"""The arguments of a function, each with its unit."""
+
+
+def _shares(numbers: Numbers, whole: float) -> list[float]:
+    """Return each as a share of `whole`, where it is no percentage."""
+    return [number / (100 if unit == "%" else whole) for number, unit in numbers]
+
+
+def _hsl(numbers: Numbers) -> Iterable[float]:
+    _, full, light = (min(1.0, max(0.0, number / 100)) for number, _ in numbers)
+    return colorsys.hls_to_rgb(numbers[0][0] % 360 / 360, light, full)
+
+
+def _hwb(numbers: Numbers) -> Iterable[float]:
+    white, black = (max(0.0, number / 100) for number, _ in numbers[1:])
+    if white + black >= 1:
+        return [white / (white + black)] * 3
+    pure = colorsys.hls_to_rgb(numbers[0][0] % 360 / 360, 0.5, 1.0)
+    return [part * (1 - white - black) + white for part in pure]
+
+
+def _oklab(numbers: Numbers) -> Iterable[float]:
+    [light], near = _shares(numbers[:1], 1), _shares(numbers[1:], 0.4)
+    return _from_oklab(light, 0.4 * near[0], 0.4 * near[1])
+
+
+def _oklch(numbers: Numbers) -> Iterable[float]:
+    light, chroma, angle = _shares(numbers[:1], 1)[0], *_shares(numbers[1:2], 0.4), numbers[2][0]
+    hue = math.radians(angle)
+    return _from_oklab(light, 0.4 * chroma * math.cos(hue), 0.4 * chroma * math.sin(hue))
+
+
+def _from_oklab(light: float, a: float, b: float) -> Iterable[float]:
+    """Return sRGB by CSS Color 4, section 17."""
+    long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (light - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = (
+        4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+    )
+    return [
+        12.92 * part if part <= 0.0031308 else 1.055 * part ** (1 / 2.4) - 0.055 for part in linear
+    ]
+
+
+_OF: dict[str, Callable[[Numbers], Iterable[float]]] = {
+    "rgb": lambda numbers: _shares(numbers, 255),
+    "srgb": lambda numbers: _shares(numbers, 1),
+    "hsl": _hsl,
+    "hwb": _hwb,
+    "oklab": _oklab,
+    "oklch": _oklch,
+}

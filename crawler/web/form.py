@@ -287,7 +287,7 @@ def _options(select: HtmlElement, name: str) -> Iterator[Field]:
 
     An option that is off can be chosen, as placeholders are, but sends nothing.
     """
-    options = list(select.iter("option"))
+    options = [one for one in select.iter("option") if _around(one, "option") is None]
     chosen = [option for option in options if option.get("selected") is not None]
     if select.get("multiple") is None:
         shown = _SIZE.match(select.get("size") or "")
@@ -300,9 +300,15 @@ def _options(select: HtmlElement, name: str) -> Iterator[Field]:
 
 
 def _is_off(option: HtmlElement) -> bool:
-    group = option.getparent()
-    in_group = group is not None and group.tag == "optgroup" and group.get("disabled") is not None
+    group = _around(option, "optgroup")
+    in_group = group is not None and group.get("disabled") is not None
     return option.get("disabled") is not None or in_group
+
+
+def _around(option: HtmlElement, name: str) -> HtmlElement | None:
+    """Return the nearest element of that name around an option, within its list."""
+    found = next(option.iterancestors(name, "select"), None)
+    return found if found is not None and found.tag == name else None
 
 
 def _is_disabled(element: HtmlElement) -> bool:
@@ -370,7 +376,9 @@ def _chosen(field: Field, wanted: Any) -> str | None:
 def _is_submit(element: HtmlElement) -> bool:
     kind = (element.get("type") or "").lower()
     if element.tag == "button":
-        return kind not in ("button", "reset") and not _is_disabled(element)
+        parent = element.getparent()  # the button of a list opens it
+        own = kind not in ("button", "reset") and (parent is None or parent.tag != "select")
+        return own and not _is_disabled(element)
     return element.tag == "input" and kind in _BUTTONS and not _is_disabled(element)
 
 
@@ -385,4 +393,6 @@ def _pressed(button: HtmlElement | None) -> list[tuple[str, Any]]:
     value = button.get("value")
     if value is None:  # an input sends what browsers write on it
         value = "Submit" if button.tag == "input" else ""
-    return [(name, value)] if name else []
+    direction = button.get("dirname")
+    about = [(direction, form_values.direction_of(button, value))] if direction else []
+    return [(name, value), *about] if name else []

@@ -16,6 +16,7 @@ from datetime import date
 import xxhash
 from lxml.html import HtmlElement
 
+from crawler import urls
 from crawler.lazy_regex import lazy
 from crawler.parse.encodings import name_of, to_bytes
 from crawler.web import colors
@@ -53,9 +54,23 @@ def sanitized(kind: str, value: str, attributes: Mapping[str, str]) -> str:
     if kind == "hidden":
         return value
     text = value.translate(_LINES)
-    if kind == "email" and "multiple" in attributes:
-        return ",".join(one.strip(_SPACE) for one in text.split(","))
-    return text.strip(_SPACE) if kind in ("email", "url") else text
+    if kind == "email":
+        several = text.split(",") if "multiple" in attributes else [text]
+        return ",".join(_address(one.strip(_SPACE)) for one in several)
+    return text.strip(_SPACE) if kind == "url" else text
+
+
+def _address(text: str) -> str:
+    """Return a mail address with its domain as DNS has it, as browsers write it."""
+    local, _, domain = text.partition("@")
+    if domain.isascii() or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+        return text
+    url = urls.parse(f"http://{domain}/")
+    return f"{local}@{urls.hostname_of(url)}" if url else text
+
+
+_LOCAL = lazy(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+")
+_DOMAIN = lazy(r"[\w.-]+")
 
 
 _LAST = (275760, 9, 13)  # the last day that browsers know

@@ -90,4 +90,6 @@ form-new-hard-spaces.html sent: where a text area wraps depends on the width of 
 form-noscript.html sent: scripts do not run here: what is in noscript is part of the page
 j2a-dirname.html sent: HTML: an empty dirname asks for nothing
 j2a-submit-formaction.html sent: HTML: what is sent as text/plain is written so
+j2b-accept-replacement.html sent: Encoding: what is sent is UTF-8, and called so
+j2b-dirname-more.html sent: HTML: a direction stands behind its value, of a button too
 """)
