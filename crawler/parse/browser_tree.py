@@ -8,27 +8,17 @@ so that CSS, XPath and whatever else works on a page's elements work on these, t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lxml import etree, html
 from lxml.html import HtmlElement
 
 from crawler.lazy_regex import lazy
-from crawler.parse.tokenizer import Span, attributes_of, spans
+from crawler.parse.light_tree import DEEPEST
 
 if TYPE_CHECKING:
-    from selectolax.lexbor import LexborHTMLParser, LexborNode
+    from selectolax.lexbor import LexborNode
 
-DEEPEST = 512
-"""Elements within each other: what is deeper becomes a sibling, as in Chromium."""
-COSTLY = 10_000_000
-"""Steps of Lexbor, some 10 ns each: beyond that another way has to do."""
-_KEPT_OPEN = frozenset("a b big code em font i nobr s small strike strong tt u".split())
-_OFTEN_UNENDED = frozenset(
-    "p li dd dt td th tr thead tbody tfoot option optgroup area base basefont bgsound br col embed"
-    " frame hr image img input keygen link meta param source track wbr".split()
-)
 _UNKEPT = lazy("[\\x00-\\x08\\x0b\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 # Control characters, which XML cannot hold, stand in private ones of plane 16 in what a form sends.
 _CONTROLS = {code: 0x10F800 + code for code in (*range(9), 11, 12, *range(14, 32))}
@@ -51,48 +41,6 @@ def tree_of(text: str) -> HtmlElement:
         _attributes(top, copy.open[0])
         copy.all_below(top)
     return copy.open[0]
-
-
-class TreeCost:
-    """What Lexbor's tree of a page will cost, counted from its tags.
-
-    It looks through all open elements at many a tag, and opens those of `_KEPT_OPEN` anew in every
-    block: 20,000 `<div>` within each other take it 5 s.
-    """
-
-    __slots__ = ("_depth", "_formats", "steps")
-
-    def __init__(self) -> None:
-        self.steps = self._depth = self._formats = 0
-
-    def take(self, span: Span) -> None:
-        """Take the next tag."""
-        step = -1 if span.ends else 1
-        if span.name in _KEPT_OPEN:
-            self._formats = max(0, self._formats + step)
-        elif span.name not in _OFTEN_UNENDED:
-            self._depth = max(0, self._depth + step)
-        self.steps += self._depth + 20 * self._formats
-        if span.end - span.start > 10_000:  # each attribute is compared with all others
-            self.steps += len(attributes_of(span.attributes)) ** 2
-
-
-def in_order(text: str, change: Callable[[LexborHTMLParser, str], None] | None = None) -> str:
-    """Return a page in the markup of its tree: each element ended, and where a browser puts it.
-
-    `change` may change the tree before. As it came where its tree would cost too much.
-    """
-    from selectolax.lexbor import LexborHTMLParser
-
-    cost = TreeCost()
-    for span in spans(text):
-        cost.take(span)
-    if cost.steps > COSTLY:
-        return text
-    document = LexborHTMLParser(text.encode("utf-8", "replace"))
-    if change is not None:
-        change(document, text)
-    return document.html or text
 
 
 def held(text: str) -> str:

@@ -1,8 +1,8 @@
 """Lines that styles make: what `display` puts on lines of its own, or into one.
 
 `<span style="display: block">` ends a line as `<div>` does, the children of `display: flex` are
-boxes of their own, and `<li style="display: inline">` ends none. Only what a page says itself is
-read: `style` attributes, and its `<style>` elements as far as `css` reads them.
+boxes of their own, and `<li style="display: inline">` ends none. Only `style` attributes are read:
+this is for large pages, `inner_text` reads small ones.
 """
 
 from __future__ import annotations
@@ -11,15 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from crawler.lazy_regex import lazy
-from crawler.parse.css import (
-    Sheet,
-    declarations,
-    display_of,
-    is_of_screens,
-    sheet_of,
-    with_values,
-)
+from crawler.parse.css import declarations, display_of
 from crawler.parse.hidden import ENDS_P
 from crawler.parse.tokenizer import Span, attributes_of, spans
 
@@ -28,9 +20,6 @@ _BOX = (
     r"|position\s*+:\s*+(?:absolute|fixed))"
 )
 _STYLED = re.compile(rf"""style\s*+=\s*+["']?[^"'<>]*?{_BOX}""")
-_RULED = re.compile(_BOX)
-_SHEETS = lazy(r"<style(?=[\s/>])([^>]*+)>((?:[^<]++|<(?!/style))*+)", re.IGNORECASE)
-_LARGE = 32 * 1024  # characters of a page whose style elements are read for this
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _BOXES = ("flex", "grid", "inline-flex", "inline-grid")  # whose children are boxes in any case
 _IN_LINE = ("inline", "contents")
@@ -54,30 +43,23 @@ class _Shown(NamedTuple):
 
 def may_display(html: str) -> bool:
     """Return whether styles of a page may make or unmake lines, at little cost."""
-    if not any(word in html for word in ("display", "float", "position")):
-        return False
-    if _STYLED.search(html):
-        return True
-    return len(html) <= _LARGE and "<style" in html and _RULED.search(html) is not None
+    return (
+        any(word in html for word in ("display", "float", "position"))
+        and _STYLED.search(html) is not None
+    )
 
 
 def in_lines(html: str, is_block: Callable[[str], bool]) -> str:
     """Return a page with its lines in markup; `is_block` tells which elements end one by name."""
-    sheet = Sheet()
-    if len(html) <= _LARGE:
-        sheets = [text for attributes, text in _SHEETS.findall(html) if is_of_screens(attributes)]
-        sheet = sheet_of(with_values("\n".join(sheets), html), shown=True)
     kept: list[str] = []
     at = 0
-    for start, end, written in _changes(html, sheet, is_block):
+    for start, end, written in _changes(html, is_block):
         kept += (html[at:start], written)
         at = end
     return "".join([*kept, html[at:]])
 
 
-def _changes(
-    html: str, sheet: Sheet, is_block: Callable[[str], bool]
-) -> Iterator[tuple[int, int, str]]:
+def _changes(html: str, is_block: Callable[[str], bool]) -> Iterator[tuple[int, int, str]]:
     """Yield what is written in the place of which stretch."""
     stack: list[_Shown] = []
     paragraph = False  # whether one is open
@@ -98,7 +80,7 @@ def _changes(
             yield span.start, span.start + 1 + len(span.name), f"{_before(span.name, cells)}<span"
             stack.append(_Shown(span.name, inline=True, cells=cells))
             continue
-        display = _display(span, sheet)
+        display = _display(span)
         line = display in _LINES or bool(stack and stack[-1].boxes)
         # A paragraph is one whatever its display:
         # https://html.spec.whatwg.org/#rendered-text-collection-steps
@@ -137,11 +119,7 @@ def _closed(stack: list[_Shown], name: str) -> _Shown:
     return _Shown(name)
 
 
-def _display(span: Span, sheet: Sheet) -> str:
-    if not span.attributes and span.name not in sheet.rules:
+def _display(span: Span) -> str:
+    if not span.attributes:
         return ""
-    attributes = attributes_of(span.attributes)
-    inline = declarations(attributes.get("style", ""))
-    return display_of(
-        sheet, span.name, attributes.get("id", ""), attributes.get("class", ""), inline
-    )
+    return display_of(declarations(attributes_of(span.attributes).get("style", "")).style)

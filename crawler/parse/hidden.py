@@ -22,7 +22,6 @@ from crawler.parse.css import (
     sheet_of,
     shown_again,
     style_of,
-    with_values,
 )
 from crawler.parse.tokenizer import Span, attributes_of, spans
 from crawler.parse.words import any_case, words_of
@@ -195,7 +194,7 @@ def _ruled(html: str, low: bytes) -> bool:
 
 def _of_use(html: str, styles: list[str]) -> Sheet:
     """Return the rules of style elements if the page has anything that they may hide."""
-    sheet = sheet_of(with_values("\n".join(styles), html))
+    sheet = sheet_of("\n".join(styles))
     if len(sheet.names) > _FEW:
         return sheet
     used = (html.count(name) > sum(text.count(name) for text in styles) for name in sheet.names)

@@ -133,14 +133,14 @@ def lines_of(html: str) -> str:
     odd = html.count('"') % 2 == 1 or "='" in html or (">" in text and _REMAINDER.search(text))
     if _is_unclosed(html) or (odd and _WITHIN_QUOTES.search(html)):
         text = _EXACT.sub(_end_of_line, html)
-    return _collapsed(unescape(text).replace("\0", ""))
+    return collapsed(unescape(text).replace("\0", ""))
 
 
 # White space that Python knows, and HTML does not: of lines of ASCII it is white space, too.
 _UNUSUAL = ("\t", "\f", "\v", "\x1c", "\x1d", "\x1e", "\x1f")
 
 
-def _collapsed(text: str) -> str:
+def collapsed(text: str) -> str:
     """Return the lines of a text, white space collapsed, without those that are empty."""
     if any(map(text.__contains__, _UNUSUAL)):
         lines = [_collapsed_line(line) for line in text.split("\n")]

@@ -10,7 +10,6 @@ import re
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
-from crawler.parse.cascade import needs_tree, write_styles
 from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
@@ -19,6 +18,7 @@ from crawler.parse.sweeps import (
     IS_BLOCK,
     DifferingPart,
     by_letter,
+    collapsed,
     difference,
     lines_of,
     same_lines,
@@ -69,21 +69,33 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
         if _NAMESPACE.search(html) is None:  # its markup is all that a browser shows
             return Readable("", 0)
         html, raw = plain_markup(html, xml=True), None
-        if len(html) <= _LARGE and needs_tree(html):
-            html = _in_order(html)
-    else:
-        html, raw = _placed(html, raw)
-    if may_display(html):
-        html, raw = in_lines(html, IS_BLOCK), None
-    read, odd = _unread(html)
-    hidden = 0
+    simple = len(html) <= _LARGE and not _needs_tree(html, raw)
+    if not simple and len(html) <= _LARGE and (found := _inner_text(html, xml=xml)) is not None:
+        return found
     if ("rameset" in html or "RAMESET" in html) and is_frameset(html):
         return Readable("", 0)
-    if odd or may_hide(html, raw):
+    if not simple:
+        if _LIST.search(html):
+            html, raw = _SELECT.sub(_options, html), None
+        if may_display(html):
+            html, raw = in_lines(html, IS_BLOCK), None
+    read, odd = _unread(html)
+    hidden = 0
+    if odd or (not simple and may_hide(html, raw)):
         cut, hidden = seen(html)
         read, _ = _unread(cut)
     text, invisible = visible(lines_of(read))
     return Readable(text, hidden + invisible)
+
+
+def _inner_text(html: str, *, xml: bool) -> Readable | None:
+    from crawler.parse.inner_text import inner_text  # Lexbor, which most pages never need
+
+    found = inner_text(html, xml=xml)
+    if found is None:
+        return None
+    text, invisible = visible(collapsed(found[0]))
+    return Readable(text, found[1] + invisible)
 
 
 def same_text(page: str, other: str, raw: bytes | None = None) -> bool:
@@ -118,7 +130,7 @@ def _plain_parts(
     if (
         mine.count("<div") - mine.count("</div") != its.count("<div") - its.count("</div")
         or (len(page) > _LARGE) != (len(other) > _LARGE)
-        or _needs_tree(page)
+        or _is_misplaced(page)
         or any(pattern.search(around) for pattern in (_TABLE, _LIST, _NESTED))
         or ("<table" not in other and _CELL.search(other))
         or _LIST.search(page)
@@ -148,7 +160,7 @@ def _may_change(html: str, raw: bytes | None = None) -> bool:
         or _BY_CONTEXT.search(html) is not None
         or may_display(html)
         or may_hide(html, raw)
-        or needs_tree(html)
+        or _is_styled(html)
     )
 
 
@@ -176,7 +188,7 @@ def _plain(html: str) -> str | None:
 
 def _shown(html: str, raw: bytes | None = None) -> str | None:
     """Return a page without what nobody reads; None where what is shown takes a closer look."""
-    if _needs_tree(html) or _LIST.search(html) or _may_change(html, raw):
+    if _is_misplaced(html) or _LIST.search(html) or _may_change(html, raw):
         return None
     read, odd = _unread(html)
     return None if odd else read
@@ -231,30 +243,9 @@ _SELECT = lazy(
 _OPTION = lazy(
     r"(<option(?=[\s>])[^<>]*+>)((?:[^<]++|<(?!/?(?:option|optgroup|hr)[\s>]))*+)", re.IGNORECASE
 )
-_LOOSE = lazy(  # an option of no list
-    r"(<option(?=[\s>])[^<>]*+>)((?:[^<]++|<(?!/?option[\s>]))*+)", re.IGNORECASE
-)
 _APART = lazy(r"<(script|style|template)(?=[\s>])[^<>]*+>(?:[^<]++|<(?!/\1))*+", re.IGNORECASE)
 _MARKUP = lazy(r"<[/a-zA-Z!][^<>]*+>")
-_NOSCRIPT = lazy(r"<noscript(?=[\s>])[^<>]*+>(?:[^<]++|<(?!/noscript))*+", re.IGNORECASE)
 _LARGE = 32 * 1024  # characters of a page whose tree costs more than the order of its words says
-
-
-def _placed(html: str, raw: bytes | None) -> tuple[str, bytes | None]:
-    """Return a page with everything where a browser puts it; its bytes no more if that differs."""
-    if _LIST.search(html):
-        html, raw = _SELECT.sub(_options, html), None
-        if len(html) <= _LARGE and "<select" not in html and "<datalist" not in html:
-            html = _LOOSE.sub(_option, html)
-    if _needs_tree(html):
-        html, raw = _in_order(_NOSCRIPT.sub("<noscript>", html)), None
-    return html, raw
-
-
-def _in_order(html: str) -> str:
-    from crawler.parse.browser_tree import in_order  # Lexbor, which most pages never need
-
-    return in_order(html, write_styles)
 
 
 def _options(found: re.Match[str]) -> str:
@@ -264,22 +255,48 @@ def _options(found: re.Match[str]) -> str:
     return f"{found[1]}{''.join(options)}</select>{found[3] or ''}"
 
 
-def _option(found: re.Match[str]) -> str:
-    return f"{found[1]}{_MARKUP.sub('', _APART.sub('', found[2]))}"
-
-
-def _needs_tree(html: str) -> bool:
-    """Return whether only the tree of a small page tells what of it is shown where."""
-    if len(html) > _LARGE or "<plaintext" in html:  # whose end no markup can write
-        return False
+def _needs_tree(html: str, raw: bytes | None) -> bool:
+    """Return whether what of a small page is shown where takes its tree."""
     return (
+        _is_misplaced(html)
+        or _is_styled(html)
+        or _LIST.search(html) is not None
+        or may_display(html)
+        or may_hide(html, raw)
+    )
+
+
+def _is_misplaced(html: str) -> bool:
+    """Return whether a small page has what a browser puts elsewhere."""
+    return len(html) <= _LARGE and (
         ("<table" in html and _TABLE.search(html) is not None)
         or ("<table" not in html and html[:2] != "<t" and _CELL.search(html) is not None)
-        or html.count("</div") > html.count("<div")
+        or any(html.count(end) > html.count(start) for start, end in _MATCHED)
+        or html.count("<select") > html.count("</select")
         or _NESTED.search(html) is not None
-        or "<annotation-xml" in html
-        or needs_tree(html)
+        or "<math" in html
     )
+
+
+_MATCHED = tuple((f"<{name}", f"</{name}") for name in ("div", "ul", "ol", "section", "form"))
+
+
+def _is_styled(html: str) -> bool:
+    """Return whether the sheets of a small page say what of it is shown, or shadow roots do."""
+    if len(html) > _LARGE:
+        return False
+    sheets = _SHEETS.findall(html) if _STYLE.search(html) is not None else ()
+    return any(map(_TELLS.search, sheets)) or "shadowrootmode" in html
+
+
+_SHEETS = lazy(r"<style(?=[\s/>])[^>]*+>((?:[^<]++|<(?!/style))*+)", re.IGNORECASE)
+_TELLS = lazy(
+    r"""(?:display|visibility)[^;:{}]*+: | (?<![\w-])(?:all|clip|clip-path|transform|scale)\s*+:
+    | (?:float|position)\s*+:\s*+(?:left|right|inline|absolute|fixed|var)
+    | (?:opacity|font-size|width|height)\s*+:\s*+[.+0] | (?:indent|left|top|margin)\s*+:\s*+-
+    | \\""",
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 _TEXT_BY_NAME = lazy("<(?:xmp|plaintext|XMP|PLAINTEXT)")

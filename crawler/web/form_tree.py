@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
-from crawler.parse.browser_tree import COSTLY, TreeCost, tree_of
+from crawler.parse.browser_tree import tree_of
+from crawler.parse.light_tree import COSTLY, TreeCost
 from crawler.parse.tokenizer import spans
 from crawler.parse.well_formed import well_formed
 

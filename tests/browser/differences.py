@@ -70,13 +70,12 @@ j2a-mime-attachment.html type: a page that is to be saved is a page, too
 j2a-mime-rss.html type encoding: a feed is one; Chromium shows its source
 mime-xml-feed-rss.html type encoding: a feed is one; Chromium shows its source
 text-3-select-multi.html text: an option that is hidden is hidden
-text-3-table-inline.html text: a row is a line of its own, text before it another
 text-checkbox-hack.html text: what a click shows is but to unfold, and kept
 text-opacity.html text: what no reader sees is hidden, whatever hides it (docs/text.md)
 """)
 
 LIMITS = _listed("""
-text-4-var-media.html text: a custom property counts where all of the page has it, or its rule
+j1a-table-foster-link.html links: links stand in the order of the source, a browser moves these
 link-caption.html links: links stand in the order of the source, a browser moves captions
 xml-html-inside.xml title links: a document in XML is a page if its root is that of one
 """)

@@ -1,13 +1,12 @@
-"""What CSS says of an element's being seen: inline styles, and rules with simple selectors.
+"""What CSS says of an element's being seen: declarations, and of large pages simple rules.
 
-Not a cascade: where a rule cannot be judged (combinators, pseudo-classes, conditions), it may show
-an element and never hides one. So what is taken for hidden is certain.
+For small ones there is `cascade`. Here a rule that cannot be judged from a tag alone (combinators,
+pseudo-classes, conditions) may show an element and never hides one.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -46,14 +45,28 @@ _RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*\)")
 
 
 # What is none of these is no declaration, and the one before it holds on.
+_OUTER = r"(?:block|inline)\s+"
+_INNER = "(?:flow-root|flow|table|flex|grid|ruby|math)"
 _KEYWORDS = {
-    name: lazy(rf"(?:(?:{words}|inherit|initial|unset|revert(?:-layer)?)(?:\s++|\Z))++|.*var\(.*")
+    name: lazy(rf"(?:{words}|inherit|initial|unset|revert(?:-layer)?)|.*var\(.*", re.DOTALL)
     for name, words in {
-        "display": "none|contents|inline|(?:inline-)?(?:block|flex|grid|table)|flow(?:-root)?"
-        "|list-item|table-[a-z-]+|run-in|ruby[a-z-]*|math|-webkit-(?:inline-)?(?:box|flex)",
+        "display": rf"none|contents|inline|{_INNER}|(?:inline-)?(?:block|flex|grid|table)"
+        "|(?:inline-)?list-item|table-(?:row|row-group|header-group|footer-group|cell|column"
+        "|column-group|caption)|ruby-text|-webkit-(?:inline-)?(?:box|flex)"
+        rf"|{_OUTER}{_INNER}|{_INNER}\s+(?:block|inline)"
+        r"|(?:(?:block|inline|flow|flow-root)\s+)*list-item(?:\s+(?:block|inline|flow|flow-root))*",
         "visibility": "visible|hidden|collapse",
+        "position": "static|relative|absolute|fixed|(?:-webkit-)?sticky",
+        "float": "none|left|right|inline-(?:start|end)",
+        "content-visibility": "visible|hidden|auto",
     }.items()
 }
+
+
+def is_value(name: str, value: str) -> bool:
+    """Return whether a property may have that value, as far as that is known here."""
+    known = _KEYWORDS.get(name)
+    return known is None or known.fullmatch(value) is not None
 
 
 class Declared(NamedTuple):
@@ -68,17 +81,20 @@ def declarations(text: str) -> Declared:
     if "\\" in text:
         text = _ESCAPE.sub(_unescaped, text)
     found = Declared({}, {})
-    for part in COMMENT.sub("", text).split(";"):
+    for part in COMMENT.sub(" ", text).split(";"):
         name, colon, value = part.partition(":")
-        name, value = name.strip().lower(), value.strip().lower()
+        name, value = name.strip(), value.strip()
         if not colon or not value:
             continue
+        if not name.startswith("--"):  # whose case counts
+            name, value = name.lower(), value if "var(" in value else value.lower()
         value, _, flag = value.partition("!")
-        if (known := _KEYWORDS.get(name)) and not known.fullmatch(value.rstrip()):
+        value, flag = value.strip(), flag.strip()
+        if flag not in ("", "important") or not is_value(name, value):
             continue
-        found.style[name] = value.strip()
-        if flag.strip() == "important":
-            found.important[name] = value.strip()
+        found.style[name] = value
+        if flag:
+            found.important[name] = value
     return found
 
 
@@ -238,7 +254,7 @@ def style_of(rules: Iterable[StyleRule], inline: Declared) -> dict[str, str]:
     return style
 
 
-_OF_INTEREST = frozenset(
+OF_INTEREST = frozenset(
     {
         *("display", "content-visibility", "visibility", "opacity", "font-size", "overflow"),
         *("overflow-x", "overflow-y", "width", "height", "max-width", "max-height", "position"),
@@ -248,13 +264,11 @@ _OF_INTEREST = frozenset(
 )
 
 
-def display_of(sheet: Sheet, name: str, id_: str, classes: str, inline: Declared) -> str:
-    """Return the `display` that is certainly an element's, "" if nothing tells.
+def display_of(style: Mapping[str, str]) -> str:
+    """Return the `display` that declarations give, "" if they give none.
 
     What floats or is placed by itself is a block: https://www.w3.org/TR/css-display-3/#transformations
     """
-    rules = sheet.of(name, id_, classes) if sheet.rules else []
-    style = style_of(rules, inline)
     display = style.get("display", "")
     placed = style.get("position") in ("absolute", "fixed") or style.get("float") in _FLOATS
     return "block" if placed and display not in ("none", "contents", *_BLOCKS) else display
@@ -265,62 +279,14 @@ _BLOCKS = ("flex", "grid", "table", "list-item", "flow-root")
 
 
 @lru_cache(maxsize=16)  # the pages of a site mostly have the same
-def sheet_of(text: str, *, shown: bool = False) -> Sheet:
-    """Return the rules of style elements, empty where none of them hides anything for certain.
-
-    With `shown` they are wanted all the same.
-    """
+def sheet_of(text: str) -> Sheet:
+    """Return the rules of style elements, empty where none of them hides anything for certain."""
     sheet = Sheet()
     for selectors, body, certain in _blocks(COMMENT.sub("", text[:_MOST_STYLE])):
         declared = Declared(*(_of_interest(part) for part in declarations(body)))
         if declared.style:
             _add(sheet, selectors, declared, certain)
-    return sheet if sheet.names or shown else Sheet()
-
-
-def with_values(sheet: str, html: str) -> str:
-    """Return style elements with `display: var(--name)` written out, where its value is certain.
-
-    It is so if the page names the property in one other place at most: there `:root`, `html`,
-    `body`, or the very rule gives it a keyword. The fallback holds if there is none, and no linked
-    style sheet that may be one.
-    """
-    if not _USED.search(sheet):
-        return sheet
-    named = Counter(_NAMED.findall(html))
-    linked = _LINKED.search(html) is not None
-    sheet = COMMENT.sub("", sheet)
-    page = {
-        name: value
-        for selectors, body, certain in _blocks(sheet)
-        if certain and not _WHOLE.isdisjoint(map(str.strip, selectors.split(",")))
-        for name, value in _GIVEN.findall(body.partition("{")[0])
-    }
-
-    def written(block: re.Match[str]) -> str:
-        values = page | dict(_GIVEN.findall(block[0]))
-
-        def value(used: re.Match[str]) -> str:
-            property_, name, fallback = used.groups()
-            found = values.get(name) if named[name] == 1 else None
-            if not named[name] and not linked:
-                found = fallback
-            return f"{property_}{found}" if found else used[0]
-
-        return _USED.sub(value, block[0]) if "var(" in block[0] else block[0]
-
-    return _BLOCK.sub(written, sheet)
-
-
-_USED = lazy(
-    r"((?<![\w-])display\s*+:\s*+)var\(\s*+--([\w-]++)\s*+(?:,\s*+([\w-]++)\s*+)?\)",
-    re.IGNORECASE,
-)
-_NAMED = lazy(r"(?<![\w(-])(?<!\(\s)--([\w-]++)")  # other than in var(--name)
-_GIVEN = lazy(r"(?<![^{;\s])--([\w-]++)\s*+:\s*+([\w-]++)\s*+(?=[;}!]|\Z)")
-_LINKED = lazy("stylesheet|@import", re.IGNORECASE)
-_BLOCK = lazy(r"\{[^{}]*+(?:\}|\Z)")
-_WHOLE = frozenset((":root", "html", "body"))
+    return sheet if sheet.names else Sheet()
 
 
 def is_of_screens(attributes: str) -> bool:
@@ -336,7 +302,7 @@ _MEDIA = lazy(r"""(?<=[\s"'])media\s*=\s*["']?([^"'>]*)""", re.IGNORECASE)
 
 
 def _of_interest(style: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in style.items() if name in _OF_INTEREST}
+    return {name: value for name, value in style.items() if name in OF_INTEREST}
 
 
 def _add(sheet: Sheet, selectors: str, declared: Declared, certain: bool) -> None:
