@@ -7,11 +7,12 @@ this is for large pages, `inner_text` reads small ones.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from crawler.lazy_regex import lazy
 from crawler.parse.css import declarations, display_of
+from crawler.parse.glance import MOST_STYLES, Glance
 from crawler.parse.hidden import ENDS_P
 from crawler.parse.tokenizer import Span, attributes_of, spans
 
@@ -19,7 +20,8 @@ _BOX = (
     r"(?:display\s*+:\s*+(?!none)|float\s*+:\s*+(?:left|right|inline-)"
     r"|position\s*+:\s*+(?:absolute|fixed))"
 )
-_STYLED = re.compile(rf"""style\s*+=\s*+["']?[^"'<>]*?{_BOX}""")
+_STYLED = lazy(rf"""style\s*+=\s*+["']?[^"'<>]*?{_BOX}""".encode())
+_LONG_STYLE = 2000  # characters of a style attribute; what is longer is not looked through
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _BOXES = ("flex", "grid", "inline-flex", "inline-grid")  # whose children are boxes in any case
 _IN_LINE = ("inline", "contents")
@@ -41,12 +43,17 @@ class _Shown(NamedTuple):
     cells: list[int] | None = None
 
 
-def may_display(html: str) -> bool:
+def may_display(html: str, look: Glance) -> bool:
     """Return whether styles of a page may make or unmake lines, at little cost."""
-    return (
-        any(word in html for word in ("display", "float", "position"))
-        and _STYLED.search(html) is not None
-    )
+    if len(look.styles) > MOST_STYLES:
+        return any(word in html for word in ("display", "float", "position"))
+    return any(_may_box(look.low, at) for at in look.styles)
+
+
+def _may_box(low: bytes, at: int) -> bool:
+    """Return whether a style attribute may make a box, as one may that is long."""
+    end = at + _LONG_STYLE
+    return _STYLED.match(low, at, end) is not None or low.find(b">", at, end) < 0
 
 
 def in_lines(html: str, is_block: Callable[[str], bool]) -> str:

@@ -23,6 +23,7 @@ from crawler.parse.css import (
     shown_again,
     style_of,
 )
+from crawler.parse.glance import MOST_STYLES, Glance, glance
 from crawler.parse.tokenizer import Span, attributes_of, spans
 from crawler.parse.words import any_case, words_of
 
@@ -87,7 +88,6 @@ _BRACKET, _QUOTE = lazy(rb"[<>]"), lazy(rb"""["'=]""")
 _NEAR = 200  # bytes within which a "<" behind a word says that it stands in a text
 _POPOVER = lazy(rb"popover[^<>]{0,200}+(?!<)")
 _OBJECT = lazy(rb"<object\s[^<>]{0,500}?data\s*+=")
-_STYLE = lazy(rb"style\s*+=")
 # From colon to colon of a style: what stands before it, and behind it. A comment, an escape or a
 # character reference may spell any of that otherwise.
 _INLINE = lazy(
@@ -109,21 +109,21 @@ _STYLES = lazy(
 _HINTS = lazy(r"hidden|style|popover", re.IGNORECASE)
 _ID_OR_CLASS = lazy(r"class|id", re.IGNORECASE)
 _LONG_STYLE = 500  # characters of a style attribute; what is longer is not looked through
-_MANY_STYLES = 300
 _FEW = 30  # names that are looked for before the tags are
 
 
-def may_hide(html: str, raw: bytes | None = None) -> bool:
+def may_hide(html: str, look: Glance | None = None) -> bool:
     """Return whether attributes or styles of a page may hide something, at little cost.
 
-    `raw` is the page in any encoding that writes ASCII as ASCII, where that is at hand.
+    `look` is what was seen of the page at once, where that is at hand.
     """
-    low = (_bytes(html) if raw is None else raw).lower()
-    if b"style" in low and (_styled(low) or (b"<style" in low and _ruled(html, low))):
+    look = look or glance(html)
+    low = look.low
+    if _styled(look) or (b"<style" in look.names and _ruled(html, low)):
         return True
     return _has_hidden(low) or (
         (b"popover" in low and _POPOVER.search(low) is not None)
-        or (b"<object" in low and _OBJECT.search(low) is not None)
+        or (b"<object" in look.names and _OBJECT.search(low) is not None)
     )
 
 
@@ -148,14 +148,6 @@ def _is_text(low: bytes, found: re.Match[bytes], end: int) -> bool:
     return low.rfind(b"<", 0, found.start()) < start and not _QUOTE.search(low, start, end)
 
 
-def _bytes(html: str) -> bytes:
-    """Return one byte for each character, fast: for those beyond Latin-1 it may be any."""
-    try:
-        return html.encode("latin-1")
-    except UnicodeEncodeError:
-        return html.encode("utf-16-le", "surrogatepass")[::2]
-
-
 def seen(html: str) -> tuple[str, int]:
     """Return a page's markup without what is hidden, and the characters of text that were."""
     sheet = _sheet(html)
@@ -169,17 +161,13 @@ def seen(html: str) -> tuple[str, int]:
     return "".join(kept), hidden
 
 
-def _styled(low: bytes) -> bool:
+def _styled(look: Glance) -> bool:
     """Return whether a style attribute may hide something, as those may that are long or many."""
-    at, number = -1, 0
-    while (at := low.find(b"style", at + 1)) >= 0:
-        if not _STYLE.match(low, at):
-            continue
-        number += 1
-        end = at + _LONG_STYLE
-        if number > _MANY_STYLES or _INLINE.match(low, at, end) or low.find(b">", at, end) < 0:
-            return True
-    return False
+    low = look.low
+    return len(look.styles) > MOST_STYLES or any(
+        _INLINE.match(low, at, at + _LONG_STYLE) or low.find(b">", at, at + _LONG_STYLE) < 0
+        for at in look.styles
+    )
 
 
 def _ruled(html: str, low: bytes) -> bool:

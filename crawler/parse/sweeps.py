@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
 from crawler.parse.foreign import BREAKOUT, ENDS
+from crawler.parse.glance import IN_PLACE, Glance
 from crawler.parse.invisible import visible
 from crawler.parse.tokenizer import tags
 from crawler.parse.words import any_case
@@ -116,11 +117,13 @@ def _drawn(formula: re.Match[str]) -> str:
     return "".join(kept)
 
 
-def lines_of(html: str) -> str:
-    """Return the text of markup from which the unread was taken."""
-    if "<math" in html:
+def lines_of(html: str, look: Glance | None = None) -> str:
+    """Return the text of markup from which the unread was taken; `look` as of its page."""
+    if (look is None or b"<math" in look.names) and "<math" in html:
         html = _FORMULA.sub(" ", _MATH.sub(_drawn, html))
-    if "<rp" in html or "<progress" in html or "<meter" in html:
+    if (look is None or look.has(IN_PLACE)) and any(
+        word in html for word in ("<rp", "<progress", "<meter")
+    ):
         html = _IN_PLACE.sub("", html)
     # str.translate would take twenty times as long.
     html = html.replace("\n", " ").replace("\r", " ")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
 from crawler.parse.displayed import in_lines, may_display
+from crawler.parse.glance import BY_NAME, IN_PLACE, LISTS, Glance, glance
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
 from crawler.parse.plain_markup import plain_markup
@@ -63,28 +64,31 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     `raw` is the page in any encoding that writes ASCII as ASCII, where that is at hand. `xml` says
     that the page is XHTML.
     """
-    if "\0" in html:
+    if ("\0" in html) if raw is None else (b"\0" in raw):
         html = html.replace("<\0", "&lt;\ufffd")  # no tag; all other zeros are dropped
     if xml:
         if _NAMESPACE.search(html) is None:  # its markup is all that a browser shows
             return Readable("", 0)
         html, raw = plain_markup(html, xml=True), None
-    simple = len(html) <= _LARGE and not _needs_tree(html, raw)
+    look = glance(html, raw)
+    simple = len(html) <= _LARGE and not _needs_tree(html, look)
     if not simple and len(html) <= _LARGE and (found := _inner_text(html, xml=xml)) is not None:
         return found
-    if ("rameset" in html or "RAMESET" in html) and is_frameset(html):
+    if b"<fram" in look.names and is_frameset(html):
         return Readable("", 0)
     if not simple:
-        if _LIST.search(html):
-            html, raw = _SELECT.sub(_options, html), None
-        if may_display(html):
-            html, raw = in_lines(html, IS_BLOCK), None
-    read, odd = _unread(html)
+        if _has_list(html, look):
+            html = _SELECT.sub(_options, html)
+            look = glance(html)
+        if may_display(html, look):
+            html = in_lines(html, IS_BLOCK)
+            look = glance(html)
+    read, odd = _unread(html, look)
     hidden = 0
-    if odd or (not simple and may_hide(html, raw)):
+    if odd or (not simple and may_hide(html, look)):
         cut, hidden = seen(html)
-        read, _ = _unread(cut)
-    text, invisible = visible(lines_of(read))
+        read, _ = _unread(cut, look)
+    text, invisible = visible(lines_of(read, look))
     return Readable(text, hidden + invisible)
 
 
@@ -104,21 +108,21 @@ def same_text(page: str, other: str, raw: bytes | None = None) -> bool:
     Most pages hide nothing, are in order, and differ in one place: then only this is read, and the
     rest is looked through once for what would tell of more.
     """
-    found = difference(page, other)
-    if found is not None and (parts := _plain_parts(page, other, found, raw)) is not None:
+    found, look = difference(page, other), glance(page, raw)
+    if found is not None and (parts := _plain_parts(page, other, found, look)) is not None:
         before, mine, its, behind = parts
         start = len(before)
         part = DifferingPart(start, start + len(mine), start + len(its))
         one, two = f"{before}{mine}{behind}", f"{before}{its}{behind}"
         return mine == its or same_lines(one, two, part)
-    shown, others = _shown(page, raw), _shown(other)
+    shown, others = _shown(page, look), _shown(other, glance(other))
     if shown is None or others is None:
         return text_of(page) == text_of(other)
     return shown == others or same_lines(shown, others, difference(shown, others))
 
 
 def _plain_parts(
-    page: str, other: str, found: DifferingPart, raw: bytes | None = None
+    page: str, other: str, found: DifferingPart, look: Glance
 ) -> tuple[str, str, str, str] | None:
     """Return what two pages begin with, what differs, and how they end, all without the unread.
 
@@ -126,16 +130,18 @@ def _plain_parts(
     """
     start, end, other_end = found
     mine, its = page[start:end], other[start:other_end]
+    styled = b"<style" in look.names or _STYLE.search(its) is not None
     around = other[max(0, page.rfind("<", 0, start)) : other_end + _NEXT_TAG]  # of misplaced text
+    there = other if styled else around
     if (
         mine.count("<div") - mine.count("</div") != its.count("<div") - its.count("</div")
         or (len(page) > _LARGE) != (len(other) > _LARGE)
-        or _is_misplaced(page)
+        or _is_misplaced(page, look)
         or any(pattern.search(around) for pattern in (_TABLE, _LIST, _NESTED))
         or ("<table" not in other and _CELL.search(other))
-        or _LIST.search(page)
-        or _may_change(page, raw)
-        or _may_change(other if _STYLE.search(page) or _STYLE.search(its) else around)
+        or _has_list(page, look)
+        or _may_change(page, look)
+        or _may_change(there, glance(there))
     ):
         return None
     parts = [_plain(part) for part in (page[:start], mine, its, page[end:])]
@@ -147,20 +153,21 @@ def _plain_parts(
 
 # What decides how that is read, or shown, which stands elsewhere.
 _BY_CONTEXT = lazy(
-    "</?(?:xmp|plaintext|XMP|PLAINTEXT|math|rp|progress|meter|[fF](?:rameset|RAMESET))"
+    "<(?:xmp|plaintext|XMP|PLAINTEXT|math|rp|progress|meter|[fF](?:rameset|RAMESET))"
 )
+_CONTEXTS = BY_NAME | IN_PLACE | {b"<math", b"<fram"}
 _STYLE = lazy("<[sS][tT][yY][lL][eE]")
 _NEXT_TAG = 16  # characters that tell whether a text is misplaced before a tag
 
 
-def _may_change(html: str, raw: bytes | None = None) -> bool:
+def _may_change(html: str, look: Glance) -> bool:
     """Return whether something says how a page is shown."""
     return (
-        "\0" in html
-        or _BY_CONTEXT.search(html) is not None
-        or may_display(html)
-        or may_hide(html, raw)
-        or _is_styled(html)
+        b"\0" in look.low
+        or (look.has(_CONTEXTS) and _BY_CONTEXT.search(html) is not None)
+        or may_display(html, look)
+        or may_hide(html, look)
+        or _is_styled(html, look)
     )
 
 
@@ -186,16 +193,19 @@ def _plain(html: str) -> str | None:
     return read if plain else None
 
 
-def _shown(html: str, raw: bytes | None = None) -> str | None:
+def _shown(html: str, look: Glance) -> str | None:
     """Return a page without what nobody reads; None where what is shown takes a closer look."""
-    if _is_misplaced(html) or _LIST.search(html) or _may_change(html, raw):
+    if _is_misplaced(html, look) or _has_list(html, look) or _may_change(html, look):
         return None
-    read, odd = _unread(html)
+    read, odd = _unread(html, look)
     return None if odd else read
 
 
-def _unread(html: str) -> tuple[str, bool]:
-    """Take out what nobody reads; return whether there are elements that may not be shown."""
+def _unread(html: str, look: Glance | None = None) -> tuple[str, bool]:
+    """Take out what nobody reads; return whether there are elements that may not be shown.
+
+    `look` is what was seen of the page at once, where that is at hand.
+    """
     odd = False
     strange = False
 
@@ -212,7 +222,7 @@ def _unread(html: str) -> tuple[str, bool]:
         return found[0]
 
     read = _UNREAD.sub(without, html)
-    if strange or _TEXT_BY_NAME.search(read):
+    if strange or ((look is None or look.has(BY_NAME)) and _TEXT_BY_NAME.search(read)):
         read = _UNREAD.sub(without, plain_markup(html))
     return read, odd
 
@@ -220,7 +230,7 @@ def _unread(html: str) -> tuple[str, bool]:
 # What a browser puts elsewhere, or leaves out: what stands in a table and in no cell of it, in a
 # list and in none of its options, and end tags of what is not open.
 _TABLE = lazy(
-    r"""<(?:table|/?t(?:r|body|head|foot)|/t[dh]|/caption)(?=[\s>])[^>]*+>\s*+
+    r"""<(?:t(?:able|r|body|head|foot)|/(?:t(?:[rdh]|body|head|foot)|caption))(?=[\s>])[^>]*+>\s*+
     (?!<(?:/?t|/?c(?:aption|ol)|script|style|template|input|!--)|\Z)""",
     re.VERBOSE,
 )
@@ -255,38 +265,51 @@ def _options(found: re.Match[str]) -> str:
     return f"{found[1]}{''.join(options)}</select>{found[3] or ''}"
 
 
-def _needs_tree(html: str, raw: bytes | None) -> bool:
+def _needs_tree(html: str, look: Glance) -> bool:
     """Return whether what of a small page is shown where takes its tree."""
     return (
-        _is_misplaced(html)
-        or _is_styled(html)
-        or _LIST.search(html) is not None
-        or may_display(html)
-        or may_hide(html, raw)
+        _is_misplaced(html, look)
+        or _is_styled(html, look)
+        or _has_list(html, look)
+        or may_display(html, look)
+        or may_hide(html, look)
     )
 
 
-def _is_misplaced(html: str) -> bool:
+def _has_list(html: str, look: Glance) -> bool:
+    return look.has(LISTS) and _LIST.search(html) is not None
+
+
+def _is_misplaced(html: str, look: Glance) -> bool:
     """Return whether a small page has what a browser puts elsewhere."""
     return len(html) <= _LARGE and (
         ("<table" in html and _TABLE.search(html) is not None)
         or ("<table" not in html and html[:2] != "<t" and _CELL.search(html) is not None)
-        or any(html.count(end) > html.count(start) for start, end in _MATCHED)
-        or html.count("<select") > html.count("</select")
+        or _is_unmatched(html)
+        or (b"<select" in look.names and html.count("<select") > html.count("</select"))
         or _NESTED.search(html) is not None
-        or "<math" in html
+        or b"<math" in look.names
     )
 
 
-_MATCHED = tuple((f"<{name}", f"</{name}") for name in ("div", "ul", "ol", "section", "form"))
+def _is_unmatched(html: str) -> bool:
+    """Return whether more elements of a kind end than begin."""
+    tags = _MATCHED.findall(html)
+    return any(tags.count(f"</{name}") > tags.count(f"<{name}") for name in _IN_PAIRS)
 
 
-def _is_styled(html: str) -> bool:
+_IN_PAIRS = ("div", "ul", "ol", "section", "form")
+_MATCHED = lazy("</?(?:div|ul|ol|section|form)")
+
+
+def _is_styled(html: str, look: Glance) -> bool:
     """Return whether the sheets of a small page say what of it is shown, or shadow roots do."""
     if len(html) > _LARGE:
         return False
-    sheets = _SHEETS.findall(html) if _STYLE.search(html) is not None else ()
-    return any(map(_TELLS.search, sheets)) or "shadowrootmode" in html
+    sheets = _SHEETS.findall(html) if b"<style" in look.names else ()
+    return any(map(_TELLS.search, sheets)) or (
+        b"<template" in look.names and "shadowrootmode" in html
+    )
 
 
 _SHEETS = lazy(r"<style(?=[\s/>])[^>]*+>((?:[^<]++|<(?!/style))*+)", re.IGNORECASE)

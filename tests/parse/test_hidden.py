@@ -436,6 +436,7 @@ HOSTILE = {
     "selectors": f"<style>{'.x,' * 50_000}.y{{display:none}}</style><p class=y>",
     "braces": f"<style>{'@media{' * 50_000}</style><p class=y hidden>",
     "words": "hidden popover style= " * 50_000,
+    "styles of boxes": "style=display " * 50_000,
     "invisible": "<p>" + "a\u200b" * 100_000,
     "custom properties": f"<style>:root{{{'--d:none;' * 20_000}}}{'i{display:var(--d)}' * 20_000}",
     "classes": f"<style>.x{{display:none}}</style><p class='{'x ' * 50_000}'>" * 3,
