@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from crawler.lazy_regex import lazy
@@ -97,8 +96,10 @@ _OTHERS = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+"""
 _HREF = r"""[\t\n\f\r /]++href="([^"&\0]++)\""""
 # End tags of nothing but a name, as nearly all are, are passed over without a match; so are start
 # tags of nothing but one or two letters.
-_PATTERN = rf"""<(?!/\w++>)(?!<)(?!\w\w?>)(?:{{}}
-      a{_OTHERS}(?:{_HREF}{_QUOTED}>|>)                     # 1: the href of nine links in ten,
+_TAG = lazy(
+    rf"""<(?!/\w++>)(?!<)(?!\w\w?>)(?:
+      (?=[sm][va][gt])(?:{FOREIGN})                         # foreign content that is plain: passed
+    | a{_OTHERS}(?:{_HREF}{_QUOTED}>|>)                     # 1: the href of nine links in ten,
                                                             #    none where it is a mere anchor
     | ([aA]{_END}|(?=[abmpsABMPS])(?:{_NAMES}){_END})       # 2, 3: a tag that matters and its
         ({_QUOTED}|{_ATTRIBUTES})(>|\Z)                     #    4: attributes, its end
@@ -107,20 +108,9 @@ _PATTERN = rf"""<(?!/\w++>)(?!<)(?!\w\w?>)(?:{{}}
         ((?:[^<]++|<(?!/(?i:\5)[\t\n\f\r />]))*+)
     | /?[a-zA-Z](?!{_SIMPLE})[^\t\n\f\r />]*+{_ATTRIBUTES}(?:>|\Z)  # any other with quoted markup
     | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))         # a comment
-    | [!?/][^>]*+(?:>|\Z))                                  # a doctype or bogus comment"""
-_FLAGS = re.VERBOSE | re.ASCII
-_PLAIN = lazy(_PATTERN.format(""), _FLAGS)
-
-
-@cache
-def _tag() -> re.Pattern[str]:
-    """Return the same, but foreign content that is plain is passed over.
-
-    Looking for it costs a twentieth of the whole, and most documents have none: one that has is
-    read again.
-    """
-    return re.compile(_PATTERN.format(rf"(?=[sm][va][gt])(?:{FOREIGN})|"), _FLAGS)
-
+    | [!?/][^>]*+(?:>|\Z))                                  # a doctype or bogus comment""",
+    re.VERBOSE | re.ASCII,
+)
 
 # What is no attribute (1: None) is taken along too, so that no search starts again inside it.
 _ATTRIBUTE = lazy(
@@ -144,9 +134,7 @@ def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = 
     if len(text) >= LARGE:
         found = _gathered(text, _one_by_one(text, expired))
     else:
-        is_drawn = "<svg" in text or "<math" in text
-        found = None if is_drawn else _gathered(text, _PLAIN.findall(text))
-        found = found or _gathered(text, _tag().findall(text))
+        found = _gathered(text, _TAG.findall(text))
     return found or precise(text, expired)
 
 
@@ -203,11 +191,11 @@ def _inside(kind: str, raw: str, text: str) -> list[str] | None:
     What is in a `template` is in no document, except where it makes a shadow root.
     """
     if kind == "noscript":
-        found = _gathered(raw, _PLAIN.findall(raw))
+        found = _gathered(raw, _TAG.findall(raw))
         return found.hrefs if found is not None else None
     if kind == "frameset" or "shadowroot" in text:
         return None
-    for match in _PLAIN.finditer(raw):
+    for match in _TAG.finditer(raw):
         # Its end stands in a script, a comment or a value, or is that of another template.
         if match.end() == len(raw) and (match[5] or not _CLOSED.search(match[0])):
             return None
@@ -291,7 +279,7 @@ def _one_by_one(
             raise TimeoutError(f"at character {at:,} of {size:,}")
         end = min(size, at + window)
         start, at = at, end - (end < size and text[end - 1] == "<")
-        for match in _tag().finditer(text, start, end):
+        for match in _TAG.finditer(text, start, end):
             # Foreign content is not plain where the window cuts it off.
             odd = match[2] is not None and match[2].lower() in NAMESPACES
             cut = odd or match.end() == end
