@@ -49,6 +49,16 @@ _MOST_LINKS = 15
 _SAME, _SAME_PATH = 3, 10  # paths that give the same few words, or URLs whose queries differ
 _TEXTS = 10_000  # texts that are remembered
 _VARIES = r"\S*\d\S*"  # incident ids and times
+_NOTHING_THERE = (404, 410)  # statuses that say all there is to say
+# Walls need one of these, or say little; only what these begin is in the source and not seen.
+_ACTS_OR_HIDES = (
+    *("<script", "<style", "<form", "<input", "<button", "<template", "<noscript"),
+    *("hidden", "<svg", "<select", "<textarea", "<iframe", "<object", "<video", "<audio"),
+    *("<canvas", "<dialog", "<details", "<math", "<!--", "refresh", "<![cdata[", "class=hid"),
+)
+_HARMLESS = r"clear|list-style|text-align|vertical-align|white-space"
+_STYLED = rf"""style\s*=(?!["'](?:{_HARMLESS})[\w\s:-]*;?\s*["'])"""
+_MARKUP = r"<title[^<>]*+>[^<]*+|<[^>]*+>?|&[#\w]*;?"
 
 
 class Wall(NamedTuple):
@@ -82,7 +92,8 @@ class Walls:
 
     def name(self, visit: Visit, page: ScrapedPage) -> None:
         """Name the wall in the error of a visit that failed by its status, such as 403."""
-        wall = None if self._keep or visit.error else wall_of(page)
+        plain = page.status in _NOTHING_THERE or visit.error
+        wall = None if self._keep or plain else wall_of(page)
         if wall is not None:
             visit.error = f"wall: {wall}"
 
@@ -152,7 +163,10 @@ def wall_of(page: ScrapedPage) -> Wall | None:
     moved = _moved_to_login(page)
     if moved is not None or len(page.found.hrefs) > _MOST_LINKS:
         return moved
-    source, text = page.html.lower(), page.text.lower()
+    source = page.html.lower()
+    if _says_much(source):
+        return None
+    text = page.text.lower()
     if len(text) > _MOST_TEXT:
         return None
     return (
@@ -163,6 +177,18 @@ def wall_of(page: ScrapedPage) -> Wall | None:
         or _login(page, source, text)
         or _consent(page, source, text)
     )
+
+
+def _says_much(source: str) -> bool:
+    """Return whether a page plainly says more than a wall: nothing in it acts or may be hidden.
+
+    It costs a tenth of what the text costs that a reader sees, and is never longer than that.
+    """
+    if any(map(source.__contains__, _ACTS_OR_HIDES)) or re.search(_STYLED, source):
+        return False
+    if len(" ".join(re.sub(_MARKUP, "", source).split())) <= _LITTLE_TEXT:
+        return False
+    return not any(all(map(source.__contains__, needles)) for _, needles, _ in STRUCTURES)
 
 
 def _by_structure(source: str, text: str) -> Wall | None:
@@ -250,7 +276,10 @@ def _resembles(page: ScrapedPage) -> str | None:
         return None
     if len(page.found.hrefs) > _MOST_LINKS:
         return None
-    source, text = page.html.lower(), page.text.lower()
+    source = page.html.lower()
+    if _says_much(source):
+        return None
+    text = page.text.lower()
     if not text or len(text) > _LITTLE_TEXT:
         return None
     asked_for = page.request.first_url is None and re.search(LOGIN_PATH, _path(page.url))

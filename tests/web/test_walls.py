@@ -94,6 +94,38 @@ def test_a_failure_by_its_status_says_which_wall_it_met() -> None:
     assert (visit.error or "").startswith("wall: Cloudflare")
 
 
+def test_a_404_has_said_all_there_is_to_say() -> None:
+    page = page_of(WALLS["cloudflare managed"][1], 404)
+    visit = visit_of(page)
+    visit.outcome = Outcome.NOT_FOUND
+    Walls().name(visit, page)
+    assert visit.error is None
+
+
+@pytest.mark.parametrize(
+    ("added", "says"),
+    [
+        ("", True),
+        ("<p style='clear: both'>", True),
+        ("<p style='display: none'>", False),  # the words may be of what is hidden
+        ("<script src=/a.js></script>", False),
+        ("<iframe src=https://geo.captcha-delivery.com/captcha/></iframe>", False),
+    ],
+)
+def test_a_page_that_plainly_says_much_is_told_without_reading_its_text(
+    added: str, says: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "<p>How a name is asked for, &amp; when access is denied.</p>\n" * 20
+    page = page_of(
+        (SITE, None, {"Content-Type": "text/html"}, f"<title>Access</title>{added}{words}")
+    )
+    read: list[str] = []
+    monkeypatch.setattr(ScrapedPage, "text", property(lambda page: read.append(page.url) or words))
+    assert suspect(page.response)
+    assert not Walls().bars(visit_of(page), page)
+    assert bool(read) is not says
+
+
 def test_a_plain_page_costs_next_to_nothing() -> None:
     """Beside what the fast pass of the same page takes: a part in twenty is already too much."""
     paragraph = "<p>Some words and <a href='/x'>links</a> to elsewhere.</p>\n"
