@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from crawler.browser import scripts
 from crawler.browser.finding import AXE
 from crawler.errors import FetchError
+from crawler.items import item
 from crawler.web.refusal import Refusal
-from crawler.web.rendered import AxeFinding
 
 if TYPE_CHECKING:
     from crawler.browser.course import Course
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 _MOST = 500  # findings of a page
 _LONGEST = 1000  # characters of the markup that one shows
 _SECONDS = 15.0
+
+
+@item
+class AxeFinding:
+    """An item: what axe-core finds wrong with an element of a rendered page."""
+
+    rule: str
+    impact: str
+    """minor, moderate, serious or critical."""
+    help: str
+    help_url: str
+    target: str
+    """The element, as a selector."""
+    html: str
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import gc
 import json
 import logging
@@ -14,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from crawler import urls
 from crawler.cli import FAILED, GATE, INTERRUPTED, NO_PAGE, ending
@@ -341,12 +341,12 @@ def _log_failure(visit: Visit) -> None:
 
 
 def _nothing_to_do(crawler: Crawler) -> Summary:
-    return dataclasses.replace(crawler.summary("finished", "nothing_to_do"), seconds=0.0)
+    return replace(crawler.summary("finished", "nothing_to_do"), seconds=0.0)
 
 
 def _tell(spider: Spider, summary: Summary, options: RunOptions) -> None:
     if options.as_json:
-        print(json.dumps(dataclasses.asdict(summary)))
+        print(json.dumps(asdict(summary)))
     if summary.reason == "nothing_to_do" and not options.quiet:
         from crawler.cli import idle
 

@@ -5,8 +5,6 @@
 `Config`, `ConfigKey`, `keys` and `load` stand in `layers`, and are imported on first use.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 """The section [auth]. No secret stands in it: `env` names a variable of the environment."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from crawler.config.section import Section

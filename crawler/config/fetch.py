@@ -1,7 +1,5 @@
 """The section [fetch]."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from crawler.config.section import Count, Positive, Seconds, Section, SomeSeconds

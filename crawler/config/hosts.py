@@ -1,7 +1,5 @@
 """The section [hosts]: what holds for single hosts."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

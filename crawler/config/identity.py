@@ -1,7 +1,5 @@
 """`[identity]`: who the crawler is, provably."""
 
-from __future__ import annotations
-
 from crawler.config.section import Positive, Section
 
 

@@ -6,13 +6,10 @@ An unknown key is a ConfigError that names the nearest known one. msgspec and no
 checks the values: it costs a tenth of the start-up time (docs/decisions/0004-configuration.md).
 """
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import json
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -40,6 +37,7 @@ from crawler.errors import ConfigError
 
 PREFIX = "CRAWLER_"
 DEFAULT_FILE = Path("config.toml")
+_WORDS = {"true": True, "false": False, "0": 0}
 _NAMED = ("auth", "hosts")
 """Sections whose tables are named by what they are for, and kept below `at`."""
 
@@ -127,6 +125,8 @@ def _file_layer(path: Path | None) -> tuple[str, Layer]:
     file = path or DEFAULT_FILE
     if path is None and not file.exists():
         return str(file), {}
+    import tomllib  # 5 ms, which a crawl without a file need not wait for
+
     try:
         return str(file), tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -164,6 +164,8 @@ def _override_layer(overrides: Iterable[str]) -> Layer:
 
 def _nested(key: str, value: str) -> dict[str, Any]:
     """Read a key with a name in it, as in hosts."shop.example".delay=2, as TOML does."""
+    import tomllib
+
     for written in (value, json.dumps(value)):
         with contextlib.suppress(tomllib.TOMLDecodeError):
             return tomllib.loads(f"{key} = {written}")
@@ -172,6 +174,12 @@ def _nested(key: str, value: str) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     """Read a value as TOML would (1.5, true, [1, 2]); any other text is itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) < 10 and text.isascii() and text.isdecimal() and text[0] != "0":
+        return int(text)
+    import tomllib
+
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

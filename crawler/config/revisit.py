@@ -1,7 +1,5 @@
 """The section [revisit]."""
 
-from __future__ import annotations
-
 from crawler.config.section import Section, SomeSeconds
 
 

@@ -1,7 +1,5 @@
 """The section [scraper_api]."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from crawler.config.section import Positive, Section, SomeSeconds

@@ -4,8 +4,6 @@ A `Secret` stands wherever a value of a request may stand: a header, a cookie, a
 stored, logged and compared is its name; the value is read when the request goes on the wire.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable

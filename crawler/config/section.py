@@ -1,6 +1,8 @@
-"""What every section of the configuration is made of."""
+"""What every section of the configuration is made of.
 
-from __future__ import annotations
+The modules of sections do without `from __future__ import annotations`: msgspec would have to
+compile each annotation once more, which takes 3 ms at every start.
+"""
 
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The section [store]."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from crawler.config.section import Count, LeaseSeconds, Positive, Seconds, Section, SomeSeconds

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from crawler.config.layers import Config
 from crawler.spider import Spider
 from crawler.spider.code import code_of
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """How a run ended. `total_pages` counts all runs of the crawl, `queued` what is left to do."""
 
     spider: str

@@ -10,9 +10,10 @@ https://shop.example/a?b=1      one URL, canonical
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
+
+from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UsageError
@@ -21,8 +22,7 @@ CRAWL, HOST, PATTERN, URL = "crawl", "host", "pattern", "url"
 _PROBES = ("http://a.example/", "https://b.test:81/x/y?z=1")
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(Struct, frozen=True, dict=True):
     """URLs by host, pattern or name; `text` is as it was given."""
 
     text: str

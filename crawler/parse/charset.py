@@ -9,8 +9,6 @@ import codecs
 import re
 from functools import cache, lru_cache
 
-import cchardet
-
 from crawler.lazy_regex import lazy
 from crawler.parse import mime
 from crawler.parse.encodings import PIECEWISE, name_of, to_text
@@ -306,6 +304,8 @@ def _hinted(body: bytes) -> str | None:
 
 
 def _detect(sample: bytes) -> str:
+    import cchardet  # most pages declare their encoding
+
     label = (cchardet.detect(sample)["encoding"] or "").lower()
     name = _DETECTED.get(label) or name_of(label)
     if name is None or name in _UNLIKELY or _is_unsure(name, sample):

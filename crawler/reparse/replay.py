@@ -22,7 +22,7 @@ from crawler.web.error_place import error_line
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
-from crawler.web.rendered import AxeFinding, Rendered, Xhr
+from crawler.web.rendered import Rendered, Xhr
 from crawler.web.request import Request, Todo, from_todo
 from crawler.web.response import Response
 from crawler.web.visit import Visit
@@ -113,6 +113,8 @@ def revived(stored: StoredPage) -> tuple[ScrapedPage, Visit]:
     headers = CIMultiDict(msgspec.json.decode(stored.headers or "{}"))
     response = Response(stored.url, stored.status, headers, body, started, 0.0)
     if stored.rendered is not None:
+        from crawler.browser.checks import AxeFinding  # of few crawls
+
         browser, errors, findings, answers = stored.rendered
         told = [Xhr(url, status, unpack(body)) for url, status, body in answers]
         found = [AxeFinding(**row) for row in msgspec.json.decode(findings)]

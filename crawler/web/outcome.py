@@ -12,10 +12,11 @@ of a robots.txt are final (`gate`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
+
+from msgspec import Struct
 
 
 class Outcome(StrEnum):
@@ -70,8 +71,7 @@ class Outcome(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeMeaning:
+class OutcomeMeaning(Struct, frozen=True, kw_only=True):
     """What follows from an outcome: one row of the table."""
 
     about: str
@@ -221,7 +221,7 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
 UNKEPT = frozenset((Outcome.NOINDEX, Outcome.RESERVED))
 """The outcomes of pages that came and ask not to be kept: no callback is called."""
 
-COLUMNS = tuple(each.name for each in fields(OutcomeMeaning))
+COLUMNS = OutcomeMeaning.__struct_fields__
 """The names of what a meaning says, in their order in the table `outcomes`."""
 
 CREATE = (

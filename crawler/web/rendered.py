@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct, field
 
-from crawler.items import item
 from crawler.parse import json_text
 from crawler.web.refusal import Refusal
+
+if TYPE_CHECKING:
+    from crawler.browser.checks import AxeFinding
 
 
 class PageFile(NamedTuple):
@@ -30,20 +32,6 @@ class Xhr(NamedTuple):
     def json(self) -> Any:
         """Return the body parsed; ValueError where it is no JSON."""
         return json_text.read(self.body, "application/json; charset=utf-8")
-
-
-@item
-class AxeFinding:
-    """An item: what axe-core finds wrong with an element of a rendered page."""
-
-    rule: str
-    impact: str
-    """minor, moderate, serious or critical."""
-    help: str
-    help_url: str
-    target: str
-    """The element, as a selector."""
-    html: str
 
 
 class Rendered(Struct):

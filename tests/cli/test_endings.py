@@ -1,12 +1,12 @@
 """How a run ends is told: what was left out and why, and what goes on with it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_story import Command, Desk, ServedSite
+from msgspec.structs import replace
 
 from crawler import Spider
 from crawler.cli.argument_values import typed
