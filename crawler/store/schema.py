@@ -61,7 +61,7 @@ def migrate_now(db: sqlite3.Connection, path: Path) -> None:
 
 
 def made() -> Iterator[str]:
-    """Yield what makes the tables of a store in a new file, one step after the other."""
+    """Yield what makes the tables of a store in a new file."""
     return _scripts(0)
 
 
@@ -83,10 +83,11 @@ def _known(path: Path, version: int, application: int, tables: int) -> tuple[int
 
 
 def _scripts(version: int) -> Iterator[str]:
-    """Yield what brings a file of a version to `VERSION`, step by step."""
-    for number, file in enumerate(MIGRATIONS[version:], start=version + 1):
-        script = file.read_text(encoding="utf-8")
+    """Yield what brings a file of a version to `VERSION`, step by step, and a new file at once."""
+    pending = list(enumerate(MIGRATIONS, start=1))[version:]
+    for steps in [[step] for step in pending] if version else [pending]:
+        script = "\n".join(file.read_text(encoding="utf-8") for _, file in steps)
         yield (
             f"BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};"
-            f"\nPRAGMA user_version = {number};\nCOMMIT;"
+            f"\nPRAGMA user_version = {steps[-1][0]};\nCOMMIT;"
         )
