@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-
-from msgspec import Struct
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -71,7 +70,7 @@ class Outcome(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
-class OutcomeMeaning(Struct, frozen=True, kw_only=True):
+class OutcomeMeaning(NamedTuple):
     """What follows from an outcome: one row of the table."""
 
     about: str
@@ -221,7 +220,7 @@ MEANINGS: Mapping[Outcome, OutcomeMeaning] = MappingProxyType(
 UNKEPT = frozenset((Outcome.NOINDEX, Outcome.RESERVED))
 """The outcomes of pages that came and ask not to be kept: no callback is called."""
 
-COLUMNS = OutcomeMeaning.__struct_fields__
+COLUMNS = OutcomeMeaning._fields
 """The names of what a meaning says, in their order in the table `outcomes`."""
 
 CREATE = (
