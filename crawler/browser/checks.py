@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crawler.browser import scripts
 from crawler.browser.finding import AXE
 from crawler.errors import FetchError
-from crawler.items import item
+from crawler.web.axe_finding import AxeFinding
 from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -21,20 +21,6 @@ if TYPE_CHECKING:
 _MOST = 500  # findings of a page
 _LONGEST = 1000  # characters of the markup that one shows
 _SECONDS = 15.0
-
-
-@item
-class AxeFinding:
-    """An item: what axe-core finds wrong with an element of a rendered page."""
-
-    rule: str
-    impact: str
-    """minor, moderate, serious or critical."""
-    help: str
-    help_url: str
-    target: str
-    """The element, as a selector."""
-    html: str
 
 
 @cache

@@ -113,7 +113,7 @@ def revived(stored: StoredPage) -> tuple[ScrapedPage, Visit]:
     headers = CIMultiDict(msgspec.json.decode(stored.headers or "{}"))
     response = Response(stored.url, stored.status, headers, body, started, 0.0)
     if stored.rendered is not None:
-        from crawler.browser.checks import AxeFinding  # of few crawls
+        from crawler.web.axe_finding import AxeFinding  # of few crawls
 
         browser, errors, findings, answers = stored.rendered
         told = [Xhr(url, status, unpack(body)) for url, status, body in answers]

@@ -11,7 +11,7 @@ from crawler.parse import json_text
 from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:
-    from crawler.browser.checks import AxeFinding
+    from crawler.web.axe_finding import AxeFinding
 
 
 class PageFile(NamedTuple):
