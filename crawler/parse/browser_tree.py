@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 _UNKEPT = lazy("[\\x00-\\x08\\x0b\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
-# Control characters, which XML cannot hold, stand in private ones of plane 16 in what a form sends.
+# Controls and noncharacters, which XML cannot hold, stand in private ones of plane 16 in what a
+# form sends.
 _CONTROLS = {code: 0x10F800 + code for code in (*range(9), 11, 12, *range(14, 32))}
+_CONTROLS |= {0xFFFE: 0x10F8FE, 0xFFFF: 0x10F8FF}
 _HELD = {private: code for code, private in _CONTROLS.items()}
 _PARSER = html.HTMLParser()
 

@@ -68,8 +68,10 @@ def decode(body: bytes, content_type: str | None = None, *, xml: bool = False) -
     become U+FFFF, which no XML may hold, so that it is read up to them.
     """
     name = encoding_of(body, content_type)
-    if name.startswith("utf-16") and len(body) % 2:  # browsers show nothing of half a character
-        body = body[:-1]
+    if name.startswith("utf-16"):  # browsers show nothing of a part of a character
+        body = body[: len(body) // 2 * 2]
+        if body and body[-1 if name == "utf-16le" else -2] & 0xFC == 0xD8:
+            body = body[:-2]
     text = _text_of(body, name)
     if xml and "\ufffd" in text and not name.startswith("utf-16"):  # of which browsers bear it
         meant = _REPLACEMENT.get(name)

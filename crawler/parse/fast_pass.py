@@ -323,13 +323,14 @@ def _search(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 _META = lazy(r"""(?:^|[\s/])name\s*+=\s*+["']?\s*+([^\s"'>]++)""", re.IGNORECASE)
+_REFRESHES = lazy("[fF][rR][eE][sS][hH]|&#")
 _OTHER_METAS = {"viewport", "description", "keywords", "generator", "author", "theme-color"}
 
 
 def _directives(attributes: str) -> list[tuple[str, str]]:
     """Return what a meta tag may say to robots: (its name, its content)."""
     quick = _META.search(attributes)
-    refresh = _refresh(attributes) if "efresh" in attributes or "EFRESH" in attributes else []
+    refresh = _refresh(attributes) if _REFRESHES.search(attributes) else []
     if quick is None or quick[1].lower() in _OTHER_METAS:
         return refresh
     name = (attribute(attributes, "name") or "").lower()

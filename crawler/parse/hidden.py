@@ -294,10 +294,11 @@ class _Walk:
         if name in _PAGE or not (hinted or ruled):
             return NONE, {}
         attributes = attributes_of(text)
+        plain = not span.foreign  # of a picture neither attribute hides anything
         if (
-            ("hidden" in attributes and not _is_boxed(attributes.get("style", "")))
+            (plain and "hidden" in attributes and not _is_boxed(attributes.get("style", "")))
             or attributes.get("aria-hidden", "").strip().lower() == "true"
-            or "popover" in attributes
+            or (plain and "popover" in attributes)
             or (name == "dialog" and "open" not in attributes)
         ):
             return frozenset({"attribute"}), {}

@@ -85,9 +85,9 @@ _REMAINDER = lazy(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within 
 # What a formula is made of: each part is a box of its own.
 _FORMULA = lazy(
     r"</?m(?:[inos]|text|row|frac|sqrt|root|style|padded|error|t(?:able|d|r)|s(?:u[bp]|ubsup)"
-    r"|over|under|underover|fenced|enclose|multiscripts)(?=[\s/>])[^>]*+>"
+    r"|over|under|underover|phantom|fenced|enclose|multiscripts)(?=[\s/>])[^>]*+>"
 )
-_MATH = lazy(r"<math(?=[\s>])[^<>]*+>(?:[^<]++|<(?!/?math[\s>]))*+</math[^<>]*+>")
+_MATH = lazy(r"<math(?=[\s>])[^<>]*+>(?:[^<]++|<(?!/?math[\s>]))*+(?:</math[^<>]*+>)?+")
 _PART = lazy(r"(<(/?)([a-zA-Z][a-zA-Z0-9-]*+)[^<>]*+>)([^<]*+)")
 _TOKENS = frozenset(("mi", "mo", "mn", "ms", "mtext"))
 # What stands for ruby, a bar or a gauge where a browser cannot draw one.
@@ -99,7 +99,7 @@ _WINDOW = 128 * 1024  # characters that one sweep may take without letting other
 
 
 def _drawn(formula: re.Match[str]) -> str:
-    """Return a formula without the text that is in none of its tokens: it is not drawn.
+    """Return a formula without what is not drawn: phantoms, and text that is in none of its tokens.
 
     An element of HTML that no token holds ends the formula, wherever its end tag stands.
     """
@@ -109,18 +109,19 @@ def _drawn(formula: re.Match[str]) -> str:
     for tag, ends, name, text in _PART.findall(formula[0]):
         step = -1 if ends else 1
         inside += step * (name in _TOKENS)
-        wrong += step * (name in ("mglyph", "malignmark"))
+        wrong += step * (name in ("mglyph", "malignmark", "mphantom"))
         annotated += step * (name == "annotation-xml")
         if inside <= 0 and annotated <= 0 and name.lower() in (ENDS if ends else BREAKOUT):
             ended = True
-        kept += (tag, text if ended or (inside > 0 and wrong <= 0) else "")
+        part = tag if ended or _FORMULA.fullmatch(tag) is None else " "
+        kept += (part, text if ended or (inside > 0 and wrong <= 0) else "")
     return "".join(kept)
 
 
 def lines_of(html: str, look: Glance | None = None) -> str:
     """Return the text of markup from which the unread was taken; `look` as of its page."""
     if (look is None or b"<math" in look.names) and "<math" in html:
-        html = _FORMULA.sub(" ", _MATH.sub(_drawn, html))
+        html = _MATH.sub(_drawn, html)
     if (look is None or look.has(IN_PLACE)) and any(
         word in html for word in ("<rp", "<progress", "<meter")
     ):
@@ -129,7 +130,7 @@ def lines_of(html: str, look: Glance | None = None) -> str:
     html = html.replace("\n", " ").replace("\r", " ")
     text = _without_known(html)
     if "<" in text:
-        if _ODD.search(text) is not None:
+        if "<<" in html or _ODD.search(text) is not None:
             html = _bare(html)
             text = _without_known(html)
         text = _PLAIN.other.sub("", text)

@@ -349,7 +349,7 @@ def _is_odd_picture(svg: str) -> bool:
 
 
 _EMPTY = lazy(r"<[^>]*+(?<=/)>")
-_PICTURE = lazy(r"<[sS][vV][gG][\s/>]")
+_PICTURE = lazy(r"<(?:[sS][vV][gG][\s/>]|(?:title|desc)(?=[\s>])[^>]*+>[^<]*+<[a-zA-Z])")
 
 
 def _is_strange(name: str | None, markup: str) -> bool:

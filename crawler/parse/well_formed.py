@@ -73,9 +73,10 @@ def well_formed(text: str) -> WellFormed:
             if data.startswith(_NO_CHARACTER, index):
                 name = "bytes that are none of its encoding, or no character of XML"
         why = f"line {line}, column {column + 1}: {name}"
-        if name in _AT_THE_END:
-            cdata = text.rfind("<![CDATA[") if name == _CUT_CDATA else -1
-            return given.told(text[:cdata] if cdata >= 0 else text, why)
+        if name == _CUT_CDATA:
+            index = data.rfind(b"<![CDATA[")
+        if name in _AT_THE_END and not data.startswith(b"<!", index):
+            return given.told(text, why)
         before = data[: max(0, index)].decode("utf-8", "ignore")
         return given.told(_cut(before, text), why)
     return given.told(text, None)
@@ -149,7 +150,7 @@ _PREFIX = lazy(r"""(?<=[\s"'])([\w.-]++):[\w.-]++\s*+=""")
 _BOUND = lazy(r"xmlns:([\w.-]++)")
 _NO_CHARACTER = "\uffff".encode()  # see `charset.decode`
 # What is cut off by the end of the document is there as far as it goes.
-_CUT_CDATA = "unclosed CDATA section"  # but for this one, of which nothing is
+_CUT_CDATA = "unclosed CDATA section"  # but for this, and a comment
 _AT_THE_END = ("no element found", "unclosed token", _CUT_CDATA)
 
 

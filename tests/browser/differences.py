@@ -42,6 +42,7 @@ j2a-href-percent.html links: URL: | stays in a path as it is
 j2a-mime-at.html type: Fetch: "@" is in no type, so that the bytes tell
 j2a-refresh-dot-only.html refresh: HTML: "." alone is a delay of no seconds
 j2a-refresh-quote-inside.html refresh: HTML: the first quote ends a URL in quotes
+j2c-base-bad-port.html links: HTML: a base that is no URL leaves the page's own
 link-noscript.html links: HTML: where no scripts run, noscript is markup
 link-path-unicode.html links: URL: | stays in a path as it is
 mime-3-long-space.html type title links text: MIME Sniffing: 1,445 bytes are looked at
@@ -61,6 +62,7 @@ encoding-none-latin.html encoding: nothing is declared, and both guess
 encoding-none-utf-8.html title encoding text: HTML: UTF-8 that nobody declares is recognised
 encoding-utf-32.html title encoding: an unknown name; UTF-8 that nobody declares is recognised
 j2a-enc-meta-utf7.html title encoding text: UTF-7 is no encoding, and both guess
+j2c-enc-meta-after-1024-body.html encoding text: no declaration where browsers look, and both guess
 mime-two-headers-other.html title encoding: HTML: UTF-8 that nobody declares is recognised
 """)
 
