@@ -345,7 +345,7 @@ def _own_display(element: Element) -> str:
 
 _UNDRAWN = {
     "svg": frozenset("title desc metadata style script".split()),
-    "math": frozenset("annotation annotation-xml style script".split()),
+    "math": frozenset("annotation annotation-xml mphantom style script".split()),
 }
 
 
