@@ -49,7 +49,7 @@ _OF_QUIRKS = lazy(  # https://html.spec.whatwg.org/#the-initial-insertion-mode
     re.VERBOSE | re.IGNORECASE,
 )
 # What begins and ends a box in a line: blanks just inside of it are not shown.
-_BEGIN, _END = "\ufdd0", "\ufdd1"
+_BEGIN, _END = "\x02", "\x03"
 _BLANKS = lazy(f"{_BEGIN}[ {_BEGIN}]*+|[ {_END}]*{_END}")
 _SPACES = str.maketrans(dict.fromkeys("\t\n\f\r", " ") | {_BEGIN: None, _END: None, "\0": None})
 
@@ -243,13 +243,13 @@ class _TextWalk:
         """Write what stands before an element, and keep what does behind it."""
         element, display, pieces = frame.element, frame.style.display, self._pieces
         last, outer.last = outer.last, ""
-        if element.foreign == "math" or outer.element.foreign == "math":
+        if outer.element.foreign == "math":
             pieces.append(" ")
             frame.end = " "
         elif display == "table-cell":
             outer.last = display
-            if last == display:
-                pieces.append(" ")
+            if last == display:  # a line of its own, as by its name
+                pieces.append(" " if frame.table.style.display == "inline-table" else "\n")
         elif display == "table-row":
             table = frame.table
             if table.rows:

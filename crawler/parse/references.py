@@ -7,7 +7,13 @@ import re
 from html.entities import html5
 
 _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z][a-zA-Z0-9]*;?)(=?)")
-_NUMBER = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
+# Of a control or a noncharacter, as far as one can tell.
+_NUMBER = re.compile(
+    r"""&\#(?:[xX]0*(0|[1-8bBeEfF]|1[0-9a-fA-F]|7[fF]|[0-9a-fA-F]*[fF](?:[dD][dDeE]|[fF][fF])
+      [0-9a-fA-F])(?![0-9a-fA-F])
+    | 0*([1-8]|11|1[4-9]|2\d|3[01]|127|6(?:49[789]\d|500[0-7]|553[45])|[1-9]\d{5,6})(?!\d));?""",
+    re.VERBOSE,
+)
 _WHITE = re.compile("\r\n|[\t\n\r]")
 
 

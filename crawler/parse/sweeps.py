@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from html import unescape
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
 from crawler.parse.foreign import BREAKOUT, ENDS
 from crawler.parse.glance import IN_PLACE, Glance
 from crawler.parse.invisible import visible
+from crawler.parse.references import unescape
 from crawler.parse.tokenizer import tags
 from crawler.parse.words import any_case
 
@@ -140,13 +140,15 @@ def lines_of(html: str, look: Glance | None = None) -> str:
     return collapsed(unescape(text).replace("\0", ""))
 
 
-# White space that Python knows, and HTML does not: of lines of ASCII it is white space, too.
-_UNUSUAL = ("\t", "\f", "\v", "\x1c", "\x1d", "\x1e", "\x1f")
+_UNUSUAL = ("\t", "\f", "\r")  # white space besides blanks and line ends
+_NO_SPACE = ("\v", "\x1c", "\x1d", "\x1e", "\x1f")  # which is white space to Python alone
 
 
 def collapsed(text: str) -> str:
     """Return the lines of a text, white space collapsed, without those that are empty."""
-    if any(map(text.__contains__, _UNUSUAL)):
+    if any(map(text.__contains__, _NO_SPACE)):
+        lines = [_collapsed_line(line, plain=False) for line in text.split("\n")]
+    elif any(map(text.__contains__, _UNUSUAL)):
         lines = [_collapsed_line(line) for line in text.split("\n")]
     else:
         lines = [
@@ -269,14 +271,15 @@ def _is_unclosed(html: str) -> bool:
     return any(end > 0 and html[max(0, end - 9) : end].rstrip(" \t\f")[-1:] == "=" for end in ends)
 
 
-def _collapsed_line(line: str) -> str:
+def _collapsed_line(line: str, *, plain: bool = True) -> str:
     """Collapse what is white space to HTML, which no-break and ideographic spaces are not.
 
+    `plain`: what is white space to Python in ASCII is so to HTML.
     https://infra.spec.whatwg.org/#ascii-whitespace
     """
-    if line.isascii():
+    if plain and line.isascii():
         return " ".join(line.split())
-    words = line.replace("\t", " ").replace("\f", " ").split(" ")
+    words = line.replace("\t", " ").replace("\f", " ").replace("\r", " ").split(" ")
     return " ".join([word for word in words if word])
 
 

@@ -14,6 +14,7 @@ from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.glance import BY_NAME, IN_PLACE, LISTS, Glance, glance
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
+from crawler.parse.nesting import is_in_order
 from crawler.parse.plain_markup import plain_markup
 from crawler.parse.sweeps import (
     IS_BLOCK,
@@ -84,6 +85,8 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
             html = in_lines(html, IS_BLOCK)
             look = glance(html)
     read, odd = _unread(html, look)
+    if simple and not is_in_order(read) and (found := _inner_text(html, xml=xml)) is not None:
+        return found
     hidden = 0
     if odd or (not simple and may_hide(html, look)):
         cut, hidden = seen(html)
@@ -114,7 +117,8 @@ def same_text(page: str, other: str, raw: bytes | None = None) -> bool:
         start = len(before)
         part = DifferingPart(start, start + len(mine), start + len(its))
         one, two = f"{before}{mine}{behind}", f"{before}{its}{behind}"
-        return mine == its or same_lines(one, two, part)
+        if len(page) > _LARGE or (is_in_order(one) and is_in_order(two)):
+            return mine == its or same_lines(one, two, part)
     shown, others = _shown(page, look), _shown(other, glance(other))
     if shown is None or others is None:
         return text_of(page) == text_of(other)
@@ -134,11 +138,10 @@ def _plain_parts(
     around = other[max(0, page.rfind("<", 0, start)) : other_end + _NEXT_TAG]  # of misplaced text
     there = other if styled else around
     if (
-        mine.count("<div") - mine.count("</div") != its.count("<div") - its.count("</div")
-        or (len(page) > _LARGE) != (len(other) > _LARGE)
+        (len(page) > _LARGE) != (len(other) > _LARGE)
         or _is_misplaced(page, look)
-        or any(pattern.search(around) for pattern in (_TABLE, _LIST, _NESTED))
-        or ("<table" not in other and _CELL.search(other))
+        or _TABLE.search(around)
+        or _LIST.search(around)
         or _has_list(page, look)
         or _may_change(page, look)
         or _may_change(there, glance(there))
@@ -198,7 +201,7 @@ def _shown(html: str, look: Glance) -> str | None:
     if _is_misplaced(html, look) or _has_list(html, look) or _may_change(html, look):
         return None
     read, odd = _unread(html, look)
-    return None if odd else read
+    return None if odd or (len(html) <= _LARGE and not is_in_order(read)) else read
 
 
 def _unread(html: str, look: Glance | None = None) -> tuple[str, bool]:
@@ -228,14 +231,12 @@ def _unread(html: str, look: Glance | None = None) -> tuple[str, bool]:
 
 
 # What a browser puts elsewhere, or leaves out: what stands in a table and in no cell of it, in a
-# list and in none of its options, and end tags of what is not open.
+# list and in none of its options.
 _TABLE = lazy(
     r"""<(?:t(?:able|r|body|head|foot)|/(?:t(?:[rdh]|body|head|foot)|caption))(?=[\s>])[^>]*+>\s*+
     (?!<(?:/?t|/?c(?:aption|ol)|script|style|template|input|!--)|\Z)""",
     re.VERBOSE,
 )
-_CELL = lazy(r"</?t(?:[dhr]|body|head|foot)[\s>]")  # of no table, where a page has none
-_NESTED = lazy(r"<(?:button|h[1-6])(?=[\s>])[^<>]*+>[^<]*+<(?:p|div|ul|h[1-6]|button)[\s>]")
 # A list with anything in it but options of plain text.
 _LIST = lazy(
     r"""<select(?=[\s>])[^<>]*+>\s*+(?!</?(?:opt|select|hr)|<!--|<script|<template)
@@ -283,23 +284,8 @@ def _has_list(html: str, look: Glance) -> bool:
 def _is_misplaced(html: str, look: Glance) -> bool:
     """Return whether a small page has what a browser puts elsewhere."""
     return len(html) <= _LARGE and (
-        ("<table" in html and _TABLE.search(html) is not None)
-        or ("<table" not in html and html[:2] != "<t" and _CELL.search(html) is not None)
-        or _is_unmatched(html)
-        or (b"<select" in look.names and html.count("<select") > html.count("</select"))
-        or _NESTED.search(html) is not None
-        or b"<math" in look.names
+        ("<table" in html and _TABLE.search(html) is not None) or b"<math" in look.names
     )
-
-
-def _is_unmatched(html: str) -> bool:
-    """Return whether more elements of a kind end than begin."""
-    tags = _MATCHED.findall(html)
-    return any(tags.count(f"</{name}") > tags.count(f"<{name}") for name in _IN_PAIRS)
-
-
-_IN_PAIRS = ("div", "ul", "ol", "section", "form")
-_MATCHED = lazy("</?(?:div|ul|ol|section|form)")
 
 
 def _is_styled(html: str, look: Glance) -> bool:

@@ -1,0 +1,139 @@
+"""Whether the blocks of a page nest as they are written, so that their tags alone tell its lines.
+
+A browser moves what stands in a table outside of its cells, ends a heading by the next one, and
+ignores what ends nothing (https://html.spec.whatwg.org/#parsing-main-inbody). Where that happens a
+tag is not where a block begins or ends. Elements within a line make no difference.
+"""
+
+from __future__ import annotations
+
+from crawler.lazy_regex import lazy
+
+_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+_CELLS = frozenset(("td", "th"))
+_SECTIONS = frozenset(("tbody", "thead", "tfoot"))
+_IN_TABLE = frozenset(("table", "tr", *_SECTIONS))
+_ITEMS = {"li": ("li",), "dt": ("dt", "dd"), "dd": ("dt", "dd")}
+_PASSED = frozenset(("div", "address", "p"))  # within an item, which the next one ends with them
+_CLOSES_P = frozenset(
+    "address article aside blockquote center details dialog dir div dl fieldset figcaption figure"
+    " footer form h1 h2 h3 h4 h5 h6 header hgroup hr li dt dd listing main menu nav ol p plaintext"
+    " pre search section summary table ul xmp".split()
+)
+# What may be left open, and ends with what it stands in.
+_UNENDED = frozenset(("p", "li", "dt", "dd", "option", "optgroup", "tr", *_CELLS, *_SECTIONS))
+_NAMES = (
+    "div p li tr td th ul ol dl dt dd table tbody thead tfoot caption h1 h2 h3 h4 h5 h6 form"
+    " section article aside header footer nav main address blockquote center details dialog dir"
+    " fieldset figcaption figure hgroup hr input legend listing menu option optgroup pre search"
+    " select summary button object marquee applet text foreignobject xmp plaintext".split()
+)
+_KNOWN = frozenset((*_NAMES, *(f"/{name}" for name in _NAMES)))
+# What has no rules of its own, but that it ends a paragraph.
+_PLAIN = frozenset(
+    "div ul ol dl section article aside header footer nav main address blockquote center details"
+    " dialog dir fieldset figcaption figure hgroup listing menu pre search summary".split()
+)
+_TAGS = lazy(
+    r"<(/?(?!(?:a|b|i|em|tt|code|span|strong|font|img|br)[\s>/])[a-zA-Z][a-zA-Z0-9-]*+)"
+)
+_ONCE = frozenset(("form", "button", "select"))  # none of these in another
+_IN_LINE = frozenset(("button", "object", "marquee", "applet"))  # whose end tag ends no line
+_ODD = frozenset(("text", "foreignobject", "xmp", "plaintext"))
+_DEEPEST = 500  # elements within each other: a browser has no deeper ones
+
+
+def is_in_order(markup: str) -> bool:
+    """Return whether the blocks of a page nest as they are written.
+
+    Comments, scripts and whatever else has no tags in it are taken out.
+    """
+    names = _TAGS.findall(markup)
+    if not all(map(str.islower, names)):
+        mixed = any(not (name.islower() or name.isupper()) for name in names)
+        names = [name.lower() for name in names]
+        if mixed and not _KNOWN.isdisjoint(names):  # <lI>, which the sweeps take for another
+            return False
+    open_: list[str] = []
+    top = ""
+    for name in names:
+        if name not in _KNOWN:
+            continue
+        if name[0] == "/" and name[1:] == top:
+            open_.pop()
+        elif name in _PLAIN and top != "p" and top not in _IN_TABLE:
+            open_.append(name)
+        elif name == "p" and top == "p":
+            continue
+        elif not (_ends(name[1:], open_) if name[0] == "/" else _starts(name, open_)):
+            return False
+        top = open_[-1] if open_ else ""
+    return len(open_) < _DEEPEST
+
+
+def _starts(name: str, open_: list[str]) -> bool:
+    """Take a start tag; return whether it is where it seems to be."""
+    if name in _ODD:
+        return False
+    top = open_[-1] if open_ else ""
+    if top == "p" and name in _CLOSES_P:
+        open_.pop()
+        top = open_[-1] if open_ else ""
+    if name in _CELLS or name == "tr" or name in _SECTIONS or name == "caption":
+        return _starts_in_table(name, open_)
+    if top in _IN_TABLE:
+        return False
+    if name in _ITEMS:
+        _end_items(name, open_)
+        for one in reversed(open_):
+            if one in _ITEMS[name]:
+                return False
+            if one not in _PASSED:
+                break
+    elif name in ("option", "optgroup"):
+        while open_ and open_[-1] in ("option", name):
+            open_.pop()
+    elif (name in _HEADINGS and top in _HEADINGS) or (name in _ONCE and name in open_):
+        return False
+    if name not in ("hr", "input"):
+        open_.append(name)
+    return True
+
+
+def _end_items(name: str, open_: list[str]) -> None:
+    if open_ and open_[-1] in _ITEMS[name]:
+        open_.pop()
+
+
+def _starts_in_table(name: str, open_: list[str]) -> bool:
+    ended = _CELLS if name in _CELLS else _CELLS | {"tr"}
+    if name == "caption" or name in _SECTIONS:
+        ended = ended | _SECTIONS
+    while open_ and (open_[-1] in ended or open_[-1] == "p"):
+        open_.pop()
+    if not open_:
+        return False
+    if name in _CELLS:
+        if open_[-1] not in _IN_TABLE:
+            return False
+        if open_[-1] != "tr":
+            open_.append("tr")
+    elif open_[-1] != "table" and (name != "tr" or open_[-1] not in _SECTIONS):
+        return False
+    open_.append(name)
+    return True
+
+
+def _ends(name: str, open_: list[str]) -> bool:
+    """Take an end tag; return whether it ends what it seems to."""
+    if name in ("p", "hr", "input"):  # one that ends no paragraph is an empty one
+        if open_ and open_[-1] == name:
+            open_.pop()
+        return name == "p"
+    while open_:
+        top = open_.pop()
+        if top == name or (name in _HEADINGS and top in _HEADINGS):
+            return True
+        if top not in _UNENDED or name in _IN_LINE:
+            return False
+    return False
