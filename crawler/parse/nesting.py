@@ -34,9 +34,7 @@ _PLAIN = frozenset(
     "div ul ol dl section article aside header footer nav main address blockquote center details"
     " dialog dir fieldset figcaption figure hgroup listing menu pre search summary".split()
 )
-_TAGS = lazy(
-    r"<(/?(?!(?:a|b|i|em|tt|code|span|strong|font|img|br)[\s>/])[a-zA-Z][a-zA-Z0-9-]*+)"
-)
+_TAGS = lazy(r"<(/?(?!(?:a|b|i|em|tt|code|span|strong|font|img|br)[\s>/])[a-zA-Z][a-zA-Z0-9-]*+)")
 _ONCE = frozenset(("form", "button", "select"))  # none of these in another
 _IN_LINE = frozenset(("button", "object", "marquee", "applet"))  # whose end tag ends no line
 _ODD = frozenset(("text", "foreignobject", "xmp", "plaintext"))

@@ -85,7 +85,8 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
             html = in_lines(html, IS_BLOCK)
             look = glance(html)
     read, odd = _unread(html, look)
-    if simple and not is_in_order(read) and (found := _inner_text(html, xml=xml)) is not None:
+    misnested = simple and not xml and not is_in_order(read)
+    if misnested and (found := _inner_text(html, xml=xml)) is not None:
         return found
     hidden = 0
     if odd or (not simple and may_hide(html, look)):
