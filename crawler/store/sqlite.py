@@ -110,10 +110,14 @@ class SqliteStore(SteeredSqlite):
 
     async def _prepare(self) -> CrawlState:
         db = self._db
-        await db.execute_fetchall(
-            f"PRAGMA synchronous = {'FULL' if self.durable == 'full' else 'NORMAL'}"
-        )
-        await self._unlocked(lambda: migrate(db, self.path))
+
+        async def made() -> None:
+            await db.execute_fetchall(
+                f"PRAGMA synchronous = {'FULL' if self.durable == 'full' else 'NORMAL'}"
+            )
+            await migrate(db, self.path)
+
+        await self._unlocked(made)
         await db.execute_fetchall(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         await db.execute_fetchall("PRAGMA journal_size_limit = 67108864")
         await db.execute_fetchall("PRAGMA temp_store = MEMORY")
