@@ -94,6 +94,9 @@ _TOKENS = frozenset(("mi", "mo", "mn", "ms", "mtext"))
 _IN_PLACE = lazy(
     r"<rp(?=[\s/>])[^>]*+>[^<]*+|<(progress|meter)(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/\1[\s/>]))*+"
 )
+# Of a tag without anything but brackets and quotes: not every quote in it is closed there.
+_UNPAIRED = lazy(rb"""<(?:""|'')*+(?!>)""")
+_NO_MARKS = bytes(set(range(256)) - set(b"""<>"'"""))
 _WITHIN_QUOTES = lazy(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
 _WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
 
@@ -209,11 +212,14 @@ def _is_calm(html: str, start: int, end: int, *, whole: bool) -> bool:
     """
     first = 0 if whole else html.rfind(">", 0, start) + 1
     last = len(html) if whole else html.find(">", end) + 1 or len(html)
-    return (
-        not _is_unclosed(html)
-        and _WITHIN_QUOTES.search(html, first, last) is None
-        and not [part for part in html[first:last].split("<")[1:] if ">" not in part]
-    )
+    if _is_unclosed(html):
+        return False
+    part = html[first:last]
+    if _UNPAIRED.search(part.encode("utf-8", "surrogatepass").translate(None, _NO_MARKS)) is None:
+        return True
+    return _WITHIN_QUOTES.search(part) is None and not [
+        piece for piece in part.split("<")[1:] if ">" not in piece
+    ]
 
 
 def _shared(one: str, other: str) -> int:

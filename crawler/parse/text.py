@@ -31,10 +31,13 @@ from crawler.parse.words import any_case
 # What nobody reads. Cut off by the end of the document, it is taken to the end, so that no search
 # starts inside it again.
 _TO_END = r"""[^>=]*+(?:=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?)?+[^>=]*+)*+>?"""  # of an end tag
+_RAW = "script style title textarea"
+# The second letters of all these names: of other tags, most are told apart by them at little cost.
+_SECOND = "".join(sorted({name[1] for name in (*_RAW.split(), "svg", "dialog", *UNSHOWN)}))
 _UNREAD = lazy(
-    rf"""<(?=[!?sStTnNiIdDaAvVcC])(?:
+    rf"""<(?=[!?sStTnNiIdDaAvVcC])(?=[!?]|.[{_SECOND}{_SECOND.upper()}])(?:
       !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
-    | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>?
+    | ({any_case(_RAW)})(?=[\s/>])[^>]*+>?
       (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</{_TO_END}|\Z)
     | ([sS][vV][gG])(?=[\s/>])[^>]*+>?(?:[^<]++|<(?!/[sS][vV][gG][\s/>]))*+(?:</[^>]*+>?|\Z)
     | ({by_letter([*UNSHOWN, "dialog"])})(?=[\s/>])
