@@ -54,6 +54,7 @@ class Frontier:
         self.in_memory = 0  # ready and delayed requests over all hosts
         self.seeding = False  # more start requests are to come
         self.stopped: str | None = None
+        self._loop = asyncio.get_running_loop()  # asked for anew it costs a system call each time
         self.stopping = asyncio.Event()
         self.wants = asyncio.Event()
         """Set where it has nothing left to give, or room for a host; the committer clears it."""
@@ -208,7 +209,7 @@ class Frontier:
 
     def now(self) -> float:
         """The time of the event loop's clock, in seconds."""
-        return asyncio.get_running_loop().time()
+        return self._loop.time()
 
     # ------------------------------------------------------------ the committer's side
 
@@ -364,7 +365,7 @@ class Frontier:
         """Wait until something may be ready."""
         if self.in_memory == 0:
             self.wants.set()
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiters.append(waiter)
         self._arm()
         try:
@@ -383,8 +384,7 @@ class Frontier:
             if self._timer[0] <= at:
                 return
             self._timer[1].cancel()
-        loop = asyncio.get_running_loop()
-        self._timer = (at, loop.call_at(at, self._ring))
+        self._timer = (at, self._loop.call_at(at, self._ring))
 
     def _ring(self) -> None:
         self._timer = None

@@ -162,7 +162,7 @@ class Deadline:
     A task may be in one block at a time. Cancelling from outside wins, as in `asyncio.timeout`.
     """
 
-    __slots__ = ("_began", "_late", "_timer", "seconds")
+    __slots__ = ("_began", "_late", "_loop", "_timer", "seconds")
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -170,9 +170,11 @@ class Deadline:
         self._began: dict[asyncio.Task[Any], tuple[float, int]] = {}
         self._late: dict[asyncio.Task[Any], int] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> None:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        loop = self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None
         self._began[task] = (loop.time(), task.cancelling())
         if self._timer is None:
@@ -184,7 +186,7 @@ class Deadline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         if self._began.pop(task, None) is None:
             asked = self._late.pop(task)
