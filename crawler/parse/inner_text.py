@@ -124,8 +124,8 @@ class _Frame:
     """
 
     __slots__ = (
-        *("box", "drawable", "drawn", "element", "end", "last", "links", "next", "rows", "shown"),
-        *("slots", "style", "table"),
+        *("box", "drawable", "drawn", "element", "end", "home", "last", "links", "next", "rows"),
+        *("shown", "slots", "style", "table"),
     )
 
     def __init__(self, element: Element, style: Style, outer: _Frame | None) -> None:
@@ -139,8 +139,9 @@ class _Frame:
         self.slots: frozenset[str] | None = None
         self.shown = style.visibility == "visible" and not style.causes
         self.box = style.display
+        self.home: _Frame = self
         if outer is not None and style.display == "contents":
-            self.box = outer.box
+            self.box, self.home = outer.box, outer.home
         if style.display in _TABLES:
             self.table = self
 
@@ -194,8 +195,8 @@ class _TextWalk:
         if not frame.shown or (frame.slots is not None and "" not in frame.slots):
             self.hidden += len(" ".join(text.split()))
             return
-        if frame.last and not text.isspace():
-            frame.last = ""
+        if frame.home.last and not text.isspace():
+            frame.home.last = ""
         self._pieces.append(text.translate(_SPACES))
 
     def _hide(self, element: Element) -> None:
@@ -210,6 +211,7 @@ class _TextWalk:
         display = style.display
         if (
             display == "none"
+            or (style.skipped and display != "inline")
             or element.attributes.get("aria-hidden", "").strip().lower() == "true"
             or not style.causes <= _MAY_END
             or (outer.slots is not None and element.attributes.get("slot", "") not in outer.slots)
@@ -230,7 +232,7 @@ class _TextWalk:
             self._options(element, frame)
         elif name == "option" and frame.shown:
             self._pieces.append("".join(element.texts()).translate(_SPACES))
-        elif name in _OPAQUE or style.skipped or (name == "object" and _loads(element)):
+        elif name in _OPAQUE or (name == "object" and _loads(element)):
             self._hide(element)
         else:
             if element.elements and is_host(name):
@@ -242,12 +244,15 @@ class _TextWalk:
     def _begin(self, frame: _Frame, outer: _Frame) -> None:
         """Write what stands before an element, and keep what does behind it."""
         element, display, pieces = frame.element, frame.style.display, self._pieces
-        last, outer.last = outer.last, ""
+        if display == "contents":
+            return
+        home = outer.home
+        last, home.last = home.last, ""
         if outer.element.foreign == "math":
             pieces.append(" ")
             frame.end = " "
         elif display == "table-cell":
-            outer.last = display
+            home.last = display
             if last == display:  # a line of its own, as by its name
                 pieces.append(" " if frame.table.style.display == "inline-table" else "\n")
         elif display == "table-row":
@@ -255,7 +260,7 @@ class _TextWalk:
             if table.rows:
                 pieces.append("\n")
             table.rows += 1
-        elif display in _BLOCKS or (element.name == "p" and display != "contents"):
+        elif display in _BLOCKS or element.name == "p":
             pieces.append("\n")
             frame.end = "\n"
         elif display in _ATOMS:

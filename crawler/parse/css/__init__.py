@@ -48,7 +48,10 @@ _RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*\)")
 _OUTER = r"(?:block|inline)\s+"
 _INNER = "(?:flow-root|flow|table|flex|grid|ruby|math)"
 _KEYWORDS = {
-    name: lazy(rf"(?:{words}|inherit|initial|unset|revert(?:-layer)?)|.*var\(.*", re.DOTALL)
+    name: lazy(
+        rf"(?:{words}|inherit|initial|unset|revert(?:-layer)?)|.*var\(\s*--[^\s,()]+\s*[,)].*",
+        re.DOTALL,
+    )
     for name, words in {
         "display": rf"none|contents|inline|{_INNER}|(?:inline-)?(?:block|flex|grid|table)"
         "|(?:inline-)?list-item|table-(?:row|row-group|header-group|footer-group|cell|column"
@@ -100,7 +103,7 @@ def declarations(text: str) -> Declared:
 
 def _unescaped(match: re.Match[str]) -> str:
     number = int(match[1], 16) if match[1] else 0
-    return match[2] or (chr(number) if 0 < number < 0x110000 else "\ufffd")
+    return match[2] or (chr(number) if 0x20 < number < 0x110000 else "\ufffd")
 
 
 def causes(style: Mapping[str, str], classes: str = "") -> Causes:

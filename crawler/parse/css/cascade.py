@@ -58,7 +58,7 @@ _REPLACED = frozenset(
     "audio br canvas embed iframe img input meter object progress select textarea video wbr".split()
 )
 # What each kind of box is outside, where its name does not say it.
-_OUTSIDE = {"-webkit-box": "flex", "-webkit-flex": "flex", "-webkit-inline-box": "inline-flex",
+_OUTSIDE = {"-webkit-box": "block", "-webkit-flex": "flex", "-webkit-inline-box": "inline-block",
             "-webkit-inline-flex": "inline-flex", "flow-root": "block", "flow": "block",
             "list-item": "block", "inline-list-item": "inline", "ruby": "inline", "math": "inline",
             "ruby-text": "inline", "table-column-group": "none", "table-column": "none",
@@ -163,6 +163,7 @@ class Rules:
             held = holds(name, said)
             if name == "@scope":
                 around, held = self._scope(said, around), None if _LIMIT.search(said) else True
+                body = body.replace(":scope", "&")
             if held is not False:
                 sure = certain and held is True
                 self._read(body, around, layer, certain=sure, depth=depth + 1)
@@ -174,8 +175,8 @@ class Rules:
 
     def _scope(self, said: str, around: tuple[Selector, ...] | None) -> tuple[Selector, ...] | None:
         roots = _ROOTS.match(said)
-        if roots is None:
-            return around
+        if roots is None:  # what the style element stands in, as a rule the head
+            return ()
         try:
             found = selectors_of(roots[1], around, quirks=self._quirks)
         except BadSelector:
@@ -256,16 +257,17 @@ class Cascade:
         custom = {name: value for name, value in style.items() if name.startswith("--")}
         custom = outer.custom | custom if custom else outer.custom
         said = {
-            name: self._computed(name, value, own, outer, custom)
+            name: self._computed(name, value, element, outer, custom)
             for name, value in style.items()
             if name in OF_INTEREST or name in declared.style
         }
         said = {name: value for name, value in said.items() if value}
         display = _kind(said["display"]) if "display" in said else own
-        placed = (
-            said.get("position") in ("absolute", "fixed") or said.get("float", "none") != "none"
-        )
-        if display == "contents" and element.name in _REPLACED:
+        position = said.get("position", "fixed" if _is_above(element) else "")
+        placed = position in ("absolute", "fixed") or said.get("float", "none") != "none"
+        if display == "block" and element.parent is not None and element.parent.name == "ruby":
+            display = "inline-block"  # https://www.w3.org/TR/css-ruby-1/#anon-gen-inlinize
+        if (display == "contents" and element.name in _REPLACED) or _is_never(element):
             display = "none"
         hidden = {name: value for name, value in said.items() if name not in _BOXES[:3]}
         found = causes(hidden, element.attributes.get("class", "")) if hidden else NONE
@@ -280,7 +282,7 @@ class Cascade:
         )
 
     def _computed(
-        self, name: str, value: str, own: str, outer: Style, custom: dict[str, str]
+        self, name: str, value: str, element: Element, outer: Style, custom: dict[str, str]
     ) -> str:
         """Return a value with variables replaced, and what it says of other ones."""
         if "var(" in value:
@@ -288,7 +290,11 @@ class Cascade:
             if name == "display" and not is_value(name, value):
                 value = "revert" if value == _UNKNOWN else "unset"
         if value in ("revert", "revert-layer") or (value == "unset" and name == "visibility"):
-            return own if name == "display" else outer.visibility if name == "visibility" else ""
+            if name == "display":  # `hidden` counts as the page's word
+                hidden = "hidden" in element.attributes and not _is_above(element)
+                own = _own_display(element)
+                return _DISPLAYS.get(element.name, "inline") if hidden else own
+            return outer.visibility if name == "visibility" else ""
         if value == "inherit":
             return getattr(outer, name, "")
         if value in ("initial", "unset"):
@@ -347,6 +353,18 @@ _UNDRAWN = {
     "svg": frozenset("title desc metadata style script".split()),
     "math": frozenset("annotation annotation-xml mphantom style script".split()),
 }
+
+
+def _is_above(element: Element) -> bool:
+    """Return whether a browser puts an element above the page."""
+    return element.name == "dialog" or "popover" in element.attributes
+
+
+def _is_never(element: Element) -> bool:
+    """Return whether no style gives an element a box."""
+    return element.name in ("noscript", "noembed", "noframes") or (
+        element.name == "audio" and "controls" not in element.attributes
+    )
 
 
 def _is_skipped(element: Element) -> bool:

@@ -197,12 +197,12 @@ def _inherited(element: Element, matcher: Matcher, *names: str) -> str:
     return ""
 
 
-def lang(ranges: list[str]) -> Test:
-    wanted = [one.lower().removeprefix("*-") for one in ranges]
+def lang(wanted: str) -> Test:
+    wanted = wanted.lower()
 
     def test(element: Element, matcher: Matcher) -> bool:
         value = _inherited(element, matcher, "lang", "xml:lang")
-        return any(one and (value == one or value.startswith(f"{one}-")) for one in wanted)
+        return value == wanted or value.startswith(f"{wanted}-")
 
     return test
 

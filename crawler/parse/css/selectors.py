@@ -11,9 +11,10 @@ from crawler.parse.css.syntax import COMMENT, parts_of, unmasked
 
 _CHAR = r"(?:[\w-]|[^\x00-\x7f]|\\[0-9a-fA-F]{1,6}[ \t\n\r\f]?|\\[^\n0-9a-fA-F])"
 _NAME = rf"(?:--|-?(?![\d-]){_CHAR}){_CHAR}*+"
+_NAMED = lazy(_NAME)
 _ESCAPE = lazy(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\r\f]?|(.))")
 _COMBINED = lazy(r"[ \t\n\r\f]*+([>+~]?)[ \t\n\r\f]*+")
-_TYPE = lazy(rf"(?:(?:{_NAME}|\*)?\|(?![|=]))?({_NAME}|\*)")
+_TYPE = lazy(rf"(?:({_NAME}|\*)?(\|)(?![|=]))?({_NAME}|\*)")
 _HASH = lazy(rf"#({_NAME})")
 _CLASS = lazy(rf"\.({_NAME})")
 _PSEUDO = lazy(rf"(::?)({_NAME})(\(?)")
@@ -129,9 +130,14 @@ class _SelectorReader:
         begin, name, id_ = self._at, "", ""
         classes: list[str] = []
         tests: list[Test] = []
-        if (found := self._take(_TYPE)) and found[1] != "*":
-            name = _ident(found[1]).lower()
-            self._weight.append((0, 0, 1))
+        if found := self._take(_TYPE):
+            if found[1] not in (None, "*"):  # no prefix is known here
+                raise BadSelector(self._text)
+            if found[2] and not found[1]:
+                tests.append(matching.never)
+            if found[3] != "*":
+                name = _ident(found[3]).lower()
+                self._weight.append((0, 0, 1))
         while True:
             if found := self._take(_CLASS):
                 classes.append(self._cased(found[1]))
@@ -218,7 +224,9 @@ class _SelectorReader:
             return self._nth(name, inside)
         self._weight.append((0, 1, 0))
         if name == "lang":
-            return matching.lang([_unquoted(one) for one in parts_of(inside)])
+            if _NAMED.fullmatch(inside.strip()) is None:  # a list, which Chromium knows not
+                raise BadSelector(inside)
+            return matching.lang(_ident(inside.strip()))
         if name == "dir":
             return matching.dir(inside.strip().lower())
         if name in _NEVER:
