@@ -17,6 +17,7 @@ from crawler.parse.css import (
     OF_INTEREST,
     Causes,
     Declared,
+    boxes,
     causes,
     declarations,
     is_value,
@@ -34,40 +35,6 @@ _DEEPEST = 8  # rules within rules
 _UNLAYERED = 1 << 30  # behind all layers
 _BOXES = ("display", "visibility", "content-visibility", "position", "float")
 _HIDING = frozenset(("none", "hidden", "collapse"))
-_DISPLAYS = {
-    name: display
-    for display, names in {
-        "none": "area base basefont command datalist frame frameset head link meta noembed noframes"
-        " noscript param rp script source style template title track annotation annotation-xml",
-        "block": "address article aside blockquote body center dd details dialog dir div dl dt"
-        " fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li"
-        " listing main menu nav ol optgroup option p plaintext pre search section summary ul xmp",
-        "inline-block": "button input marquee meter progress select textarea",
-        "contents": "slot",
-        "table": "table",
-        "table-row": "tr",
-        "table-cell": "td th",
-        "table-row-group": "tbody tfoot thead",
-        "table-caption": "caption",
-        "table-column": "col colgroup",
-    }.items()
-    for name in names.split()
-}
-# What is none of a box itself, and so nothing without one.
-_REPLACED = frozenset(
-    "audio br canvas embed iframe img input meter object progress select textarea video wbr".split()
-)
-# What each kind of box is outside, where its name does not say it.
-_OUTSIDE = {"-webkit-box": "block", "-webkit-flex": "flex", "-webkit-inline-box": "inline-block",
-            "-webkit-inline-flex": "inline-flex", "flow-root": "block", "flow": "block",
-            "list-item": "block", "inline-list-item": "inline", "ruby": "inline", "math": "inline",
-            "ruby-text": "inline", "table-column-group": "none", "table-column": "none",
-            "table-header-group": "table-row-group", "table-footer-group": "table-row-group",
-            }  # fmt: skip
-_BOXED = {"inline-flex": "flex", "inline-grid": "grid", "inline-table": "table"}
-_KEPT = frozenset(("none", "contents", "block", "flex", "grid", "table"))
-
-
 Sheets = tuple[tuple[str, str], ...]
 """The style elements of a page: for which media each is, and its text."""
 
@@ -246,12 +213,13 @@ class Cascade:
 
     def style(self, element: Element, outer: Style, box: str) -> Style:
         """Return the style of an element in one of `outer`, whose box is one of `box`."""
-        own = _own_display(element)
+        own = boxes.own_display(element)
         rules = self._rules.of(element, self._matcher) if self._rules.number else []
         inline = element.attributes.get("style")
+        skipped = boxes.is_skipped(element)
         if not rules and not inline:
-            return Style(_in_box(own, box), outer.visibility, _is_skipped(element), outer.causes,
-                         outer.custom)  # fmt: skip
+            display = boxes.in_box(own, box)
+            return Style(display, outer.visibility, skipped, outer.causes, outer.custom)
         declared = declarations(inline) if inline else _NOTHING
         style, maybe = _cascaded(rules, declared)
         custom = {name: value for name, value in style.items() if name.startswith("--")}
@@ -262,21 +230,22 @@ class Cascade:
             if name in OF_INTEREST or name in declared.style
         }
         said = {name: value for name, value in said.items() if value}
-        display = _kind(said["display"]) if "display" in said else own
-        position = said.get("position", "fixed" if _is_above(element) else "")
+        display = boxes.kind_of(said["display"]) if "display" in said else own
+        position = said.get("position", "fixed" if boxes.is_above(element) else "")
         placed = position in ("absolute", "fixed") or said.get("float", "none") != "none"
         if display == "block" and element.parent is not None and element.parent.name == "ruby":
             display = "inline-block"  # https://www.w3.org/TR/css-ruby-1/#anon-gen-inlinize
-        if (display == "contents" and element.name in _REPLACED) or _is_never(element):
+        if (display == "contents" and element.name in boxes.REPLACED) or boxes.is_never(element):
             display = "none"
         hidden = {name: value for name, value in said.items() if name not in _BOXES[:3]}
         found = causes(hidden, element.attributes.get("class", "")) if hidden else NONE
         for one in maybe if found else ():
             found &= causes(hidden | one, element.attributes.get("class", ""))
         return Style(
-            _in_box(display, "flex" if placed else box),
+            boxes.in_box(display, "flex" if placed else box),
             said.get("visibility", outer.visibility),
-            said.get("content-visibility", "hidden" if _is_skipped(element) else "") == "hidden",
+            said.get("content-visibility", "hidden" if boxes.is_skipped(element) else "")
+            == "hidden",
             found | shown_again(outer.causes, said),
             custom,
         )
@@ -291,9 +260,9 @@ class Cascade:
                 value = "revert" if value == _UNKNOWN else "unset"
         if value in ("revert", "revert-layer") or (value == "unset" and name == "visibility"):
             if name == "display":  # `hidden` counts as the page's word
-                hidden = "hidden" in element.attributes and not _is_above(element)
-                own = _own_display(element)
-                return _DISPLAYS.get(element.name, "inline") if hidden else own
+                hidden = "hidden" in element.attributes and not boxes.is_above(element)
+                own = boxes.own_display(element)
+                return boxes.DISPLAYS.get(element.name, "inline") if hidden else own
             return outer.visibility if name == "visibility" else ""
         if value == "inherit":
             return getattr(outer, name, "")
@@ -320,62 +289,6 @@ class Cascade:
 _UNKNOWN = "?"
 _VARIABLE = lazy(r"var\(\s*(--[\w-]+)\s*(?:,\s*([^()]*?)\s*)?\)")
 _NOTHING = Declared({}, {})
-
-
-def _kind(display: str) -> str:
-    """Return the one name of a value of `display`, which may be of several words."""
-    words = display.split()
-    if len(words) == 1:
-        return _OUTSIDE.get(display, display)
-    inner = next((word for word in words if word in ("flex", "grid", "table")), "")
-    if "inline" not in words:
-        return inner or "block"
-    return f"inline-{inner or 'block'}" if inner or "flow-root" in words else "inline"
-
-
-def _own_display(element: Element) -> str:
-    """Return what an element is for a browser, without any style."""
-    name, own = element.name, element.attributes
-    if element.foreign:
-        if name in _UNDRAWN[element.foreign]:
-            return "none"
-        return "block" if name in ("foreignobject", "text") else "inline"
-    if own and (
-        ("hidden" in own and name != "embed" and own["hidden"].lower() != "until-found")
-        or ("popover" in own and not (name == "dialog" and "open" in own))
-        or (name == "input" and own.get("type", "").lower() == "hidden")
-    ):
-        return "none"
-    return "none" if name == "dialog" and "open" not in own else _DISPLAYS.get(name, "inline")
-
-
-_UNDRAWN = {
-    "svg": frozenset("title desc metadata style script".split()),
-    "math": frozenset("annotation annotation-xml mphantom style script".split()),
-}
-
-
-def _is_above(element: Element) -> bool:
-    """Return whether a browser puts an element above the page."""
-    return element.name == "dialog" or "popover" in element.attributes
-
-
-def _is_never(element: Element) -> bool:
-    """Return whether no style gives an element a box."""
-    return element.name in ("noscript", "noembed", "noframes") or (
-        element.name == "audio" and "controls" not in element.attributes
-    )
-
-
-def _is_skipped(element: Element) -> bool:
-    return element.attributes.get("hidden", "").lower() == "until-found"
-
-
-def _in_box(display: str, box: str) -> str:
-    """Return how an element is displayed in a box whose children are boxes in any case."""
-    if box not in ("flex", "grid", "inline-flex", "inline-grid") or display in _KEPT:
-        return display
-    return _BOXED.get(display, "block")
 
 
 def _cascaded(rules: list[_Rule], inline: Declared) -> tuple[dict[str, str], list[dict[str, str]]]:

@@ -31,7 +31,7 @@ SELECTORS = [
     ("p:has(:disabled) i", "i"),
     ("a:any-link, a:visited", "a"),
     (r"\#one, #\6f ne, li/**/.x", "one x"),
-    ("*|text, svg|g", "g text"),
+    ("*|text, *|g, |a", "g text"),
     ("li::before, li:first-line", ""),
     (":root > body > p", "p"),
 ]
