@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from html import unescape
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -50,7 +51,7 @@ _SAME, _SAME_PATH = 3, 10  # paths that give the same few words, or URLs whose q
 _TEXTS = 10_000  # texts that are remembered
 _VARIES = r"\S*\d\S*"  # incident ids and times
 _NOTHING_THERE = (404, 410)  # statuses that say all there is to say
-# Walls need one of these, or say little; only what these begin is in the source and not seen.
+# What does something, or is in the source and may not be seen.
 _ACTS_OR_HIDES = (
     *("<script", "<style", "<form", "<input", "<button", "<template", "<noscript"),
     *("hidden", "<svg", "<select", "<textarea", "<iframe", "<object", "<video", "<audio"),
@@ -58,7 +59,11 @@ _ACTS_OR_HIDES = (
 )
 _HARMLESS = r"clear|list-style|text-align|vertical-align|white-space"
 _STYLED = rf"""style\s*=(?!["'](?:{_HARMLESS})[\w\s:-]*;?\s*["'])"""
-_MARKUP = r"<title[^<>]*+>[^<]*+|<[^>]*+>?|&[#\w]*;?"
+_IN_A_LINE = (
+    r"</?(?:a|abbr|acronym|b|bdi|bdo|big|cite|code|del|dfn|em|font|i|ins|kbd|label|mark|nobr|q|s"
+    r"|samp|small|span|strike|strong|sub|sup|time|tt|u|var|wbr)(?=[\s/>])[^>]*+>?"
+)
+_MARKUP = r"<title[^<>]*+>[^<]*+|<[^>]*+>?"
 
 
 class Wall(NamedTuple):
@@ -164,9 +169,7 @@ def wall_of(page: ScrapedPage) -> Wall | None:
     if moved is not None or len(page.found.hrefs) > _MOST_LINKS:
         return moved
     source = page.html.lower()
-    if _says_much(source):
-        return None
-    text = page.text.lower()
+    text = _text_of(page, source)
     if len(text) > _MOST_TEXT:
         return None
     return (
@@ -179,16 +182,16 @@ def wall_of(page: ScrapedPage) -> Wall | None:
     )
 
 
-def _says_much(source: str) -> bool:
-    """Return whether a page plainly says more than a wall: nothing in it acts or may be hidden.
+def _text_of(page: ScrapedPage, source: str) -> str:
+    """Return what a reader sees of a page, in lower case.
 
-    It costs a tenth of what the text costs that a reader sees, and is never longer than that.
+    Where nothing acts and nothing may be hidden that is its text without the markup, for a tenth
+    of the time.
     """
     if any(map(source.__contains__, _ACTS_OR_HIDES)) or re.search(_STYLED, source):
-        return False
-    if len(" ".join(re.sub(_MARKUP, "", source).split())) <= _LITTLE_TEXT:
-        return False
-    return not any(all(map(source.__contains__, needles)) for _, needles, _ in STRUCTURES)
+        return page.text.lower()
+    lines = re.sub(_MARKUP, "\n", re.sub(_IN_A_LINE, "", source.replace("\n", " "))).split("\n")
+    return "\n".join([words for line in lines if (words := " ".join(unescape(line).split()))])
 
 
 def _by_structure(source: str, text: str) -> Wall | None:
@@ -277,9 +280,7 @@ def _resembles(page: ScrapedPage) -> str | None:
     if len(page.found.hrefs) > _MOST_LINKS:
         return None
     source = page.html.lower()
-    if _says_much(source):
-        return None
-    text = page.text.lower()
+    text = _text_of(page, source)
     if not text or len(text) > _LITTLE_TEXT:
         return None
     asked_for = page.request.first_url is None and re.search(LOGIN_PATH, _path(page.url))
