@@ -16,7 +16,7 @@ from crawler.parse.css import NONE
 from crawler.parse.css.cascade import Cascade, Style, rules_of
 from crawler.parse.css.element import MATH_TOKENS, Element
 from crawler.parse.css.matching import TooDear
-from crawler.parse.light_tree import light_tree
+from crawler.parse.light_tree import light_tree, xml_tree
 from crawler.parse.words import any_case, words_of
 
 _BLOCKS = frozenset(("block", "flex", "grid", "table", "table-caption"))
@@ -24,8 +24,9 @@ _ATOMS = frozenset(("inline-block", "inline-flex", "inline-grid", "inline-table"
 _TABLES = ("table", "inline-table")
 # Elements whose content stands for what a browser shows in their place.
 _OPAQUE = frozenset(
-    "audio canvas embed frameset iframe img meter progress template textarea video".split()
-)
+    "audio canvas embed frameset iframe img input meter progress template textarea video wbr"
+    .split()
+)  # fmt: skip
 _UNREAD = frozenset(("script", "style", "title", "textarea"))
 _DRAWN_IN = frozenset(  # elements of SVG that hold others which are drawn, or used where they are
     "a clippath defs foreignobject g marker mask pattern svg switch symbol text".split()
@@ -57,7 +58,7 @@ _SPACES = str.maketrans(dict.fromkeys("\t\n\f\r", " ") | {_BEGIN: None, _END: No
 def inner_text(html: str, *, xml: bool = False) -> tuple[str, int] | None:
     """Return the text of a page, lines with white space as it comes, and how much is hidden.
 
-    None where that would cost too much. `xml`: it was written from XHTML.
+    None where that would cost too much. `xml`: it is XHTML; None for any other document in XML.
     """
     hidden = 0
 
@@ -68,10 +69,10 @@ def inner_text(html: str, *, xml: bool = False) -> tuple[str, int] | None:
         hidden += len(words_of(found[3]))
         return f"<{found[2]}>"
 
-    if "noscript" in html.lower():
+    if not xml and "noscript" in html.lower():
         html = _NOSCRIPT.sub(without, html)
     quirks = not xml and _has_quirks(html)
-    root = light_tree(html, quirks=quirks)
+    root = xml_tree(html) if xml else light_tree(html, quirks=quirks)
     if root is None:
         return None
     page = _Looks(root)
@@ -179,7 +180,8 @@ class _TextWalk:
             child = children[frame.next]
             frame.next += 1
             if isinstance(child, str):
-                self._take(child, frame)
+                if frame.element is not root:
+                    self._take(child, frame)
             elif (inner := self._entered(child, frame)) is not None:
                 frames.append(inner)
 
@@ -206,6 +208,8 @@ class _TextWalk:
         """Return the frame of an element whose content is to be read, None if there is none."""
         name = "" if element.foreign else element.name
         if outer.element.parent is None and name != "body":
+            return None
+        if _is_strange(element, outer.element):
             return None
         style = self._style(element, outer.style, outer.box)
         display = style.display
@@ -311,6 +315,15 @@ def _slots(host: Element) -> frozenset[str] | None:
 
 
 _MODES = ("open", "closed")
+
+
+def _is_strange(element: Element, outer: Element) -> bool:
+    """Return whether an element is where none of its kind is drawn, as it can be in XML alone."""
+    if element.foreign == "svg":
+        return outer.foreign != "svg" and element.name != "svg"
+    if element.foreign or not outer.foreign:
+        return False
+    return outer.name not in ("foreignobject", "annotation-xml", *MATH_TOKENS)
 
 
 def _set_foreign(frame: _Frame, outer: _Frame) -> None:

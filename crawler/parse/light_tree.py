@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crawler.parse.css.element import Element
-from crawler.parse.tokenizer import Span, attributes_of, spans
+from crawler.parse.foreign import NAMESPACES
+from crawler.parse.references import unescape
+from crawler.parse.tokenizer import Span, attributes_of, spans, tags
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -88,6 +90,35 @@ def light_tree(text: str, *, quirks: bool = False) -> Element | None:
             depth -= 1
         node = node.next if node is not None else None
     return root
+
+
+def xml_tree(text: str) -> Element | None:
+    """Return the root of a page in XHTML with the text in it; None for any other document in XML.
+
+    What is in a template is no part of it, and an element of an unknown namespace is none of HTML.
+    """
+    outside = Element("", None, {})
+    parents = [outside]
+    for tag in tags(text, xml=True):
+        parent = parents[-1]
+        if tag.before:
+            parent.children.append(unescape(tag.before))
+        if tag.ends:
+            if tag.name and len(parents) > 1:
+                parents.pop()
+            continue
+        is_root = len(parents) == 1
+        if is_root and (outside.elements or (tag.name, tag.foreign) != ("html", "")):
+            return None
+        attributes = attributes_of(tag.attributes, xml=True)
+        name = "span" if tag.foreign == "other" else tag.name.lower() if tag.foreign else tag.name
+        element = Element(name, None if is_root else parent, attributes)
+        element.foreign = tag.foreign if tag.foreign in NAMESPACES else ""
+        if is_root:
+            outside.elements.append(element)
+        is_template = name == "template" and not tag.foreign
+        parents.append(Element("", None, {}) if is_template else element)
+    return outside.elements[0] if outside.elements else None
 
 
 _MANY = 1_000  # tags, whose tree may cost too much

@@ -73,10 +73,12 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     if xml:
         if _NAMESPACE.search(html) is None:  # its markup is all that a browser shows
             return Readable("", 0)
+        if len(html) <= _LARGE and (found := _inner_text(html, xml=True)) is not None:
+            return found
         html, raw = plain_markup(html, xml=True), None
     look = glance(html, raw)
     simple = len(html) <= _LARGE and not _needs_tree(html, look)
-    if not simple and len(html) <= _LARGE and (found := _inner_text(html, xml=xml)) is not None:
+    if not simple and len(html) <= _LARGE and (found := _inner_text(html)) is not None:
         return found
     if b"<fram" in look.names and is_frameset(html):
         return Readable("", 0)
@@ -89,7 +91,7 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
             look = glance(html)
     read, odd = _unread(html, look)
     misnested = simple and not xml and not is_in_order(read)
-    if misnested and (found := _inner_text(html, xml=xml)) is not None:
+    if misnested and (found := _inner_text(html)) is not None:
         return found
     hidden = 0
     if odd or (not simple and may_hide(html, look)):
@@ -99,7 +101,7 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     return Readable(text, hidden + invisible)
 
 
-def _inner_text(html: str, *, xml: bool) -> Readable | None:
+def _inner_text(html: str, *, xml: bool = False) -> Readable | None:
     from crawler.parse.inner_text import inner_text  # Lexbor, which most pages never need
 
     found = inner_text(html, xml=xml)

@@ -393,6 +393,6 @@ def _pressed(button: HtmlElement | None) -> list[tuple[str, Any]]:
     value = button.get("value")
     if value is None:  # an input sends what browsers write on it
         value = "Submit" if button.tag == "input" else ""
-    direction = button.get("dirname")
+    direction = button.get("dirname") if button.tag == "input" else None
     about = [(direction, form_values.direction_of(button, value))] if direction else []
     return [(name, value), *about] if name else []

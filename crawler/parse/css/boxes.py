@@ -11,7 +11,7 @@ DISPLAYS = {
     name: display
     for display, names in {
         "none": "area base basefont command datalist frame frameset head link meta noembed noframes"
-        " noscript param rp script source style template title track annotation annotation-xml",
+        " noscript param rp script source style template title track",
         "block": "address article aside blockquote body center dd details dialog dir div dl dt"
         " fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li"
         " listing main menu nav ol optgroup option p plaintext pre search section summary ul xmp",
