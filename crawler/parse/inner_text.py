@@ -273,13 +273,17 @@ class _TextWalk:
 
     def _options(self, select: Element, frame: _Frame) -> None:
         """Read a list, of which only the options are shown, each as one line."""
-        options = [
-            option
-            for one in select.elements
-            for option in ((one,) if one.name == "option" else one.elements)
-            if option.name == "option"
-        ]
+        options: list[Element | None] = []
+        for one in select.elements:
+            if one.name == "option":
+                options.append(one)
+            else:
+                options += (None,) if one.name == "optgroup" else ()
+                options += (inner for inner in one.elements if inner.name == "option")
         for option in options:
+            if option is None:  # a group ends a line, even without options
+                self._pieces.append("\n")
+                continue
             if not frame.shown or self._style(option, frame.style, "").display == "none":
                 self._hide(option)
                 continue

@@ -13,6 +13,8 @@ _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _CELLS = frozenset(("td", "th"))
 _SECTIONS = frozenset(("tbody", "thead", "tfoot"))
 _IN_TABLE = frozenset(("table", "tr", *_SECTIONS))
+_RUBY = frozenset(("ruby", "rt"))  # blocks in these are boxes in a line
+_NO_PLACE = _IN_TABLE | _RUBY
 _ITEMS = {"li": ("li",), "dt": ("dt", "dd"), "dd": ("dt", "dd")}
 _PASSED = frozenset(("div", "address", "p"))  # within an item, which the next one ends with them
 _CLOSES_P = frozenset(
@@ -21,12 +23,12 @@ _CLOSES_P = frozenset(
     " pre search section summary table ul xmp".split()
 )
 # What may be left open, and ends with what it stands in.
-_UNENDED = frozenset(("p", "li", "dt", "dd", "option", "optgroup", "tr", *_CELLS, *_SECTIONS))
+_UNENDED = frozenset(("p", "rt", "li", "dt", "dd", "option", "optgroup", "tr", *_CELLS, *_SECTIONS))
 _NAMES = (
     "div p li tr td th ul ol dl dt dd table tbody thead tfoot caption h1 h2 h3 h4 h5 h6 form"
     " section article aside header footer nav main address blockquote center details dialog dir"
     " fieldset figcaption figure hgroup hr input legend listing menu option optgroup pre search"
-    " select summary button object marquee applet text foreignobject xmp plaintext".split()
+    " select summary button object marquee applet ruby rt text foreignobject xmp plaintext".split()
 )
 _KNOWN = frozenset((*_NAMES, *(f"/{name}" for name in _NAMES)))
 # What has no rules of its own, but that it ends a paragraph.
@@ -59,7 +61,7 @@ def is_in_order(markup: str) -> bool:
             continue
         if name[0] == "/" and name[1:] == top:
             open_.pop()
-        elif name in _PLAIN and top != "p" and top not in _IN_TABLE:
+        elif name in _PLAIN and top != "p" and top not in _NO_PLACE:
             open_.append(name)
         elif name == "p" and top == "p":
             continue
@@ -79,7 +81,12 @@ def _starts(name: str, open_: list[str]) -> bool:
         top = open_[-1] if open_ else ""
     if name in _CELLS or name == "tr" or name in _SECTIONS or name == "caption":
         return _starts_in_table(name, open_)
-    if top in _IN_TABLE:
+    if name in _RUBY:
+        if top == name == "rt":
+            open_.pop()
+        open_.append(name)
+        return top not in _IN_TABLE
+    if top in _NO_PLACE:
         return False
     if name in _ITEMS:
         _end_items(name, open_)

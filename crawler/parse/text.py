@@ -59,7 +59,7 @@ def text_of(html: str, *, hidden: bool = False) -> str:
 
     `hidden` keeps what a reader does not see.
     """
-    return lines_of(_unread(html)[0]) if hidden else read(html).text
+    return lines_of(_unread(html)) if hidden else read(html).text
 
 
 def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
@@ -89,14 +89,17 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
         if may_display(html, look):
             html = in_lines(html, IS_BLOCK)
             look = glance(html)
-    read, odd = _unread(html, look)
-    misnested = simple and not xml and not is_in_order(read)
-    if misnested and (found := _inner_text(html)) is not None:
-        return found
+    read, odd, strange = _without_unread(html, look)
+    if simple and not xml:
+        ordered = html[:3] in _CELLS or is_in_order(read)
+        if (strange or not ordered) and (found := _inner_text(html)) is not None:
+            return found
+    if strange:
+        read, odd, _ = _without_unread(plain_markup(html))
     hidden = 0
     if odd or (not simple and may_hide(html, look)):
         cut, hidden = seen(html)
-        read, _ = _unread(cut, look)
+        read = _unread(cut, look)
     text, invisible = visible(lines_of(read, look))
     return Readable(text, hidden + invisible)
 
@@ -206,14 +209,22 @@ def _shown(html: str, look: Glance) -> str | None:
     """Return a page without what nobody reads; None where what is shown takes a closer look."""
     if _is_misplaced(html, look) or _has_list(html, look) or _may_change(html, look):
         return None
-    read, odd = _unread(html, look)
-    return None if odd or (len(html) <= _LARGE and not is_in_order(read)) else read
+    read, odd, strange = _without_unread(html, look)
+    if odd or strange or (len(html) <= _LARGE and not is_in_order(read)):
+        return None
+    return read
 
 
-def _unread(html: str, look: Glance | None = None) -> tuple[str, bool]:
-    """Take out what nobody reads; return whether there are elements that may not be shown.
+def _unread(html: str, look: Glance | None = None) -> str:
+    """Take out what nobody reads; `look` is what was seen of the page at once, if it was."""
+    read, _, strange = _without_unread(html, look)
+    return _without_unread(plain_markup(html))[0] if strange else read
 
-    `look` is what was seen of the page at once, where that is at hand.
+
+def _without_unread(html: str, look: Glance | None = None) -> tuple[str, bool, bool]:
+    """Return a page without what nobody reads.
+
+    And whether it has elements that may not be shown, and what only a tokenizer can tell.
     """
     odd = False
     strange = False
@@ -231,9 +242,8 @@ def _unread(html: str, look: Glance | None = None) -> tuple[str, bool]:
         return found[0]
 
     read = _UNREAD.sub(without, html)
-    if strange or ((look is None or look.has(BY_NAME)) and _TEXT_BY_NAME.search(read)):
-        read = _UNREAD.sub(without, plain_markup(html))
-    return read, odd
+    named = (look is None or look.has(BY_NAME)) and _TEXT_BY_NAME.search(read) is not None
+    return read, odd, strange or named
 
 
 # What a browser puts elsewhere, or leaves out: what stands in a table and in no cell of it, in a
@@ -262,6 +272,7 @@ _OPTION = lazy(
 )
 _APART = lazy(r"<(script|style|template)(?=[\s>])[^<>]*+>(?:[^<]++|<(?!/\1))*+", re.IGNORECASE)
 _MARKUP = lazy(r"<[/a-zA-Z!][^<>]*+>")
+_CELLS = ("<td", "<th", "<tr", "<tb", "<tf")  # a part of a table alone is no page
 _LARGE = 32 * 1024  # characters of a page whose tree costs more than the order of its words says
 
 

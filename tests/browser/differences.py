@@ -72,6 +72,7 @@ j2a-link-canonical-bad.html canonical: what is no URL names nothing; the next on
 j2a-mime-attachment.html type: a page that is to be saved is a page, too
 j2a-mime-rss.html type encoding: a feed is one; Chromium shows its source
 mime-xml-feed-rss.html type encoding: a feed is one; Chromium shows its source
+j1d-it-option-display.html text: an option that is hidden is hidden
 j1c-cms-drupal.html text: a menu that is shown under the pointer is but to unfold, and kept
 j1c-select-block.html text: an option that is hidden is hidden
 j1b-select-size-multiple.html text: an option that is hidden is hidden
@@ -82,6 +83,7 @@ text-opacity.html text: what no reader sees is hidden, whatever hides it (docs/t
 
 LIMITS = _listed("""
 j1c-shadow-slots.html text: of a shadow root only the names of its slots are read
+j1d-h5-a-table-a.html links: links stand in the order of the source, a browser moves these
 j1a-table-foster-link.html links: links stand in the order of the source, a browser moves these
 link-caption.html links: links stand in the order of the source, a browser moves captions
 xml-html-inside.xml title links: a document in XML is a page if its root is that of one

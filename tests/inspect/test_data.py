@@ -114,7 +114,7 @@ def test_the_plan_of_a_query_is_shown(store: Path) -> None:
     ("html", "text"),
     [
         ("<p>a <b>b</b>c<br>d</p><script>x<p>y</script>e", "a bc\nd\ne"),
-        ("<title>t</title><style>s</style><!-- c --><td>1<td>2", "1\n2"),
+        ("<title>t</title><style>s</style><!-- c --><table><td>1<td>2", "1\n2"),
         ("a&amp;b &lt;i&gt;\n  c", "a&b <i> c"),
         ("x<script>never closed", "x"),
         ("<SPAN>a</SPAN><DIV>b</DIV>", "a\nb"),

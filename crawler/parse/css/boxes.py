@@ -17,6 +17,7 @@ DISPLAYS = {
         " listing main menu nav ol optgroup option p plaintext pre search section summary ul xmp",
         "inline-block": "button input marquee meter progress select textarea",
         "contents": "slot",
+        "ruby": "ruby rt",
         "table": "table",
         "table-row": "tr",
         "table-cell": "td th",
@@ -33,8 +34,8 @@ REPLACED = frozenset(
 # What each kind of box is outside, where its name does not say it.
 _OUTSIDE = {"-webkit-box": "block", "-webkit-flex": "flex", "-webkit-inline-box": "inline-block",
             "-webkit-inline-flex": "inline-flex", "flow-root": "block", "flow": "block",
-            "list-item": "block", "inline-list-item": "inline", "ruby": "inline", "math": "inline",
-            "ruby-text": "inline", "table-column-group": "none", "table-column": "none",
+            "list-item": "block", "inline-list-item": "inline", "math": "inline",
+            "ruby-text": "ruby", "table-column-group": "none", "table-column": "none",
             "table-header-group": "table-row-group", "table-footer-group": "table-row-group",
             }  # fmt: skip
 _BOXED = {"inline-flex": "flex", "inline-grid": "grid", "inline-table": "table"}
@@ -91,7 +92,9 @@ def is_skipped(element: Element) -> bool:
 
 
 def in_box(display: str, box: str) -> str:
-    """Return how an element is displayed in a box whose children are boxes in any case."""
+    """Return how an element is displayed in a box, which may make boxes of all in it, or lines."""
+    if box == "ruby":  # https://www.w3.org/TR/css-ruby-1/#anon-gen-inlinize
+        return f"inline-{display}" if display in ("block", "flex", "grid", "table") else display
     if box not in ("flex", "grid", "inline-flex", "inline-grid") or display in _KEPT:
         return display
     return _BOXED.get(display, "block")

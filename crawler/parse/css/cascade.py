@@ -233,8 +233,6 @@ class Cascade:
         display = boxes.kind_of(said["display"]) if "display" in said else own
         position = said.get("position", "fixed" if boxes.is_above(element) else "")
         placed = position in ("absolute", "fixed") or said.get("float", "none") != "none"
-        if display == "block" and element.parent is not None and element.parent.name == "ruby":
-            display = "inline-block"  # https://www.w3.org/TR/css-ruby-1/#anon-gen-inlinize
         if (display == "contents" and element.name in boxes.REPLACED) or boxes.is_never(element):
             display = "none"
         hidden = {name: value for name, value in said.items() if name not in _BOXES[:3]}
