@@ -102,7 +102,9 @@ class _Looks:
         sheets: list[tuple[str, str]] = []
         for element in root.all():
             own = element.attributes
-            if element.name == "script":
+            if element.name == "details":
+                own.setdefault("open", "")
+            elif element.name == "script":
                 self.scripted = True
             elif element.name == "link":
                 self._linked = self._linked or "stylesheet" in own.get("rel", "").lower()

@@ -255,7 +255,7 @@ _TABLE = lazy(
 )
 # A list with anything in it but options of plain text.
 _LIST = lazy(
-    r"""<select(?=[\s>])[^<>]*+>\s*+(?!</?(?:opt|select|hr)|<!--|<script|<template)
+    r"""<select(?=[\s>])[^<>]*+>\s*+(?!<(?:opt|hr|!--|script|template))
     | </?(?:option|optgroup)(?=[\s>])[^<>]*+>[^<]*+(?!</?(?:opt|select|datalist|hr)|<!--|\Z)""",
     re.VERBOSE,
 )

@@ -42,6 +42,7 @@ j2a-href-percent.html links: URL: | stays in a path as it is
 j2a-mime-at.html type: Fetch: "@" is in no type, so that the bytes tell
 j2a-refresh-dot-only.html refresh: HTML: "." alone is a delay of no seconds
 j2a-refresh-quote-inside.html refresh: HTML: the first quote ends a URL in quotes
+j1e-object-nested.html text: HTML: an object without data shows what it holds
 j1b-noscript-body.html links: HTML: where no scripts run, noscript is markup
 j2c-base-bad-port.html links: HTML: a base that is no URL leaves the page's own
 link-noscript.html links: HTML: where no scripts run, noscript is markup
@@ -72,6 +73,7 @@ j2a-link-canonical-bad.html canonical: what is no URL names nothing; the next on
 j2a-mime-attachment.html type: a page that is to be saved is a page, too
 j2a-mime-rss.html type encoding: a feed is one; Chromium shows its source
 mime-xml-feed-rss.html type encoding: a feed is one; Chromium shows its source
+j1e-svg-styled.html text: what a picture hides is hidden
 j1d-it-option-display.html text: an option that is hidden is hidden
 j1c-cms-drupal.html text: a menu that is shown under the pointer is but to unfold, and kept
 j1c-select-block.html text: an option that is hidden is hidden

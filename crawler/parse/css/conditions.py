@@ -23,6 +23,7 @@ _FEATURES = {"orientation": "landscape", "prefers-color-scheme": "light", "grid"
              "overflow-block": "scroll", "overflow-inline": "scroll", "monochrome": "0",
              "prefers-reduced-motion": "no-preference", "forced-colors": "none",
              "inverted-colors": "none", "prefers-contrast": "no-preference"}  # fmt: skip
+_NUMBER = lazy(r"[0-9]*\.?[0-9]+")
 _ALWAYS = frozenset(
     "color orientation prefers-color-scheme width height aspect-ratio resolution update scripting"
     " overflow-block overflow-inline".split()
@@ -90,6 +91,9 @@ def _feature(text: str) -> bool | None:
             return name in _ALWAYS
         if value is not None and name in _FEATURES:
             return value == _FEATURES[name]
+        if value is not None and name.endswith("device-pixel-ratio") and _NUMBER.fullmatch(value):
+            ratio = float(value)  # of one pixel to a pixel of CSS
+            return ratio <= 1 if "-min-" in name else ratio >= 1 if "-max-" in name else ratio == 1
         return False if name.startswith(("-ms-", "-moz-", "-o-")) else None
     if text.startswith("(") and text.endswith(")"):
         return _query(text[1:-1].strip()) if "(" in text[1:] or "not " in text else None
