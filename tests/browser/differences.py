@@ -84,9 +84,10 @@ text-opacity.html text: what no reader sees is hidden, whatever hides it (docs/t
 """)
 
 LIMITS = _listed("""
+j1a-table-foster-link.html links: links stand in the order of the source, a browser moves these
 j1c-shadow-slots.html text: of a shadow root only the names of its slots are read
 j1d-h5-a-table-a.html links: links stand in the order of the source, a browser moves these
-j1a-table-foster-link.html links: links stand in the order of the source, a browser moves these
+j2d-style-ns.xhtml text: a selector with the prefix of a namespace is not heeded
 link-caption.html links: links stand in the order of the source, a browser moves captions
 xml-html-inside.xml title links: a document in XML is a page if its root is that of one
 """)
