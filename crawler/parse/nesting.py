@@ -40,6 +40,7 @@ _TAGS = lazy(r"<(/?(?!(?:a|b|i|em|tt|code|span|strong|font|img|br)[\s>/])[a-zA-Z
 _ONCE = frozenset(("form", "button", "select"))  # none of these in another
 _IN_LINE = frozenset(("button", "object", "marquee", "applet"))  # whose end tag ends no line
 _ODD = frozenset(("text", "foreignobject", "xmp", "plaintext"))
+_ENDED_BY = {name: f"/{name}" for name in ("", *_NAMES)}
 _DEEPEST = 500  # elements within each other: a browser has no deeper ones
 
 
@@ -48,27 +49,45 @@ def is_in_order(markup: str) -> bool:
 
     Comments, scripts and whatever else has no tags in it are taken out.
     """
+    open_: list[str] = []
+    return _walk(markup, open_) and len(open_) < _DEEPEST
+
+
+def both_in_order(before: str, mine: str, its: str, behind: str) -> bool:
+    """Return the same of two pages, of which a part differs; what they share is looked at once."""
+    open_: list[str] = []
+    if not _walk(before, open_):
+        return False
+    other = open_.copy()
+    if not (_walk(mine, open_) and _walk(its, other)):
+        return False
+    if other != open_ and not (_walk(behind, other) and len(other) < _DEEPEST):
+        return False
+    return _walk(behind, open_) and len(open_) < _DEEPEST
+
+
+def _walk(markup: str, open_: list[str]) -> bool:
+    """Take the tags of a part, within what is open; return whether all are where they seem."""
     names = _TAGS.findall(markup)
-    if not all(map(str.islower, names)):
+    if names and not "".join(names).islower():
         mixed = any(not (name.islower() or name.isupper()) for name in names)
         names = [name.lower() for name in names]
         if mixed and not _KNOWN.isdisjoint(names):  # <lI>, which the sweeps take for another
             return False
-    open_: list[str] = []
-    top = ""
+    top = open_[-1] if open_ else ""
+    ended_by, simple = f"/{top}", _SIMPLE[top]
     for name in names:
-        if name not in _KNOWN:
-            continue
-        if name[0] == "/" and name[1:] == top:
+        if name == ended_by:
             open_.pop()
-        elif name in _PLAIN and top != "p" and top not in _NO_PLACE:
+        elif name in simple:
             open_.append(name)
-        elif name == "p" and top == "p":
+        elif name not in _KNOWN or (name == "p" and top == "p"):
             continue
         elif not (_ends(name[1:], open_) if name[0] == "/" else _starts(name, open_)):
             return False
         top = open_[-1] if open_ else ""
-    return len(open_) < _DEEPEST
+        ended_by, simple = _ENDED_BY[top], _SIMPLE[top]
+    return True
 
 
 def _starts(name: str, open_: list[str]) -> bool:
@@ -142,3 +161,22 @@ def _ends(name: str, open_: list[str]) -> bool:
         if top not in _UNENDED or name in _IN_LINE:
             return False
     return False
+
+
+def _opened_by(top: str) -> frozenset[str]:
+    """Return what only opens where `top` is the innermost open element, whatever is around it."""
+    if top in _NO_PLACE:
+        return _IN_TABLES.get(top, frozenset())
+    if top == "p":
+        return frozenset()
+    headings = frozenset() if top in _HEADINGS else _HEADINGS
+    items = {name for name, ended in _ITEMS.items() if top not in (*_PASSED, *ended)}
+    return _PLAIN | {"p"} | headings | items
+
+
+_IN_TABLES = {
+    "table": _SECTIONS | {"tr", "caption"},
+    **dict.fromkeys(_SECTIONS, frozenset({"tr"})),
+    "tr": _CELLS,
+}
+_SIMPLE = {top: _opened_by(top) for top in ("", *_NAMES)}

@@ -14,7 +14,7 @@ from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.glance import BY_NAME, IN_PLACE, LISTS, Glance, glance
 from crawler.parse.hidden import UNSHOWN, may_hide, seen
 from crawler.parse.invisible import visible
-from crawler.parse.nesting import is_in_order
+from crawler.parse.nesting import both_in_order, is_in_order
 from crawler.parse.plain_markup import plain_markup
 from crawler.parse.sweeps import (
     IS_BLOCK,
@@ -126,7 +126,7 @@ def same_text(page: str, other: str, raw: bytes | None = None) -> bool:
         start = len(before)
         part = DifferingPart(start, start + len(mine), start + len(its))
         one, two = f"{before}{mine}{behind}", f"{before}{its}{behind}"
-        if len(page) > _LARGE or (is_in_order(one) and is_in_order(two)):
+        if len(page) > _LARGE or both_in_order(*parts):
             return mine == its or same_lines(one, two, part)
     shown, others = _shown(page, look), _shown(other, glance(other))
     if shown is None or others is None:
