@@ -19,7 +19,7 @@ from crawler.parse.css.matching import TooDear
 from crawler.parse.light_tree import light_tree, xml_tree
 from crawler.parse.words import any_case, words_of
 
-_BLOCKS = frozenset(("block", "flex", "grid", "table", "table-caption"))
+_BLOCKS = frozenset(("block", "flex", "grid", "table", "table-caption", "table-column"))
 _ATOMS = frozenset(("inline-block", "inline-flex", "inline-grid", "inline-table"))
 _TABLES = ("table", "inline-table")
 # Elements whose content stands for what a browser shows in their place.
@@ -238,7 +238,7 @@ class _TextWalk:
             self._options(element, frame)
         elif name == "option" and frame.shown:
             self._pieces.append("".join(element.texts()).translate(_SPACES))
-        elif name in _OPAQUE or (name == "object" and _loads(element)):
+        elif name in _OPAQUE or display == "table-column" or (name == "object" and _loads(element)):
             self._hide(element)
         else:
             if element.elements and is_host(name):

@@ -46,6 +46,7 @@ j1e-object-nested.html text: HTML: an object without data shows what it holds
 j1b-noscript-body.html links: HTML: where no scripts run, noscript is markup
 j2c-base-bad-port.html links: HTML: a base that is no URL leaves the page's own
 link-noscript.html links: HTML: where no scripts run, noscript is markup
+j1f-a-href-percent.html links: URL: | stays in a path as it is
 link-path-unicode.html links: URL: | stays in a path as it is
 mime-3-long-space.html type title links text: MIME Sniffing: 1,445 bytes are looked at
 mime-no-subtype.html type title links text: Fetch: "text/" is no type, so that the bytes tell

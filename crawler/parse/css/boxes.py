@@ -35,7 +35,7 @@ REPLACED = frozenset(
 _OUTSIDE = {"-webkit-box": "block", "-webkit-flex": "flex", "-webkit-inline-box": "inline-block",
             "-webkit-inline-flex": "inline-flex", "flow-root": "block", "flow": "block",
             "list-item": "block", "inline-list-item": "inline", "math": "inline",
-            "ruby-text": "ruby", "table-column-group": "none", "table-column": "none",
+            "ruby-text": "ruby", "table-column-group": "table-column",
             "table-header-group": "table-row-group", "table-footer-group": "table-row-group",
             }  # fmt: skip
 _BOXED = {"inline-flex": "flex", "inline-grid": "grid", "inline-table": "table"}
