@@ -91,7 +91,9 @@ class _Copy:
         self._texts.clear()
         parent = self.open[-1]
         if not text.isprintable():
-            text = _kept(text.translate(_CONTROLS) if parent.tag == "textarea" else text)
+            # Lexbor opens what formats text anew within a text area.
+            sent = any(one.tag == "textarea" for one in self.open[-4:])
+            text = _kept(text.translate(_CONTROLS) if sent else text)
         if len(parent):
             parent[-1].tail = text
         else:

@@ -259,7 +259,7 @@ def _fields_of(element: HtmlElement, name: str, encoding: str) -> Iterator[Field
     elif element.tag == "select":
         yield from _options(element, name)
     elif element.tag == "textarea":
-        yield Field(name, _lines(held(element.text or "")), "textarea", element)
+        yield Field(name, _lines(held("".join(element.itertext()))), "textarea", element)
     elif kind in ("checkbox", "radio"):
         on = element.get("checked") is not None
         yield Field(name, _on(element) if on else None, kind, element)
@@ -287,7 +287,8 @@ def _options(select: HtmlElement, name: str) -> Iterator[Field]:
 
     An option that is off can be chosen, as placeholders are, but sends nothing.
     """
-    options = [one for one in select.iter("option") if _around(one, "option") is None]
+    within = ("option", "datalist")
+    options = [one for one in select.iter("option") if _around(one, *within) is None]
     chosen = [option for option in options if option.get("selected") is not None]
     if select.get("multiple") is None:
         shown = _SIZE.match(select.get("size") or "")
@@ -305,10 +306,10 @@ def _is_off(option: HtmlElement) -> bool:
     return option.get("disabled") is not None or in_group
 
 
-def _around(option: HtmlElement, name: str) -> HtmlElement | None:
-    """Return the nearest element of that name around an option, within its list."""
-    found = next(option.iterancestors(name, "select"), None)
-    return found if found is not None and found.tag == name else None
+def _around(option: HtmlElement, *names: str) -> HtmlElement | None:
+    """Return the nearest element of these names around an option, within its list."""
+    found = next(option.iterancestors(*names, "select"), None)
+    return found if found is not None and found.tag != "select" else None
 
 
 def _is_disabled(element: HtmlElement) -> bool:

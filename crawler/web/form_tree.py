@@ -76,7 +76,7 @@ def _marked(html: str) -> tuple[str, int]:
             cut = span.start + 1 + span.ends + len(name)
             pieces += (html[at:cut], "-")
             at = cut
-        if name == "template":
+        if name == "template" and not span.foreign:
             templates = max(0, templates + step)
         if templates:
             continue

@@ -50,13 +50,13 @@ class Element:
             waiting += reversed(element.elements)
 
     def texts(self) -> Iterator[str]:
-        """Yield all texts in it, in their order."""
+        """Yield all texts in it, in their order, but those of scripts."""
         waiting: list[Element | str] = [self]
         while waiting:
             one = waiting.pop()
             if isinstance(one, str):
                 yield one
-            else:
+            elif one.name != "script":
                 waiting += reversed(one.children)
 
 
