@@ -76,6 +76,7 @@ j2a-mime-rss.html type encoding: a feed is one; Chromium shows its source
 mime-xml-feed-rss.html type encoding: a feed is one; Chromium shows its source
 j1e-svg-styled.html text: what a picture hides is hidden
 j1d-it-option-display.html text: an option that is hidden is hidden
+j1h-nav-dropdown.html text: a menu that is shown under the pointer is but to unfold, and kept
 j1c-cms-drupal.html text: a menu that is shown under the pointer is but to unfold, and kept
 j1c-select-block.html text: an option that is hidden is hidden
 j1b-select-size-multiple.html text: an option that is hidden is hidden
