@@ -1,10 +1,11 @@
 """Whether the blocks of a page nest as they are written: else its text is that of its tree."""
 
+import random
 import time
 
 import pytest
 
-from crawler.parse.nesting import is_in_order
+from crawler.parse.nesting import both_in_order, is_in_order
 from crawler.parse.text import same_text, text_of
 
 IN_ORDER = [
@@ -47,3 +48,22 @@ def test_however_deep_it_costs_little(html: str) -> None:
     started = time.process_time()
     is_in_order(html * (32_000 // len(html)))
     assert time.process_time() - started < 0.3
+
+
+def test_two_pages_are_in_order_if_each_is_whatever_part_of_them_differs() -> None:
+    dice = random.Random(17)
+    tags = [f"<{end}{name}>" for end in ("", "/") for name in "div p li ul tr td table h1".split()]
+    found = set()
+    for _ in range(3000):
+        page = [
+            tag
+            for one in dice.choices(IN_ORDER, k=2)
+            for tag in one.replace("<", "\0<").split("\0")
+        ]
+        start, end = sorted(dice.choices(range(len(page)), k=2))
+        its = "".join(dice.choices(tags, k=dice.randrange(3)))
+        before, mine, behind = map("".join, (page[:start], page[start:end], page[end:]))
+        wanted = all(map(is_in_order, (before + mine + behind, before + its + behind)))
+        assert both_in_order(before, mine, its, behind) is wanted
+        found.add(wanted)
+    assert found == {True, False}
