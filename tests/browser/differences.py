@@ -36,17 +36,18 @@ base-invalid.html links: HTML: a base that is no URL leaves the page's own
 encoding-big5-cut.html title: Encoding: by its index, which Chromium leaves here
 encoding-big5-hkscs.html title links: Encoding: by its index, which Chromium leaves here
 encoding-eucjp-3.html title: Encoding: a cut sequence changes nothing for the next one
+j1b-noscript-body.html links: HTML: where no scripts run, noscript is markup
+j1e-object-nested.html text: HTML: an object without data shows what it holds
+j1f-a-href-percent.html links: URL: | stays in a path as it is
 j2a-dec-big5-odd.html title: Encoding: by its index, which Chromium leaves here
 j2a-dec-eucjp-odd.html text: Encoding: a cut sequence changes nothing for the next one
 j2a-href-percent.html links: URL: | stays in a path as it is
 j2a-mime-at.html type: Fetch: "@" is in no type, so that the bytes tell
 j2a-refresh-dot-only.html refresh: HTML: "." alone is a delay of no seconds
 j2a-refresh-quote-inside.html refresh: HTML: the first quote ends a URL in quotes
-j1e-object-nested.html text: HTML: an object without data shows what it holds
-j1b-noscript-body.html links: HTML: where no scripts run, noscript is markup
 j2c-base-bad-port.html links: HTML: a base that is no URL leaves the page's own
+j2e-mime-html-junk.html encoding: Fetch: what is no type has no charset either
 link-noscript.html links: HTML: where no scripts run, noscript is markup
-j1f-a-href-percent.html links: URL: | stays in a path as it is
 link-path-unicode.html links: URL: | stays in a path as it is
 mime-3-long-space.html type title links text: MIME Sniffing: 1,445 bytes are looked at
 mime-no-subtype.html type title links text: Fetch: "text/" is no type, so that the bytes tell
