@@ -146,14 +146,18 @@ HOSTILE = [
     "<style>p{display:" + "var(--a," * 3_000 + "</style><p>x",
     "<style>" + "[a=\"" * 7_000 + "</style><p>x",
     "<style>" + "url(" * 7_000 + "</style><p>x",
+    f"<style>{('div ' * 100 + 'b{display:none}') * 5}</style>{'<div>' * 1_500}{'<b>x</b>' * 1_500}",
+    "<style>div:has(p:has(b)) u{display:none}</style>" + "<div><p>a</p>" * 1_500,
+    "<style>:nth-child(2n+1 of .a .b){display:none}</style>" + "<p class=a>x" * 2_000,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("html", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_sheet_costs_more_than_its_page_may(html: str) -> None:
+    text_of("<style>b{display:none}</style><b>x")  # compiles what all of them need
     started = time.process_time()
     text_of(html)
-    assert time.process_time() - started < 0.9
+    assert time.process_time() - started < 0.25
 
 
 def test_selectors_that_are_too_dear_leave_the_text_to_the_names_of_tags() -> None:
