@@ -184,7 +184,7 @@ def save(tables: dict[str, list[Figures]], samples: list[Sample], problems: dict
         "versions": versions(),
         "skipped": problems,
         "titles": {system.name: system.title for system in SYSTEMS},
-        "tables": {table: [asdict(row) for row in rows] for table, rows in tables.items()},
+        "tables": {table: [asdict(row) for row in rows] for table, rows in tables.items() if rows},
         "samples": [asdict(sample) for sample in samples],
     }
     target = DOCS / "benchmarks.json"
