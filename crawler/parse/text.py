@@ -48,10 +48,14 @@ _NAMESPACE = lazy(r"""["']http://www\.w3\.org/(?:1999/xhtml|2000/svg|1998/Math/M
 
 
 class Readable(NamedTuple):
-    """The text of a page, and how many characters of it were left out as nobody sees them."""
+    """The text of a page, and how many characters of it were left out as nobody sees them.
+
+    `styles_left_out`: only simple selectors were heeded, as all would have taken too long.
+    """
 
     text: str
     hidden: int
+    styles_left_out: bool = False
 
 
 def text_of(html: str, *, hidden: bool = False) -> str:
@@ -78,8 +82,11 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
         html, raw = plain_markup(html, xml=True), None
     look = glance(html, raw)
     simple = len(html) <= _LARGE and not _needs_tree(html, look)
-    if not simple and len(html) <= _LARGE and (found := _inner_text(html)) is not None:
-        return found
+    is_dear = False
+    if not simple and len(html) <= _LARGE:
+        if (found := _inner_text(html)) is not None:
+            return found
+        is_dear = bool(look.styles) or b"<style" in look.names
     if b"<fram" in look.names and is_frameset(html):
         return Readable("", 0)
     if not simple:
@@ -101,7 +108,7 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
         cut, hidden = seen(html)
         read = _unread(cut, look)
     text, invisible = visible(lines_of(read, look))
-    return Readable(text, hidden + invisible)
+    return Readable(text, hidden + invisible, is_dear)
 
 
 def _inner_text(html: str, *, xml: bool = False) -> Readable | None:

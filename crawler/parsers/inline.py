@@ -21,6 +21,7 @@ from crawler.spider.collector import Collector
 from crawler.spider.discover import Discovery
 from crawler.web.outcome import UNKEPT, Outcome
 from crawler.web.page import ScrapedPage
+from crawler.web.refusal import Refusal
 from crawler.web.request import Request
 from crawler.web.visit import Visit
 from crawler.web.walls import Walls
@@ -130,6 +131,8 @@ class PageReader:
         await self._parser.parse(visit, page, request)
         if self._config.store.text and is_html:
             await self._text(visit, page)
+        if page.styles_left_out:
+            visit.refuse(Refusal.STYLES_LEFT_OUT)
         if self._config.links.requisites:
             self._discovery.need(visit, page, await needed_by(page))
         if self._config.links.check_fragments and is_html:

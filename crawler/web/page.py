@@ -242,6 +242,11 @@ class ScrapedPage:
         """The characters that `text` leaves out as no reader sees them (docs/text.md)."""
         return self._read().hidden
 
+    @property
+    def styles_left_out(self) -> bool:
+        """Whether `text` was asked for, and the page's styles would take too long to heed."""
+        return self._readable is not None and self._readable.styles_left_out
+
     def _read(self) -> Readable:
         if self._readable is None:
             from crawler.parse.text import Readable, read

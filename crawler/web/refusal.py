@@ -43,6 +43,7 @@ class Refusal(StrEnum):
     SITEMAP_CUT_OFF = "sitemap_cut_off"
     XML_CUT_OFF = "xml_cut_off"
     XML_LEFT_OUT = "xml_left_out"
+    STYLES_LEFT_OUT = "styles_left_out"
     ITEM_DROPPED = "item_dropped"
     ITEM_REFUSED = "item_refused"
     MESSAGE_REPEATED = "message_repeated"
@@ -105,6 +106,7 @@ ABOUT: Mapping[Refusal, str] = MappingProxyType(
         Refusal.SITEMAP_CUT_OFF: "the rest of a sitemap that ends before its end",
         Refusal.XML_CUT_OFF: "the rest of a page in XML, from its first error; its `error` has it",
         Refusal.XML_LEFT_OUT: "entities or attributes of a page in XML that make it too long",
+        Refusal.STYLES_LEFT_OUT: "styles of a small page that its text would take too long to heed",
         Refusal.ITEM_DROPPED: "an item that a pipeline dropped; `dropped.` in `counters` has why",
         Refusal.ITEM_REFUSED: "an item that does not fit its type; a row of `problems` says why",
         Refusal.MESSAGE_REPEATED: "a message of a stream that came again after an opening",

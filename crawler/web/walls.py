@@ -55,7 +55,7 @@ _NOTHING_THERE = (404, 410)  # statuses that say all there is to say
 _ACTS_OR_HIDES = (
     *("<script", "<style", "<form", "<input", "<button", "<template", "<noscript"),
     *("hidden", "<svg", "<select", "<textarea", "<iframe", "<object", "<video", "<audio"),
-    *("<canvas", "<dialog", "<details", "<math", "<!--", "refresh", "<![cdata[", "class=hid"),
+    *("<canvas", "<dialog", "<details", "<math", "<!--", "refresh", "<![cdata["),
 )
 _HARMLESS = r"clear|list-style|text-align|vertical-align|white-space"
 _STYLED = rf"""style\s*=(?!["'](?:{_HARMLESS})[\w\s:-]*;?\s*["'])"""

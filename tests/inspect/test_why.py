@@ -367,6 +367,21 @@ def test_a_long_way_is_told_by_its_ends(tmp_path: Path) -> None:
     assert way[10] == "… 17 pages between …" and way[-1].endswith("/0 (depth 0)")
 
 
+def test_styles_that_would_take_too_long_are_counted(tmp_path: Path) -> None:
+    store = tmp_path / "dear.db"
+    dear = f"<style>div:has(p:has(b)) u{{display:none}}</style>{'<div><p>a</p>' * 1_500}"
+
+    async def story() -> None:
+        async with PracticeSite(robots=False) as site:
+            plain = "<style>u:has(b){display:none}</style><a href='/dear'>1</a>"
+            for path, body in {"/": plain, "/dear": dear}.items():
+                site.add_page(path, f"<!doctype html><title>T</title>{body}")
+            await crawled(SiteSpider(site.url), store, store={"text": True})
+
+    asyncio.run(story())
+    assert counters(store) == {"styles_left_out": 1}
+
+
 def test_what_a_page_in_xml_loses_is_counted_and_told(tmp_path: Path) -> None:
     store = tmp_path / "xml.db"
     head = "<html xmlns='http://www.w3.org/1999/xhtml'><head><title>T</title></head>"

@@ -10,7 +10,7 @@ from crawler import Crawler, Spider, Summary
 FAST: dict[str, Any] = {"delay": 0, "per_host": 16}
 
 
-async def crawled(spider: Spider, store: Path, **settings: dict[str, Any]) -> Summary:
+async def crawled(spider: Spider, store: Path, /, **settings: dict[str, Any]) -> Summary:
     """Run a spider to its end, at most a minute, without a delay between requests."""
     settings["politeness"] = FAST | settings.get("politeness", {})
     async with asyncio.timeout(60), Crawler(spider, store=store, settings=settings) as crawler:
