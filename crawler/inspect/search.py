@@ -200,7 +200,8 @@ def _text_row(row: tuple[Any, ...], damaged: Callable[[str], None]) -> Row | Non
     try:
         raw = unpack(body)
         html, encoding = decode(raw, header(headers, "content-type"))
-        return page_id, url, title, *read(html, None if encoding.startswith("utf-16") else raw)
+        found = read(html, None if encoding.startswith("utf-16") else raw)
+        return page_id, url, title, found.text, found.hidden
     except PAGE_DAMAGE:
         damaged(str(url))
         return None

@@ -369,7 +369,7 @@ def test_a_long_way_is_told_by_its_ends(tmp_path: Path) -> None:
 
 def test_styles_that_would_take_too_long_are_counted(tmp_path: Path) -> None:
     store = tmp_path / "dear.db"
-    dear = f"<style>div:has(p:has(b)) u{{display:none}}</style>{'<div><p>a</p>' * 1_500}"
+    dear = f"<style>div:has(p:has(b)) u{{display:none}}</style>{'<div><p>a</p>' * 1_500}<u>b</u>"
 
     async def story() -> None:
         async with PracticeSite(robots=False) as site:
