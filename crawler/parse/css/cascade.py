@@ -25,7 +25,7 @@ from crawler.parse.css import (
 )
 from crawler.parse.css.conditions import holds
 from crawler.parse.css.element import Element
-from crawler.parse.css.matching import Matcher, Selector
+from crawler.parse.css.matching import Matcher, Selector, TooDear
 from crawler.parse.css.selectors import BadSelector, selectors_of
 from crawler.parse.css.syntax import COMMENT, blocks, masked
 
@@ -94,7 +94,9 @@ class Rules:
                 own = []
             if head.startswith("@"):
                 self._read_at(head, body, around, layer, certain=certain, depth=depth)
-            elif body is not None and depth < _DEEPEST and self.number < _MOST_RULES:
+            elif body is not None:
+                if depth == _DEEPEST or self.number >= _MOST_RULES:
+                    raise TooDear
                 try:
                     selectors = selectors_of(head, around, quirks=self._quirks)
                 except BadSelector:
