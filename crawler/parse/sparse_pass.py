@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from crawler.lazy_regex import lazy
-from crawler.parse.fast_pass import DRAWN, FOREIGN
+from crawler.parse.fast_matches import DRAWN, FOREIGN
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.tokenizer import RAW, Tag, tags
 

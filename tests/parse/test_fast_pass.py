@@ -1,12 +1,16 @@
-"""The fast pass over large texts: window by window it finds what it finds at once."""
+"""The fast pass: as machine code, and over large texts window by window, it finds the same."""
 
+import re
 import time
+from collections.abc import Iterable
 
+import pcre2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.parse import fast_pass
+from crawler.parse import fast_matches, fast_pass
+from crawler.parse.machine_code import MachineCode
 
 _PIECES = [
     *('<a href="/x">', "<a href=/y>", "<A class='c' HREF='/z'>", "</a>", "<p>", "text", "<", "< b"),
@@ -20,15 +24,64 @@ _PIECES = [
     ),
     *("<style></styl></style>", "<area href='/a&amp;b'>", "&lt;a href=/no&gt;", "x" * 30, "<?p?>"),
 ]
+_ODD_PIECES = [
+    *("<svg><g/></svg>", "<math>", "<SVG>", "</ſcript>", "<ſcript>", "é", "\0", "</title\n>"),
+    *("<noscript><a href=/n></noscript>", "<template>", "<!---->", '<a href="/q\'">', "<a b=c"),
+    *('<a class="x" href="/o">', "<iframe src=x>", "<!DOCTYPE html>", "</a", "<plaintext>", "\n"),
+]
+
+
+def told(matches: Iterable[fast_matches.Match]) -> list[tuple[str, ...]]:
+    """Return the groups of those matches that say anything."""
+    alike = ((match, *[""] * 5) if isinstance(match, str) else match for match in matches)
+    return [tuple(match) for match in alike if any(match)]
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(_PIECES), max_size=60).map("".join), st.integers(64, 300))
 def test_a_window_changes_nothing(text: str, window: int) -> None:
-    at_once = [match for match in fast_pass._TAG.findall(text) if any(match)]
-    by_window = [match for match in fast_pass._one_by_one(text, bool, window) if any(match)]
+    found = told(fast_matches.TAG.findall(text))
+    by_window = told(fast_matches.one_by_one(text, bool, window))
     # A tag that fills a window is left to the tokenizer.
-    assert by_window == at_once or by_window[-1:] == [fast_pass._ODD]
+    assert by_window == found or by_window[-1:] == [fast_matches.ODD]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from([*_PIECES, *_ODD_PIECES]) | st.text(max_size=9), max_size=60))
+def test_machine_code_finds_what_python_finds(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    assert told(fast_matches.at_once(text)) == told(fast_matches.TAG.findall(text))
+
+
+@pytest.mark.parametrize("odd", ["\x01", "\x02", "\x03", "\ud800"])
+def test_what_machine_code_cannot_tell_python_tells(odd: str) -> None:
+    assert fast_pass.scan(f"<title>{odd}</title><a href=/1><a href='/{odd}'>").hrefs[0] == "/1"
+
+
+def test_without_memory_that_may_be_executed_python_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(code: object) -> None:
+        raise pcre2.LibraryError(-48)
+
+    monkeypatch.setattr(pcre2._cy, "jit_compile", refuse)
+    code = MachineCode("a")
+    assert code.expanded("$0", "aa") is None
+    assert code.replaced("b", "aa") is None
+
+
+def test_machine_code_reads_an_expression_as_python_does() -> None:
+    """An end is not that before a last line end, a letter of Unicode no case of one of ASCII."""
+    for source, text in [
+        (r"a\Z", "a\n"),
+        (r"(?i:s)", "\u017f"),
+        (r"(s)(?i:\1)", "s\u017f"),
+        (r"(?i:k)", "\u212a"),
+        (r"\w", "é"),
+        (r"\s", "\u2028"),
+        (r"[^a]", "é"),
+        (r"\d # a comment", "٣3"),
+    ]:
+        by_python = re.sub(source, "<>", text, flags=re.VERBOSE | re.ASCII)
+        assert MachineCode(source).replaced("<>", text) == by_python, source
 
 
 def test_what_is_longer_than_a_window_is_passed_over_to_its_end() -> None:
