@@ -2,7 +2,7 @@
 
 One regular expression tokenizes the document by the tag states of the HTML standard
 (https://html.spec.whatwg.org/#tokenization) and stops only at the few tags that matter here. No
-tree is built: on real documentation pages this takes a sixth of the time of the fastest HTML
+tree is built: on real documentation pages this takes a third of the time of the fastest HTML
 parser, is linear on markup nested however deep, flat in memory, and lets other threads run between
 two windows of a large page (docs/decisions/0002-fast-pass.md and 0055 have the figures).
 """
