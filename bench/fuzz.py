@@ -17,8 +17,8 @@ from crawler.links.simhash import simhash
 from crawler.links.traps import pattern_of, text_of
 from crawler.parse import charset
 from crawler.parse.fast_pass import scan
-from crawler.parse.meta_refresh import refresh_of
 from crawler.parse.meta_robots import directives
+from crawler.parse.refreshes import refresh_of
 from crawler.politeness.retry_after import retry_after
 from crawler.practice.feeds import ROBOTS
 from crawler.practice.oddities import BROKEN

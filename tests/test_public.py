@@ -123,3 +123,12 @@ def test_a_module_without_a_crawl_imports_no_crawl(module: str) -> None:
     code = f"import sys, {module}; print([m for m in ('aiohttp', 'aiosqlite') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_crawl_imports_the_full_pass_when_it_is_first_asked_for() -> None:
+    code = (
+        "import sys, crawler.engine.assembly; from crawler import parse\n"
+        "for _ in range(2): print('crawler.parse.full_pass' in sys.modules); parse.links"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

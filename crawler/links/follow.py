@@ -1,7 +1,7 @@
 """Which links of a page are followed: by the section [links], the page's own wishes, and the rules.
 
 The plain case (links of `a` and `area`, rules that only look at URLs) needs nothing from here but
-`wishes`; everything else takes the full pass of `parse`.
+`wishes`; everything else takes the full pass of `parse.full_pass`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:  # the full pass is imported where it is used: most crawls never need it
-    from crawler import parse
-    from crawler.parse.meta_refresh import Refresh
+    from crawler.parse.full_pass import Link, Outline
+    from crawler.parse.refreshes import Refresh
     from crawler.parse.usage import UsageLine
 
 _PLAIN_TAGS = {"a", "area"}
@@ -34,7 +34,7 @@ _THREAD = 64 * 1024  # characters from which the full pass belongs on a thread
 
 def refresh_on(page: ScrapedPage) -> Refresh | None:
     """Return where a page leads by itself, by its markup or its header; None if nowhere."""
-    from crawler.parse.meta_refresh import refresh_of, soonest  # most pages never need it
+    from crawler.parse.refreshes import refresh_of, soonest  # most pages never need it
 
     url, encoding = page.url, page.encoding
     headers = page.headers
@@ -92,7 +92,7 @@ class LinkFollower:
 
     def _elements(self) -> dict[str, tuple[str, ...]]:
         """Return the elements and attributes that the settings or a rule look at."""
-        from crawler import parse  # as above
+        from crawler.parse import full_pass  # as above
 
         wanted: dict[str, set[str]] = {}
         own = [rule for rule in self._rules if rule.tags or rule.attrs]
@@ -101,7 +101,7 @@ class LinkFollower:
             *((rule.tags or self._settings.tags, rule.attrs) for rule in own),
         ]:
             for tag in tags:
-                known = parse.ATTRIBUTES.get(tag, ("href", "src"))
+                known = full_pass.ATTRIBUTES.get(tag, ("href", "src"))
                 wanted.setdefault(tag, set()).update(attributes or known)
         if self._settings.canonical != "ignore":
             wanted.setdefault("link", set()).add("href")
@@ -132,16 +132,16 @@ class LinkFollower:
 
     # ------------------------------------------------------------ the full pass
 
-    async def read(self, page: ScrapedPage) -> parse.Outline:
+    async def read(self, page: ScrapedPage) -> Outline:
         """Read a page by the full pass; a large one on a thread."""
         if len(page.body) >= _THREAD:
             return await asyncio.to_thread(self._read, page)
         return self._read(page)
 
-    def _read(self, page: ScrapedPage) -> parse.Outline:
-        from crawler import parse  # as above
+    def _read(self, page: ScrapedPage) -> Outline:
+        from crawler.parse import full_pass  # as above
 
-        return parse.outline(
+        return full_pass.outline(
             page.html,
             page.url,
             tags=self._wanted,
@@ -149,7 +149,7 @@ class LinkFollower:
             xml=page.response.is_xml,
         )
 
-    def canonical(self, page: ScrapedPage, document: parse.Outline) -> str | None:
+    def canonical(self, page: ScrapedPage, document: Outline) -> str | None:
         """Return the other URL that the page calls its canonical one, if that is to be noted."""
         if self._settings.canonical == "ignore":
             return None
@@ -165,13 +165,11 @@ class LinkFollower:
         """Whether a canonical URL is visited, too."""
         return self._settings.canonical == "follow"
 
-    def picks(
-        self, page: ScrapedPage, links: Sequence[parse.Link], regions: Regions
-    ) -> list[PickedLink]:
+    def picks(self, page: ScrapedPage, links: Sequence[Link], regions: Regions) -> list[PickedLink]:
         """Decide over some links of a page, in their order."""
         return [pick for link in links if (pick := self._pick(link, regions)) is not None]
 
-    def _pick(self, link: parse.Link, regions: Regions) -> PickedLink | None:
+    def _pick(self, link: Link, regions: Regions) -> PickedLink | None:
         """Decide over one link; None where it is of an element that nobody looks at."""
         if self._settings.nofollow and link.nofollow:
             return PickedLink(self._linker.target(link.url), None, Refusal.NOFOLLOW)
@@ -194,7 +192,7 @@ class LinkFollower:
         refusal = self._linker.general_refusal(target)
         return PickedLink(target, None, refusal or (Refusal.NO_RULE if self._rules else None))
 
-    def _taken(self, rule: Rule, link: parse.Link, regions: Regions) -> Target | None:
+    def _taken(self, rule: Rule, link: Link, regions: Regions) -> Target | None:
         """Return the target of a link that a rule takes, None for a link that it does not."""
         url: str | None = link.url
         if rule.restrict_css and link.url not in regions(rule):
@@ -218,7 +216,7 @@ class Regions:
         self._known: dict[int, set[str]] = {}
 
     def __call__(self, rule: Rule) -> set[str]:
-        from crawler import parse  # as above
+        from crawler.parse import full_pass  # as above
 
         found = self._known.get(id(rule))
         if found is None:
@@ -227,7 +225,7 @@ class Regions:
             base = page.base_url
             for selector in rule.css:
                 for part in page.css(selector).getall():
-                    inside = parse.document(
+                    inside = full_pass.document(
                         part, base, tags=self._wanted, encoding=page.encoding
                     ).links
                     found.update(link.url for link in inside)

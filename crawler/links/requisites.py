@@ -78,10 +78,10 @@ def _needed(page: ScrapedPage) -> list[str]:
 
 
 def _of_elements(page: ScrapedPage) -> Iterator[str]:
-    from crawler import parse  # most crawls never need the full pass
+    from crawler.parse import full_pass  # most crawls never need the full pass
 
     xml = page.response.is_xml
-    read = parse.outline(page.html, page.url, tags=_ELEMENTS, encoding=page.encoding, xml=xml)
+    read = full_pass.outline(page.html, page.url, tags=_ELEMENTS, encoding=page.encoding, xml=xml)
     for link in read.links():
         if link.tag != "link" or not _RELS.isdisjoint(link.rels):
             yield link.url

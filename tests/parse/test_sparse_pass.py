@@ -5,7 +5,7 @@ import random
 import pytest
 
 from crawler import parse
-from crawler.parse import sparse_pass
+from crawler.parse import full_pass, sparse_pass
 from crawler.parse.tokenizer import tags
 
 PIECES = (
@@ -36,11 +36,11 @@ def test_it_finds_what_the_tokenizer_finds(window: int, monkeypatch: pytest.Monk
         text = "".join(chance.choices(PIECES, k=chance.randint(1, 14)))
         wanted = WANTED[number % len(WANTED)]
         try:
-            sparse = parse._gathered(sparse_pass.sparse_tags(text, wanted), wanted)
+            sparse = full_pass._gathered(sparse_pass.sparse_tags(text, wanted), wanted)
         except sparse_pass.Unsure:
             continue
         told += 1
-        assert sparse == parse._gathered(tags(text), wanted), text
+        assert sparse == full_pass._gathered(tags(text), wanted), text
     assert told > 1_000
 
 
@@ -62,6 +62,6 @@ def test_plain_pictures_are_passed_over() -> None:
 def test_what_it_cannot_tell_it_leaves_to_the_tokenizer(text: str) -> None:
     with pytest.raises(sparse_pass.Unsure):
         list(sparse_pass.sparse_tags(text, ["a", "script"]))
-    assert parse._read(text, {"a": ("href",)}, xml=False) == parse._gathered(
+    assert full_pass._read(text, {"a": ("href",)}, xml=False) == full_pass._gathered(
         tags(text), {"a": ("href",)}
     )
