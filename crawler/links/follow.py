@@ -17,7 +17,6 @@ from crawler.errors import ConfigError
 from crawler.links.linker import Linker, Target
 from crawler.links.rule import Rule
 from crawler.parse import meta_robots
-from crawler.parse.fast_pass import EARLY_REFRESH, REFRESH
 from crawler.parse.usage import said_by
 from crawler.web.link_header import link_to
 from crawler.web.page import ScrapedPage
@@ -34,6 +33,7 @@ _THREAD = 64 * 1024  # characters from which the full pass belongs on a thread
 
 def refresh_on(page: ScrapedPage) -> Refresh | None:
     """Return where a page leads by itself, by its markup or its header; None if nowhere."""
+    from crawler.parse.fast_pass import EARLY_REFRESH, REFRESH
     from crawler.parse.refreshes import refresh_of, soonest  # most pages never need it
 
     url, encoding = page.url, page.encoding

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from html import unescape
 from typing import TYPE_CHECKING
 
 from crawler import urls
@@ -91,6 +90,8 @@ def _of_styles(page: ScrapedPage) -> Iterator[str]:
     html = page.html
     if "url(" not in html and "@import" not in html and "URL(" not in html:
         return
+    from html import unescape  # its table of entities is large, and most crawls never need it
+
     for sheet, *values in _STYLES.findall(html):
         yield from references(sheet or unescape("".join(values)), page.base_url)
 

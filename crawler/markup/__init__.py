@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from html import escape
 from typing import Any
 
 # C0 but tab and line feed, DEL, C1; what turns directions (Unicode TR9); line and paragraph
@@ -37,6 +36,8 @@ def text(value: Any) -> Html:
     """Return any value as text of a page; `Html` as it is, None as nothing."""
     if isinstance(value, Html):
         return value
+    from html import escape  # its table of entities is large, and words are needed more often
+
     return Html("" if value is None else escape(visible(str(value))))
 
 

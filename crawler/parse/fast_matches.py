@@ -178,7 +178,7 @@ def _window(text: str, start: int, end: int) -> tuple[list[Match], int] | None:
     odd = (match[1].lower() in NAMESPACES for match in matches if not isinstance(match, str))
     if cut == end - start or any(odd):
         return None
-    return matches, max(start + 1, end - (cut or text[end - 1] == "<"))
+    return matches, end - (cut or text[end - 1] == "<")
 
 
 def _before_foreign(text: str, start: int, end: int) -> int:

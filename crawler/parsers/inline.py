@@ -14,7 +14,6 @@ from crawler.config.layers import Config
 from crawler.links.anchors import anchors_of, fragments_of
 from crawler.links.duplicates import Duplicates
 from crawler.links.requisites import needed_by
-from crawler.parse import fast_pass
 from crawler.parse.usage import HEADERS, ROBOTS_HEADER, reserved, said_by
 from crawler.parsers import Parser
 from crawler.spider.collector import Collector
@@ -45,6 +44,8 @@ class Inline:
     async def parse(self, visit: Visit, page: ScrapedPage, request: Request) -> None:
         """See `Parser.parse`."""
         if page.response.is_html:
+            from crawler.parse import fast_pass  # with the first page: a start need not wait for it
+
             if len(page.body) < fast_pass.LARGE:
                 await self._discovery.follow(visit, page)
             elif not await self._read_large(visit, page):
@@ -73,6 +74,8 @@ class Inline:
 
     def _scan(self, page: ScrapedPage) -> None:
         """Scan a large page, on a thread that gives up by itself once the time is over."""
+        from crawler.parse import fast_pass  # as above
+
         until = time.monotonic() + self._timeout
         xml = page.response.is_xml
         page.found = fast_pass.scan(page.html, lambda: time.monotonic() > until, xml=xml)

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import zstandard
 
 from crawler.config.revisit import RevisitSettings
-from crawler.parse.charset import decode
 from crawler.store import Retention, rendered
 from crawler.store.rows import clean, content_hash_of, iso, to_json, unpack
 from crawler.store.statements import Statements
@@ -232,7 +231,8 @@ def _is_html(visit: Visit) -> bool:
 
 def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int]:
     """Return the ids of pages whose reader sees the same as before; none without its old body."""
-    from crawler.parse.text import same_text  # slow to import, and for pages fetched again alone
+    from crawler.parse.charset import decode  # slow to import, and for pages fetched again alone
+    from crawler.parse.text import same_text
 
     same = set()
     for was, visit, _ in unsure:

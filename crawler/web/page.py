@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from crawler import urls
-from crawler.parse import charset, fast_pass, mime
-from crawler.parse.encodings import encode_query
+from crawler.parse import mime
 from crawler.web.outcome import Outcome as Outcome  # many know it from here
 from crawler.web.request import Callback, Request
 from crawler.web.response import Response
-from crawler.web.targets import each, found_in, reference_of
+from crawler.web.targets import each, encoded, found_in, reference_of
 
 if TYPE_CHECKING:  # all are slow to import and only needed where a spider asks for them
     from bs4 import BeautifulSoup
     from parsel import Selector, SelectorList
 
+    from crawler.parse.fast_pass import Scan
     from crawler.parse.text import Readable
     from crawler.web.form import Form
     from crawler.web.records import Format
@@ -27,8 +27,6 @@ if TYPE_CHECKING:  # all are slow to import and only needed where a spider asks 
     from crawler.web.visit import Visit
 
 T = TypeVar("T")
-
-_NOTHING = fast_pass.Scan(None, None, [], [])
 
 
 class ScrapedPage:
@@ -59,7 +57,7 @@ class ScrapedPage:
         self._html: str | None = None
         self._links = links
         self._readable: Readable | None = None
-        self._scan: fast_pass.Scan | None = None
+        self._scan: Scan | None = None
         self._selector: Selector | None = None
         self._soup: BeautifulSoup | None = None
 
@@ -119,22 +117,25 @@ class ScrapedPage:
     def html(self) -> str:
         """The body as text, decoded as the HTML standard says; never raises."""
         if self._html is None:
-            response = self.response
-            kind = response.declared_type or response.content_type
-            self._html, self.encoding = charset.decode(self.body, kind, xml=response.is_xml)
+            from crawler.parse import charset  # with the first page: a start need not wait for it
+
+            kind = self.response.declared_type or self.response.content_type
+            is_xml = self.response.is_xml
+            self._html, self.encoding = charset.decode(self.body, kind, xml=is_xml)
         return self._html
 
     @property
-    def found(self) -> fast_pass.Scan:
+    def found(self) -> Scan:
         """The result of the fast pass; empty for what is no HTML."""
         if self._scan is None:
-            response = self.response
-            known = fast_pass.scan(self.html, xml=response.is_xml) if response.is_html else _NOTHING
-            self._scan = known
+            from crawler.parse import fast_pass  # as above
+
+            html = self.html if self.response.is_html else ""
+            self._scan = fast_pass.scan(html, xml=self.response.is_xml)
         return self._scan
 
     @found.setter
-    def found(self, found: fast_pass.Scan) -> None:
+    def found(self, found: Scan) -> None:
         self._scan = found
 
     @property
@@ -171,7 +172,7 @@ class ScrapedPage:
             hrefs = [href for href in hrefs if urls.parse(href) is not None]
         if encoding == "utf-8" or all(map(str.isascii, hrefs)):
             return hrefs
-        return [encode_query(href, encoding) for href in hrefs]
+        return [encoded(href, encoding) for href in hrefs]
 
     def _is_elsewhere(self) -> bool:
         """Whether `<base href>` is a URL of another kind, below which no relative link leads."""
@@ -368,8 +369,8 @@ class ScrapedPage:
         Its query is written in the encoding of the page, as browsers write that of a link.
         """
         base = self.base_url
-        encoding = "utf-8" if reference.isascii() else self.html and self.encoding
-        return urls.parse(encode_query(reference, encoding), base)
+        encoding = self.encoding if not reference.isascii() and self.html else "utf-8"
+        return urls.parse(encoded(reference, encoding), base)
 
     def follow(self, target: Any, callback: Callback = None, **options: Any) -> Request:
         """Return the Request for a URL, a reference, a Link, or an element with `href` or `src`.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct, field
 
-from crawler.parse import json_text
 from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ class Xhr(NamedTuple):
 
     def json(self) -> Any:
         """Return the body parsed; ValueError where it is no JSON."""
+        from crawler.parse import json_text  # few crawls render, and fewer look at this
+
         return json_text.read(self.body, "application/json; charset=utf-8")
 
 

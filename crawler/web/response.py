@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from crawler.lazy_regex import lazy
-from crawler.parse import charset, json_text, mime
+from crawler.parse import mime
 from crawler.web.outcome import Outcome, outcome_of
 from crawler.web.rendered import Rendered
 
@@ -63,10 +63,14 @@ class Response:
     @property
     def text(self) -> str:
         """The body as text, decoded as the HTML standard says; never raises."""
+        from crawler.parse import charset  # with the first answer that is read as text
+
         return charset.decode(self.body, self.declared_type)[0]
 
     def json(self) -> Any:
         """Return the body parsed as JSON; ValueError with the first bytes if it is none."""
+        from crawler.parse import json_text
+
         try:
             return json_text.read(self.body, self.declared_type)
         except RecursionError:

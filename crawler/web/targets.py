@@ -72,3 +72,12 @@ def each(targets: Iterable[Any]) -> Iterable[Any]:
     else:
         return targets
     raise UsageError(f"follow_all takes a CSS selector or several targets; {single}")
+
+
+def encoded(reference: str, encoding: str) -> str:
+    """Return a reference with its query in the encoding of its page, as browsers write it."""
+    if encoding == "utf-8" or reference.isascii():
+        return reference
+    from crawler.parse.encodings import encode_query  # few pages are in another encoding
+
+    return encode_query(reference, encoding)

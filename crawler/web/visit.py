@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import Struct, field
 
 from crawler.items import Record, record_of
-from crawler.parse.well_formed import well_formed
 from crawler.web import outcome
 from crawler.web.outcome import Outcome
 from crawler.web.refusal import Refusal
@@ -121,6 +120,8 @@ class Visit(Struct):
 
     def note_cut(self, xml: str) -> None:
         """Count what of a page in XML is not read; `error` says what that is."""
+        from crawler.parse.well_formed import well_formed  # few pages are in XML
+
         _, error, left_out = well_formed(xml)
         told: list[str] = []
         if error:

@@ -38,10 +38,7 @@ def told(matches: Iterable[fast_matches.Match]) -> list[tuple[str, ...]]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    st.lists(st.sampled_from([*_PIECES, "<svg", "<math>", "</svg>"]), max_size=60).map("".join),
-    st.integers(64, 300),
-)
+@given(st.lists(st.sampled_from(_PIECES), max_size=60).map("".join), st.integers(64, 300))
 def test_a_window_changes_nothing(text: str, window: int) -> None:
     found = told(fast_matches.TAG.findall(text))
     by_window = told(fast_matches.one_by_one(text, bool, window))
@@ -120,8 +117,6 @@ def test_an_attribute_of_any_length_is_read_as_a_short_one(fill: str) -> None:
 
 def test_a_large_text_without_an_end_is_read_to_its_end() -> None:
     for text in (
-        "<<svg>" + "x" * 600_000,
-        "<<math><svg>" * 60_000,
         "<" * 600_000,
         "<title>" + "<" * 600_000,
         "<a b=" + "\"'" * 300_000,
