@@ -18,10 +18,13 @@ _ATTRIBUTES = r"""[^<>"']*+(?:"[^"<]*+"[^<>"']*+|'[^'<]*+'[^<>"']*+)*+"""
 _TAG = re.compile(rf"([^<]*+)<(/?)([^\s/<>\"'=!?&;]++)({_ATTRIBUTES})>")
 _NAME = re.compile(r"<(/?)([^\s/<>\"'=!?&;]++)")
 _ATTRIBUTE = re.compile(r"""([^\s/=<>"']++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>]++))""")
-_DOCTYPE = re.compile(
-    r"""<![^\[<>"']*+(?:"[^"]*+"[^\[<>"']*+|'[^']*+'[^\[<>"']*+)*+
-        (?:\[(?:[^\]"'<]++|"[^"]*+"|'[^']*+'|<!--(?:[^-]++|-(?!->))*+-->|<)*+\]\s*+)?+>""",
-    re.VERBOSE,
+# A document has one: what begins a second ends the search, or each would be one to the end.
+_DECLARATION = re.compile(
+    r"""<!(?:DOCTYPE(?=[\s\[])[^\[<>"']*+(?:"[^"]*+"[^\[<>"']*+|'[^']*+'[^\[<>"']*+)*+
+        (?:\[(?:[^\]"'<]++|"[^"]*+"|'[^']*+'|<!--(?:[^-<]++|-(?!->)|<(?!!DOCTYPE))*+-->
+            |<(?!!DOCTYPE|!--))*+\]\s*+)?+>
+        |(?!DOCTYPE[\s\[])[^>]*+>)""",
+    re.VERBOSE | re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"&(?:#([0-9]++)|#[xX]([0-9a-fA-F]++)|([A-Za-z][A-Za-z0-9]*+));")
 _ENDS = {"<!--": "-->", "<![CDATA[": "]]>", "<?": "?>"}
@@ -79,7 +82,7 @@ def _special(held: str, at: int, *, last: bool) -> tuple[Token | None, int]:
     if not last and len(held) - start < 16:  # the mark itself may be cut
         return None, at
     if held.startswith("<!", start):
-        found = _DOCTYPE.match(held, start)
+        found = _DECLARATION.match(held, start)
         stop = held.find(">", start) if last and found is None else -1
         after = found.end() if found is not None else stop + 1
         return (Token(before), after) if after else (None, at)

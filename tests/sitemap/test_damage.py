@@ -6,6 +6,7 @@ addresses say that stand outside of the damage.
 
 import asyncio
 import gzip
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -138,6 +139,13 @@ def test_a_text_sitemap_gives_whole_lines_or_refuses_them() -> None:
     )
     assert read(text) == ("1", {"bad_sitemap_url": 3})
     assert read("https://e.org/1\u20284\r\n\r\nhttps://e.org/2") == ("1%E2%80%A84 2", {})
+
+
+@pytest.mark.parametrize("again", ["<!DOCTYPE x [<!--", "<!x [<!--", "<!DOCTYPE x [<!ENTITY a '"])
+def test_what_begins_again_and_again_takes_linear_time(again: str) -> None:
+    started = time.process_time()
+    read(f"<urlset>{A}{again * (200_000 // len(again))}{B}</urlset>")
+    assert time.process_time() - started < 1  # as a search to the end for each: minutes
 
 
 def test_a_crawl_visits_the_urls_as_written_and_counts_the_refused(tmp_path: Path) -> None:
