@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
+from crawler.parse.machine_code import MachineCode
 
 MOST_STYLES = 300
 """Style attributes that are looked at one by one."""
-_SELDOM = lazy(
-    rb"<(?:s(?:elect|tyle)|/?opt|fram|m(?:ath|eter)|rp|p(?:rogress|laintext)|xmp|object|annotation-"
-    rb"|template)"
+_NAMES = (
+    "<(?:s(?:elect|tyle)|/?opt|fram|m(?:ath|eter)|rp|p(?:rogress|laintext)|xmp|object|annotation-"
+    "|template)"
 )
+_SELDOM, _SELDOM_CODE = lazy(_NAMES.encode()), MachineCode(f"(?i){_NAMES}")
 _STYLE = lazy(rb"style\s*+=")
 LISTS = frozenset((b"<select", b"<opt", b"</opt"))
 IN_PLACE = frozenset((b"<rp", b"<progress", b"<meter"))
@@ -45,8 +47,9 @@ def glance(html: str, raw: bytes | None = None) -> Glance:
     `raw` is the page in any encoding that writes ASCII as ASCII, where that is at hand.
     """
     low = (html.encode("utf-8", "surrogatepass") if raw is None else raw).lower()
-    names = frozenset([found[0] for found in _SELDOM.finditer(low)])
-    return Glance(low, names, _styles(low))
+    found = _SELDOM_CODE.expanded("$0 ", html)
+    names = _SELDOM.findall(low) if found is None else found.lower().encode().split()
+    return Glance(low, frozenset(names), _styles(low))
 
 
 def _styles(low: bytes) -> list[int]:

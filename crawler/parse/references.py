@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
 from html.entities import html5
+
+from crawler.parse.machine_code import MachineCode
 
 _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z][a-zA-Z0-9]*;?)(=?)")
 # Of a control or a noncharacter, as far as one can tell.
@@ -15,6 +18,9 @@ _NUMBER = re.compile(
     re.VERBOSE,
 )
 _WHITE = re.compile("\r\n|[\t\n\r]")
+# Whatever `html.unescape` looks at.
+_ANY = MachineCode(r"&(?:\#(?:[0-9]++|[xX][0-9a-fA-F]++);?+|[^\t\n\f\ <&#;]{1,32}+;?+)")
+_MARK = "\x01"
 
 
 def unescape(text: str) -> str:
@@ -23,7 +29,20 @@ def unescape(text: str) -> str:
     Those of controls and noncharacters are kept as the standard has it, which Python drops.
     https://html.spec.whatwg.org/#numeric-character-reference-end-state
     """
+    if "&" not in text:
+        return text
+    if _MARK not in text and (marked := _ANY.replaced(f"{_MARK}$0{_MARK}", text)) is not None:
+        pieces = marked.split(_MARK)
+        pieces[1::2] = map(_character, pieces[1::2])
+        return "".join(pieces)
+    return _unescaped(text)
+
+
+def _unescaped(text: str) -> str:
     return html.unescape(_NUMBER.sub(_kept, text) if "&#" in text else text)
+
+
+_character = lru_cache(1024)(_unescaped)
 
 
 def _kept(match: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from crawler.lazy_regex import lazy
 from crawler.parse.foreign import BREAKOUT, ENDS
 from crawler.parse.glance import IN_PLACE, Glance
 from crawler.parse.invisible import visible
+from crawler.parse.machine_code import MachineCode
 from crawler.parse.references import unescape
 from crawler.parse.tokenizer import tags
 from crawler.parse.words import any_case
@@ -57,21 +58,16 @@ _NAMES = f"{'|'.join(_BLOCKS.split())}|(?=[A-Z])(?:{by_letter(_BLOCKS.split())})
 _WITHIN = f"{_by_first(_INLINE.split())}|(?=[A-Z])(?:{by_letter(_INLINE.split())})"
 
 
-class _Sweeps(NamedTuple):
-    """What takes out tags: those known in a line, runs of those that end one, and all others."""
-
-    inside: re.Pattern[str]
-    block: re.Pattern[str]
-    other: re.Pattern[str]
-
-
 _REST = r"[^>]*+>?"
-_BLOCK = rf"</?(?:{_NAMES})(?=[\s/>]){_REST}"
-_PLAIN = _Sweeps(
-    lazy(rf"</?(?:{_WITHIN})(?=[\s/>]){_REST}"),
-    lazy(rf"{_BLOCK}(?:[ \t\f]*+{_BLOCK})*+"),
-    lazy(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){_REST}"),
-)
+_END = rf"(?=[\s/>]){_REST}"
+# Runs of tags that are known by their names: those within a line, and 1: from one that ends a line
+# on. Behind another "<" it takes the tokenizer to tell a tag.
+_KNOWN = rf"""(?<!<)<(?:
+      /?(?:{_WITHIN}){_END}(?:</?(?:{_WITHIN}){_END})*+
+    | /?({_NAMES}){_END}(?:[ \t\f]*+</?(?:{_NAMES}|{_WITHIN}){_END})*+)"""
+_TAGS = lazy(_KNOWN, re.VERBOSE | re.ASCII)
+_TAGS_CODE = MachineCode(_KNOWN)
+_OTHER = lazy(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){_REST}")
 # As the tokenizer of the HTML standard takes a tag, at many times the cost: a ">" within quotes
 # behind a "=" does not end it, quotes elsewhere mean nothing.
 _BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
@@ -79,8 +75,8 @@ _EXACT = lazy(
     r"<(?:/?([a-zA-Z][^\t\n\f\r />]*+)|/(?=[^a-zA-Z]))"
     rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
 )
-# What is left of tags whose names contain a "<", and of those that are comments: "</ ".
-_ODD = lazy(r"<(?:/?[a-zA-Z][^<>]*+(?:<|\Z)|/[^a-zA-Z>])")
+# What is left of tags behind or around a "<", and of those that are comments: "</ ".
+_ODD = lazy(r"<(?:<|/?[a-zA-Z][^<>]*+(?:<|\Z)|/[^a-zA-Z>])")
 _REMAINDER = lazy(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
 # What a formula is made of: each part is a box of its own.
 _FORMULA = lazy(
@@ -97,7 +93,8 @@ _IN_PLACE = lazy(
 # Of a tag without anything but brackets and quotes: not every quote in it is closed there.
 _UNPAIRED = lazy(rb"""<(?:""|'')*+(?!>)""")
 _NO_MARKS = bytes(set(range(256)) - set(b"""<>"'"""))
-_WITHIN_QUOTES = lazy(r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)""")
+_QUOTED = r"""=[\t\n\f\r ]*+(?:"[^">]*+>|'[^'>]*+>)"""
+_WITHIN_QUOTES, _WITHIN_QUOTES_CODE = lazy(_QUOTED), MachineCode(_QUOTED)
 _WINDOW = 128 * 1024  # characters that one sweep may take without letting other threads run
 
 
@@ -133,34 +130,31 @@ def lines_of(html: str, look: Glance | None = None) -> str:
     html = html.replace("\n", " ").replace("\r", " ")
     text = _without_known(html)
     if "<" in text:
-        if "<<" in html or _ODD.search(text) is not None:
+        if _ODD.search(text) is not None:
             html = _bare(html)
             text = _without_known(html)
-        text = _PLAIN.other.sub("", text)
-    odd = html.count('"') % 2 == 1 or "='" in html or (">" in text and _REMAINDER.search(text))
-    if _is_unclosed(html) or (odd and _WITHIN_QUOTES.search(html)):
+        text = _OTHER.sub("", text)
+    if _is_unclosed(html) or (_has_end_within_quotes(html) and _is_odd(html, text)):
         text = _EXACT.sub(_end_of_line, html)
     return collapsed(unescape(text).replace("\0", ""))
 
 
-_UNUSUAL = ("\t", "\f", "\r")  # white space besides blanks and line ends
-_NO_SPACE = ("\v", "\x1c", "\x1d", "\x1e", "\x1f")  # which is white space to Python alone
+# White space to HTML, which no-break and ideographic spaces are not
+# (https://infra.spec.whatwg.org/#ascii-whitespace): with the end of a line, or without.
+_BLANK = r"[\ \t\f\r]"
+_WHITE = rf"(?:\ ?+(\n)|\ {_BLANK}|[\t\f\r]){_BLANK}*+(?:(\n)[\ \t\f\r\n]*+)?+"
+_RUNS, _RUNS_CODE = lazy(_WHITE, re.VERBOSE), MachineCode(_WHITE)
 
 
 def collapsed(text: str) -> str:
     """Return the lines of a text, white space collapsed, without those that are empty."""
-    if any(map(text.__contains__, _NO_SPACE)):
-        lines = [_collapsed_line(line, plain=False) for line in text.split("\n")]
-    elif any(map(text.__contains__, _UNUSUAL)):
-        lines = [_collapsed_line(line) for line in text.split("\n")]
-    else:
-        lines = [
-            line if "  " not in line else _collapsed_line(line)
-            for line in [line.strip(" ") for line in text.split("\n")]
-        ]
-    if text.isascii():
-        return "\n".join([line for line in lines if line])
-    return "\n".join([line for line in lines if line and not line.isspace()])
+    found = _RUNS_CODE.replaced("${1:+\n:${2:+\n: }}", text)
+    if found is None:
+        found = _RUNS.sub(lambda run: run[1] or run[2] or " ", text)
+    found = found.strip(" \n")
+    if found.isascii():
+        return found
+    return "\n".join([line for line in found.split("\n") if not line.isspace()])
 
 
 # ---------------------------------------------------------------- what of two pages differs
@@ -277,16 +271,15 @@ def _is_unclosed(html: str) -> bool:
     return any(end > 0 and html[max(0, end - 9) : end].rstrip(" \t\f")[-1:] == "=" for end in ends)
 
 
-def _collapsed_line(line: str, *, plain: bool = True) -> str:
-    """Collapse what is white space to HTML, which no-break and ideographic spaces are not.
+def _has_end_within_quotes(html: str) -> bool:
+    found = _WITHIN_QUOTES_CODE.expanded("!", html)
+    return _WITHIN_QUOTES.search(html) is not None if found is None else found != ""
 
-    `plain`: what is white space to Python in ASCII is so to HTML.
-    https://infra.spec.whatwg.org/#ascii-whitespace
-    """
-    if plain and line.isascii():
-        return " ".join(line.split())
-    words = line.replace("\t", " ").replace("\f", " ").replace("\r", " ").split(" ")
-    return " ".join([word for word in words if word])
+
+def _is_odd(html: str, text: str) -> bool:
+    """Return whether the quotes of a page, or what is left of its tags, ask for a closer look."""
+    odd = html.count('"') % 2 == 1 or "='" in html
+    return odd or (">" in text and _REMAINDER.search(text) is not None)
 
 
 def _end_of_line(tag: re.Match[str]) -> str:
@@ -296,8 +289,12 @@ def _end_of_line(tag: re.Match[str]) -> str:
 
 def _without_known(html: str) -> str:
     """Take out the tags that are known by their names."""
-    inside, block, _ = _PLAIN
-    return "".join([block.sub("\n", inside.sub("", part)) for part in _windows(html)])
+    return "".join([_swept(part) for part in _windows(html)])
+
+
+def _swept(html: str) -> str:
+    found = _TAGS_CODE.replaced("${1:+\n:}", html)
+    return _TAGS.sub(lambda tag: "\n" if tag[1] else "", html) if found is None else found
 
 
 def _bare(html: str) -> str:

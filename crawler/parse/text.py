@@ -12,38 +12,22 @@ from typing import NamedTuple
 from crawler.lazy_regex import lazy
 from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.glance import BY_NAME, IN_PLACE, LISTS, Glance, glance
-from crawler.parse.hidden import UNSHOWN, may_hide, seen
+from crawler.parse.hidden import may_hide, seen
 from crawler.parse.invisible import visible
+from crawler.parse.machine_code import MachineCode
 from crawler.parse.nesting import both_in_order, is_in_order
 from crawler.parse.plain_markup import plain_markup
 from crawler.parse.sweeps import (
     IS_BLOCK,
     DifferingPart,
-    by_letter,
     collapsed,
     difference,
     lines_of,
     same_lines,
 )
 from crawler.parse.tokenizer import is_frameset
-from crawler.parse.words import any_case
+from crawler.parse.unread import is_drawn, is_odd_picture, is_picture, is_strange, parts_of
 
-# What nobody reads. Cut off by the end of the document, it is taken to the end, so that no search
-# starts inside it again.
-_TO_END = r"""[^>=]*+(?:=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?)?+[^>=]*+)*+>?"""  # of an end tag
-_RAW = "script style title textarea"
-# The second letters of all these names: of other tags, most are told apart by them at little cost.
-_SECOND = "".join(sorted({name[1] for name in (*_RAW.split(), "svg", "dialog", *UNSHOWN)}))
-_UNREAD = lazy(
-    rf"""<(?=[!?sStTnNiIdDaAvVcC])(?=[!?]|.[{_SECOND}{_SECOND.upper()}])(?:
-      !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
-    | ({any_case(_RAW)})(?=[\s/>])[^>]*+>?
-      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</{_TO_END}|\Z)
-    | ([sS][vV][gG])(?=[\s/>])[^>]*+>?(?:[^<]++|<(?!/[sS][vV][gG][\s/>]))*+(?:</[^>]*+>?|\Z)
-    | ({by_letter([*UNSHOWN, "dialog"])})(?=[\s/>])
-    | [!?][^>]*+>?)""",
-    re.VERBOSE,
-)
 _NAMESPACE = lazy(r"""["']http://www\.w3\.org/(?:1999/xhtml|2000/svg|1998/Math/MathML)["']""")
 
 
@@ -195,21 +179,20 @@ def _plain(html: str) -> str | None:
 
     What the end cuts off is told elsewhere.
     """
-    plain = True
-
-    def without(found: re.Match[str]) -> str:
-        nonlocal plain
-        if found[3] or found.end() == len(html) or _is_in_a_tag(found):
-            plain = False
-        elif found[2]:
-            plain = plain and not (_is_drawn(found[0]) or _is_odd_picture(found[0]))
-            return "<svg>"
+    parts, hides = parts_of(html)
+    if hides or (len(parts) > 1 and not parts[-1]):
+        return None
+    for at in range(1, len(parts), 2):
+        markup = parts[at]
+        if is_picture(markup):
+            if is_drawn(markup) or is_odd_picture(markup):
+                return None
+            parts[at] = "<svg>"
+        elif is_strange(parts[at - 1], markup):
+            return None
         else:
-            plain = plain and not _is_strange(found[1], found[0])
-        return ""
-
-    read = _UNREAD.sub(without, html)
-    return read if plain else None
+            parts[at] = ""
+    return "".join(parts)
 
 
 def _shown(html: str, look: Glance) -> str | None:
@@ -233,33 +216,28 @@ def _without_unread(html: str, look: Glance | None = None) -> tuple[str, bool, b
 
     And whether it has elements that may not be shown, and what only a tokenizer can tell.
     """
-    odd = False
+    parts, odd = parts_of(html)
     strange = False
-
-    def without(found: re.Match[str]) -> str:
-        nonlocal odd, strange
-        if found[2]:
-            drawn = _is_drawn(found[0])
-            strange = strange or drawn or _is_odd_picture(found[0])
-            return found[0] if drawn else "<svg>"
-        if not found[3]:
-            strange = strange or _is_strange(found[1], found[0]) or _is_in_a_tag(found)
-            return ""
-        odd = True
-        return found[0]
-
-    read = _UNREAD.sub(without, html)
+    for at in range(1, len(parts), 2):
+        markup = parts[at]
+        if is_picture(markup):
+            drawn = is_drawn(markup)
+            strange = strange or drawn or is_odd_picture(markup)
+            parts[at] = markup if drawn else "<svg>"
+        else:
+            strange = strange or is_strange(parts[at - 1], markup)
+            parts[at] = ""
+    read = "".join(parts)
     named = (look is None or look.has(BY_NAME)) and _TEXT_BY_NAME.search(read) is not None
     return read, odd, strange or named
 
 
 # What a browser puts elsewhere, or leaves out: what stands in a table and in no cell of it, in a
 # list and in none of its options.
-_TABLE = lazy(
-    r"""<(?:t(?:able|r|body|head|foot)|/(?:t(?:[rdh]|body|head|foot)|caption))(?=[\s>])[^>]*+>\s*+
-    (?!<(?:/?t|/?c(?:aption|ol)|script|style|template|input|!--)|\Z)""",
-    re.VERBOSE,
-)
+_OUTSIDE = r"""
+    <(?:t(?:able|r|body|head|foot)|/(?:t(?:[rdh]|body|head|foot)|caption))(?=[\s>])[^>]*+>\s*+
+    (?!<(?:/?t|/?c(?:aption|ol)|script|style|template|input|!--)|\Z)"""
+_TABLE, _TABLE_CODE = lazy(_OUTSIDE, re.VERBOSE | re.ASCII), MachineCode(_OUTSIDE)
 # A list with anything in it but options of plain text.
 _LIST = lazy(
     r"""<select(?=[\s>])[^<>]*+>\s*+(?!<(?:opt|hr|!--|script|template))
@@ -308,8 +286,13 @@ def _has_list(html: str, look: Glance) -> bool:
 def _is_misplaced(html: str, look: Glance) -> bool:
     """Return whether a small page has what a browser puts elsewhere."""
     return len(html) <= _LARGE and (
-        ("<table" in html and _TABLE.search(html) is not None) or b"<math" in look.names
+        ("<table" in html and _is_outside(html)) or b"<math" in look.names
     )
+
+
+def _is_outside(html: str) -> bool:
+    found = _TABLE_CODE.expanded("!", html)
+    return _TABLE.search(html) is not None if found is None else found != ""
 
 
 def _is_styled(html: str, look: Glance) -> bool:
@@ -333,48 +316,3 @@ _TELLS = lazy(
 
 
 _TEXT_BY_NAME = lazy("<(?:xmp|plaintext|XMP|PLAINTEXT)")
-# What of a picture is no text that is drawn: its tags, its title, description and style.
-_UNDRAWN = lazy(
-    rf"""<({any_case("title desc style script")})(?=[\s/>])[^>]*+(?<!/)>
-      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+
-    | <[^>]*+>""",
-    re.VERBOSE,
-)
-
-
-def _is_drawn(svg: str) -> bool:
-    """Return whether a picture may have text that is shown, or HTML on lines of its own."""
-    return "foreign" in svg.lower() or _UNDRAWN.sub("", svg).strip() != ""
-
-
-def _is_odd_picture(svg: str) -> bool:
-    """Return whether a picture ends elsewhere than it seems to, or holds CDATA."""
-    return (
-        _EMPTY.match(svg) is not None
-        or "<![CDATA[" in svg
-        or "\0" in svg
-        or svg.rfind("<!--") > svg.rfind("-->")
-        or _PICTURE.search(svg, 4) is not None
-    )
-
-
-_EMPTY = lazy(r"<[^>]*+(?<=/)>")
-_PICTURE = lazy(r"<(?:[sS][vV][gG][\s/>]|(?:title|desc)(?=[\s>])[^>]*+>[^<]*+<[a-zA-Z])")
-
-
-def _is_strange(name: str | None, markup: str) -> bool:
-    """Return whether only a tokenizer can tell where an element ends, or what it is.
-
-    A "/>" ends an element of SVG, where it may be, and none of HTML; so with CDATA. And a script
-    may hold a script.
-    """
-    if name is None:
-        return markup.startswith("<![CDATA[")
-    inner = name.lower() == "script" and "<!--" in markup
-    return inner or _EMPTY.match(markup) is not None
-
-
-def _is_in_a_tag(found: re.Match[str]) -> bool:
-    """Return whether a "<!--" stands before the end of a tag, where it begins no comment."""
-    html, at = found.string, found.start()
-    return html.rfind("<", 0, at) > html.rfind(">", 0, at)

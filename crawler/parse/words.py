@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from crawler.lazy_regex import lazy
+from crawler.parse.machine_code import MachineCode
 
 
 def any_case(names: str) -> str:
@@ -12,13 +13,14 @@ def any_case(names: str) -> str:
     return "|".join("".join(f"[{c}{c.upper()}]" for c in name) for name in names.split())
 
 
-_UNREAD = lazy(
-    rf"""<(?=[!sStT])(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+_UNSEEN = rf"""<(?=[!sStT])(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
     | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>?
-      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z))""",
-    re.VERBOSE,
-)
-_TAGS = lazy(r"<[^>]*+>?(?:\s*+<[^>]*+>?)*+")
+      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z))"""
+# Blanks of other scripts, too: this is compared with what stores have of earlier pages.
+_BLANKS = "[\\s\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*+"
+_RUN = rf"<[^>]*+>?(?:{_BLANKS}<[^>]*+>?)*+"
+_UNREAD, _UNREAD_CODE = lazy(_UNSEEN, re.VERBOSE | re.ASCII), MachineCode(_UNSEEN)
+_TAGS, _TAGS_CODE = lazy(_RUN), MachineCode(_RUN)
 
 
 def unmarked(html: str) -> str:
@@ -26,7 +28,9 @@ def unmarked(html: str) -> str:
 
     Character references and white space stay as they are, and markup in an attribute is text.
     """
-    return _TAGS.sub(" ", _UNREAD.sub(" ", html))
+    read = _UNREAD_CODE.replaced(" ", html)
+    found = None if read is None else _TAGS_CODE.replaced(" ", read)
+    return _TAGS.sub(" ", _UNREAD.sub(" ", html)) if found is None else found
 
 
 def words_of(html: str) -> str:

@@ -3,9 +3,13 @@
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crawler.parse import charset, sweeps
-from crawler.parse.text import same_text, text_of
+from crawler.parse.machine_code import MachineCode
+from crawler.parse.text import read, same_text, text_of
+from crawler.parse.words import unmarked
 from crawler.practice.oddities import BROKEN
 from tests.parse.test_fast_pass_and_soup import DOCS, HARD
 
@@ -104,3 +108,31 @@ def test_whatever_two_pages_differ_in_the_comparison_agrees_with_their_texts() -
 )
 def test_a_part_is_compared_as_it_is_read_where_it_stands(page: str, other: str) -> None:
     assert same_text(page, other) is (text_of(page) == text_of(other))
+
+
+_CUT = [
+    "<p",
+    "<b",
+    "</p",
+    "</",
+    "<td x=",
+    "<script ",
+    "<svg",
+    "\x01",
+    "\x02",
+    "\ud800",
+    "&amp",
+    "&#x",
+]
+_CUT += ["\x0b", "\x1c", "\t", "\xa0", "<script><!--", "<a href='x'>", "&#38;lt;", "&#1;", "&&amp;"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([*_PIECES, *_CUT]) | st.text(max_size=9), max_size=40))
+def test_machine_code_reads_a_text_as_python_does(pieces: list[str]) -> None:
+    page = "".join(pieces)
+    found = read(page), text_of(page, hidden=True), unmarked(page)
+    with pytest.MonkeyPatch.context() as patch:
+        for method in ("expanded", "replaced"):
+            patch.setattr(MachineCode, method, lambda *_: None)
+        assert (read(page), text_of(page, hidden=True), unmarked(page)) == found
