@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable
 
 from crawler import parse, sitemap, urls
+from crawler.links.endless import text_of
 from crawler.links.simhash import simhash
-from crawler.links.traps import pattern_of, text_of
+from crawler.links.traps import pattern_of
 from crawler.parse import charset
 from crawler.parse.fast_pass import scan
 from crawler.parse.meta_robots import directives
 from crawler.parse.refreshes import refresh_of
+from crawler.parse.words import unmarked
 from crawler.politeness.retry_after import retry_after
 from crawler.practice.feeds import ROBOTS
 from crawler.practice.oddities import BROKEN
@@ -91,7 +93,8 @@ def read_html(body: bytes) -> None:
 
 
 def read_text(body: bytes) -> None:
-    simhash(text_of(body[: 1 << 14].decode("utf-8", "replace")))
+    text_of(URL, text := body[: 1 << 14].decode("utf-8", "replace"))
+    simhash(unmarked(text))
 
 
 def read_headers(body: bytes) -> None:
