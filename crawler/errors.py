@@ -41,7 +41,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_USERINFO = re.compile(r"([a-z][a-z0-9+.\-]*:[/\\]+)[^\s/\\?#<>]*@", re.IGNORECASE)
+_USERINFO = re.compile(r"(?<=[a-zA-Z0-9+.\-])(:[/\\]++)[^\s/\\?#<>]*@")  # of any scheme
 
 
 def without_passwords(text: str) -> str:

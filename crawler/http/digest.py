@@ -16,11 +16,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.lazy_regex import lazy
 
-_TOKEN = r"[\w!#$%&'*+\-.^`|~]+"
+_CHARACTER = r"[\w!#$%&'*+\-.^`|~]"
+_TOKEN = f"(?<!{_CHARACTER})({_CHARACTER}++)"  # a search begins at none of its other characters
 # What a challenge consists of (RFC 9110 11.6.1): name=value, or a word that begins the next one.
 _PIECE = lazy(
-    rf'\s*(?:,\s*)*(?:({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|({_TOKEN}))(?=\s*(?:,|$))'
-    rf"|({_TOKEN})(?:\s+[\w\-.~+/]+=*(?=\s*(?:,|$)))?)",
+    rf'{_TOKEN}\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|{_TOKEN})(?=\s*+(?:,|$))'
+    rf"|{_TOKEN}(?:\s++[\w\-.~+/]++=*+(?=\s*+(?:,|$)))?",
     re.ASCII,
 )
 

@@ -17,7 +17,9 @@ _LONGEST = 1024 * 1024  # characters of one token
 _ATTRIBUTES = r"""[^<>"']*+(?:"[^"<]*+"[^<>"']*+|'[^'<]*+'[^<>"']*+)*+"""
 _TAG = re.compile(rf"([^<]*+)<(/?)([^\s/<>\"'=!?&;]++)({_ATTRIBUTES})>")
 _NAME = re.compile(r"<(/?)([^\s/<>\"'=!?&;]++)")
-_ATTRIBUTE = re.compile(r"""([^\s/=<>"']++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>]++))""")
+_ATTRIBUTE = re.compile(
+    r"""(?<![^\s/=<>"'])([^\s/=<>"']++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>]++))"""
+)
 # A document has one: what begins a second ends the search, or each would be one to the end.
 _DECLARATION = re.compile(
     r"""<!(?:DOCTYPE(?=[\s\[])[^\[<>"']*+(?:"[^"]*+"[^\[<>"']*+|'[^']*+'[^\[<>"']*+)*+

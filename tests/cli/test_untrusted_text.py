@@ -5,6 +5,7 @@ import io
 import json
 import sqlite3
 import sys
+import time
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
@@ -269,6 +270,13 @@ def test_no_error_of_ours_shows_the_password_of_a_url(text: str) -> None:
 def test_what_only_looks_like_a_password_stays() -> None:
     for text in ("http://a.example/@me", "http://a.example/?to=me@b.example", "me@a.example"):
         assert without_passwords(text) == text
+
+
+def test_a_password_is_looked_for_in_linear_time() -> None:
+    started = time.process_time()
+    for part in ("a", "a:/", "a://b", ":", "/"):
+        without_passwords("@" + part * 50_000)
+    assert time.process_time() - started < 1
 
 
 def test_a_seed_that_is_refused_does_not_show_its_password(

@@ -3,6 +3,7 @@
 import io
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from client_story import Naps, Served, on_site
 
 from crawler.clients import ApiClient, File, Retries, fetch_all, upload
 from crawler.errors import ApiDenied, ApiUnreachable, BadJson, UsageError
+from crawler.http.digest import challenges
 from crawler.practice import PracticeSite
 from tests.clients.test_transport import Authority
 
@@ -192,6 +194,13 @@ async def test_a_password_in_the_url_is_used_for_its_origin_alone(site: Practice
         [one] = await fetch_all([own])
         assert one.json()["headers"]["authorization"] == "Basic bWU6cEBzcw=="
         assert (one.ok, one.status, one.reason) == (True, 200, "Heard") and "Basic" in one.text
+
+
+def test_challenges_are_read_in_linear_time() -> None:
+    started = time.process_time()
+    for part in (" ", "a", "a ", 'a="', ", ", "="):
+        list(challenges([part * 8000]))
+    assert time.process_time() - started < 1
 
 
 @on_site()
