@@ -6,6 +6,8 @@ import difflib
 import re
 import sys
 
+from crawler.lazy_regex import lazy
+
 _WAYS: tuple[tuple[str, str], ...] = (
     (r"'coroutine' object", "is an `await` missing?"),
     (r"can't be used in 'await'|object can't be awaited", "it is there at once: leave out `await`"),
@@ -23,11 +25,11 @@ _WAYS: tuple[tuple[str, str], ...] = (
 )
 """What an error says, as a regular expression, and the way out."""
 
-_NAMELESS = re.compile(r"'ScrapedPage' object has no attribute '(\w+)'")
-_NO_IMPORT = re.compile(
+_NAMELESS = lazy(r"'ScrapedPage' object has no attribute '(\w+)'")
+_NO_IMPORT = lazy(
     r"(?:cannot import name|module 'crawler' has no attribute) '(\w+)'(?: from 'crawler'|$)"
 )
-_NOT_DEFINED = re.compile(r"NameError: name '(\w+)' is not defined")
+_NOT_DEFINED = lazy(r"NameError: name '(\w+)' is not defined")
 
 
 def with_way_out(line: str) -> str:

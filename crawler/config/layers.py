@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
@@ -266,7 +266,7 @@ def _choices(annotation: Any) -> Iterator[str]:
             yield from _choices(part)
 
 
-class ConfigKey(NamedTuple):
+class ConfigKey(Struct, frozen=True):
     """One key of the configuration, for documentation and messages."""
 
     section: str

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from aiohttp import encode_basic_auth
 from aiohttp.helpers import netrc_from_env
+from msgspec import Struct
 
 from crawler import urls
 
 _PORTS = {"http": 80, "https": 443}
 
 
-class _Exception(NamedTuple):
+class _Exception(Struct, frozen=True):
     """One entry of NO_PROXY: a name or a network, at a port or at all of them."""
 
     name: str

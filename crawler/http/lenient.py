@@ -16,29 +16,31 @@ import socket
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiohttp import BaseConnector, ClientPayloadError
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.helpers import _EXC_SENTINEL as _NONE
 from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError, TransferEncodingError
+from msgspec import Struct
 
 from crawler.http.lf_chunks import LfChunks, ends_in_lf
+from crawler.lazy_regex import lazy
 from crawler.web.refusal import Refusal
 
-_STATUS = re.compile(rb"[ \t]*(?:HTTP/?(\d+)?(?:\.(\d+))?|ICY)[ \t]+(\d{3})(?!\d)[ \t]*(.*)", re.I)
-_TOKEN = re.compile(rb"[\w!#$%&'*+\-.^`|~]+", re.ASCII)
+_STATUS = lazy(rb"[ \t]*(?:HTTP/?(\d+)?(?:\.(\d+))?|ICY)[ \t]+(\d{3})(?!\d)[ \t]*(.*)", re.I)
+_TOKEN = lazy(rb"[\w!#$%&'*+\-.^`|~]+", re.ASCII)
 _JUNK = 4  # bytes before the status line that Chromium steps over ("kHttpStatusLineLookahead")
 _LONGEST = 1 << 20  # bytes of a head, many times what the parser takes
 _INTERIM = frozenset({100, *range(102, 200)})  # other answers follow these
-_DIGITS = re.compile(rb"\d+")
-_OF_A_FIELD = re.compile("Content-Length|Transfer-Encoding|.*header")  # how llhttp names its errors
+_DIGITS = lazy(rb"\d+")
+_OF_A_FIELD = lazy("Content-Length|Transfer-Encoding|.*header")  # how llhttp names its errors
 
 Note = Callable[[Refusal], object]
 
 
-class Mended(NamedTuple):
+class Mended(Struct, frozen=True):
     """An answer as the parser reads it: nothing while its head is not all there.
 
     `is_last`: its connection is not to be used again, as bytes stood behind it, or as it gives a

@@ -12,8 +12,10 @@ from typing import Any
 
 from aiohttp.http_exceptions import TransferEncodingError
 
+from crawler.lazy_regex import lazy
+
 LONGEST = 16_384  # bytes of a line, Chromium's `kMaxLineBufLen`
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ ]*(?:;.*)?", re.DOTALL)  # Chromium's `ParseChunkSize`
+_SIZE = lazy(rb"([0-9A-Fa-f]{1,16})[ ]*(?:;.*)?", re.DOTALL)  # Chromium's `ParseChunkSize`
 
 
 def ends_in_lf(data: bytes) -> bool | None:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import ipaddress
 from typing import NamedTuple
 
+from msgspec import Struct
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class AddressBlock(NamedTuple):
+class AddressBlock(Struct, frozen=True):
     """A block of addresses: its name and source, and whether it is globally reachable.
 
     Where the registry says neither yes nor no, it is not. `inner` is how many bits stand behind an

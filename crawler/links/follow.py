@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct
+
 from crawler import urls
 from crawler.config.links import LinksSettings
 from crawler.errors import ConfigError
@@ -58,7 +60,7 @@ class PageDirectives(NamedTuple):
     """What its meta tags say about its uses."""
 
 
-class PickedLink(NamedTuple):
+class PickedLink(Struct, frozen=True):
     """A link, what takes it, and the reason for which it is not followed, if there is one."""
 
     target: Target

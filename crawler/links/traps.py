@@ -8,7 +8,6 @@ catalogue of a million products is never closed, because each page says somethin
 
 from __future__ import annotations
 
-import re
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
@@ -37,8 +36,8 @@ ROOM = 50_000
 _CONTENTS = 100_000  # contents that are remembered
 _MOST_TEXT = 1 << 18  # characters of a page that are compared
 _NOTED = 64  # pages of a pattern after which its count is stored, while it is below the limit
-_VARIES = re.compile(r"[0-9?]")
-_NUMBER = re.compile(r"[0-9]+")
+_VARIES = lazy(r"[0-9?]")
+_NUMBER = lazy(r"[0-9]+")
 _IDS = lazy(rf"/(?:{ID})(?=/|\Z)")
 
 

@@ -6,13 +6,14 @@ as on the terminal.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
+from crawler.lazy_regex import lazy
+
 # C0 but tab and line feed, DEL, C1; what turns directions (Unicode TR9); line and paragraph
 # separators; halves of surrogate pairs, which no encoding can write.
-_CONTROLS = re.compile(
+_CONTROLS = lazy(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _VOID = frozenset({"input", "link", "meta", "br", "hr", "img"})

@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-WORDS = re.compile(r"[,\s]+")
+from crawler.lazy_regex import lazy
+
+WORDS = lazy(r"[,\s]+")
 """What stands between the directives of one value."""
-_AGENT = re.compile(r"\s*([^\s,:]+)\s*:\s*(.*)", re.DOTALL)
+_AGENT = lazy(r"\s*([^\s,:]+)\s*:\s*(.*)", re.DOTALL)
 _VALUED = frozenset(
     ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview", "notranslate")
 )

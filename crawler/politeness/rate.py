@@ -11,7 +11,9 @@ from collections import deque
 
 from msgspec import Struct
 
-_RATE = re.compile(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*(s|m|h)?\s*", re.ASCII)
+from crawler.lazy_regex import lazy
+
+_RATE = lazy(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*(s|m|h)?\s*", re.ASCII)
 _UNITS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from crawler.errors import ConfigError
+from crawler.lazy_regex import lazy
 from crawler.politeness.rate import Rate
 
 
@@ -102,7 +103,7 @@ def recovered(pace: Pace, elapsed: float, limits: PauseLimits) -> Pace:
 
 # ---------------------------------------------------------------- quiet hours
 
-_SPAN = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
+_SPAN = lazy(r"([01]?\d|2[0-4]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
 Span = tuple[time, time]
 
 

@@ -10,8 +10,9 @@ import inspect
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from multidict import CIMultiDict
 
 from crawler.errors import DropRequest, FetchError, SpiderError, StopCrawl
@@ -41,7 +42,7 @@ _SCRAPY = {
 }
 
 
-class _HookStep(NamedTuple):
+class _HookStep(Struct, frozen=True):
     """One function of a hook: what it is called, and what it takes beside the first argument."""
 
     name: str

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from crawler.errors import StoreGone, StoreRefused
+from crawler.lazy_regex import lazy
 
 _PRIVATE = 0o600
 # A Path has made one slash of two; a drive of Windows is one letter.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):/")
 _PARTS = ("", "-wal", "-shm", ".lock")
 _POSTGRES = ("postgresql", "postgres")
-_CRAWL = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+_CRAWL = lazy(r"[a-z_][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from datetime import datetime
 from pathlib import Path
 
 from crawler.errors import StoreRefused
+from crawler.lazy_regex import lazy
 from crawler.store.address import DatabaseAddress, StoreAddress
 
-_ASIDE = re.compile(r"\.\d{8}-\d{6}(-\d+)?$")
+_ASIDE = lazy(r"\.\d{8}-\d{6}(-\d+)?$")
 
 
 def set_aside(store: StoreAddress) -> StoreAddress | None:

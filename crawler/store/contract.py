@@ -114,7 +114,7 @@ class Steered(NamedTuple):
     queued: int = 0
 
 
-class Arrival(NamedTuple):
+class Arrival(Struct, frozen=True):
     """A page that was fetched elsewhere: where its URL is new, `visit` makes what is stored.
 
     It is seen and done in one commit and never queued, so no kill can leave it half way.
@@ -161,7 +161,7 @@ Problem = tuple[str, str, str]
 """An item that was refused: the name of its type, the reason without its value, and its value."""
 
 
-class Committed(NamedTuple):
+class Committed(Struct, frozen=True):
     """What a commit made: the rows of `todo` that are new or put back, and hosts newly met.
 
     `hosts` has those whose id the store did not remember, as they were before the commit.

@@ -8,7 +8,9 @@ where the page itself is gone. Each change of a mark is a row of `item_changes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from crawler.store import item_sql
 from crawler.store.damage import item_type
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from crawler.store.item_dialect import ItemDialect
 
 
-class Left(NamedTuple):
+class Left(Struct, frozen=True):
     """Pages whose earlier items are not what they give now.
 
     `replaced` gave others at a later visit, `gone` are no longer there. `at` (ISO time) and
@@ -72,7 +74,7 @@ def _keys(part: FittedRows, key: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     return (tuple(row[place] for place in places) for row in part.rows)
 
 
-class _Told(NamedTuple):
+class _Told(Struct, frozen=True):
     """Marks items, and writes down that their marks change."""
 
     left: Left

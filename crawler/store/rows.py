@@ -10,11 +10,12 @@ import json
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import xxhash
 import zstandard
+from msgspec import Struct
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.parse.mime import is_text
@@ -62,7 +63,7 @@ def unpack(stored: bytes) -> bytes:
     return _zstd.decompress(stored)
 
 
-class Packed(NamedTuple):
+class Packed(Struct, frozen=True):
     """A response on its way from one process to another."""
 
     url: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
@@ -26,7 +26,7 @@ Ahead = tuple[list[Candidate], list[SitemapEntry]]
 """A part of a sitemap that is too large for one visit."""
 
 
-class AskedRetry(NamedTuple):
+class AskedRetry(Struct, frozen=True):
     """Another try that the spider asked for: when (Unix time), why, and how often there may be."""
 
     at: float

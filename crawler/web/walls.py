@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from html import unescape
-from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import xxhash
+from msgspec import Struct
 
 from crawler import urls
 from crawler.web.outcome import Outcome
@@ -66,7 +66,7 @@ _IN_A_LINE = (
 _MARKUP = r"<title[^<>]*+>[^<]*+|<[^>]*+>?"
 
 
-class Wall(NamedTuple):
+class Wall(Struct, frozen=True):
     """A wall: whose or what it is, and the sign by which it is known."""
 
     name: str
