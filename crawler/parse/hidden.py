@@ -24,6 +24,7 @@ from crawler.parse.css import (
     style_of,
 )
 from crawler.parse.glance import MOST_STYLES, Glance, glance
+from crawler.parse.machine_code import MachineCode
 from crawler.parse.tokenizer import Span, attributes_of, spans
 from crawler.parse.words import any_case, words_of
 
@@ -146,6 +147,35 @@ def _is_text(low: bytes, found: re.Match[bytes], end: int) -> bool:
         return True
     start = low.rfind(b">", 0, found.start())
     return low.rfind(b"<", 0, found.start()) < start and not _QUOTE.search(low, start, end)
+
+
+# What no browser shows and is text by its name: nothing in it is markup.
+_RAW = "noscript iframe noframes noembed"
+_OTHERS = "|".join(sorted({*UNSHOWN, "dialog", "xmp", "plaintext"}.difference(_RAW.split())))
+_BY_NAME = MachineCode(
+    rf"""<(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+    | ({any_case("script style title textarea svg")})(?=[\s/>])[^>]*+>
+      (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+
+    | ({any_case(_RAW)})(?=[\s/>])[^<>]*+>(?:[^<]++|<(?!/(?i:\2)[\s/>]))*+(?:</[^<>]*+>|\Z)
+    | ((?i:{_OTHERS})(?=[\s/>])))"""
+)
+_MARK, _OTHER = "\x01", "\x02"
+
+
+def seen_by_name(html: str) -> tuple[str, int] | None:
+    """Return the same as `seen` of a page that hides elements of raw text, and nothing else.
+
+    It is one where no quote and no picture hides a tag. None where it may hide others.
+    """
+    if _MARK in html or _OTHER in html:
+        return None
+    marked = _BY_NAME.replaced(f"${{2:+{_MARK}$0{_MARK}:${{3:+{_OTHER}:$0}}}}", html)
+    if marked is None or _OTHER in marked:
+        return None
+    parts = marked.split(_MARK)
+    if any(part.rfind("<") > part.rfind(">") for part in parts[:-1:2]):  # one within a tag
+        return None
+    return "".join(parts[::2]), sum(len(words_of(part)) for part in parts[1::2])
 
 
 def seen(html: str) -> tuple[str, int]:

@@ -7,7 +7,10 @@ tag is not where a block begins or ends. Elements within a line make no differen
 
 from __future__ import annotations
 
+import re
+
 from crawler.lazy_regex import lazy
+from crawler.parse.machine_code import MachineCode
 
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _CELLS = frozenset(("td", "th"))
@@ -36,7 +39,8 @@ _PLAIN = frozenset(
     "div ul ol dl section article aside header footer nav main address blockquote center details"
     " dialog dir fieldset figcaption figure hgroup listing menu pre search summary".split()
 )
-_TAGS = lazy(r"<(/?(?!(?:a|b|i|em|tt|code|span|strong|font|img|br)[\s>/])[a-zA-Z][a-zA-Z0-9-]*+)")
+_NAME = r"<(/?(?!(?:a|b|i|em|tt|code|span|strong|font|img|br)[\s>/])[a-zA-Z][a-zA-Z0-9-]*+)"
+_TAGS, _TAGS_CODE = lazy(_NAME, re.ASCII), MachineCode(_NAME)
 _ONCE = frozenset(("form", "button", "select"))  # none of these in another
 _IN_LINE = frozenset(("button", "object", "marquee", "applet"))  # whose end tag ends no line
 _ODD = frozenset(("text", "foreignobject", "xmp", "plaintext"))
@@ -68,8 +72,11 @@ def both_in_order(before: str, mine: str, its: str, behind: str) -> bool:
 
 def _walk(markup: str, open_: list[str]) -> bool:
     """Take the tags of a part, within what is open; return whether all are where they seem."""
-    names = _TAGS.findall(markup)
-    if names and not "".join(names).islower():
+    found = _TAGS_CODE.expanded("$1 ", markup)
+    if found is None:
+        found = " ".join(_TAGS.findall(markup))
+    names = found.split()
+    if names and not found.islower():
         mixed = any(not (name.islower() or name.isupper()) for name in names)
         names = [name.lower() for name in names]
         if mixed and not _KNOWN.isdisjoint(names):  # <lI>, which the sweeps take for another

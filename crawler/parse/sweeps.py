@@ -134,7 +134,7 @@ def lines_of(html: str, look: Glance | None = None) -> str:
             html = _bare(html)
             text = _without_known(html)
         text = _OTHER.sub("", text)
-    if _is_unclosed(html) or (_has_end_within_quotes(html) and _is_odd(html, text)):
+    if _is_unclosed(html) or (has_end_within_quotes(html) and _is_odd(html, text)):
         text = _EXACT.sub(_end_of_line, html)
     return collapsed(unescape(text).replace("\0", ""))
 
@@ -271,7 +271,8 @@ def _is_unclosed(html: str) -> bool:
     return any(end > 0 and html[max(0, end - 9) : end].rstrip(" \t\f")[-1:] == "=" for end in ends)
 
 
-def _has_end_within_quotes(html: str) -> bool:
+def has_end_within_quotes(html: str) -> bool:
+    """Return whether a value may have a ">" within its quotes."""
     found = _WITHIN_QUOTES_CODE.expanded("!", html)
     return _WITHIN_QUOTES.search(html) is not None if found is None else found != ""
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from crawler.lazy_regex import lazy
 from crawler.parse.displayed import in_lines, may_display
 from crawler.parse.glance import BY_NAME, IN_PLACE, LISTS, Glance, glance
-from crawler.parse.hidden import may_hide, seen
+from crawler.parse.hidden import may_hide, seen, seen_by_name
 from crawler.parse.invisible import visible
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.nesting import both_in_order, is_in_order
@@ -22,6 +22,7 @@ from crawler.parse.sweeps import (
     DifferingPart,
     collapsed,
     difference,
+    has_end_within_quotes,
     lines_of,
     same_lines,
 )
@@ -88,8 +89,10 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
     if strange:
         read, odd, _ = _without_unread(plain_markup(html))
     hidden = 0
-    if odd or (not simple and may_hide(html, look)):
-        cut, hidden = seen(html)
+    styled = not simple and may_hide(html, look)
+    if odd or styled:
+        plain = not (strange or styled or has_end_within_quotes(html))
+        cut, hidden = (seen_by_name(html) if plain else None) or seen(html)
         read = _unread(cut, look)
     text, invisible = visible(lines_of(read, look))
     return Readable(text, hidden + invisible, is_dear)

@@ -13,6 +13,7 @@ from crawler import Request, SiteSpider
 from crawler.cli.ending import story
 from crawler.inspect.search import index
 from crawler.inspect.status import overview
+from crawler.parse import text
 from crawler.parse.css import sheet_of
 from crawler.parse.hidden import seen
 from crawler.parse.invisible import visible
@@ -457,3 +458,28 @@ def test_the_rules_of_a_page_are_read_once_for_all_pages_that_have_them() -> Non
 def test_what_is_cut_out_leaves_markup_that_is_whole() -> None:
     html = "<div><p>a</p><div hidden><p>b</div><p>c</p></div>"
     assert seen(html) == ("<div><p>a</p><p>c</p></div>", 1)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p>a<noscript>b <i>c</i></noscript>d",
+        "<IFRAME src=x>a</iframe ><p>b",
+        "<p>a<iframe>b",
+        "<!-- <iframe> --><p>a<script>'<iframe>'</script>b<noscript>c</noscript>",
+        "<p title='>'>a<noscript>b</noscript>",
+        '<p title="> <iframe>">a</iframe>b',
+        "<b <iframe>a</iframe>b",
+        "<noscript>a</noscript><audio>b</audio>c",
+        "<noframes>a<noscript>b</noframes>c</noscript>d",
+        "<svg><title><noscript></title></svg>a</noscript>b",
+        "\x01<noscript>a</noscript>b",
+    ],
+)
+def test_elements_that_are_hidden_by_name_alone_are_cut_as_a_walk_over_all_tags_cuts_them(
+    page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = page + "<p>word" * 5000
+    found = read(page), read(large)
+    monkeypatch.setattr(text, "seen_by_name", lambda html: None)
+    assert (read(page), read(large)) == found
