@@ -7,8 +7,9 @@ The plain case (links of `a` and `area`, rules that only look at URLs) needs not
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
@@ -25,7 +26,7 @@ from crawler.web.page import ScrapedPage
 from crawler.web.refusal import Refusal
 
 if TYPE_CHECKING:  # the full pass is imported where it is used: most crawls never need it
-    from crawler.parse.full_pass import Link, Outline
+    from crawler.parse.full_pass import Link, Outline, Reference
     from crawler.parse.refreshes import Refresh
     from crawler.parse.usage import UsageLine
 
@@ -91,6 +92,9 @@ class LinkFollower:
             or not all(rule.plain for rule in self._rules)
         )
         self._wanted = self._elements() if self.full else {}
+        self._texts = any(rule.restrict_text for rule in self._rules)
+        # Of each URL the linker has decided already, once.
+        self._by_url = self._rules == linker.rules and all(rule.plain for rule in self._rules)
 
     def _elements(self) -> dict[str, tuple[str, ...]]:
         """Return the elements and attributes that the settings or a rule look at."""
@@ -149,6 +153,7 @@ class LinkFollower:
             tags=self._wanted,
             encoding=page.encoding,
             xml=page.response.is_xml,
+            texts=self._texts,
         )
 
     def canonical(self, page: ScrapedPage, document: Outline) -> str | None:
@@ -167,9 +172,38 @@ class LinkFollower:
         """Whether a canonical URL is visited, too."""
         return self._settings.canonical == "follow"
 
-    def picks(self, page: ScrapedPage, links: Sequence[Link], regions: Regions) -> list[PickedLink]:
-        """Decide over some links of a page, in their order."""
-        return [pick for link in links if (pick := self._pick(link, regions)) is not None]
+    def picks(
+        self, page: ScrapedPage, document: Outline, size: int
+    ) -> Iterator[Iterable[PickedLink]]:
+        """Decide over the links of a page, in their order, `size` references at a time."""
+        base = page.base_url
+        if self._by_url and urls.parse(document.base) == base:
+            references = document.references()
+            while some := list(islice(references, size)):
+                yield self._settled(base, some)
+            return
+        links, regions = document.links(), Regions(page, self)
+        while part := list(islice(links, size)):
+            yield [pick for link in part if (pick := self._pick(link, regions)) is not None]
+
+    def _settled(self, base: str, references: Iterable[str | Reference]) -> Iterator[PickedLink]:
+        """Yield what the linker says of each URL, with those that a page does not vouch for."""
+        texts: list[str] = []
+        for reference in references:
+            if isinstance(reference, str):
+                texts.append(reference)
+            elif self._settings.nofollow and reference.nofollow:
+                yield from self._resolved(base, texts)
+                texts.clear()
+                for target in self._linker.resolve(base, [reference.text]).values():
+                    yield PickedLink(target, None, Refusal.NOFOLLOW)
+            elif reference.tag in self.tags:
+                texts.append(reference.text)
+        yield from self._resolved(base, texts)
+
+    def _resolved(self, base: str, texts: list[str]) -> Iterator[PickedLink]:
+        for target in self._linker.resolve(base, texts).values():
+            yield PickedLink(target, target.rule, target.refusal)
 
     def _pick(self, link: Link, regions: Regions) -> PickedLink | None:
         """Decide over one link; None where it is of an element that nobody looks at."""

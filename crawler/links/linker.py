@@ -31,6 +31,10 @@ class Target:
 _UNKNOWN = Target("http://unknown/", None, None)  # stands for "not looked up yet"
 
 
+_LONGEST = 2_000  # characters of a reference that is remembered: scripts and pictures are longer
+_STRIPPED = "".join(map(chr, range(33)))  # what a URL does not begin with (URL standard, 4.4)
+
+
 class Linker:
     """Resolves the references of pages, and decides once for each URL whether it is followed.
 
@@ -112,13 +116,17 @@ class Linker:
     ) -> Target | None:
         if not reference:
             return self.target(base)
-        if reference.lstrip()[:1] in ("", "?"):  # depends on the whole base, not its directory
+        if reference.lstrip(_STRIPPED)[:1] in (
+            "",
+            "?",
+        ):  # depends on the whole base, not its directory
             url = urls.parse(reference, base)
             return self.target(url) if url else None
         url = parent.parse(reference)
         target = self.target(url) if url else None
-        known[reference] = target
-        self._spend()
+        if len(reference) <= _LONGEST:
+            known[reference] = target
+            self._spend()
         return target
 
     def target(self, url: str) -> Target:

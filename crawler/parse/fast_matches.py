@@ -141,7 +141,7 @@ def one_by_one(text: str, expired: Callable[[], bool], window: int = WINDOW) -> 
         if expired():
             raise TimeoutError(f"at character {at:,} of {size:,}")
         end = min(size, at + window)
-        found = _window(text, at, end) or _window(text, at, _before_foreign(text, at, end))
+        found = _window(text, at, end) or _window(text, at, before_foreign(text, at, end))
         if found is not None:
             matches, at = found
             yield from matches
@@ -181,7 +181,7 @@ def _window(text: str, start: int, end: int) -> tuple[list[Match], int] | None:
     return matches, end - (cut or text[end - 1] == "<")
 
 
-def _before_foreign(text: str, start: int, end: int) -> int:
+def before_foreign(text: str, start: int, end: int) -> int:
     """Return the end of a window that cuts off no picture and no formula, as far as it is seen."""
     for name in ("svg", "math"):
         begins = text.rfind(f"<{name}", start + 1, end)

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from html import unescape
 from typing import NamedTuple
 
 from crawler import urls
 from crawler.parse import mime
-from crawler.parse.apart import Apart
 from crawler.parse.charset import decode, encoding_of
+from crawler.parse.elements import elements_of
 from crawler.parse.encodings import encode_query
 from crawler.parse.image_set import ImageCandidate, srcset
 from crawler.parse.refreshes import Refresh, refresh_of, soonest
-from crawler.parse.sparse_pass import Unsure, sparse_tags
-from crawler.parse.tokenizer import Tag, attributes_of, tags
 
 __all__ = [
     "ATTRIBUTES",
@@ -68,11 +65,9 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 DEFAULT_TAGS = ("a", "area", "frame", "iframe", "img", "link", "source")
 """The elements whose links `links` gives unless told otherwise."""
 
-_DRAWN = frozenset(("a", "image", "use"))  # those that are elements of SVG, too
 _SPACES = re.compile("[\t\n\f\r ]+")
 _UNVOUCHED = frozenset(("nofollow", "ugc", "sponsored"))
 _LISTS = frozenset(("ping", "archive"))  # URLs with white space between them
-_EMPTY_IS_NONE = frozenset(("src", "data", "poster", "background", "action", "formaction", "cite"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +163,19 @@ def document(
     return Document(found.base, list(found.links()), found.refresh)
 
 
+class Reference(NamedTuple):
+    """A reference of an element, as it is written, its query in the encoding of the page."""
+
+    text: str
+    tag: str
+    rels: list[str]
+
+    @property
+    def nofollow(self) -> bool:
+        """Whether the page does not vouch for it."""
+        return not _UNVOUCHED.isdisjoint(self.rels)
+
+
 class Outline:
     """The elements of a page with references that are not resolved yet.
 
@@ -195,6 +203,23 @@ class Outline:
         )
         return next(found, None)
 
+    def references(self) -> Iterator[str | Reference]:
+        """Yield the references in document order, once: what was read is let go on the way.
+
+        Of a plain link nothing but its reference.
+        """
+        encoding = self._resolve.encoding
+        self._raw.reverse()
+        while self._raw:
+            raw = self._raw.pop()
+            if "\0" in raw:
+                tag, rel, _, _, *values, _ = raw.split("\0")
+                rels = _SPACES.split(rel.lower())
+                for reference in _references(values):
+                    yield Reference(encode_query(reference[1], encoding), tag, rels)
+            else:
+                yield raw if encoding == "utf-8" else encode_query(raw, encoding)
+
     def links(self) -> Iterator[Link]:
         """Yield the links in document order, once: what was read is let go on the way."""
         self._raw.reverse()
@@ -209,13 +234,19 @@ def outline(
     tags: Iterable[str] | Mapping[str, Iterable[str]] = DEFAULT_TAGS,
     encoding: str = "utf-8",
     xml: bool = False,
+    texts: bool = True,
 ) -> Outline:
-    """Read a page as `document` does, and leave its references to be resolved bit by bit."""
-    raw, base, refreshes = _read(text, _wanted(tags), xml=xml)
+    """Read a page as `document` does, and leave its references to be resolved bit by bit.
+
+    Without `texts` no link has one.
+    """
+    found = elements_of(text, _wanted(tags), xml=xml, texts=texts)
+    base = found.base
     joined = urls.join(url, base) if base is not None else url
     if joined is None or joined.startswith(("data:", "javascript:")):
         joined = url
-    return Outline(raw, _Resolver(joined, encoding), _first(refreshes, url, joined, encoding))
+    refresh = _first(found.refreshes, url, joined, encoding)
+    return Outline(found.found, _Resolver(joined, encoding), refresh)
 
 
 def _wanted(tags: Iterable[str] | Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
@@ -228,15 +259,21 @@ class _Resolver:
     """References of one page to canonical URLs; the same reference is joined once."""
 
     def __init__(self, base: str, encoding: str) -> None:
-        self.base, self._encoding = base, encoding
+        self.base, self.encoding = base, encoding
         self._known: dict[str, str | None] = {}
+        canonical = urls.parse(base)
+        # Of another kind, like "about:blank", is whatever the standard says.
+        self._parse = urls.BaseURL(canonical).parse if canonical else self._of_another_kind
+
+    def _of_another_kind(self, reference: str) -> str | None:
+        return urls.parse(reference, self.base)
 
     def __call__(self, reference: str) -> str | None:
         known = self._known
         if reference not in known:
             if len(known) >= _REMEMBERED:
                 known.clear()
-            known[reference] = urls.parse(encode_query(reference, self._encoding), self.base)
+            known[reference] = self._parse(encode_query(reference, self.encoding))
         return known[reference]
 
 
@@ -245,112 +282,30 @@ _REMEMBERED = 5_000  # references of a page: those that come back do so soon
 
 def _links(raw: str, resolve: _Resolver) -> Iterator[Link]:
     """Yield a link for each reference of an element that leads to an http(s) URL."""
+    if "\0" not in raw:
+        url = resolve(raw)
+        if url is not None:
+            yield Link(url)
+        return
     tag, rel, hreflang, kind, *values, text = raw.split("\0")
     text, rel = " ".join(unescape(text).split()), " ".join(_SPACES.split(rel.lower())).strip(" ")
+    for attribute, reference in _references(values):
+        url = resolve(reference)
+        if url is not None:
+            yield Link(url, text, rel, tag, attribute, hreflang, kind)
+
+
+def _references(values: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the references of attributes, which hold one, or several: `data-srcset`, `ping`."""
     for attribute, value in zip(values[::2], values[1::2], strict=True):
-        for reference in _references(attribute, value):
-            url = resolve(reference)
-            if url is not None:
-                yield Link(url, text, rel, tag, attribute, hreflang, kind)
-
-
-def _references(attribute: str, value: str) -> Iterable[str]:
-    """Return the references of an attribute that holds one, or several: `data-srcset`, `ping`."""
-    if attribute.endswith("srcset"):
-        return srcset(value)
-    return value.split() if attribute in _LISTS else (value,)
-
-
-def _read(
-    text: str, wanted: Mapping[str, tuple[str, ...]], *, xml: bool
-) -> tuple[list[str], str | None, list[tuple[str, bool]]]:
-    """Return the elements with references, the first `<base href>` and the meta refreshes.
-
-    Of each of these is told whether the base stands before it, and so holds for it.
-    """
-    if not xml:
-        with suppress(Unsure):
-            return _gathered(sparse_tags(text, wanted), wanted)
-    return _gathered(tags(text, xml=xml), wanted, xml=xml)
-
-
-def _gathered(
-    every: Iterable[Tag], wanted: Mapping[str, tuple[str, ...]], *, xml: bool = False
-) -> tuple[list[str], str | None, list[tuple[str, bool]]]:
-    """Return the same from the tags of a page, of which only the wanted ones are needed."""
-    found: list[str] = []
-    base: str | None = None
-    refreshes: list[tuple[str, bool]] = []
-    anchor: int | None = None  # where the link stands that is open
-    pieces: list[str] = []
-    apart = Apart(xml=xml)
-    plain = wanted.get("a", ()) in (("href",), ("href", "xlink:href"))
-    for tag in every:
-        name = tag.name
-        apart.take(tag)
-        if anchor is not None:
-            pieces.append(tag.before)
-            if name in ("a", ""):  # a second one closes the first
-                found[anchor] += "".join(pieces).replace("\0", "")
-                anchor = None
-                pieces.clear()
-        if tag.ends or apart.inert:
-            continue
-        if name in wanted and (not tag.foreign or (tag.foreign == "svg" and name in _DRAWN)):
-            if plain and name == "a" and (link := _PLAIN_LINK.fullmatch(tag.attributes)):
-                raw: str | None = f"a\0\0\0\0href\0{link[1]}\0"
-            else:
-                attributes = attributes_of(tag.attributes, xml=xml)
-                raw = _element(name, attributes, _named(wanted[name], attributes, tag.foreign))
-                if apart and name == "link" and "canonical" in attributes.get("rel", "").lower():
-                    raw = None  # with scripts on there is no such element
-            if raw is not None:
-                anchor = len(found) if name == "a" else anchor
-                found.append(raw)
-        if tag.foreign or apart:
-            continue
-        if name == "base" and base is None:
-            base = attributes_of(tag.attributes, xml=xml).get("href")
-        elif name == "meta":
-            attributes = attributes_of(tag.attributes)
-            if attributes.get("http-equiv", "").lower() == "refresh":
-                refreshes.append((attributes.get("content", ""), base is not None))
-    return found, base, refreshes
-
-
-# The attributes of a link that has nothing but its reference to tell, as most have.
-_OTHERS = r"""(?:[\t\n\f\r ]++(?!(?:href|hreflang|rel|type)=)[a-z][a-z-]*+="[^"]*+")*+"""
-_PLAIN_LINK = re.compile(rf"""{_OTHERS}[\t\n\f\r ]++href="([^"&\0]++)"{_OTHERS}[\t\n\f\r ]*+""")
-
-
-def _named(wanted: tuple[str, ...], attributes: dict[str, str], foreign: str) -> tuple[str, ...]:
-    """Return which of the wanted attributes count: `xlink:href` in SVG alone, and without `href`.
-
-    https://svgwg.org/svg2-draft/linking.html#XLinkRefAttrs
-    """
-    if "xlink:href" not in wanted or (foreign == "svg" and "href" not in attributes):
-        return wanted
-    return tuple(name for name in wanted if name != "xlink:href")
-
-
-def _element(name: str, attributes: dict[str, str], wanted: tuple[str, ...]) -> str | None:
-    """Return the element if it has a reference; an empty `src` or `action` is none, nor a `link`.
-
-    One string of its tag, rel, hreflang, type, the names and values of its references in turn, and
-    its text, which of a link is yet to come. What joins them is in no attribute (see `decoded`).
-    """
-    values: list[str] = []
-    for key in wanted:
-        value = attributes.get(key)
-        if value is None:
-            continue
-        if value.strip() or (value if name == "link" else key not in _EMPTY_IS_NONE):
-            values += (key, value)
-    if not values:
-        return None
-    alt = attributes.get("alt", "") if name in ("area", "img") else ""
-    about = (attributes.get(key, "") for key in ("rel", "hreflang", "type"))
-    return "\0".join((name, *about, *values, alt.replace("&", "&amp;")))
+        if attribute.endswith("srcset"):
+            for candidate in srcset(value):
+                yield attribute, candidate.url
+        elif attribute in _LISTS:
+            for reference in value.split():
+                yield attribute, reference
+        elif not value.startswith("data:"):
+            yield attribute, value
 
 
 def _first(refreshes: list[tuple[str, bool]], url: str, base: str, encoding: str) -> Refresh | None:

@@ -1,6 +1,6 @@
 """The sparse pass: the tags of a few names, as the tokenizer finds them, at a fraction of its cost.
 
-One regular expression stops only at tags of these names and at what may hide one: raw text,
+One expression in machine code stops only at tags of these names and at what may hide one: raw text,
 comments, markup within quotes. What it cannot tell (foreign content that is not plain, `plaintext`,
 a script within a script) is left to the whole tokenizer. As in the fast pass all loops are
 possessive, so that every search is linear.
@@ -11,16 +11,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import TypeAlias
 
 from crawler.lazy_regex import lazy
-from crawler.parse.fast_matches import DRAWN, FOREIGN
+from crawler.parse.fast_matches import DRAWN, FOREIGN, before_foreign
 from crawler.parse.foreign import NAMESPACES
-from crawler.parse.tokenizer import RAW, Tag, tags
+from crawler.parse.machine_code import MachineCode
+from crawler.parse.tokenizer import RAW, tags
 
 APART = frozenset(("template", "noscript"))
 """Elements whose content is no part of the document: see `apart.Apart`."""
 WINDOW = 1 << 17
 """Characters that one search may take: some milliseconds that no other thread gets."""
+
+Found: TypeAlias = "str | list[str]"
+"""The reference of a plain link, or a name (`/` before that of an end tag), attributes and text."""
 
 
 class Unsure(Exception):
@@ -39,25 +44,42 @@ def _any_case(names: Iterable[str]) -> str:
 _SPACE = r"[\t\n\f\r ]"
 _END = r"(?=[\t\n\f\r />])"  # what ends the name of a tag
 _RAW = rf"(?:{_any_case(RAW)}){_END}"
-# What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag.
-_SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
+# What nearly all tags look like: no markup inside values, so that ">" is the end of the tag. Each
+# quote begins a value or ends it: elsewhere it is part of a name, or of a value without quotes.
+_BARE = r"""[^\t\n\f\r "'<>=]++(?=[\t\n\f\r >])"""
+_SIMPLE = rf"""(?:[^<>"'=]++(?<![\t\n\f\r /])=(?:"[^"<>]*+"|'[^'<>]*+'|{_BARE}))*+[^<>"'=]*+(?=>)"""
 _VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"""
 _ATTRIBUTES = (
     rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:{_SPACE}*+={_SPACE}*+{_VALUE}?+)?+|=)*+"""
 )
-_PATTERN = rf"""<(?=[a-zA-Z!?/])(?:
+_COMMENT = r"!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))"
+_OTHERS = rf"""(?:{_SPACE}++(?!(?:href|hreflang|rel|type)=)[a-z][a-z-]*+="[^"]*+")*+"""
+PLAIN_LINK = rf"""{_OTHERS}{_SPACE}++href="(?P<href>[^"\0]++)"{_OTHERS}{_SPACE}*+"""
+"""The attributes of a link that has nothing but its reference to tell, as most have."""
+# What may stand within a link whose text is asked for: text, comments, pictures, and other tags.
+_WITHIN = (
+    rf"[^<]++|<(?:(?![a-zA-Z!?/])|(?=[sm][va][gt])(?:{FOREIGN})|{_COMMENT}"
+    rf"|(?!/?[aA]{_END})(?!(?i:{_RAW}|/?(?:template|noscript){_END}|(?:plaintext|svg|math){_END}))"
+    rf"/?[a-zA-Z]{_SIMPLE}>)"
+)
+# End tags of nothing but a name, as nearly all are, are passed over without a match; so are start
+# tags of nothing but one or two letters.
+_PATTERN = rf"""<(?=[a-zA-Z!?/])(?!/(?!(?i:template|noscript)\b)\w++>)(?!\w\w?>)(?:
       {{drawn}}                                                 # a plain picture or formula
-    | {{anchor}}{_END}({_SIMPLE})>([^<]*+)</[aA]>               # 1, 2: a link that is only text
-    | (?={{initials}})({{names}}){_END}                         # 3: a tag that matters,
-        ({_SIMPLE}|{_ATTRIBUTES})(>|\Z)                         # 4, 5: its attributes, its end
-    | (?=[stxinSTXIN])({_any_case(RAW)}){_END}                  # 6: one whose content is raw text,
-        ({_SIMPLE}|{_ATTRIBUTES})(>|\Z)                         # 7, 8: its attributes, its end,
-        ((?:[^<]++|<(?!/(?i:\6){_END}))*+)                      # 9: and that text
-    | /?[a-zA-Z](?!{_SIMPLE})[^\t\n\f\r />]*+{_ATTRIBUTES}(?:>|\Z)  # markup in its quotes
-    | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))             # a comment
-    | (?:[!?]|/(?![a-zA-Z]))[^>]*+(?:>|\Z))                     # a doctype or bogus comment"""
-_LINK, _TAG, _TEXT = 2, 5, 9  # the last group of each kind
-
+    | {{links}}                                                 # a link
+    | (?={{initials}})(?P<name>{{names}}){_END}                 # another tag that matters
+        (?P<attributes>{_SIMPLE}|{_ATTRIBUTES})>
+    | (?=[stxinSTXIN])(?P<raw>{_any_case(RAW)}){_END}           # one whose content is raw text,
+        (?P<about>{_SIMPLE}|{_ATTRIBUTES})>                     # its attributes, and that text
+        (?P<content>(?:[^<]++|<(?!/(?i:(?P=raw)){_END})(?P<commented>!--)?+)*+)
+    | /?[a-zA-Z](?!{_SIMPLE})[^\t\n\f\r />]*+{_ATTRIBUTES}(?:>|\Z)  # any other with quoted markup
+    | {_COMMENT}
+    | (?:[!?]|/(?![a-zA-Z]))[^>]*+(?:>|\Z))                     # a doctype or bogus comment
+    (?P<last>\Z)?+"""
+# An answer of machine code ends with _ANSWER. It is the reference of a plain link, or a name,
+# attributes and text, each behind a _GROUP. Before what reaches the end stands, within two _LAST,
+# all from there to the end.
+_ANSWER, _GROUP, _LAST, _UNSURE = _SIGNS = "\x01\x02\x03\x04"
 _NAME = lazy(r"[a-z][a-z0-9-]*")
 _INNER_SCRIPT = lazy(rf"<script{_END}", re.IGNORECASE)
 # A tag inside of a link, which is no part of its text; what is none of these the tokenizer reads.
@@ -65,78 +87,92 @@ _MARK = lazy(rf"<(?!{_RAW})/?[a-zA-Z]{_SIMPLE}>")
 
 
 @lru_cache(maxsize=64)
-def _pattern(wanted: frozenset[str]) -> re.Pattern[str]:
-    """Return the expression that stops at these names; Unsure for a name it cannot spell."""
+def _expression(wanted: frozenset[str], *, plain: bool, texts: bool) -> tuple[MachineCode, str]:
+    """Return the expression that stops at these names, and the template of its answers.
+
+    Unsure for a name that it cannot spell.
+    """
     if not all(map(_NAME.fullmatch, wanted)):
         raise Unsure("a name that is none of HTML")
     names = (wanted | {"base", "meta", "plaintext", *APART, *NAMESPACES}) - RAW
     initials = "".join(sorted({name[0] for name in names}))
-    links = "a" in wanted
-    ends = APART | {"a"} if links else APART
-    return re.compile(
-        _PATTERN.format(
-            drawn="(?!)" if wanted & DRAWN else f"(?=[sm][va][gt])(?:{FOREIGN})",
-            anchor="[aA]" if links else "(?!)",
-            initials=f"[{initials}{initials.upper()}]" + "|/[aAtTnN]",
-            names=_any_case(names) + f"|/(?:{_any_case(ends)})",
-        ),
-        re.VERBOSE | re.ASCII,
+    links = []
+    answers = [
+        f"${{last:+{_LAST}$0{_LAST}:}}",
+        f"${{name:+{_GROUP}$name{_GROUP}$attributes{_ANSWER}:}}",
+    ]
+    kept = f"{_GROUP}$raw{_GROUP}$about{_GROUP}${{commented:+$content:}}{_ANSWER}"
+    answers.append(f"${{{'raw' if wanted & RAW else 'commented'}:+{kept}:}}")
+    if plain and not texts:
+        links.append(rf"a(?:{PLAIN_LINK}>|{_OTHERS}>)")
+        answers.append(f"${{href:+$href{_ANSWER}:}}")
+    elif texts and "a" in wanted:
+        links.append(
+            rf"(?P<link>[aA]){_END}(?P<told>{_SIMPLE}|{_ATTRIBUTES})>"
+            rf"(?:(?=(?P<text>(?:{_WITHIN})*+)(?:</?[aA]{_END}|(?P<cut>\Z))))?+"
+        )
+        answers.insert(0, f"${{cut:+{_LAST}$0$text{_LAST}:}}")
+        told = f"{_GROUP}$link{_GROUP}$told{_GROUP}${{text:+$text:{_UNSURE}}}{_ANSWER}"
+        answers.append(f"${{link:+{told}:}}")
+    pattern = _PATTERN.format(
+        drawn="(?!)" if wanted & DRAWN else f"(?=[sm][va][gt])(?:{FOREIGN})",
+        links="".join(links) or "(?!)",
+        initials=f"[{initials}{initials.upper()}]|/[nNtT]",
+        names=f"{_any_case(names)}|/(?:{_any_case(APART)})",
     )
+    return MachineCode(pattern), "".join(answers)
 
 
-def sparse_tags(text: str, names: Iterable[str]) -> Iterator[Tag]:
-    """Yield the tags of `names`, `base`, `meta` and `APART` of an HTML document, in their order.
+def sparse_tags(
+    text: str, wanted: frozenset[str], *, plain: bool = False, texts: bool = False
+) -> Iterator[Found]:
+    """Yield the tags of `wanted`, `base`, `meta` and `APART` of an HTML document, in their order.
 
-    Text is only that of links (`a`), and stands before the next tag `a` or the end. Unsure where
-    only the whole tokenizer can tell, at any time.
+    `plain`: of a link that has nothing else to tell, only its reference as it is written. `texts`:
+    with a link stands its text. Unsure where only the whole tokenizer can tell, at any time.
     """
-    wanted = frozenset(names)
-    since: int | None = None  # where the text of the open link begins
-    for match in _matches(_pattern(wanted), text):
-        kind = match.lastindex
-        if kind == _LINK:
-            before = "" if since is None else _text(text[since : match.start()])
-            yield Tag(before, "a", False, match[1])
-            yield Tag(match[2], "a", True, "")
-            since = None
-        elif kind == _TAG and match[5]:  # a tag that the document cuts off is none
-            name, before = match[3].lower(), ""
-            if name == "plaintext" or name in NAMESPACES:
-                raise Unsure(name)
-            if name in ("a", "/a"):
-                before = "" if since is None else _text(text[since : match.start()])
-                since = match.end() if name == "a" else None
-            yield Tag(before, name.lstrip("/"), name[0] == "/", match[4])
-        elif kind == _TEXT:
-            name, raw = match[6].lower(), match[9]
-            if name == "script" and "<!--" in raw and _INNER_SCRIPT.search(raw):
-                raise Unsure(name)
-            if match[8] and name in wanted:
-                yield Tag("", name, False, match[7], raw)
-    yield Tag("" if since is None else _text(text[since:]), "", True, "")
-
-
-def _matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """Yield the matches window by window, so that other threads run between them.
-
-    What the end of a window cuts off is matched again from its own start.
-    """
+    expression, template = _expression(wanted, plain=plain, texts=texts)
+    if any(sign in text for sign in _SIGNS):
+        raise Unsure("control characters")
     at, size = 0, len(text)
     while at < size:
+        # A match holds the GIL however long it is: what the end of a window cuts off is matched
+        # again from its own start.
         start, end = at, min(size, at + WINDOW)
-        at = end - (end < size and text[end - 1] == "<")
-        for match in pattern.finditer(text, start, end):
-            if end < size and (match.end() == end or _is_foreign(match)):
-                if match.start() == start:
-                    raise Unsure(f"longer than {WINDOW:,} characters")
-                at = match.start()
-                break
-            yield match
+        if end < size:
+            end = before_foreign(text, at, end)
+        joined = expression.expanded(template, text[at:end])
+        if joined is None or _UNSURE in joined:
+            raise Unsure("beyond what an expression can tell")
+        first, *last = joined.split(_LAST)
+        if end == size:
+            first, at = first + "".join(last[1::2]), size
+        else:
+            at = end - (len(last[0]) if last else text[end - 1] == "<")
+            if at == start:
+                raise Unsure(f"longer than {WINDOW:,} characters")
+        answers = first.split(_ANSWER)
+        del answers[-1]
+        for answer in answers:
+            if answer[0] != _GROUP:
+                yield answer
+            elif (tag := _tag(answer, wanted)) is not None:
+                yield tag
 
 
-def _is_foreign(match: re.Match[str]) -> bool:
-    """Return whether it is foreign content that is not plain, as where a window cuts it off."""
-    return match.lastindex == _TAG and match[3].lower() in NAMESPACES
+def _tag(answer: str, wanted: frozenset[str]) -> list[str] | None:
+    """Return name, attributes and text of a tag, None for raw text that nobody wants."""
+    _, name, attributes, *more = answer.split(_GROUP)
+    name, inside = name.lower(), more[0] if more else ""
+    if name == "plaintext" or name in NAMESPACES:
+        raise Unsure(name)
+    if name == "template" and "shadowroot" in attributes.lower():
+        raise Unsure("which element holds it")
+    if name in RAW:
+        if name == "script" and inside and _INNER_SCRIPT.search(inside):
+            raise Unsure(name)
+        return [name, attributes, ""] if name in wanted else None
+    return [name, attributes, _text(inside)]
 
 
 def _text(html: str) -> str:

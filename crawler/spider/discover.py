@@ -10,13 +10,12 @@ import asyncio
 import mmap
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import TypeVar
 
 from crawler import urls
 from crawler.config.links import LinksSettings
 from crawler.links.check import check_of
-from crawler.links.follow import LinkFollower, PageDirectives, Regions
+from crawler.links.follow import LinkFollower, PageDirectives
 from crawler.links.linker import Linker, Target
 from crawler.links.requisites import NESTING, REQUISITE
 from crawler.links.rule import Rule
@@ -67,6 +66,11 @@ class Recent:
         return self._slots[url_hash & (_SLOTS - 1)] == url_hash
 
 
+def _note_credentials(visit: Visit, base: str, references: list[str]) -> None:
+    if "@" in "\n".join(references):  # a fifth of what it takes to look at each
+        visit.refuse(Refusal.URL_CREDENTIALS, with_userinfo(base, references))
+
+
 class Discovery:
     """Makes candidates of what one request leads to."""
 
@@ -106,8 +110,7 @@ class Discovery:
             await self._follow_all(visit, page, followed)
             return
         base, references = page.base_url, page.references
-        if "@" in "\n".join(references):  # a fifth of what it takes to look at each
-            visit.refuse(Refusal.URL_CREDENTIALS, with_userinfo(base, references))
+        _note_credentials(visit, base, references)
         if len(references) <= _SLICE:
             found = list(self._follow(visit, self._linker.resolve(base, references), followed))
         else:
@@ -163,28 +166,26 @@ class Discovery:
     async def _follow_all(self, visit: Visit, page: ScrapedPage, followed: bool) -> None:
         """The same with the full pass, which knows where each link stands and what it says."""
         document = await self.following.read(page)
-        said = with_userinfo(page.base_url, page.references)
-        visit.refuse(Refusal.URL_CREDENTIALS, said)
+        _note_credentials(visit, page.base_url, page.references)
         visit.canonical = self.following.canonical(page, document)
         if visit.canonical is not None and self.following.follows_canonical:
             following = redirects.onward(page.request, 303, visit.canonical)
             self.redirect(visit, following, again=False)
         depth = visit.todo.depth + 1
         too_deep = self._max_depth is not None and depth > self._max_depth
-        regions = Regions(page, self.following)
         found: dict[str, None] = {}
-        links = document.links()
-        while part := list(islice(links, _FULL_SLICE)):
-            for pick in self.following.picks(page, part, regions):
-                target = pick.target
+        for number, picks in enumerate(self.following.picks(page, document, _FULL_SLICE)):
+            if number:
+                await asyncio.sleep(0)
+            for pick in picks:
+                target, refusal = pick.target, pick.refusal
                 again = target.url in found
                 found[target.url] = None
-                if target.offered or not followed or (again and pick.refusal is not None):
+                if target.offered or not followed or (again and refusal is not None):
                     continue
-                refusal = pick.refusal or (Refusal.TOO_DEEP if too_deep else None)
+                refusal = refusal or (Refusal.TOO_DEEP if too_deep else None)
                 target.offered = refusal is None
                 self._offer(visit, target, depth, pick.rule, refusal)
-            await asyncio.sleep(0)
         visit.links = list(found)
 
     def _offer(
