@@ -7,7 +7,8 @@ stored, logged and compared is its name; the value is read when the request goes
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from crawler.errors import ConfigError
 from crawler.lazy_regex import lazy
@@ -15,8 +16,7 @@ from crawler.lazy_regex import lazy
 _VARIABLE = lazy(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """The value of an environment variable, known by its name: `Secret("SITE_PASSWORD")`."""
 
     name: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -51,7 +50,6 @@ def in_domain(hostname: str, domain: str) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class Scope:
     """The URLs that a crawl may visit: those that `allows` accepts.
 
@@ -66,22 +64,18 @@ class Scope:
     `include` takes one more seed in, at the same cost however many there are.
     """
 
-    kind: Kind
-    seeds: tuple[str, ...] = ()
-    allowed_domains: tuple[str, ...] = ()
-    _hosts: set[str] = field(init=False, repr=False, compare=False)
-    _domains: set[str] = field(init=False, repr=False, compare=False)
-    _prefixes: set[str] = field(init=False, repr=False, compare=False)
-    _of_seeds: set[str] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"unknown scope {self.kind!r}; one of {', '.join(KINDS)}")
-        allowed = tuple(_domain(text) for text in self.allowed_domains)
-        object.__setattr__(self, "allowed_domains", allowed)
-        for name in ("_hosts", "_domains", "_prefixes", "_of_seeds"):
-            object.__setattr__(self, name, set())
-        for seed in self.seeds:
+    def __init__(
+        self, kind: Kind, seeds: tuple[str, ...] = (), allowed_domains: tuple[str, ...] = ()
+    ) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"unknown scope {kind!r}; one of {', '.join(KINDS)}")
+        self.kind, self.seeds = kind, seeds
+        self.allowed_domains = tuple(_domain(text) for text in allowed_domains)
+        self._hosts: set[str] = set()
+        self._domains: set[str] = set()
+        self._prefixes: set[str] = set()
+        self._of_seeds: set[str] = set()
+        for seed in seeds:
             self._take(seed)
 
     def _take(self, seed: str) -> None:

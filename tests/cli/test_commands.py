@@ -59,6 +59,26 @@ def test_looking_at_a_store_imports_nothing_of_the_network(tmp_path: Path) -> No
     assert not heavy & loaded_by("query", "SELECT 1", "--store", str(tmp_path / "none.db"))
 
 
+def test_a_crawl_asks_for_its_first_url_before_it_imports_what_reads_pages(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\nfrom crawler.__main__ import main\n"
+        "from crawler.http.fetcher import Fetcher\n"
+        "async def fetch(*_, **__):\n"
+        "    print(*sys.modules, flush=True)\n"
+        "    os._exit(0)\n"
+        "Fetcher.fetch = fetch\n"
+        "sys.argv = ['crawler', 'crawl', 'http://127.0.0.1:9/', '--quiet']\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    loaded = set(done.stdout.split())
+    assert "crawler.engine.engine" in loaded
+    late = {"html.entities", "lxml", "pcre2", "crawler.parse.charset", "crawler.parse.fast_pass"}
+    assert not late & loaded
+
+
 def test_the_version_can_be_asked_for_in_every_way(desk: Desk) -> None:
     for option in ("--version", "-V"):
         assert desk.run(option).out == f"crawlkeep {__version__}\n"
