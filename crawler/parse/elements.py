@@ -17,6 +17,7 @@ from crawler.parse.tokenizer import Tag, attributes_of, tags
 
 _DRAWN = frozenset(("a", "image", "use"))  # those that are elements of SVG, too
 _EMPTY_IS_NONE = frozenset(("src", "data", "poster", "background", "action", "formaction", "cite"))
+_JOINT = "\0"  # stands between the parts of an element
 _REMEMBERED = 5_000  # elements: those that come back do so soon
 _SHORT = 500  # characters of the attributes of one that is remembered
 _PLAIN_LINK = re.compile(PLAIN_LINK)
@@ -45,12 +46,18 @@ def _sparsely(text: str, wanted: Mapping[str, tuple[str, ...]], *, texts: bool) 
                 add(decoded(tag) if "&" in tag else tag)
             continue
         name, attributes, inside = tag
-        found.take(Tag("", name.lstrip("/"), name[0] == "/", attributes))
-        if inside:
-            found.take(Tag(inside, "a", True, ""))
-        inert = found.apart.inert
-    found.take(Tag("", "", True, ""))
+        if name:
+            found.take(Tag("", name.lstrip("/"), name[0] == "/", attributes))
+            found.end_link(inside)
+            inert = found.apart.inert
+        elif not inert:
+            add(f"{_plain(decoded(attributes))}{inside.replace(_JOINT, '')}")
     return found
+
+
+def _plain(href: str) -> str:
+    """Return a link with nothing but its reference, and the text that is yet to come."""
+    return f"a\0\0\0\0href\0{href}\0"
 
 
 class Elements:
@@ -79,8 +86,7 @@ class Elements:
         if self._anchor is not None:
             self._pieces.append(tag.before)
             if name in ("a", ""):  # a second one closes the first
-                self.found[self._anchor] += "".join(self._pieces).replace("\0", "")
-                self._anchor = None
+                self.end_link("".join(self._pieces))
                 self._pieces.clear()
         if tag.ends or apart.inert:
             return
@@ -95,12 +101,18 @@ class Elements:
             if attributes.get("http-equiv", "").lower() == "refresh":
                 self.refreshes.append((attributes.get("content", ""), self.base is not None))
 
+    def end_link(self, text: str) -> None:
+        """Give its text to the link that is open, if one is, and close it."""
+        if self._anchor is not None:
+            self.found[self._anchor] += text.replace(_JOINT, "")
+            self._anchor = None
+
     def _add(self, tag: Tag) -> None:
         name, texts = tag.name, self._texts
         plain = self.plain and name == "a" and _PLAIN_LINK.fullmatch(tag.attributes)
         if plain:
             href = decoded(plain[1])
-            element: str | None = f"a\0\0\0\0href\0{href}\0" if texts else href
+            element: str | None = _plain(href) if texts else href
         else:
             element = _element(
                 name, tag.attributes, self._wanted[name], tag.foreign, self._xml, bool(self.apart)

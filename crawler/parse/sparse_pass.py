@@ -25,7 +25,10 @@ WINDOW = 1 << 17
 """Characters that one search may take: some milliseconds that no other thread gets."""
 
 Found: TypeAlias = "str | list[str]"
-"""The reference of a plain link, or a name (`/` before that of an end tag), attributes and text."""
+"""The reference of a plain link, or a name (`/` before that of an end tag), attributes and text.
+
+With its text, a plain link has no name, and of its attributes only the reference.
+"""
 
 
 class Unsure(Exception):
@@ -103,20 +106,22 @@ def _expression(wanted: frozenset[str], *, plain: bool, texts: bool) -> tuple[Ma
     ]
     kept = f"{_GROUP}$raw{_GROUP}$about{_GROUP}${{commented:+$content:}}{_ANSWER}"
     answers.append(f"${{{'raw' if wanted & RAW else 'commented'}:+{kept}:}}")
-    if plain and not texts:
-        links.append(rf"a(?:{PLAIN_LINK}>|{_OTHERS}>)")
-        answers.append(f"${{href:+$href{_ANSWER}:}}")
-    elif texts and "a" in wanted:
-        links.append(
-            rf"(?P<link>[aA]){_END}(?P<told>{_SIMPLE}|{_ATTRIBUTES})>"
-            rf"(?:(?=(?P<text>(?:{_WITHIN})*+)(?:</?[aA]{_END}|(?P<cut>\Z))))?+"
-        )
+    if plain:
+        links.append(f"a{PLAIN_LINK}>")
+    if texts and "a" in wanted:
+        links.append(rf"(?P<link>[aA]){_END}(?P<told>{_SIMPLE}|{_ATTRIBUTES})>")
+        within = rf"(?:(?=(?P<text>(?:{_WITHIN})*+)(?:</?[aA]{_END}|(?P<cut>\Z))))?+"
         answers.insert(0, f"${{cut:+{_LAST}$0$text{_LAST}:}}")
-        told = f"{_GROUP}$link{_GROUP}$told{_GROUP}${{text:+$text:{_UNSURE}}}{_ANSWER}"
-        answers.append(f"${{link:+{told}:}}")
+        text = f"{_GROUP}${{text:+$text:{_UNSURE}}}"
+        answers.append(f"${{link:+{_GROUP}$link{_GROUP}$told{text}{_ANSWER}:}}")
+    else:
+        links += [f"a{_OTHERS}>"] if plain else []
+        within = text = ""
+    if plain:
+        answers.append(f"${{href:+$href{text}{_ANSWER}:}}")
     pattern = _PATTERN.format(
         drawn="(?!)" if wanted & DRAWN else f"(?=[sm][va][gt])(?:{FOREIGN})",
-        links="".join(links) or "(?!)",
+        links=f"(?:{'|'.join(links)}){within}" if links else "(?!)",
         initials=f"[{initials}{initials.upper()}]|/[nNtT]",
         names=f"{_any_case(names)}|/(?:{_any_case(APART)})",
     )
@@ -154,7 +159,7 @@ def sparse_tags(
         answers = first.split(_ANSWER)
         del answers[-1]
         for answer in answers:
-            if answer[0] != _GROUP:
+            if answer[0] != _GROUP and not texts:
                 yield answer
             elif (tag := _tag(answer, wanted)) is not None:
                 yield tag
@@ -162,8 +167,10 @@ def sparse_tags(
 
 def _tag(answer: str, wanted: frozenset[str]) -> list[str] | None:
     """Return name, attributes and text of a tag, None for raw text that nobody wants."""
-    _, name, attributes, *more = answer.split(_GROUP)
-    name, inside = name.lower(), more[0] if more else ""
+    first, second, *more = answer.split(_GROUP)
+    if first:
+        return ["", first, _text(second)]
+    name, attributes, inside = second.lower(), more[0], more[1] if more[1:] else ""
     if name == "plaintext" or name in NAMESPACES:
         raise Unsure(name)
     if name == "template" and "shadowroot" in attributes.lower():
