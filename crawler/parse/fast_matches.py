@@ -106,17 +106,22 @@ Match: TypeAlias = "str | Sequence[str]"
 """A link of the common form, or the groups of `TAG`."""
 
 
-def at_once(text: str) -> Iterable[Match]:
-    """Return what matters of a text, in its order; what is passed over may be there, empty."""
-    found = _by_machine_code(text)
+def at_once(text: str, raw: bytes | None = None) -> Iterable[Match]:
+    """Return what matters of a text, in its order; what is passed over may be there, empty.
+
+    `raw` is the same text in UTF-8, where it is at hand.
+    """
+    found = _by_machine_code(text, raw)
     return TAG.findall(text) if found is None else found[0]
 
 
-def _by_machine_code(text: str, *, whole: bool = True) -> tuple[list[Match], int] | None:
+def _by_machine_code(
+    text: str, raw: bytes | None = None, *, whole: bool = True
+) -> tuple[list[Match], int] | None:
     """Return the matches, and the length of one that reaches the end, which counts if `whole`."""
     if _ANSWER in text or _GROUP in text or _LAST in text:
         return None
-    joined = _CODE.expanded(_ANSWERS, text)
+    joined = _CODE.expanded(_ANSWERS, text, raw)
     if joined is None:
         return None
     answers = joined.split(_ANSWER)

@@ -10,6 +10,7 @@ two windows of a large page (docs/decisions/0002-fast-pass.md and 0055 have the 
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,16 +50,26 @@ _ATTRIBUTE = lazy(
 )
 
 
-def scan(text: str, expired: Callable[[], bool] = lambda: False, *, xml: bool = False) -> Scan:
+def scan(
+    text: str,
+    expired: Callable[[], bool] = lambda: False,
+    *,
+    xml: bool = False,
+    raw: bytes | None = None,
+) -> Scan:
     """Return title, base, the `href` of every `a` and `area` in document order, and robots metas.
 
     White space of the title is collapsed; None if none. Raises nothing but TimeoutError: once
     `expired` says so, which a text of `LARGE` characters and more is asked now and then. `xml` says
-    that the document is XHTML.
+    that the document is XHTML; `raw` is what it was in UTF-8, which spares encoding it anew.
     """
     if xml or "\x0b" in text:  # white space to Python alone
         return precise(text, expired, xml=xml)
-    matches = one_by_one(text, expired) if len(text) >= LARGE else at_once(text)
+    if len(text) >= LARGE:
+        matches: Iterable[Match] = one_by_one(text, expired)
+    else:
+        exact = raw is not None and "\ufffd" not in text and not raw.startswith(BOM_UTF8)
+        matches = at_once(text, raw if exact else None)
     return _gathered(text, matches) or precise(text, expired)
 
 

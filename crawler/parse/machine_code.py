@@ -7,10 +7,13 @@ Python's `re`, which is told one match at a time (docs/decisions/0055-machine-co
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, AnyStr, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
+
+    _Substitute: TypeAlias = Callable[[AnyStr, AnyStr, bool], AnyStr | None]
 
 # The long s and the Kelvin sign of Unicode are no "s" and no "k" in any case.
 _AS_IN_PYTHON = "(*CASELESS_RESTRICT)"
@@ -24,41 +27,53 @@ class MachineCode:
     """
 
     def __init__(self, pattern: str) -> None:
-        self._pattern = _AS_IN_PYTHON + pattern.replace(r"\Z", r"\z")
+        self._pattern = pattern.replace(r"\Z", r"\z")
 
-    def expanded(self, template: str, text: str) -> str | None:
+    def expanded(self, template: str, text: str, raw: bytes | None = None) -> str | None:
         """Return what `template` says of each match, one behind the other.
 
         `$1` is a group, and `${2:+one:other}` what stands for it where it matched, and where not
-        (https://pcre2project.github.io/pcre2/doc/pcre2api/, "Creating a new string").
+        (https://pcre2project.github.io/pcre2/doc/pcre2api/, "Creating a new string"). `raw` is the
+        same text in UTF-8, where it is at hand and the expression counts no characters: a text
+        beyond ASCII is encoded for PCRE2 else.
         """
-        return self._substituted(template, text, False)
+        if raw is None:
+            return self._of_text(template, text, False)
+        found = self._of_bytes(template.encode(), raw, False)
+        return found.decode() if found is not None else None
 
     def replaced(self, template: str, text: str) -> str | None:
         """Return the text with `template`, of the same syntax, in place of each match."""
-        return self._substituted(template, text, True)
+        return self._of_text(template, text, True)
 
     @cached_property
-    def _substituted(self) -> Callable[[str, str, bool], str | None]:
-        import pcre2
-        from pcre2 import _cy  # Pattern.sub always keeps what stands between the matches
+    def _of_text(self) -> _Substitute[str]:
+        return _compiled(_AS_IN_PYTHON + self._pattern)
 
-        everywhere = int(_cy.SubstituteOption.GLOBAL | _cy.SubstituteOption.UNSET_EMPTY)
-        alone = int(_cy.SubstituteOption.REPLACEMENT_ONLY)
+    @cached_property
+    def _of_bytes(self) -> _Substitute[bytes]:
+        return _compiled(self._pattern.encode())
+
+
+def _compiled(source: AnyStr) -> _Substitute[AnyStr]:
+    import pcre2
+    from pcre2 import _cy  # Pattern.sub always keeps what stands between the matches
+
+    everywhere = int(_cy.SubstituteOption.GLOBAL | _cy.SubstituteOption.UNSET_EMPTY)
+    alone = int(_cy.SubstituteOption.REPLACEMENT_ONLY)
+    try:
+        pattern = pcre2.compile(source, pcre2.VERBOSE | pcre2.ASCII, jit=True)
+    except pcre2.LibraryError as error:
+        if isinstance(error, pcre2.PatternError):
+            raise
+        return lambda template, text, between: None
+    substitute, code = _cy.substitute, pattern._pcre2_code
+
+    def substituted(template: AnyStr, text: AnyStr, between: bool) -> AnyStr | None:
+        options = everywhere if between else everywhere | alone
         try:
-            pattern = pcre2.compile(self._pattern, pcre2.VERBOSE | pcre2.ASCII, jit=True)
-        except pcre2.LibraryError as error:
-            if isinstance(error, pcre2.PatternError):
-                raise
-            return lambda template, text, between: None
-        substitute, code = _cy.substitute, pattern._pcre2_code
+            return cast("AnyStr", substitute(code, template, text, 0, options)[0])
+        except (pcre2.LibraryError, UnicodeEncodeError):
+            return None
 
-        def substituted(template: str, text: str, between: bool) -> str | None:
-            options = everywhere if between else everywhere | alone
-            try:
-                found: str = substitute(code, template, text, 0, options)[0]
-            except (pcre2.LibraryError, UnicodeEncodeError):
-                return None
-            return found
-
-        return substituted
+    return substituted

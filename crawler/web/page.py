@@ -131,7 +131,8 @@ class ScrapedPage:
             from crawler.parse import fast_pass  # as above
 
             html = self.html if self.response.is_html else ""
-            self._scan = fast_pass.scan(html, xml=self.response.is_xml)
+            raw = self.body if html and self.encoding == "utf-8" else None
+            self._scan = fast_pass.scan(html, xml=self.response.is_xml, raw=raw)
         return self._scan
 
     @found.setter
@@ -185,7 +186,6 @@ class ScrapedPage:
         if self._links is None:
             base = urls.BaseURL(self.base_url)
             found = dict.fromkeys(base.parse(href.partition("#")[0]) for href in self.references)
-            found.pop(None, None)
             self._links = [url for url in found if url]
         return self._links
 

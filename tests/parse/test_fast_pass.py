@@ -50,12 +50,22 @@ def test_a_window_changes_nothing(text: str, window: int) -> None:
 @given(st.lists(st.sampled_from([*_PIECES, *_ODD_PIECES]) | st.text(max_size=9), max_size=60))
 def test_machine_code_finds_what_python_finds(pieces: list[str]) -> None:
     text = "".join(pieces)
-    assert told(fast_matches.at_once(text)) == told(fast_matches.TAG.findall(text))
+    found = told(fast_matches.TAG.findall(text))
+    assert told(fast_matches.at_once(text)) == found
+    assert told(fast_matches.at_once(text, text.encode())) == found
 
 
 @pytest.mark.parametrize("odd", ["\x01", "\x02", "\x03", "\ud800"])
 def test_what_machine_code_cannot_tell_python_tells(odd: str) -> None:
     assert fast_pass.scan(f"<title>{odd}</title><a href=/1><a href='/{odd}'>").hrefs[0] == "/1"
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\xef\xbb\xbf<title>\xc3\xa9</title>", b"<title>\xff\xc3\xa9</title>"]
+)
+def test_a_body_that_is_not_exactly_its_text_is_not_read(raw: bytes) -> None:
+    text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
+    assert fast_pass.scan(text, raw=raw) == fast_pass.scan(text)
 
 
 def test_without_memory_that_may_be_executed_python_tells(monkeypatch: pytest.MonkeyPatch) -> None:
