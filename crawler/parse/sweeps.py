@@ -71,10 +71,12 @@ _OTHER = lazy(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){_REST}")
 # As the tokenizer of the HTML standard takes a tag, at many times the cost: a ">" within quotes
 # behind a "=" does not end it, quotes elsewhere mean nothing.
 _BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
-_EXACT = lazy(
-    r"<(?:/?([a-zA-Z][^\t\n\f\r />]*+)|/(?=[^a-zA-Z]))"
-    rf"""(?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
-)
+_TAG = rf"""<(?:
+      /?(?:((?i:{"|".join(_BLOCKS.split())}))(?=[\t\n\f\r />]|\Z)|[a-zA-Z][^\t\n\f\r />]*+)
+    | /(?=[^a-zA-Z]))
+    (?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
+_EXACT, _EXACT_CODE = lazy(_TAG, re.VERBOSE | re.ASCII), MachineCode(_TAG)
+_LINES = "${1:+\n:}"  # of tags, of which some end a line
 # What is left of tags behind or around a "<", and of those that are comments: "</ ".
 _ODD = lazy(r"<(?:<|/?[a-zA-Z][^<>]*+(?:<|\Z)|/[^a-zA-Z>])")
 _REMAINDER = lazy(r"""["'][^<>"'\n]{0,100}>""")  # of a tag that was cut within quotes
@@ -135,7 +137,7 @@ def lines_of(html: str, look: Glance | None = None) -> str:
             text = _without_known(html)
         text = _OTHER.sub("", text)
     if _is_unclosed(html) or (has_end_within_quotes(html) and _is_odd(html, text)):
-        text = _EXACT.sub(_end_of_line, html)
+        text = _without(html, _EXACT_CODE, _EXACT)
     return collapsed(unescape(text).replace("\0", ""))
 
 
@@ -283,19 +285,15 @@ def _is_odd(html: str, text: str) -> bool:
     return odd or (">" in text and _REMAINDER.search(text) is not None)
 
 
-def _end_of_line(tag: re.Match[str]) -> str:
-    """Return what a tag stands for: the end of a line, or nothing."""
-    return "\n" if tag[1] is not None and IS_BLOCK(tag[1].lower()) else ""
-
-
 def _without_known(html: str) -> str:
     """Take out the tags that are known by their names."""
-    return "".join([_swept(part) for part in _windows(html)])
+    return "".join([_without(part, _TAGS_CODE, _TAGS) for part in _windows(html)])
 
 
-def _swept(html: str) -> str:
-    found = _TAGS_CODE.replaced("${1:+\n:}", html)
-    return _TAGS.sub(lambda tag: "\n" if tag[1] else "", html) if found is None else found
+def _without(html: str, code: MachineCode, same: re.Pattern[str]) -> str:
+    """Write the end of a line in place of tags that end one, and nothing in place of others."""
+    found = code.replaced(_LINES, html)
+    return same.sub(lambda tag: "\n" if tag[1] else "", html) if found is None else found
 
 
 def _bare(html: str) -> str:
