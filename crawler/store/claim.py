@@ -28,7 +28,7 @@ class Claim:
         """Claim the store; StoreClaimed names the process that holds it."""
         while True:
             try:
-                file = self.path.open("a+", encoding="ascii")
+                file = self.path.open("a+", encoding="utf-8")
             except OSError as error:
                 raise StoreRefused(
                     f"{self.store}: cannot be written ({error.strerror}); choose another --store"
