@@ -206,19 +206,22 @@ class Outline:
     def references(self) -> Iterator[str | Reference]:
         """Yield the references in document order, once: what was read is let go on the way.
 
-        Of a plain link nothing but its reference.
+        Of a plain link nothing but its reference, without its fragment. Most pages repeat
+        themselves: of each thousand, those that are the same come once.
         """
         encoding = self._resolve.encoding
         self._raw.reverse()
         while self._raw:
-            raw = self._raw.pop()
-            if "\0" in raw:
-                tag, rel, _, _, *values, _ = raw.split("\0")
-                rels = _SPACES.split(rel.lower())
-                for reference in _references(values):
-                    yield Reference(encode_query(reference[1], encoding), tag, rels)
-            else:
-                yield raw if encoding == "utf-8" else encode_query(raw, encoding)
+            some = self._raw[: -_TOGETHER - 1 : -1]
+            del self._raw[-_TOGETHER:]
+            for raw in dict.fromkeys([r if "\0" in r else r.partition("#")[0] for r in some]):
+                if "\0" in raw:
+                    tag, rel, _, _, *values, _ = raw.split("\0")
+                    rels = _SPACES.split(rel.lower())
+                    for _, reference in _references(values):
+                        yield Reference(encode_query(reference, encoding), tag, rels)
+                else:
+                    yield raw if encoding == "utf-8" else encode_query(raw, encoding)
 
     def links(self) -> Iterator[Link]:
         """Yield the links in document order, once: what was read is let go on the way."""
@@ -277,6 +280,7 @@ class _Resolver:
         return known[reference]
 
 
+_TOGETHER = 1_000  # elements: a tenth of a millisecond
 _REMEMBERED = 5_000  # references of a page: those that come back do so soon
 
 

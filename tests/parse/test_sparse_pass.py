@@ -98,5 +98,6 @@ def test_a_page_without_texts_has_the_same_links() -> None:
     assert [link.text for link in links] == ["X", "Y", ""]
     bare = list(full_pass.outline(text, **page, texts=False).links())
     assert bare == [replace(link, text="") for link in links]
-    references = list(full_pass.outline(text, **page, texts=False).references())
+    again = f'{text}<a href="/x#below">again</a>'
+    references = list(full_pass.outline(again, **page, texts=False).references())
     assert references == ["/x", ("/y", "a", ["nofollow", "next"]), ("i", "img", [""])]
