@@ -115,6 +115,11 @@ def test_a_rule_takes_the_links_it_names(
     assert follow({"/start": LINKS}, tmp_path / "r.db", rules, links=links) == wanted
 
 
+def test_controls_before_a_query_are_no_part_of_a_link(tmp_path: Path) -> None:
+    """What a URL begins with is stripped before it is parsed (URL standard, 4.4)."""
+    assert follow({"/start": '<a href="\x01?a=1"></a>'}, tmp_path / "c.db") == {"/start?a=1"}
+
+
 def test_a_link_that_one_page_is_not_to_follow_may_be_followed_from_another(
     tmp_path: Path,
 ) -> None:
