@@ -51,7 +51,9 @@ _OF_QUIRKS = lazy(  # https://html.spec.whatwg.org/#the-initial-insertion-mode
 )
 # What begins and ends a box in a line: blanks just inside of it are not shown.
 _BEGIN, _END = "\x02", "\x03"
-_BLANKS = lazy(f"{_BEGIN}[ {_BEGIN}]*+|[ {_END}]*{_END}")
+_BLANKS = lazy(  # a search begins within no run of them
+    f"{_BEGIN}[ {_BEGIN}]*+|(?<![ {_END}])[ {_END}]*{_END}|{_END}(?:[ {_END}]*{_END})?+"
+)
 _SPACES = str.maketrans(dict.fromkeys("\t\n\f\r", " ") | {_BEGIN: None, _END: None, "\0": None})
 
 

@@ -17,6 +17,7 @@ _NUMBER = re.compile(
     | 0*([1-8]|11|1[4-9]|2\d|3[01]|127|6(?:49[789]\d|500[0-7]|553[45])|[1-9]\d{5,6})(?!\d));?""",
     re.VERBOSE,
 )
+_LONG = re.compile(r"&#([0-9]{1000,})")  # int() takes 4,300 digits
 _WHITE = re.compile("\r\n|[\t\n\r]")
 # Whatever `html.unescape` looks at.
 _ANY = MachineCode(r"&(?:\#(?:[0-9]++|[xX][0-9a-fA-F]++);?+|[^\t\n\f\ <&#;]{1,32}+;?+)")
@@ -39,7 +40,14 @@ def unescape(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    return html.unescape(_NUMBER.sub(_kept, text) if "&#" in text else text)
+    if "&#" in text:
+        text = _NUMBER.sub(_kept, _LONG.sub(_short, text))
+    return html.unescape(text)
+
+
+def _short(match: re.Match[str]) -> str:
+    """Return the same reference in few digits, one of no character for one of no character."""
+    return f"&#{match[1].lstrip('0')[:9] or '0'}"
 
 
 _character = lru_cache(1024)(_unescaped)

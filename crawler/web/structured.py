@@ -230,4 +230,6 @@ def _span(line: list[str], spanning: dict[int, tuple[int, str]]) -> None:
 
 def _number(text: str | None, most: int) -> int:
     digits = (text or "").strip()
-    return max(1, min(int(digits), most)) if digits.isascii() and digits.isdigit() else 1
+    if not (digits.isascii() and digits.isdigit()):
+        return 1
+    return max(1, min(int(digits.lstrip("0")[:9] or 0), most))  # int() takes 4,300 digits

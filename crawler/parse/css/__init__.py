@@ -41,7 +41,7 @@ _FOR_SPEECH = re.compile(
     re.IGNORECASE,
 )
 _COLOURS = {"white": "ffffff", "black": "000000", "red": "ff0000", "blue": "0000ff"}
-_RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*\)")
+_RGB = re.compile(r"rgba?\(\s*(\d{1,9})[\s,]+(\d{1,9})[\s,]+(\d{1,9})\s*\)")
 
 
 # What is none of these is no declaration, and the one before it holds on.
