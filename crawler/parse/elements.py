@@ -102,7 +102,7 @@ class Elements:
                 self.refreshes.append((attributes.get("content", ""), self.base is not None))
 
     def end_link(self, text: str) -> None:
-        """Give its text to the link that is open, if one is, and close it."""
+        """Add the text to the link that is open, if one is, and close it."""
         if self._anchor is not None:
             self.found[self._anchor] += text.replace(_JOINT, "")
             self._anchor = None

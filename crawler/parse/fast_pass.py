@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from crawler.lazy_regex import lazy
-from crawler.parse.fast_matches import APART, TAG, WINDOW, Match, at_once, one_by_one
+from crawler.parse.fast_expression import ANSWER, ANSWERS, APART, CODE, GROUP, LAST, TAG
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.references import decoded, unescape
 
@@ -24,11 +24,17 @@ if TYPE_CHECKING:
 
 LARGE = 512 * 1024
 """Characters from which a scan belongs on a thread: it may take over 5 ms."""
+WINDOW = 128 * 1024
+"""Characters between two looks at the clock: some milliseconds."""
 
 REFRESH = "http-equiv=refresh"
 """The name under which `Scan.robots` has the content of a meta refresh."""
 EARLY_REFRESH = "http-equiv=refresh before base"
 """The same of one that stands before `<base>`, which does not hold for it."""
+
+
+Match: TypeAlias = "str | Sequence[str]"
+"""A link of the common form, or the groups of `TAG`."""
 
 
 class Scan(NamedTuple):
@@ -66,11 +72,42 @@ def scan(
     if xml or "\x0b" in text:  # white space to Python alone
         return precise(text, expired, xml=xml)
     if len(text) >= LARGE:
+        from crawler.parse.windows import one_by_one  # most pages are smaller
+
         matches: Iterable[Match] = one_by_one(text, expired)
     else:
         exact = raw is not None and "\ufffd" not in text and not raw.startswith(BOM_UTF8)
         matches = at_once(text, raw if exact else None)
     return _gathered(text, matches) or precise(text, expired)
+
+
+def at_once(text: str, raw: bytes | None = None) -> Iterable[Match]:
+    """Return what matters of a text, in its order; what is passed over may be there, empty.
+
+    `raw` is the same text in UTF-8, where it is at hand.
+    """
+    found = by_machine_code(text, raw)
+    return TAG.findall(text) if found is None else found[0]
+
+
+def by_machine_code(
+    text: str, raw: bytes | None = None, *, whole: bool = True
+) -> tuple[list[Match], int] | None:
+    """Return the matches, and the length of one that reaches the end, which counts if `whole`."""
+    if ANSWER in text or GROUP in text or LAST in text:
+        return None
+    joined = CODE.expanded(ANSWERS, text, raw)
+    if joined is None:
+        return None
+    answers = joined.split(ANSWER)
+    del answers[-1]
+    cut = 0
+    if answers and answers[-1][0] == LAST:
+        _, answered, match = answers.pop().split(LAST)
+        cut = len(match)
+        if answered and not whole:
+            del answers[-1]
+    return [one if one[0] != GROUP else one.split(GROUP) for one in answers], cut
 
 
 def _gathered(text: str, matches: Iterable[Match]) -> Scan | None:

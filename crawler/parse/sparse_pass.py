@@ -14,10 +14,11 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from crawler.lazy_regex import lazy
-from crawler.parse.fast_matches import DRAWN, FOREIGN, before_foreign
+from crawler.parse.fast_expression import DRAWN, FOREIGN
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.tokenizer import RAW, tags
+from crawler.parse.windows import before_foreign
 
 APART = frozenset(("template", "noscript"))
 """Elements whose content is no part of the document: see `apart.Apart`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -238,11 +239,9 @@ class Flush:
             " RETURNING host_id, url_hash",
             (to_json(sorted(keys)),),
         )
-        return to_queue(candidates, ids, set(rows), self._next_seq)
-
-    def _next_seq(self) -> int:
-        seq, self._seq = self._seq, self._seq + 1
-        return seq
+        added = to_queue(candidates, ids, set(rows), itertools.count(self._seq).__next__)
+        self._seq += len(added)
+        return added
 
     def _put_back(self, retried: Iterable[Visit]) -> list[Todo]:
         """Make the rows of requests to be tried again: later, and behind what is queued."""

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.parse import fast_matches, fast_pass
+from crawler.parse import fast_pass, windows
+from crawler.parse.fast_expression import TAG
 from crawler.parse.machine_code import MachineCode
 
 _PIECES = [
@@ -31,7 +32,7 @@ _ODD_PIECES = [
 ]
 
 
-def told(matches: Iterable[fast_matches.Match]) -> list[tuple[str, ...]]:
+def told(matches: Iterable[fast_pass.Match]) -> list[tuple[str, ...]]:
     """Return the groups of those matches that say anything."""
     alike = ((match, *[""] * 5) if isinstance(match, str) else match for match in matches)
     return [tuple(match) for match in alike if any(match)]
@@ -40,19 +41,19 @@ def told(matches: Iterable[fast_matches.Match]) -> list[tuple[str, ...]]:
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(_PIECES), max_size=60).map("".join), st.integers(64, 300))
 def test_a_window_changes_nothing(text: str, window: int) -> None:
-    found = told(fast_matches.TAG.findall(text))
-    by_window = told(fast_matches.one_by_one(text, bool, window))
+    found = told(TAG.findall(text))
+    by_window = told(windows.one_by_one(text, bool, window))
     # A tag that fills a window is left to the tokenizer.
-    assert by_window == found or by_window[-1:] == [fast_matches.ODD]
+    assert by_window == found or by_window[-1:] == [windows.ODD]
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from([*_PIECES, *_ODD_PIECES]) | st.text(max_size=9), max_size=60))
 def test_machine_code_finds_what_python_finds(pieces: list[str]) -> None:
     text = "".join(pieces)
-    found = told(fast_matches.TAG.findall(text))
-    assert told(fast_matches.at_once(text)) == found
-    assert told(fast_matches.at_once(text, text.encode())) == found
+    found = told(TAG.findall(text))
+    assert told(fast_pass.at_once(text)) == found
+    assert told(fast_pass.at_once(text, text.encode())) == found
 
 
 @pytest.mark.parametrize("odd", ["\x01", "\x02", "\x03", "\ud800"])

@@ -1,0 +1,92 @@
+"""Large texts, window by window: what the fast pass finds in them, while other threads run.
+
+A match holds the GIL however long it is: what the end of a window cuts off is matched again from
+its own start, and what is longer than a window is cut there and passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from crawler.parse.fast_expression import APART, END, TAG
+from crawler.parse.fast_pass import WINDOW, Match, by_machine_code
+from crawler.parse.foreign import NAMESPACES
+
+
+def one_by_one(text: str, expired: Callable[[], bool], window: int = WINDOW) -> Iterator[Match]:
+    """Yield what `fast_pass.at_once` returns; TimeoutError once `expired` says so."""
+    at, size = 0, len(text)
+    while at < size:
+        if expired():
+            raise TimeoutError(f"at character {at:,} of {size:,}")
+        end = min(size, at + window)
+        found = _window(text, at, end) or _window(text, at, before_foreign(text, at, end))
+        if found is not None:
+            matches, at = found
+            yield from matches
+            continue
+        start, at = at, end - (end < size and text[end - 1] == "<")
+        for match in TAG.finditer(text, start, end):
+            # Foreign content is not plain where the window cuts it off.
+            odd = match[2] is not None and match[2].lower() in NAMESPACES
+            cut = odd or match.end() == end
+            if not cut or end == size:
+                yield match.groups("")
+            elif match.start() > start:
+                at = match.start()
+                break
+            elif (match[5] or "").lower() in APART:
+                yield ODD
+                return
+            elif match[5] or odd or not text[start + 1 : start + 3].lstrip("/")[:1].isalpha():
+                yield match.groups("")
+                at = _end_of(text, match)
+                break
+            else:  # a tag that fills a window
+                yield ODD
+                return
+
+
+def _window(text: str, start: int, end: int) -> tuple[list[Match], int] | None:
+    """Return the matches of a window by machine code, and where the next begins; None if unsure."""
+    found = by_machine_code(text[start:end], whole=end == len(text))
+    if found is None or end == len(text):
+        return None if found is None else (found[0], end)
+    matches, cut = found
+    # Foreign content is not plain where the window cuts it off.
+    odd = (match[1].lower() in NAMESPACES for match in matches if not isinstance(match, str))
+    if cut == end - start or any(odd):
+        return None
+    return matches, end - (cut or text[end - 1] == "<")
+
+
+def before_foreign(text: str, start: int, end: int) -> int:
+    """Return the end of a window that cuts off no picture and no formula, as far as it is seen."""
+    for name in ("svg", "math"):
+        begins = text.rfind(f"<{name}", start + 1, end)
+        if begins >= 0 and text.find(f"</{name}", begins, end) < 0:
+            end = begins
+    return end
+
+
+ODD = ("", "svg", "", ">", "", "")  # which only the tokenizer can read
+
+
+def _end_of(text: str, match: re.Match[str]) -> int:
+    """Return where a tag, a comment or an element that fills a whole window ends."""
+    if match[5]:
+        return _search(re.compile(rf"</{match[5]}{END}", re.IGNORECASE), text, match.end() - 16)
+    comment = text.startswith("<!--", match.start())
+    end = text.find("-->" if comment else ">", match.end() - 2)
+    return len(text) if end < 0 else end + 1
+
+
+def _search(pattern: re.Pattern[str], text: str, at: int) -> int:
+    size = len(text)
+    while at < size:
+        match = pattern.search(text, at, min(size, at + WINDOW))
+        if match and (match.end() < at + WINDOW or at + WINDOW >= size):
+            return match.start()
+        at += WINDOW - 16
+    return size
