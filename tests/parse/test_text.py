@@ -1,12 +1,15 @@
 """A large page is swept window by window, and reads as if it were swept at once."""
 
 import random
+import re
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.parse import charset, sweeps
+from crawler.parse import charset, inner_text, sweeps
+from crawler.parse.fast_pass import scan
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.text import read, same_text, text_of
 from crawler.parse.words import unmarked
@@ -136,3 +139,40 @@ def test_machine_code_reads_a_text_as_python_does(pieces: list[str]) -> None:
         for method in ("expanded", "replaced"):
             patch.setattr(MachineCode, method, lambda *_: None)
         assert (read(page), text_of(page, hidden=True), unmarked(page)) == found
+
+
+@pytest.mark.parametrize(
+    ("digits", "wanted"),
+    [
+        ("9" * 5000, "\ufffd"),
+        ("0" * 5000 + "65", "A"),
+        ("0" * 5000, "\ufffd"),
+        ("0" * 5000 + "128", "€"),
+        ("x" + "f" * 5000, "\ufffd"),
+        ("x" + "0" * 5000 + "41", "A"),
+    ],
+)
+def test_a_reference_of_thousands_of_digits_is_a_character_or_none(
+    digits: str, wanted: str
+) -> None:
+    reference = f"&#{digits};"
+    page = f"<title>a{reference}</title><a href='/{reference}'>b</a><p>c{reference}"
+    found = scan(page)
+    assert (found.title, found.hrefs) == (f"a{wanted}", [f"/{wanted}"])
+    assert text_of(page).split() == ["b", f"c{wanted}"]
+    small = f"<style>p {{ color: red }}</style>{page}"
+    assert text_of(small).split() == ["b", f"c{wanted}"]
+
+
+@given(st.text(" a", max_size=30))
+def test_blanks_go_just_inside_of_a_box_in_a_line(text: str) -> None:
+    # Plain, but quadratic where blanks stand before no end of a box.
+    wanted = re.sub("[ ]*|[ ]*", "", text)
+    assert inner_text._BLANKS.sub("", text) == wanted
+
+
+@pytest.mark.parametrize("blanks", [" " * 30_000, " " * 15_000, " " * 15_000])
+def test_blanks_are_dropped_in_linear_time(blanks: str) -> None:
+    began = time.process_time()
+    inner_text._BLANKS.sub("", blanks)
+    assert time.process_time() - began < 0.2  # 2 ms, measured; quadratic it takes seconds

@@ -109,6 +109,7 @@ def test_open_graph_has_the_first_value_and_all() -> None:
         ("<tr><th>a<th>b<tr><th>row<td>1", [{"a": "row", "b": "1"}]),
         ("<tr><th>a<tr><td><table><tr><td>in</table>", [{"a": "in"}]),
         ("<tr><th>a<tr><td colspan=99999999999999999999 rowspan=9>1", [{"a": "1"}]),
+        (f"<tr><th>a<tr><td rowspan={'9' * 5000} colspan={'0' * 5000}1>1", [{"a": "1"}]),
         ("", []),
     ],
 )
