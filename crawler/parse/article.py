@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from lxml import etree
+
 _AROUND = frozenset({"nav", "aside", "footer", "form", "button", "menu", "dialog"})
 _ROLES = frozenset(
     "navigation banner contentinfo complementary search menu menubar dialog alert toolbar".split()
@@ -26,7 +28,31 @@ _NAMED = re.compile(
 _PARAGRAPHS = ("p", "pre", "td", "dd", "li", "blockquote")
 _TABLE_PARTS = ("tr", "tbody", "thead", "tfoot")  # which are nothing without their table
 _LEAST = 25  # characters of a paragraph that votes
+_MOST_READ = 50  # times that a page is read for votes: lists stand in lists
 _SHARE = 0.5  # of the text: what holds more of it is no boilerplate, whatever it is called
+
+
+def text_of(element: Any) -> str:
+    """Return the text of an element with all in it; `itertext` looks up to the root from each."""
+    return etree.tostring(element, method="text", encoding="unicode", with_tail=False)
+
+
+class _Sizes:
+    """How much text each element below another has, how much of it in links, and its nodes."""
+
+    def __init__(self, root: Any) -> None:
+        self.length: dict[Any, int] = {}
+        self.linked: dict[Any, int] = {}
+        self.nodes: dict[Any, int] = {}
+        for _, element in etree.iterwalk(root, events=("end",)):
+            length, linked, nodes = len((element.text or "").strip()), 0, len(element)
+            for child in element.iterchildren(etree.Element):
+                length += self.length[child]
+                linked += self.linked[child]
+                nodes += self.nodes[child]
+            self.length[element] = length
+            self.nodes[element] = nodes
+            self.linked[element] = linked + (length if element.tag == "a" else 0)
 
 
 def article_of(root: Any) -> Any:
@@ -42,22 +68,27 @@ def article_of(root: Any) -> Any:
 
 def _declared(body: Any) -> Any:
     """Return what a page declares to be its main content, if it does so without a doubt."""
-    whole = _length(body)
-    mains = [one for one in body.iter("main") if _length(one)]
-    mains = mains or [one for one in body.iter() if one.get("role") == "main" and _length(one)]
-    articles = [one for one in (mains[0] if mains else body).iter("article") if _length(one)]
+    length = _Sizes(body).length
+    mains = [one for one in body.iter("main") if length[one]]
+    mains = mains or [one for one in length if one.get("role") == "main" and length[one]]
+    articles = [one for one in (mains[0] if mains else body).iter("article") if length[one]]
     articles = [one for one in articles if next(one.iterancestors("article"), None) is None]
-    if len(articles) == 1 and (not mains or _length(articles[0]) > _SHARE * _length(mains[0])):
-        return articles[0] if mains or _length(articles[0]) > 0.2 * whole else None
+    if len(articles) == 1 and (not mains or length[articles[0]] > _SHARE * length[mains[0]]):
+        return articles[0] if mains or length[articles[0]] > 0.2 * length[body] else None
     return mains[0] if len(mains) == 1 else None
 
 
 def _elected(body: Any) -> Any:
     """Return the element for which the paragraphs vote."""
     votes: dict[Any, float] = defaultdict(float)
+    sizes = _Sizes(body.getroottree().getroot())
+    left = _MOST_READ * (_LEAST + len(text_of(body)) + sizes.nodes[body])
     for paragraph in body.iter(*_PARAGRAPHS):
-        text = "".join(paragraph.itertext()).strip()
-        if len(text) < _LEAST or _linked(paragraph) > _SHARE * len(text):
+        text = text_of(paragraph).strip()
+        left -= len(text) + sizes.nodes[paragraph]
+        if left < 0:
+            break
+        if len(text) < _LEAST or sizes.linked[paragraph] > _SHARE * len(text):
             continue
         vote = 1 + text.count(",") + min(len(text) / 100, 3)
         for above, part in zip(_above(paragraph, body), (1.0, 0.5, 0.25), strict=False):
@@ -66,17 +97,13 @@ def _elected(body: Any) -> Any:
         return body
     best = max(votes, key=lambda one: votes[one])
     # What stands around it is of the article, too, as long as it is no list of links.
-    length, linked = _length(best), _linked(best)
+    length, linked = sizes.length[best], sizes.linked[best]
     for above in _above(best, body):
-        longer, more = _length(above), _linked(above)
+        longer, more = sizes.length[above], sizes.linked[above]
         if more - linked > _SHARE * (longer - length) and best.tag not in _TABLE_PARTS:
             break
         best, length, linked = above, longer, more
     return best
-
-
-def _linked(element: Any) -> int:
-    return sum(map(_length, element.iter("a")))
 
 
 def _above(element: Any, body: Any) -> Iterator[Any]:
@@ -88,12 +115,11 @@ def _above(element: Any, body: Any) -> Iterator[Any]:
 
 def _prune(root: Any) -> None:
     """Take out navigation and the like, unless it is most of what there is."""
-    whole = _length(root)
-    doubtful = [one for one in root.iter() if one is not root and _is_around(one)]
-    for one in doubtful:
-        if next((above for above in one.iterancestors() if above is root), None) is None:
-            continue  # it went with what it stood in
-        if _length(one) <= _SHARE * whole or one.tag == "nav":
+    length = _Sizes(root).length
+    gone: set[Any] = set()
+    for one in [one for one in root.iter(etree.Element) if one is not root and _is_around(one)]:
+        if one not in gone and (length[one] <= _SHARE * length[root] or one.tag == "nav"):
+            gone.update(one.iter())
             _drop(one)
 
 
@@ -110,16 +136,6 @@ def _is_around(element: Any) -> bool:
 
 
 def _drop(element: Any) -> None:
-    """Remove an element, but not the text behind it."""
-    parent, before = element.getparent(), element.getprevious()
-    if element.tail:
-        if before is not None:
-            before.tail = (before.tail or "") + element.tail
-        else:
-            parent.text = (parent.text or "") + element.tail
-    parent.remove(element)
-
-
-def _length(element: Any) -> int:
-    """Return how much text an element has."""
-    return sum(len(text.strip()) for text in element.itertext(with_tail=False))
+    """Take out an element, but not the text behind it, which lxml may not take from us again."""
+    element.clear(keep_tail=True)
+    element.tag = "span"

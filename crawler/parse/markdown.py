@@ -31,7 +31,8 @@ def markdown_of(html: str, url: str = "", *, main: bool = False, hidden: bool = 
     writer = MarkdownWriter(against or url)
     text = writer.page(article_of(root) if main else root)
     if writer.deep and not main:  # libxml2 lets go of what lies deeper than 2048
-        text = MarkdownWriter(against or url).page(_tree(html, deep=True))
+        whole = _tree(html, deep=True)
+        text = MarkdownWriter(against or url).page(whole) if whole is not None else text
     return text if hidden else visible(text)[0]
 
 
@@ -40,7 +41,14 @@ def _tree(html: str, *, deep: bool = False) -> Any:
     from lxml import etree
 
     target = {"target": etree.TreeBuilder()} if deep else {}
-    parser = etree.HTMLParser(recover=True, encoding="utf-8", huge_tree=True, **target)  # type: ignore[arg-type]
+    parser = etree.HTMLParser(
+        recover=True,
+        encoding="utf-8",
+        huge_tree=True,
+        remove_comments=True,  # lxml looks up from each to the root
+        remove_pis=True,
+        **target,  # type: ignore[arg-type]
+    )
     try:
         return etree.fromstring(html.encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError:  # nothing but a comment

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from lxml import etree
 
 
 def item(marker: str, blocks: Iterable[str]) -> str:
@@ -23,3 +26,18 @@ _LIST = re.compile(r"(?:- |\d{1,9}\. )")
 def is_list(block: str) -> bool:
     """Return whether a block of Markdown begins an item of a list."""
     return _LIST.match(block) is not None
+
+
+def number_of(text: str | None, default: int) -> int:
+    """Return what an attribute numbers an item."""
+    return int(text) if text and text.isdecimal() and len(text) < 10 else default
+
+
+def terms_of(element: Any) -> Iterator[Any]:
+    """Yield the terms and definitions of a list, without those of lists in it."""
+    walk = etree.iterwalk(element, events=("start",), tag=("dl", "dt", "dd"))
+    for _, child in walk:
+        if child.tag != "dl":
+            yield child
+        elif child is not element:
+            walk.skip_subtree()

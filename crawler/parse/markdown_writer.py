@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from crawler import urls
-from crawler.parse.markdown_list import is_list, item
+from crawler.parse.article import text_of
+from crawler.parse.markdown_list import is_list, item, number_of, terms_of
 from crawler.parse.markdown_table import is_layout, rows_of, table_lines
 
 _DEEPEST = 200  # elements within each other; what lies deeper is text
@@ -50,12 +51,18 @@ class MarkdownWriter:
     def __init__(self, base: str) -> None:
         self._base = base
         self._absolute: dict[str, str] = {}
+        self._around_blocks: set[Any] = set()  # elements with blocks in them, as <span><div> has
         self._depth = 0
         self.deep = False
         """Whether elements lay within each other deeper than is looked at."""
 
     def page(self, root: Any) -> str:
         """Return the whole of a tree."""
+        for block in root.iter(*BLOCKS):
+            for above in block.iterancestors():
+                if above in self._around_blocks:
+                    break
+                self._around_blocks.add(above)
         text = "\n\n".join(self.blocks(root))
         return f"{text}\n" if text else ""
 
@@ -80,17 +87,13 @@ class MarkdownWriter:
             return
         if self._depth > _DEEPEST:
             self.deep = True
-            texts.append(f" {_plain(''.join(child.itertext()))} ")
-        elif name in BLOCKS or self._holds_blocks(child):
+            texts.append(f" {_plain(text_of(child))} ")
+        elif name in BLOCKS or child in self._around_blocks:
             _end(texts, found)
             write = _BLOCK.get(name)
             found += self.blocks(child) if write is None else write(self, child)
         else:
             texts.append(self._inline(child))
-
-    def _holds_blocks(self, element: Any) -> bool:
-        """Return whether an inline element has blocks in it, as <span><div> has."""
-        return len(element) > 0 and any(one.tag in BLOCKS for one in element.iterdescendants())
 
     def _heading(self, element: Any) -> list[str]:
         text = _one_line(self.text(element)).strip("#").strip()
@@ -117,7 +120,7 @@ class MarkdownWriter:
     def _code(self, element: Any) -> list[str]:
         for line in element.iter("br"):
             line.text = "\n"
-        text = "".join(element.itertext()).strip("\n").expandtabs(4)
+        text = text_of(element).strip("\n").expandtabs(4)
         if not text.strip():
             return []
         fence = "`" * max(3, 1 + max(map(len, _TICKS.findall(text)), default=0))
@@ -131,7 +134,7 @@ class MarkdownWriter:
         """Return a list as one block; a list that stands in it outside of an item is the last's."""
         items: list[list[str]] = []
         markers: list[str] = []
-        number = _number(element.get("start"), 1)
+        number = number_of(element.get("start"), 1)
         for child in element:
             if not isinstance(child.tag, str) or child.tag in SKIPPED:
                 continue
@@ -141,7 +144,7 @@ class MarkdownWriter:
             content = self.blocks(child) if child.tag == "li" else self._alone(child)
             if not content:
                 continue
-            number = _number(child.get("value"), number)
+            number = number_of(child.get("value"), number)
             markers.append(f"{number}. " if element.tag == "ol" else "- ")
             number += 1
             items.append(content)
@@ -163,9 +166,7 @@ class MarkdownWriter:
     def _terms(self, element: Any) -> list[str]:
         """Return terms with their definitions, each behind a colon (Markdown Extra)."""
         found: list[str] = []
-        for child in element.iter("dt", "dd"):
-            if next(child.iterancestors("dl")) is not element:
-                continue
+        for child in terms_of(element):
             content = self.blocks(child) if child.tag == "dd" else self._term(child)
             if child.tag == "dt" or not found:
                 found += content
@@ -204,7 +205,7 @@ class MarkdownWriter:
             if isinstance(name, str) and name not in SKIPPED:
                 if self._depth > _DEEPEST:
                     self.deep = True
-                    texts.append(_plain("".join(child.itertext())))
+                    texts.append(_plain(text_of(child)))
                 else:
                     texts.append(f" {self.text(child)} " if name in BLOCKS else self._inline(child))
             texts.append(_plain(child.tail))
@@ -260,14 +261,14 @@ class MarkdownWriter:
         return "[x] " if element.get("checked") is not None else "[ ] "
 
     def _span_of_code(self, element: Any) -> str:
-        text = _SPACE.sub(" ", "".join(element.itertext()))
+        text = _SPACE.sub(" ", text_of(element))
         if not text.strip():
             return text
         ticks = "`" * (1 + max(map(len, _TICKS.findall(text)), default=0))
         pad = " " if text.strip().startswith("`") or text.strip().endswith("`") else ""
         made = _around(text, f"{ticks}{pad}", f"{pad}{ticks}")
         links = element.findall(".//a[@href]")
-        whole = len(links) == 1 and "".join(links[0].itertext()).strip() == text.strip()
+        whole = len(links) == 1 and text_of(links[0]).strip() == text.strip()
         target = self._target(links[0]) if whole else ""
         return f"[{made.strip()}]({target})" if target else made
 
@@ -380,10 +381,6 @@ def _language(element: Any) -> str:
             name = found[1].removesuffix("3") if found[1] == "python3" else found[1]
             return "" if name in _NO_LANGUAGE else name
     return ""
-
-
-def _number(text: str | None, default: int) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 10 else default
 
 
 def _title(element: Any) -> str:

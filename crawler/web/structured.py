@@ -33,7 +33,7 @@ def jsonld(page: ScrapedPage) -> list[dict[str, Any]]:
     if not page.response.is_html:
         return found
     for script in page.xpath("//script[@type]"):
-        kind = script.attrib["type"].partition(";")[0].strip().lower()
+        kind = script.root.get("type").partition(";")[0].strip().lower()
         text = script.xpath("string()").get() or ""
         if kind != "application/ld+json" or not text.strip():
             continue
@@ -154,9 +154,9 @@ def opengraph(page: ScrapedPage) -> OpenGraph:
     pairs: list[tuple[str, str]] = []
     for meta in page.xpath("//meta[@content]") if page.response.is_html else ():
         for attribute in ("property", "name"):
-            name = meta.attrib.get(attribute, "").strip().lower()
+            name = meta.root.get(attribute, "").strip().lower()
             if ":" in name and (attribute == "property" or name.startswith(("og:", "twitter:"))):
-                pairs.append((name, meta.attrib["content"].strip()))
+                pairs.append((name, meta.root.get("content").strip()))
                 break
     return OpenGraph(pairs)
 

@@ -1,5 +1,7 @@
 """Pages as Markdown: tables, code, lists, references, and the main content alone."""
 
+import time
+
 import pytest
 
 from crawler.parse.markdown import markdown_of
@@ -58,6 +60,35 @@ def test_markup_becomes_the_markdown_that_means_it(html: str, markdown: str) -> 
 def test_markup_within_itself_thousandfold_is_no_trouble() -> None:
     for name in ("div", "b", "ul><li", "table><tr><td", "blockquote"):
         assert "deep" in markdown_of(f"<{name}>" * 3000 + "deep", URL)
+
+
+# Each takes up to 0.3 s, and took over 2 s where every element was read again for those around it.
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div class=nav>" * 1500 + "<b>x</b>" * 20_000,
+        "<header>" * 1500 + "<b>x</b>" * 10_000,
+        "<blockquote>" * 1500 + "<!--c-->" * 20_000,
+        "<dl><dd>" * 10_000,
+        "<div><!--c-->" * 40_000,
+    ],
+    ids=["navigation", "header", "quotes", "terms", "comments"],
+)
+def test_what_stands_in_thousands_of_others_is_read_in_linear_time(html: str) -> None:
+    began = time.process_time()
+    markdown_of(html, URL, main=True)
+    markdown_of(html, URL)
+    assert time.process_time() - began < 1.5
+
+
+def test_a_page_that_is_no_tree_in_its_whole_depth_has_its_text() -> None:
+    assert markdown_of("<v>" * 201 + "deep" + "</-", URL) == "deep\n"
+
+
+def test_control_characters_in_the_markup_are_no_trouble() -> None:
+    around = "<div class=nav \x01=\x02>\x03</div>\x04<nav>\x05</nav>\x06"
+    text = markdown_of(f"a\x01{around}<p \x07>{WORDS}</p>b\x08{around}", URL, main=True)
+    assert "This is a long sentence" in text
 
 
 WORDS = "This is a long sentence, with commas, about one thing, and it goes on for a while. " * 3

@@ -122,6 +122,18 @@ def test_where_there_is_no_table_that_is_said() -> None:
         page_of("<table></table>").table("#x")
 
 
+def test_attributes_named_by_control_characters_are_passed_by() -> None:
+    odd = "\x1c"
+    page = page_of(
+        f"<script type='application/ld+json' {odd}>{{\"a\": 1}}</script><meta {odd} property=og:a"
+        f" content=b><div itemscope {odd}><b itemprop=c {odd}>d</b></div>"
+        f"<table {odd}><tr {odd}><th {odd}>e<tr><td rowspan=\x01 \x1c>f</table>"
+    )
+    assert (page.jsonld, page.opengraph) == ([{"a": 1}], {"og:a": "b"})
+    assert page.microdata == [{"type": [], "properties": {"c": "d"}}]
+    assert page.table() == [{"e": "f"}]
+
+
 def test_what_is_no_page_has_nothing_of_it() -> None:
     page = page_from(b'{"a": 1}', url="https://a.example/", headers={"Content-Type": "text/json"})
     assert (page.jsonld, page.microdata, page.opengraph) == ([], [], {})
