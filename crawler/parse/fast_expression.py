@@ -10,17 +10,12 @@ import re
 
 from crawler.lazy_regex import lazy
 from crawler.parse.machine_code import MachineCode
+from crawler.parse.syntax import ATTRIBUTES, COMMENT, END, PLAIN_ATTRIBUTES, PLAIN_NAME, any_case
 
 APART = frozenset(("noscript", "template", "frameset"))
 """Elements whose content is no part of the document itself."""
 
 
-def _any_case(names: str) -> str:
-    """Spell a regex that matches the names in any case; re.IGNORECASE would cost a third more."""
-    return "|".join("".join(f"[{char}{char.upper()}]" for char in name) for name in names.split())
-
-
-END = r"(?=[\t\n\f\r />]|\Z)"  # what ends the name of a tag
 # SVG and MathML without anything that matters here: taken whole, as its tags follow other rules
 # (`foreign`). One with anything else in it sends the document through the tokenizer of `tags`.
 _SHAPES = (
@@ -34,18 +29,18 @@ _FORMULA = (
     " annotation"
 )
 _TEXTS = "|".join(
-    rf"<{name}(?:[\t\n\f\r ][^<>/]*+)?>[^<]*+</{name}>" for name in ("title", "desc", "style")
+    rf"<{name}(?=[\t\n\f\r >]){PLAIN_ATTRIBUTES}(?<!/)>[^<]*+</{name}>"
+    for name in ("title", "desc", "style")
 )
 
 
 def _whole(name: str, parts: str, texts: str = "") -> str:
     """Spell a regex for a foreign element with nothing but such parts and text inside."""
-    inside = rf"[^<]++|</?(?:{parts.replace(' ', '|')})(?=[\t\n\f\r />])[^<>]*+>{texts}"
+    tag = rf"(?=[\t\n\f\r />]){PLAIN_ATTRIBUTES}>"
+    inside = rf"[^<]++|</?(?:{parts.replace(' ', '|')}){tag}{texts}"
     # Behind anything else "/" may be the end of a value.
     empty = rf"""(?<=[\t\n\f\r "']/>)|(?<={name}/>)"""
-    return (
-        rf"{name}(?=[\t\n\f\r />])[^<>]*+>(?:{empty}|(?<!/>)(?:{inside})*+</{name}[\t\n\f\r ]*+>)"
-    )
+    return rf"{name}{tag}(?:{empty}|(?<!/>)(?:{inside})*+</{name}[\t\n\f\r ]*+>)"
 
 
 FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
@@ -53,36 +48,27 @@ FOREIGN = f"{_whole('svg', _SHAPES, f'|{_TEXTS}')}|{_whole('math', _FORMULA)}"
 DRAWN = frozenset(f"svg math title desc style {_SHAPES} {_FORMULA}".split())
 """The elements that are passed over with it."""
 # With those whose content is no part of the document: of `noscript` but the links count.
-_RAW = _any_case(
+_RAW = any_case(
     "script style textarea title xmp iframe noembed noframes noscript template frameset"
 )
-_NAMES = _any_case("area base meta plaintext math svg")
+_NAMES = any_case("area base meta plaintext math svg")
 
-# A quote quotes only behind "=". Whatever the document's end cuts off is taken to the end (\Z), so
-# that no search starts inside it; all loops are possessive: every search is linear.
-_VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"""
-_ATTRIBUTES = (
-    rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+{_VALUE}?+)?+|=)*+"""
-)
-# What nearly all tags look like: no markup inside quotes, so that ">" is the end of the tag. In one
-# that matters each quote stands behind a "=": elsewhere it is part of a name.
-_SIMPLE = r"""[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+(?=>)"""
-_QUOTED = r"""[^<>"']*+(?:(?<==)"[^"<>]*+"[^<>"']*+)*+(?=>)"""
 _OTHERS = r"""(?:[\t\n\f\r /]++(?!href=)[a-z][a-z-]*+="[^"]*+")*+"""
 _HREF = r"""[\t\n\f\r /]++href="([^"&\0]++)\""""
 # End tags of nothing but a name, as nearly all are, are passed over without a match; so are start
 # tags of nothing but one or two letters.
 _SOURCE = rf"""<(?!/\w++>)(?!<)(?!\w\w?>)(?:
       (?=[sm][va][gt])(?:{FOREIGN})                         # foreign content that is plain: passed
-    | a{_OTHERS}(?:{_HREF}{_QUOTED}>|>)                     # 1: the href of nine links in ten,
+    | a{_OTHERS}(?:{_HREF}{PLAIN_ATTRIBUTES}>|>)            # 1: the href of nine links in ten,
                                                             #    none where it is a mere anchor
-    | ([aA]{END}|(?=[abmpsABMPS])(?:{_NAMES}){END})       # 2, 3: a tag that matters and its
-        ({_QUOTED}|{_ATTRIBUTES})(>|\Z)                     #    4: attributes, its end
-    | (?=[stxinfSTXINF])({_RAW}){END}                      # 5, 6: one whose content is raw text,
-        (?:{_SIMPLE}|{_ATTRIBUTES})(?:>|\Z)                 #       and that text
+    | ([aA]{END}|(?=[abmpsABMPS])(?:{_NAMES}){END})         # 2, 3: a tag that matters and its
+        ({PLAIN_ATTRIBUTES}|{ATTRIBUTES})(>|\Z)         #    4: attributes, its end
+    | (?=[stxinfSTXINF])({_RAW}){END}                       # 5, 6: one whose content is raw text,
+        (?:{PLAIN_ATTRIBUTES}|{ATTRIBUTES})>            #       and that text
         ((?:[^<]++|<(?!/(?i:\5)[\t\n\f\r />]))*+)
-    | /?[a-zA-Z](?!{_SIMPLE})[^\t\n\f\r />]*+{_ATTRIBUTES}(?:>|\Z)  # any other with quoted markup
-    | !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))         # a comment
+    | /?+(?!{PLAIN_NAME}{PLAIN_ATTRIBUTES})[a-zA-Z]         # any other with quoted markup
+        [^\t\n\f\r />]*+{ATTRIBUTES}(?:>|\Z)
+    | {COMMENT}
     | [!?/][^>]*+(?:>|\Z))                                  # a doctype or bogus comment
 """
 TAG = lazy(_SOURCE, re.VERBOSE | re.ASCII)

@@ -18,6 +18,7 @@ from crawler.lazy_regex import lazy
 from crawler.parse.fast_expression import ANSWER, ANSWERS, APART, CODE, GROUP, LAST, TAG
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.references import decoded, unescape
+from crawler.parse.syntax import NEXT_ATTRIBUTE
 
 if TYPE_CHECKING:
     from crawler.parse.tokenizer import Tag
@@ -46,14 +47,7 @@ class Scan(NamedTuple):
     robots: list[tuple[str, str]]  # (agent, directives) of <meta name=AGENT content=DIRECTIVES>
 
 
-# What is no attribute (1: None) is taken along too, so that no search starts again inside it.
-_ATTRIBUTE = lazy(
-    r"""[\t\n\f\r /]*+(?:(=?[^\t\n\f\r />=]++)
-        (?:[\t\n\f\r ]*+=[\t\n\f\r ]*+
-            (?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\t\n\f\r >"'][^\t\n\f\r >]*+))?+
-        )?+|[=>]|\Z)""",
-    re.VERBOSE | re.ASCII,
-)
+_ATTRIBUTE = lazy(NEXT_ATTRIBUTE, re.VERBOSE)
 
 
 def scan(
@@ -170,16 +164,16 @@ def _inside(kind: str, raw: str, text: str) -> list[str] | None:
         return found.hrefs if found is not None else None
     if kind == "frameset" or "shadowroot" in text:
         return None
-    for match in TAG.finditer(raw):
-        # Its end stands in a script, a comment or a value, or is that of another template.
-        if match.end() == len(raw) and (match[5] or not _CLOSED.search(match[0])):
-            return None
-        if (match[5] or "").lower() == "template":
+    for match in TAG.finditer(f"{raw}<"):
+        name = (match[2] or match[5] or "").lower()
+        inner = name == "script" and _INNER_SCRIPT.search(match[6]) is not None
+        # Its end may stand in a script, a comment or a value, or be that of another template.
+        if match.end() > len(raw) or name in _UNCLEAR or inner:
             return None
     return []
 
 
-_CLOSED = lazy(r"^<(?:!--(?:-?|.*--!?)>|(?!!--).*>)\Z", re.DOTALL)
+_UNCLEAR = frozenset(("template", "plaintext", *NAMESPACES))  # within a template
 
 
 def title_of(raw: str) -> str:

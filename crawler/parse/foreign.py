@@ -30,7 +30,7 @@ _VOID = frozenset(
 # An end tag of one of these closes whatever foreign element was left open inside of it.
 _CONTAINERS = BREAKOUT - {"body", "head"} | frozenset(
     "a article aside button details dialog fieldset figcaption figure footer form header label"
-    " main nav section select summary tbody td tfoot th thead tr".split()
+    " main nav noscript section select summary tbody td template tfoot th thead tr".split()
 )
 _CLOSES_P = BREAKOUT & frozenset(
     "blockquote center div dl h1 h2 h3 h4 h5 h6 hr listing menu ol p pre table ul".split()

@@ -25,8 +25,9 @@ from crawler.parse.css import (
 )
 from crawler.parse.glance import MOST_STYLES, Glance, glance
 from crawler.parse.machine_code import MachineCode
+from crawler.parse.syntax import COMMENT, any_case
 from crawler.parse.tokenizer import Span, attributes_of, spans
-from crawler.parse.words import any_case, words_of
+from crawler.parse.words import words_of
 
 UNSHOWN = frozenset(
     {
@@ -102,7 +103,7 @@ _INLINE = lazy(
     re.VERBOSE,
 )
 _STYLES = lazy(
-    rf"""<(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+    rf"""<(?:{COMMENT}
     | ({any_case("script style title textarea template noscript")})(?=[\s/>])([^>]*+)>?
       ((?:[^<]++|<(?!/(?i:\1)[\s/>]))*+))""",
     re.VERBOSE,
@@ -153,7 +154,7 @@ def _is_text(low: bytes, found: re.Match[bytes], end: int) -> bool:
 _RAW = "noscript iframe noframes noembed"
 _OTHERS = "|".join(sorted({*UNSHOWN, "dialog", "xmp", "plaintext"}.difference(_RAW.split())))
 _BY_NAME = MachineCode(
-    rf"""<(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+    rf"""<(?:{COMMENT}
     | ({any_case("script style title textarea svg")})(?=[\s/>])[^>]*+>
       (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+
     | ({any_case(_RAW)})(?=[\s/>])[^<>]*+>(?:[^<]++|<(?!/(?i:\2)[\s/>]))*+(?:</[^<>]*+>|\Z)

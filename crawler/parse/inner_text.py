@@ -17,7 +17,8 @@ from crawler.parse.css.cascade import Cascade, Style, rules_of
 from crawler.parse.css.element import MATH_TOKENS, Element
 from crawler.parse.css.matching import TooDear
 from crawler.parse.light_tree import light_tree, xml_tree
-from crawler.parse.words import any_case, words_of
+from crawler.parse.syntax import COMMENT, any_case
+from crawler.parse.words import words_of
 
 _BLOCKS = frozenset(("block", "flex", "grid", "table", "table-caption", "table-column"))
 _ATOMS = frozenset(("inline-block", "inline-flex", "inline-grid", "inline-table"))
@@ -33,7 +34,7 @@ _DRAWN_IN = frozenset(  # elements of SVG that hold others which are drawn, or u
 )
 # With scripts on the content of `noscript` is text that nobody sees.
 _NOSCRIPT = lazy(
-    rf"""<(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+    rf"""<(?:{COMMENT}
     | ({any_case("script style title textarea iframe")})(?=[\s/>])[^>]*+>
       (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+
     | ({any_case("noscript")})(?=[\s/>])[^>]*+>((?:[^<]++|<(?!/(?i:\2)[\s/>]))*+))""",

@@ -9,7 +9,7 @@ possessive, so that every search is linear.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -17,6 +17,14 @@ from crawler.lazy_regex import lazy
 from crawler.parse.fast_expression import DRAWN, FOREIGN
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.machine_code import MachineCode
+from crawler.parse.syntax import (
+    ATTRIBUTES,
+    COMMENT,
+    PLAIN_ATTRIBUTES,
+    PLAIN_NAME,
+    SPACE,
+    any_case,
+)
 from crawler.parse.tokenizer import RAW, tags
 from crawler.parse.windows import before_foreign
 
@@ -36,35 +44,16 @@ class Unsure(Exception):
     """One expression cannot tell; the tokenizer can."""
 
 
-def _any_case(names: Iterable[str]) -> str:
-    """Spell a regex that matches the names in any case; re.IGNORECASE would cost a third more."""
-    spelled = (
-        "".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in name)
-        for name in sorted(names)
-    )
-    return "|".join(spelled)
-
-
-_SPACE = r"[\t\n\f\r ]"
 _END = r"(?=[\t\n\f\r />])"  # what ends the name of a tag
-_RAW = rf"(?:{_any_case(RAW)}){_END}"
-# What nearly all tags look like: no markup inside values, so that ">" is the end of the tag. Each
-# quote begins a value or ends it: elsewhere it is part of a name, or of a value without quotes.
-_BARE = r"""[^\t\n\f\r "'<>=]++(?=[\t\n\f\r >])"""
-_SIMPLE = rf"""(?:[^<>"'=]++(?<![\t\n\f\r /])=(?:"[^"<>]*+"|'[^'<>]*+'|{_BARE}))*+[^<>"'=]*+(?=>)"""
-_VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"""
-_ATTRIBUTES = (
-    rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:{_SPACE}*+={_SPACE}*+{_VALUE}?+)?+|=)*+"""
-)
-_COMMENT = r"!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))"
-_OTHERS = rf"""(?:{_SPACE}++(?!(?:href|hreflang|rel|type)=)[a-z][a-z-]*+="[^"]*+")*+"""
-PLAIN_LINK = rf"""{_OTHERS}{_SPACE}++href="(?P<href>[^"\0]++)"{_OTHERS}{_SPACE}*+"""
+_RAW = rf"(?:{any_case(RAW)}){_END}"
+_OTHERS = rf"""(?:{SPACE}++(?!(?:href|hreflang|rel|type)=)[a-z][a-z-]*+="[^"]*+")*+"""
+PLAIN_LINK = rf"""{_OTHERS}{SPACE}++href="(?P<href>[^"\0]++)"{_OTHERS}{SPACE}*+"""
 """The attributes of a link that has nothing but its reference to tell, as most have."""
 # What may stand within a link whose text is asked for: text, comments, pictures, and other tags.
 _WITHIN = (
-    rf"[^<]++|<(?:(?![a-zA-Z!?/])|(?=[sm][va][gt])(?:{FOREIGN})|{_COMMENT}"
+    rf"[^<]++|<(?:(?![a-zA-Z!?/])|(?=[sm][va][gt])(?:{FOREIGN})|{COMMENT}"
     rf"|(?!/?[aA]{_END})(?!(?i:{_RAW}|/?(?:template|noscript){_END}|(?:plaintext|svg|math){_END}))"
-    rf"/?[a-zA-Z]{_SIMPLE}>)"
+    rf"/?{PLAIN_NAME}{PLAIN_ATTRIBUTES}>)"
 )
 # End tags of nothing but a name, as nearly all are, are passed over without a match; so are start
 # tags of nothing but one or two letters.
@@ -72,12 +61,13 @@ _PATTERN = rf"""<(?=[a-zA-Z!?/])(?!/(?!(?i:template|noscript)\b)\w++>)(?!\w\w?>)
       {{drawn}}                                                 # a plain picture or formula
     | {{links}}                                                 # a link
     | (?={{initials}})(?P<name>{{names}}){_END}                 # another tag that matters
-        (?P<attributes>{_SIMPLE}|{_ATTRIBUTES})>
-    | (?=[stxinSTXIN])(?P<raw>{_any_case(RAW)}){_END}           # one whose content is raw text,
-        (?P<about>{_SIMPLE}|{_ATTRIBUTES})>                     # its attributes, and that text
+        (?P<attributes>{PLAIN_ATTRIBUTES}|{ATTRIBUTES})>
+    | (?=[stxinSTXIN])(?P<raw>{any_case(RAW)}){_END}           # one whose content is raw text,
+        (?P<about>{PLAIN_ATTRIBUTES}|{ATTRIBUTES})>         # its attributes, and that text
         (?P<content>(?:[^<]++|<(?!/(?i:(?P=raw)){_END})(?P<commented>!--)?+)*+)
-    | /?[a-zA-Z](?!{_SIMPLE})[^\t\n\f\r />]*+{_ATTRIBUTES}(?:>|\Z)  # any other with quoted markup
-    | {_COMMENT}
+    | /?+(?!{PLAIN_NAME}{PLAIN_ATTRIBUTES})[a-zA-Z]             # any other with quoted markup
+        [^\t\n\f\r />]*+{ATTRIBUTES}(?:>|\Z)
+    | {COMMENT}
     | (?:[!?]|/(?![a-zA-Z]))[^>]*+(?:>|\Z))                     # a doctype or bogus comment
     (?P<last>\Z)?+"""
 # An answer of machine code ends with _ANSWER. It is the reference of a plain link, or a name,
@@ -87,7 +77,7 @@ _ANSWER, _GROUP, _LAST, _UNSURE = _SIGNS = "\x01\x02\x03\x04"
 _NAME = lazy(r"[a-z][a-z0-9-]*")
 _INNER_SCRIPT = lazy(rf"<script{_END}", re.IGNORECASE)
 # A tag inside of a link, which is no part of its text; what is none of these the tokenizer reads.
-_MARK = lazy(rf"<(?!{_RAW})/?[a-zA-Z]{_SIMPLE}>")
+_MARK = lazy(rf"<(?!{_RAW})/?{PLAIN_NAME}{PLAIN_ATTRIBUTES}>")
 
 
 @lru_cache(maxsize=64)
@@ -110,7 +100,7 @@ def _expression(wanted: frozenset[str], *, plain: bool, texts: bool) -> tuple[Ma
     if plain:
         links.append(f"a{PLAIN_LINK}>")
     if texts and "a" in wanted:
-        links.append(rf"(?P<link>[aA]){_END}(?P<told>{_SIMPLE}|{_ATTRIBUTES})>")
+        links.append(rf"(?P<link>[aA]){_END}(?P<told>{PLAIN_ATTRIBUTES}|{ATTRIBUTES})>")
         within = rf"(?:(?=(?P<text>(?:{_WITHIN})*+)(?:</?[aA]{_END}|(?P<cut>\Z))))?+"
         answers.insert(0, f"${{cut:+{_LAST}$0$text{_LAST}:}}")
         text = f"{_GROUP}${{text:+$text:{_UNSURE}}}"
@@ -124,7 +114,7 @@ def _expression(wanted: frozenset[str], *, plain: bool, texts: bool) -> tuple[Ma
         drawn="(?!)" if wanted & DRAWN else f"(?=[sm][va][gt])(?:{FOREIGN})",
         links=f"(?:{'|'.join(links)}){within}" if links else "(?!)",
         initials=f"[{initials}{initials.upper()}]|/[nNtT]",
-        names=f"{_any_case(names)}|/(?:{_any_case(APART)})",
+        names=f"{any_case(names)}|/(?:{any_case(APART)})",
     )
     return MachineCode(pattern), "".join(answers)
 

@@ -15,8 +15,8 @@ from crawler.parse.glance import IN_PLACE, Glance
 from crawler.parse.invisible import visible
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.references import unescape
+from crawler.parse.syntax import any_case
 from crawler.parse.tokenizer import tags
-from crawler.parse.words import any_case
 
 # What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3). All other
 # elements, unknown ones and boxes within a line too, are in a line, as browsers' innerText says.

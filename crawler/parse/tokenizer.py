@@ -15,36 +15,23 @@ from crawler.lazy_regex import lazy
 from crawler.parse.foreign import NAMESPACES, ForeignElements
 from crawler.parse.namespaces import Namespaces, end_of_declaration
 from crawler.parse.references import decoded
+from crawler.parse.syntax import ATTRIBUTE, ATTRIBUTES, COMMENT, END, NEXT_ATTRIBUTE
 from crawler.parse.well_formed import well_formed
 
 _WINDOW = 1 << 17  # characters that one search may take: about 5 ms
-_SPACE = r"[\t\n\f\r ]"
-_END = r"(?=[\t\n\f\r />]|\Z)"  # what ends the name of a tag
-_VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+)"""
-_ATTRIBUTES = (
-    rf"""(?:[\t\n\f\r /]++|=?[^\t\n\f\r />=]++(?:{_SPACE}*+={_SPACE}*+{_VALUE}?+)?+|=)*+"""
-)
 # Everything a "<" can begin. What the end cuts off is taken to the end; of a tag nothing is made
 # of it then (https://html.spec.whatwg.org/#parse-error-eof-in-tag).
 _TAG = lazy(
     rf"""<(?:
-      (/?)([a-zA-Z][^\t\n\f\r />]*+)({_ATTRIBUTES})(>|\Z)   # a tag: end?, name, attributes, end
+      (/?)([a-zA-Z][^\t\n\f\r />]*+)({ATTRIBUTES})(>|\Z)   # a tag: end?, name, attributes, end
     | (!--)(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))        # a comment
     | ([!?/])[^>]*+(?:>|\Z))                                  # a doctype or bogus comment""",
     re.VERBOSE,
 )
 # The attributes of a tag (1: the last of them), all that a search may take at once.
-_RUN = lazy(
-    rf"""(?:[\t\n\f\r /]++|(=?[^\t\n\f\r />=]++(?:{_SPACE}*+={_SPACE}*+{_VALUE}?+)?+)|=)*+"""
-)
+_RUN = lazy(rf"(?:[\t\n\f\r /]++|({ATTRIBUTE}))*+")
 # What is no attribute (its name is "") is taken along: no search starts again inside it.
-_ATTRIBUTE = lazy(
-    r"""[\t\n\f\r /]*+(?:(=?[^\t\n\f\r />=]++)
-        (?:[\t\n\f\r ]*+=[\t\n\f\r ]*+
-           (?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\t\n\f\r >"'][^\t\n\f\r >]*+))?+)?+
-        |[=>]|\Z)""",
-    re.VERBOSE,
-)
+_ATTRIBUTE = lazy(NEXT_ATTRIBUTE, re.VERBOSE)
 RAW = frozenset(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"])
 """Elements whose content is text, whatever it looks like."""
 _ENDS = {name: lazy(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in (*RAW, "noscript")}
@@ -138,11 +125,11 @@ _NO_FRAMES = (
 ).replace(" ", "|")
 _HEAD_TEXTS = "title|style|script|noscript|template|noframes|noembed"
 _HEAD = lazy(
-    rf"""(?:[\t\n\f\r ]++|<!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))|<[!?][^>]*+>
-    | </[a-z]{_ATTRIBUTES}>
-    | <(?!(?:{_NO_FRAMES}|{_HEAD_TEXTS}){_END})[a-z][^\t\n\f\r />]*+{_ATTRIBUTES}>
-    | <({_HEAD_TEXTS}){_END}{_ATTRIBUTES}>
-      (?:[^<]++|<(?!/\1[\t\n\f\r />]))*+</[^>]*+>)*+<frameset{_END}""",
+    rf"""(?:[\t\n\f\r ]++|<{COMMENT}|<[!?][^>]*+>
+    | </[a-z]{ATTRIBUTES}>
+    | <(?!(?:{_NO_FRAMES}|{_HEAD_TEXTS}){END})[a-z][^\t\n\f\r />]*+{ATTRIBUTES}>
+    | <({_HEAD_TEXTS}){END}{ATTRIBUTES}>
+      (?:[^<]++|<(?!/\1[\t\n\f\r />]))*+</[^>]*+>)*+<frameset{END}""",
     re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
 

@@ -8,7 +8,7 @@ from crawler.lazy_regex import lazy
 from crawler.parse.hidden import UNSHOWN
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.sweeps import by_letter
-from crawler.parse.words import any_case
+from crawler.parse.syntax import COMMENT, any_case
 
 # Cut off by the end of the document, it is taken to the end, so that no search starts inside it
 # again.
@@ -17,7 +17,7 @@ _RAW = "script style title textarea"
 # The second letters of all these names: of other tags, most are told apart by them at little cost.
 _SECOND = "".join(sorted({name[1] for name in (*_RAW.split(), "svg", "dialog", *UNSHOWN)}))
 _SOURCE = rf"""<(?=[!?sStTnNiIdDaAvVcC])(?=[!?]|.[{_SECOND}{_SECOND.upper()}])(?:
-      !--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+      {COMMENT}
     | ({any_case(_RAW)})(?=[\s/>])[^>]*+>?                     # 1: an element of text
       (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</{_TO_END}|\Z)
     | ([sS][vV][gG])(?=[\s/>])[^>]*+>?                         # 2: a picture

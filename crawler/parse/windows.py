@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from crawler.parse.fast_expression import APART, END, TAG
+from crawler.parse.fast_expression import APART, TAG
 from crawler.parse.fast_pass import WINDOW, Match, by_machine_code
 from crawler.parse.foreign import NAMESPACES
+from crawler.parse.syntax import END
 
 
 def one_by_one(text: str, expired: Callable[[], bool], window: int = WINDOW) -> Iterator[Match]:

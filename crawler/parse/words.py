@@ -6,14 +6,9 @@ import re
 
 from crawler.lazy_regex import lazy
 from crawler.parse.machine_code import MachineCode
+from crawler.parse.syntax import COMMENT, any_case
 
-
-def any_case(names: str) -> str:
-    """Spell a regex that matches the names in any case; re.IGNORECASE would cost a third more."""
-    return "|".join("".join(f"[{c}{c.upper()}]" for c in name) for name in names.split())
-
-
-_UNSEEN = rf"""<(?=[!sStT])(?:!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))
+_UNSEEN = rf"""<(?=[!sStT])(?:{COMMENT}
     | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>?
       (?:[^<]++|<(?!/(?i:\1)[\s/>]))*+(?:</[^>]*+>?|\Z))"""
 # Blanks of other scripts, too: this is compared with what stores have of earlier pages.

@@ -1,5 +1,6 @@
 """The fast pass: as machine code, and over large texts window by window, it finds the same."""
 
+import random
 import re
 import time
 from collections.abc import Iterable
@@ -54,6 +55,20 @@ def test_machine_code_finds_what_python_finds(pieces: list[str]) -> None:
     found = told(TAG.findall(text))
     assert told(fast_pass.at_once(text)) == found
     assert told(fast_pass.at_once(text, text.encode())) == found
+
+
+_QUOTES = [
+    *('<p x="', "<a href=", "<pa", "<p", '="', " t=", "t", "=", '"', "'", ">", " ", "/", "</p"),
+    *("<a href=/k>", "<title>", "<svg>", "<svg", '<path d="', "</svg>", "<template>", "<script"),
+    *("</template>", "/>"),
+]
+
+
+def test_wherever_quotes_stand_the_expression_finds_what_the_tokenizer_finds() -> None:
+    chance = random.Random(1)
+    for _ in range(25_000):
+        text = "".join(chance.choices(_QUOTES, k=chance.randint(2, 10)))
+        assert fast_pass.scan(text) == fast_pass.precise(text), text
 
 
 @pytest.mark.parametrize("odd", ["\x01", "\x02", "\x03", "\ud800"])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from crawler import urls
 from crawler.parse import document, fast_pass
 
 URL = "http://site.test/"
@@ -92,3 +93,32 @@ def test_frames_take_the_place_of_a_body_without_text(before: str, shown: bool) 
     html = f"<!doctype html>{before}<frameset><a href=/no></frameset><a href=/no>"
     assert fast_pass.scan(html).hrefs == ([] if shown else ["/no", "/no"])
     assert by_tree(html)[2] == (set() if shown else {"/no"})
+
+
+@pytest.mark.parametrize(
+    "html",
+    [  # a quote that is part of a name or of a value without quotes; the end of a tag in others
+        '<a href=/y="z t="u><a href=/no>">',
+        '<p x=a"b c=">" d="<a href=/no>">',
+        '<p ="x" y="<a href=/no>">',
+        '<b "="><a href=/no>">',
+        '<pa=" t="><a href=/no>">',
+        "<a href=/1 =' t='><a href=/no>'>",
+        "<area == href=/no>",
+        '<svg><path d="></svg><a href=/no>"/></svg><a href=/1>',
+        '<svg><title x="></title></svg><a href=/no>"></title></svg><a href=/1>',
+        "<svg/d= /><title>T</title></svg><a href=/1>",
+        "<template><svg></template><a href=/1>",
+        '<template><g d="></template><a href=/no>"></template><a href=/1>',
+        "<template><math><![CDATA[></template><a href=/no>]]></math></template><a href=/1>",
+        "<template><plaintext></template><a href=/no>",
+        "<template><script><!--<script></script></template><a href=/no>-->",
+        "<a href=/1><title",
+    ],
+)
+def test_quotes_and_ends_are_where_a_tree_has_them(html: str) -> None:
+    title, base, links = by_tree(f"<!doctype html>{html}")
+    for found in (fast_pass.scan(html), fast_pass.precise(html)):
+        assert (found.title, found.base, set(found.hrefs)) == (title, base, links)
+    full = document(html, URL, tags=("a", "area"))
+    assert {link.url for link in full.links} == {urls.parse(link, URL) for link in links}
