@@ -37,9 +37,11 @@ def install(systems: Iterable[System]) -> dict[str, str]:
 
 
 def _install_this_tree(python: Path) -> None:
-    """Install the tree as it is now the way a user does: compiled, not linked to its source."""
-    command = [python, "-m", "pip", "install", "-qq", "--no-deps", "--force-reinstall", str(ROOT)]
-    subprocess.run(command, check=True)
+    """Install the tree as it is now the way a user does: compiled, not linked to its source.
+
+    pip installs a folder again though its version is there, and what it needs by now.
+    """
+    subprocess.run([python, "-m", "pip", "install", "-qq", str(ROOT)], check=True)
 
 
 def environment(name: str, requirements: tuple[str, ...]) -> Path:
