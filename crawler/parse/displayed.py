@@ -7,13 +7,14 @@ this is for large pages, `inner_text` reads small ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
 from crawler.parse.css import declarations, display_of
 from crawler.parse.glance import MOST_STYLES, Glance
-from crawler.parse.hidden import ENDS_P
+from crawler.parse.hidden_walk import ENDS_P
+from crawler.parse.hints import hinted, last_tag, style
 from crawler.parse.tokenizer import Span, attributes_of, spans
 
 _BOX = (
@@ -21,6 +22,7 @@ _BOX = (
     r"|position\s*+:\s*+(?:absolute|fixed))"
 )
 _STYLED = lazy(rf"""style\s*+=\s*+["']?[^"'<>]*?{_BOX}""".encode())
+_STYLES = frozenset((style(r"(?:display|float|position)\s*+:"),))
 _LONG_STYLE = 2000  # characters of a style attribute; what is longer is not looked through
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _BOXES = ("flex", "grid", "inline-flex", "inline-grid")  # whose children are boxes in any case
@@ -66,42 +68,98 @@ def in_lines(html: str, is_block: Callable[[str], bool]) -> str:
     return "".join([*kept, html[at:]])
 
 
-def _changes(html: str, is_block: Callable[[str], bool]) -> Iterator[tuple[int, int, str]]:
-    """Yield what is written in the place of which stretch."""
-    stack: list[_Shown] = []
-    paragraph = False  # whether one is open
-    for span in spans(html):
-        if span.foreign:
+def _changes(html: str, is_block: Callable[[str], bool]) -> Iterable[tuple[int, int, str]]:
+    """Return what is written in the place of which stretch."""
+    near = _near(html, is_block)
+    if near is not None:
+        return near
+    lines = _Lines(is_block)
+    return (change for span in spans(html) for change in lines.take(span))
+
+
+def _near(html: str, is_block: Callable[[str], bool]) -> list[tuple[int, int, str]] | None:
+    """Return the same by a look at few of the tags; None where that does not tell."""
+    places = hinted(html, frozenset(), _STYLES)
+    if places is None:
+        return None
+    found: list[tuple[int, int, str]] = []
+    lines = _Lines(is_block)
+    at = behind = 0
+    for start, end in places:
+        if start < behind:
             continue
-        ended = paragraph and span.name in ENDS_P
-        paragraph = (paragraph and not ended) or (span.name == "p" and not span.ends)
+        for span in spans(html, start):
+            if span.start >= end and not lines.open:
+                behind = span.start
+                break
+            if not lines.open:
+                if span.ends or span.foreign or not _tells(_display(span)):
+                    continue
+                last, at = last_tag(html[at:start], ENDS_P), start
+                if last == "?":
+                    return None
+                lines.paragraph = last == "p" if last else lines.paragraph
+            elif span.ends and not span.foreign and not lines.knows(span.name):
+                return None  # it may end what stands around
+            found += lines.take(span)
+            at = span.end
+        else:
+            break
+    return found
+
+
+class _Lines:
+    """Where a walk over the tags of a page stands: the open elements, and whether a paragraph is.
+
+    `is_block` tells which elements end a line by name.
+    """
+
+    def __init__(self, is_block: Callable[[str], bool]) -> None:
+        self.open: list[_Shown] = []
+        self.paragraph = False
+        self._is_block = is_block
+
+    def knows(self, name: str) -> bool:
+        """Return whether an element of a name is open."""
+        return any(one.name == name for one in self.open[-_LOOKED_AT:])
+
+    def take(self, span: Span) -> Iterator[tuple[int, int, str]]:
+        """Take in a tag; yield what is written in the place of which stretch."""
+        if span.foreign:
+            return
+        stack, name = self.open, span.name
+        ended = self.paragraph and name in ENDS_P
+        self.paragraph = (self.paragraph and not ended) or (name == "p" and not span.ends)
         if span.ends:
-            closed = _closed(stack, span.name)
+            closed = _closed(stack, name)
             if closed.inline:
                 yield span.start, span.end, "</span>"
             elif closed.line:
                 yield span.end, span.end, _BREAK
-            continue
-        cells = stack[-1].cells if stack and span.name in _PARTS else None
+            return
+        cells = stack[-1].cells if stack and name in _PARTS else None
         if cells is not None:
-            yield span.start, span.start + 1 + len(span.name), f"{_before(span.name, cells)}<span"
-            stack.append(_Shown(span.name, inline=True, cells=cells))
-            continue
+            yield span.start, span.start + 1 + len(name), f"{_before(name, cells)}<span"
+            stack.append(_Shown(name, inline=True, cells=cells))
+            return
         display = _display(span)
         line = display in _LINES or bool(stack and stack[-1].boxes)
         # A paragraph is one whatever its display:
         # https://html.spec.whatwg.org/#rendered-text-collection-steps
-        inline = (
-            display.startswith(_IN_LINE) and not line and span.name != "p" and is_block(span.name)
-        )
+        inline = display.startswith(_IN_LINE) and not line and name != "p" and self._is_block(name)
         if inline:
             before = "</p>" if ended else ""  # as its name does
-            yield span.start, span.start + 1 + len(span.name), f"{before}<span"
+            yield span.start, span.start + 1 + len(name), f"{before}<span"
         elif line:
             yield span.start, span.start, _BREAK
-        if span.name not in _VOID:
+        if name not in _VOID:
             cells = [0, 0] if display == "inline-table" else None
-            stack.append(_Shown(span.name, line, display in _BOXES, inline, cells))
+            stack.append(_Shown(name, line, display in _BOXES, inline, cells))
+
+
+def _tells(display: str) -> bool:
+    """Return whether an element with that `display`, or what is in it, is shown otherwise."""
+    return display in (*_LINES, *_BOXES) or display.startswith(_IN_LINE)
 
 
 _PARTS = frozenset("tr td th tbody thead tfoot".split())

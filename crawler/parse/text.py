@@ -27,7 +27,14 @@ from crawler.parse.sweeps import (
     same_lines,
 )
 from crawler.parse.tokenizer import is_frameset
-from crawler.parse.unread import is_drawn, is_odd_picture, is_picture, is_strange, parts_of
+from crawler.parse.unread import (
+    drawn_text,
+    is_drawn,
+    is_odd_picture,
+    is_picture,
+    is_strange,
+    parts_of,
+)
 
 _NAMESPACE = lazy(r"""["']http://www\.w3\.org/(?:1999/xhtml|2000/svg|1998/Math/MathML)["']""")
 
@@ -225,8 +232,9 @@ def _without_unread(html: str, look: Glance | None = None) -> tuple[str, bool, b
         markup = parts[at]
         if is_picture(markup):
             drawn = is_drawn(markup)
-            strange = strange or drawn or is_odd_picture(markup)
-            parts[at] = markup if drawn else "<svg>"
+            text = drawn_text(markup) if drawn else None
+            strange = strange or (drawn and text is None) or is_odd_picture(markup)
+            parts[at] = text or (markup if drawn else "<svg>")
         else:
             strange = strange or is_strange(parts[at - 1], markup)
             parts[at] = ""

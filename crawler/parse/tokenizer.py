@@ -154,11 +154,11 @@ class Span(NamedTuple):
     foreign: str = ""
 
 
-def spans(text: str) -> Iterator[Span]:
-    """Yield every tag with its place, as `tags` finds them."""
+def spans(text: str, at: int = 0) -> Iterator[Span]:
+    """Yield every tag with its place, as `tags` finds them, from `at` on, where HTML stands."""
     foreign = ForeignElements(text)
     inward = foreign.open
-    at, size = 0, len(text)
+    size = len(text)
     while (at := text.find("<", at)) >= 0:
         match = _TAG.match(text, at, min(size, at + _WINDOW))
         if match is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from crawler.lazy_regex import lazy
-from crawler.parse.hidden import UNSHOWN
+from crawler.parse.hidden_walk import UNSHOWN
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.sweeps import by_letter
 from crawler.parse.syntax import COMMENT, any_case
@@ -85,15 +85,45 @@ def is_odd_picture(svg: str) -> bool:
     )
 
 
+def drawn_text(svg: str) -> str | None:
+    """Return the text of a picture, each on lines of its own; None if more than shapes are in it.
+
+    Such a picture is one whatever is around it.
+    """
+    if "\0" in svg or _SHAPES.fullmatch(svg) is None:
+        return None
+    return f"<svg>{''.join(f'<text>{text}</text>' for text in _TEXT.findall(svg))}</svg>"
+
+
+# A shape is empty, and holds nothing that would not be drawn in it.
+_SHAPES = lazy(
+    r"""<svg(?=[\s>])[^<>]*+(?<!/)>(?:[^<]++
+    | <(?:path|use|circle|rect|line|poly(?:gon|line)|ellipse)(?=[\s/>])[^<>]*+(?<=["'\s]/)>
+    | </?(?:g|defs)(?=[\s>])[^<>]*+(?<!/)>
+    | <title(?=[\s>])[^<>]*+(?<!/)>[^<]*+</title>
+    | <desc(?=[\s>])[^<>]*+(?<!/)>[^<]*+</desc>
+    | <style(?=[\s>])[^<>]*+(?<!/)>[^<]*+</style>
+    | <text(?=[\s>])[^<>]*+(?<!/)>(?:[^<]++|</?tspan(?=[\s>])[^<>]*+(?<!/)>)*+</text>)*+
+    </svg\s*+>?""",
+    re.VERBOSE | re.ASCII,
+)
+_TEXT = lazy(r"<text(?=[\s>])[^<>]*+>((?:[^<]++|</?tspan[^<>]*+>)*+)")
+
+
 def is_strange(before: str, markup: str) -> bool:
     """Return whether only a tokenizer can tell where an element ends, or what it is.
 
     A "/>" ends an element of SVG, where it may be, and none of HTML; so with CDATA. A script may
-    hold a script. And `before` may end within a tag, where a "<!--" begins no comment.
+    hold a script behind a "<!--". And `before` may end within a tag, where a "<!--" begins no
+    comment.
     """
     if before.rfind("<") > before.rfind(">"):
         return True
     if markup[1:2] in "!?":  # a comment or a declaration
         return markup.startswith("<![CDATA[")
-    inner = "<!--" in markup and markup[:7].lower() == "<script"
-    return inner or _EMPTY.match(markup) is not None
+    if "<!--" in markup and markup[:7].lower() == "<script":
+        return _INNER_SCRIPT.search(markup, 7) is not None
+    return _EMPTY.match(markup) is not None
+
+
+_INNER_SCRIPT = lazy(r"<script[\s/>]", re.IGNORECASE)
