@@ -34,10 +34,12 @@ def number_of(text: str | None, default: int) -> int:
 
 
 def terms_of(element: Any) -> Iterator[Any]:
-    """Yield the terms and definitions of a list, without those of lists in it."""
+    """Yield the terms and definitions of a list, and the lists that stand beside them."""
     walk = etree.iterwalk(element, events=("start",), tag=("dl", "dt", "dd"))
     for _, child in walk:
         if child.tag != "dl":
             yield child
         elif child is not element:
             walk.skip_subtree()
+            if child.getparent() is element:
+                yield child

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+TICKS = re.compile("`+")
 _MOST_SPAN = 1000  # rows or columns that one cell may span; more are no table
 _MOST_CELLS = 200_000
 
@@ -77,6 +79,18 @@ def _pass(line: list[str], coming: dict[int, int]) -> None:
     while coming.get(len(line), 0) > 0:
         coming[len(line)] -= 1
         line.append("")
+
+
+def cell_lines(block: str) -> Iterator[str]:
+    """Yield the lines of a block in a cell; code has marks of its own there."""
+    lines = block.split("\n")
+    fence = TICKS.match(block)
+    if fence and len(fence[0]) > 2 and lines[-1] == fence[0]:
+        for line in lines[1:-1]:
+            ticks = "`" * (1 + max(map(len, TICKS.findall(line)), default=0))
+            yield f"{ticks}{line}{ticks}" if line.strip() else ""
+    else:
+        yield from lines
 
 
 def _escaped(text: str) -> str:

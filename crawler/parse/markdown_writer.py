@@ -7,13 +7,13 @@ is a line break until its block is known.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from crawler import urls
 from crawler.parse.article import text_of
 from crawler.parse.markdown_list import is_list, item, number_of, terms_of
-from crawler.parse.markdown_table import is_layout, rows_of, table_lines
+from crawler.parse.markdown_table import TICKS, cell_lines, is_layout, rows_of, table_lines
 
 _DEEPEST = 200  # elements within each other; what lies deeper is text
 _SPACE = re.compile(r"[ \t\n\r\f]+")
@@ -25,7 +25,6 @@ _STARTS = re.compile(
 )
 _BREAK = re.compile(r" *\0 *")
 _BRACKETS = re.compile(r"[\[\]]")
-_TICKS = re.compile("`+")
 _LANGUAGE = re.compile(
     r"(?:^|[\s:;])(?:language|lang|highlight|brush:?|sourceCode)[-:\s]\s*([\w+#.-]+)"
 )
@@ -123,7 +122,7 @@ class MarkdownWriter:
         text = text_of(element).strip("\n").expandtabs(4)
         if not text.strip():
             return []
-        fence = "`" * max(3, 1 + max(map(len, _TICKS.findall(text)), default=0))
+        fence = "`" * max(3, 1 + max(map(len, TICKS.findall(text)), default=0))
         return [f"{fence}{_language(element)}\n{text}\n{fence}"]
 
     def _quote(self, element: Any) -> list[str]:
@@ -135,11 +134,12 @@ class MarkdownWriter:
         items: list[list[str]] = []
         markers: list[str] = []
         number = number_of(element.get("start"), 1)
+        self._depth += 1
         for child in element:
             if not isinstance(child.tag, str) or child.tag in SKIPPED:
                 continue
             if child.tag in _LISTS and items:
-                items[-1] += self._list(child)
+                items[-1] += self._alone(child)
                 continue
             content = self.blocks(child) if child.tag == "li" else self._alone(child)
             if not content:
@@ -148,6 +148,7 @@ class MarkdownWriter:
             markers.append(f"{number}. " if element.tag == "ol" else "- ")
             number += 1
             items.append(content)
+        self._depth -= 1
         made = [item(marker, blocks) for marker, blocks in zip(markers, items, strict=True)]
         loose = any(len([b for b in blocks if not is_list(b)]) > 1 for blocks in items)
         return [("\n\n" if loose else "\n").join(made)] if made else []
@@ -166,12 +167,17 @@ class MarkdownWriter:
     def _terms(self, element: Any) -> list[str]:
         """Return terms with their definitions, each behind a colon (Markdown Extra)."""
         found: list[str] = []
+        self._depth += 1
         for child in terms_of(element):
-            content = self.blocks(child) if child.tag == "dd" else self._term(child)
-            if child.tag == "dt" or not found:
+            if child.tag == "dd":
+                content = self.blocks(child)
+            else:
+                content = self._term(child) if child.tag == "dt" else self._alone(child)
+            if child.tag != "dd" or not found:
                 found += content
             elif content:
                 found[-1] += "\n" + item(":   ", content)
+        self._depth -= 1
         return found
 
     def _term_alone(self, element: Any) -> list[str]:
@@ -191,7 +197,7 @@ class MarkdownWriter:
     def _cell(self, element: Any) -> str:
         """Return what is in a cell, on one line: blocks of its own are told apart by <br>."""
         found = self.blocks(element)
-        lines = [line for block in found for line in _cell_lines(block)]
+        lines = [line for block in found for line in cell_lines(block)]
         return "<br>".join(line.rstrip() for line in lines if line.strip())
 
     # ------------------------------------------------------------ text
@@ -264,7 +270,7 @@ class MarkdownWriter:
         text = _SPACE.sub(" ", text_of(element))
         if not text.strip():
             return text
-        ticks = "`" * (1 + max(map(len, _TICKS.findall(text)), default=0))
+        ticks = "`" * (1 + max(map(len, TICKS.findall(text)), default=0))
         pad = " " if text.strip().startswith("`") or text.strip().endswith("`") else ""
         made = _around(text, f"{ticks}{pad}", f"{pad}{ticks}")
         links = element.findall(".//a[@href]")
@@ -358,18 +364,6 @@ def _around(text: str, before: str, after: str) -> str:
 def _split_heading(block: str) -> tuple[str, str]:
     found = re.match(r"#{1,6} ", block)
     return (found[0], block[found.end() :]) if found else ("", block)
-
-
-def _cell_lines(block: str) -> Iterator[str]:
-    """Yield the lines of a block in a cell; code has marks of its own there."""
-    lines = block.split("\n")
-    fence = _TICKS.match(block)
-    if fence and len(fence[0]) > 2 and lines[-1] == fence[0]:
-        for line in lines[1:-1]:
-            ticks = "`" * (1 + max(map(len, _TICKS.findall(line)), default=0))
-            yield f"{ticks}{line}{ticks}" if line.strip() else ""
-    else:
-        yield from lines
 
 
 def _language(element: Any) -> str:

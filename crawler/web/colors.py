@@ -49,6 +49,7 @@ NAMED = dict(zip(_NAMES[::2], _NAMES[1::2], strict=True))
 """The named colors of CSS Color 4, section 6.1, by their digits."""
 _DIGITS = lazy(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
 _FUNCTION = lazy(r"(?:(rgb|hsl)a?\(|(hwb|oklab|oklch)\(|color\(\s*(srgb)\s)\s*([^()]*?)\s*\)")
+_MOST = 1e9  # of a number, which may have an exponent
 _PART = lazy(r"([-+]?(?:\d+\.?|\d*\.\d+)(?:e[-+]?\d+)?)(%|deg|)")
 
 
@@ -73,7 +74,7 @@ def _computed(kind: str, inside: str) -> str:
     values = [_PART.fullmatch(part) for part in parts[:3]]
     if len(parts) not in (3, 4) or not all(values):
         return "000000"
-    numbers = [(float(value[1]), value[2]) for value in values if value]
+    numbers = [(max(-_MOST, min(float(value[1]), _MOST)), value[2]) for value in values if value]
     scaled = [255 * part for part in _OF[kind](numbers)]
     return "".join(f"{min(255, max(0, int(part + 0.5))):02x}" for part in scaled)
 

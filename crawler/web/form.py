@@ -60,22 +60,22 @@ class Form:
         self._encoding = form_values.picked(element.get("accept-charset"), encoding)
         self._element = element
         self._controls = list(tree.controls(element))
-        self._fields = list(_fields(self._controls, self._encoding))
+        self._fields = list(_fields(self._controls, tree, self._encoding))
+        self._buttons = [
+            one for one in self._controls if _is_submit(one) and not tree.is_disabled(one)
+        ]
 
     @property
     def fields(self) -> dict[str, Any]:
         """The names of all fields with their values; a list where there are several."""
-        found: dict[str, Any] = {}
+        found: dict[str, list[Any]] = {}
         for field in self._fields:
-            if field.kind == "button":
-                continue
-            if field.name in found:
-                before = found[field.name]
-                values = before if isinstance(before, list) else [before]
-                found[field.name] = [v for v in (*values, field.value) if v is not None] or None
-            else:
-                found[field.name] = field.value
-        return found
+            if field.kind != "button":
+                found.setdefault(field.name, []).append(field.value)
+        return {
+            name: values[0] if len(values) == 1 else [v for v in values if v is not None] or None
+            for name, values in found.items()
+        }
 
     def __repr__(self) -> str:
         return f"<Form {self._attribute('id') or ''} {sorted(self.fields)}>"
@@ -151,8 +151,9 @@ class Form:
         kind = _MULTIPART if files else kind if kind in (_MULTIPART, _PLAIN) else _FORM
         if kind == _MULTIPART:
             # Each file is sent where its empty text stands among the fields.
+            unsent = {field.name for field in self._fields if field.kind == "file"}
             options["files"] = files | {
-                name: files.get(name, "") for name, _ in pairs if self._is_file(name)
+                name: files.get(name, "") for name, _ in pairs if name in unsent
             }
         texts = (text for pair in pairs for text in pair if isinstance(text, str))
         if kind != _PLAIN and (self._encoding == "utf-8" or all(map(str.isascii, texts))):
@@ -188,9 +189,6 @@ class Form:
             raise UsageError(f"the form leads to {action!r}, which is no http(s) URL")
         return url
 
-    def _is_file(self, name: str) -> bool:
-        return any(field.name == name and field.kind == "file" for field in self._fields)
-
     def _said(self, name: str, pressed: HtmlElement | None) -> str:
         """Return an attribute of the form, or what the pressed button says in its place."""
         own = pressed.get(f"form{name}") if pressed is not None else None
@@ -201,10 +199,9 @@ class Form:
 
     def _button(self, wanted: str | None) -> HtmlElement | None:
         """Return the button that is pressed: the wanted one, or the first (as Enter does)."""
-        buttons = [button for button in self._controls if _is_submit(button)]
         if wanted is None:
-            return buttons[0] if buttons else None
-        for button in buttons:
+            return self._buttons[0] if self._buttons else None
+        for button in self._buttons:
             if wanted in (button.get("name"), button.get("value"), button.get("id")):
                 return button
         raise UsageError(f"the form has no button {wanted!r}")
@@ -234,12 +231,12 @@ def find(
 # ---------------------------------------------------------------- controls
 
 
-def _fields(controls: list[HtmlElement], encoding: str) -> Iterator[Field]:
+def _fields(controls: list[HtmlElement], tree: FormTree, encoding: str) -> Iterator[Field]:
     """Yield the fields of a form in tree order; those that are off send nothing, but can be set."""
     radios: dict[str, Field] = {}
     found: list[Field] = []
     for element in controls:
-        off = _is_disabled(element)
+        off = tree.is_disabled(element)
         for field in _fields_of(element, held(element.get("name") or ""), encoding):
             if field.kind == "radio" and field.value is not None:
                 radios[field.name] = field
@@ -289,14 +286,15 @@ def _options(select: HtmlElement, name: str) -> Iterator[Field]:
     """
     within = ("option", "datalist")
     options = [one for one in select.iter("option") if _around(one, *within) is None]
-    chosen = [option for option in options if option.get("selected") is not None]
+    chosen = [one for one in options if one.get("selected") is not None]
     if select.get("multiple") is None:
         shown = _SIZE.match(select.get("size") or "")
         first = [option for option in options if not _is_off(option)][:1]
         chosen = chosen[-1:] or (first if shown is None or int(shown[1]) <= 1 else [])
+    on = set(chosen)
     for option in options:
         if not _is_off(option):
-            value = _text_of(option) if option in chosen else None
+            value = _text_of(option) if option in on else None
             yield Field(name, value, "option", option)
 
 
@@ -310,20 +308,6 @@ def _around(option: HtmlElement, *names: str) -> HtmlElement | None:
     """Return the nearest element of these names around an option, within its list."""
     found = next(option.iterancestors(*names, "select"), None)
     return found if found is not None and found.tag != "select" else None
-
-
-def _is_disabled(element: HtmlElement) -> bool:
-    """Return whether a control is disabled, or is in a disabled fieldset but not in its legend."""
-    if element.get("disabled") is not None:
-        return True
-    child = element
-    for ancestor in element.iterancestors():
-        if ancestor.tag == "fieldset" and ancestor.get("disabled") is not None:
-            legend = next(ancestor.iterchildren("legend"), None)
-            if child is not legend:
-                return True
-        child = ancestor
-    return False
 
 
 def _on(element: HtmlElement) -> str:
@@ -378,9 +362,8 @@ def _is_submit(element: HtmlElement) -> bool:
     kind = (element.get("type") or "").lower()
     if element.tag == "button":
         parent = element.getparent()  # the button of a list opens it
-        own = kind not in ("button", "reset") and (parent is None or parent.tag != "select")
-        return own and not _is_disabled(element)
-    return element.tag == "input" and kind in _BUTTONS and not _is_disabled(element)
+        return kind not in ("button", "reset") and (parent is None or parent.tag != "select")
+    return element.tag == "input" and kind in _BUTTONS
 
 
 def _pressed(button: HtmlElement | None) -> list[tuple[str, Any]]:

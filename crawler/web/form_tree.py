@@ -9,6 +9,7 @@ the marks are read from the tree that Lexbor builds of the marked page.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
@@ -49,12 +50,34 @@ class FormTree:
         """
         named = control.get("form")
         if named is not None:
-            found = self.root.xpath("(//*[@id=$named])[1]", named=named) if named else []
-            return found[0] if found and found[0].tag == "form" else None
+            found = self._by_id.get(named) if named else None
+            return found if found is not None and found.tag == "form" else None
         marked = self._marked.get(control.get(_MARK, ""))
         if marked is not None:
             return marked
         return next(control.iterancestors("form"), None)
+
+    @cached_property
+    def _by_id(self) -> dict[str, HtmlElement]:
+        """The first element of each id."""
+        return {element.get("id"): element for element in reversed(self.root.xpath("//*[@id]"))}
+
+    def is_disabled(self, control: HtmlElement) -> bool:
+        """Return whether a control is disabled, by itself or by a fieldset around it."""
+        return control.get("disabled") is not None or control in self._disabled
+
+    @cached_property
+    def _disabled(self) -> set[HtmlElement]:
+        """What is in a disabled fieldset, but not in its legend."""
+        found: set[HtmlElement] = set()
+        for fieldset in self.root.iter("fieldset"):
+            if fieldset.get("disabled") is None or fieldset in found:
+                continue
+            legend = next(fieldset.iterchildren("legend"), None)
+            for child in fieldset:
+                if child is not legend:
+                    found.update(child.iter("fieldset", *CONTROLS))
+        return found
 
     def controls(self, form: HtmlElement) -> Iterator[HtmlElement]:
         """Yield the controls of a form in tree order."""

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
+from itertools import chain
 
 import xxhash
 from lxml.html import HtmlElement
@@ -46,7 +47,7 @@ def sanitized(kind: str, value: str, attributes: Mapping[str, str]) -> str:
     if kind in _PATTERNS:
         return _moment(kind, value)
     if kind == "number":
-        return value if _NUMBER.fullmatch(value) and math.isfinite(float(value)) else ""
+        return "" if _number(value) is None else value
     if kind == "range":
         return _ranged(value, attributes)
     if kind == "color":
@@ -80,7 +81,7 @@ def _moment(kind: str, value: str) -> str:
     found = _PATTERNS[kind].fullmatch(value)
     if found is None:
         return ""
-    numbers = [int(number) for number in found.groups()]
+    numbers = [int(number.lstrip("0")[:9] or 0) for number in found.groups()]
     if numbers and not _is_date(kind, *numbers):
         return ""
     return _NO_SECONDS.sub("", value.replace(" ", "T")) if kind == "datetime-local" else value
@@ -99,21 +100,29 @@ def _is_date(kind: str, year: int, part: int, day: int = 1) -> bool:
     return part <= 12 and 1 <= day <= calendar.monthrange(year, part)[1]
 
 
+def _number(text: str) -> float | None:
+    """Return a number of HTML; what is beyond a double is none."""
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else None
+
+
 def _ranged(value: str, attributes: Mapping[str, str]) -> str:
     """Return the number on the slider: in the middle unless told, within its ends, on a step."""
 
     def said(name: str, default: float) -> float:
-        text = attributes.get(name, "")
-        return float(text) if _NUMBER.fullmatch(text) else default
+        number = _number(attributes.get(name, ""))
+        return default if number is None else number
 
     low, step = said("min", 0.0), said("step", 1.0)
     high = max(low, said("max", 100.0))
-    number = float(value) if _NUMBER.fullmatch(value) else low + (high - low) / 2
-    number = min(max(number, low), high)
+    given = _number(value)
+    number = min(max(low + (high - low) / 2 if given is None else given, low), high)
     if attributes.get("step", "").strip().lower() != "any":
         base = said("min", said("value", 0.0))
         step = step if step > 0 else 1.0
         steps = (number - base) / step
+        if not math.isfinite(steps):  # a step too small to count
+            return f"{number:.12g}"
         whole = steps // 1 + (steps % 1 >= 0.5)  # the nearest one, upwards of two
         number = base + whole * step
         if number > high:
@@ -199,18 +208,17 @@ def quoted(name: str) -> str:
 
 def direction_of(element: HtmlElement, value: str) -> str:
     """Return the direction of a text control: as it or what is around it says, or its text."""
-    for around in (element, *element.iterancestors()):
-        said = around.get("dir", "").lower()
+    is_tel = element.get("type", "").lower() == "tel"  # by itself, whatever is around it
+    for around in element.xpath("self::*[@dir]" if is_tel else "ancestor-or-self::*[@dir]")[::-1]:
+        said = around.get("dir").lower()
         if said == "auto":
-            return direction(value if around is element else around.text_content())
+            return direction(value if around is element else chain.from_iterable(around.itertext()))
         if said in ("ltr", "rtl"):
             return str(said)
-        if element.get("type", "").lower() == "tel":  # by itself, whatever is around it
-            break
     return "ltr"
 
 
-def direction(text: str) -> str:
+def direction(text: Iterable[str]) -> str:
     """Return `rtl` or `ltr`, by the first character of a text that has a direction."""
     for char in text:
         kind = unicodedata.bidirectional(char)

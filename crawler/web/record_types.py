@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ Refuse = Callable[[str, str, Any], None]
 
 T = TypeVar("T")
 
+_LONGEST = 200  # characters of a name that is made of another
 _LISTS = (list, set, frozenset, tuple)
 
 
@@ -37,6 +38,20 @@ def refuse_for(visit: Visit | None, url: str) -> Refuse:
         visit.refuse(Refusal.ITEM_REFUSED)
 
     return refuse
+
+
+def column_names(header: Iterable[str]) -> list[str]:
+    """Return names of columns, each once: the second `a` is `a_2`, one without is `column_3`."""
+    names: dict[str, None] = {}
+    numbers: dict[str, int] = {}
+    for place, cell in enumerate(header, start=1):
+        name = cell or f"column_{place}"
+        short = name[:_LONGEST]
+        while name in names:
+            numbers[short] = numbers.get(short, 1) + 1
+            name = f"{short}_{numbers[short]}"
+        names[name] = None
+    return list(names)
 
 
 def typed(found: Iterator[Record], kind: type[T], refuse: Refuse) -> Generator[T, None, None]:

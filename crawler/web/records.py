@@ -25,7 +25,7 @@ from crawler.errors import UsageError
 from crawler.markup.words import plural
 from crawler.parse import charset, json_text
 from crawler.parse.encodings import to_text
-from crawler.web.record_types import Record, Refuse, typed
+from crawler.web.record_types import Record, Refuse, column_names, typed
 
 Format = Literal["xml", "csv", "jsonl", "json"]
 
@@ -281,7 +281,7 @@ def _rows(text: IO[str], delimiter: str, refuse: Refuse, skip: int) -> Iterator[
         if not row or row == [""]:
             continue
         if header is None:
-            header = _header(row)
+            header = column_names(cell.strip().removeprefix("\ufeff") for cell in row)
         elif len(row) != len(header):
             why = f"a row of {plural(len(row), 'field')}, of {len(header):,}"
             refuse("csv", why, dict(zip(header, row, strict=False)))
@@ -299,17 +299,6 @@ def _delimiter(header: str) -> str:
     """Return what parts the names of a header: the most frequent of these outside of quotes."""
     bare = re.sub(r'"[^"]*"', "", header)
     return max(",;\t|", key=bare.count)
-
-
-def _header(row: list[str]) -> list[str]:
-    """Return names of columns, each once: the second `a` is `a_2`."""
-    seen: dict[str, int] = {}
-    names = []
-    for place, cell in enumerate(row, start=1):
-        name = cell.strip().removeprefix("\ufeff") or f"column_{place}"
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return names
 
 
 # ---------------------------------------------------------------- JSON

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from crawler.errors import UsageError
-from crawler.web.record_types import refuse_for
+from crawler.parse.article import text_of
+from crawler.web.record_types import Refuse, column_names, refuse_for
 
 if TYPE_CHECKING:
     from crawler.web.page import ScrapedPage
 
-_COMMENT = re.compile(r"\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)")
-_END = re.compile(r"(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>)\s*$")
+_COMMENT = re.compile(r"<!--|(?://\s*)?<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/")
 _MOST_COLUMNS, _MOST_ROWS = 1000, 65534  # that a cell spans (HTML 4.9.11)
-_MOST_CELLS = 1_000_000  # of a table, spans counted
+_MOST_CELLS = 1_000_000  # of a table, that are not written
+_MOST_READ = 10  # times that a page is read for microdata: items may share what they refer to
+_DEEPEST = 100  # items within each other
 _SOURCES = frozenset(("audio", "embed", "iframe", "img", "source", "track", "video"))
 _LINKS = frozenset(("a", "area", "link"))
 
@@ -37,14 +39,23 @@ def jsonld(page: ScrapedPage) -> list[dict[str, Any]]:
         text = script.xpath("string()").get() or ""
         if kind != "application/ld+json" or not text.strip():
             continue
-        bare = _END.sub("", _COMMENT.sub("", text, count=1)).strip().rstrip(";")
         try:
-            value = json.loads(bare, strict=False)  # sites break lines within texts
+            value = json.loads(_bare(text.strip()), strict=False)  # sites break lines within texts
         except (ValueError, RecursionError) as error:
             refuse_for(page.visit, page.url)("jsonld", f"a script is no JSON: {error}", text[:2000])
             continue
         found += _objects(value)
     return found
+
+
+def _bare(text: str) -> str:
+    """Return a script without a comment or CDATA around it, and a semicolon behind it."""
+    begin = _COMMENT.match(text)
+    text = text[begin.end() :] if begin else text
+    end = text.removesuffix("*/").rstrip()
+    if end.endswith("]]>"):
+        text = end[:-3].rstrip().removesuffix("//").removesuffix("/*")
+    return text.removesuffix("-->").strip().rstrip(";")
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
@@ -68,7 +79,12 @@ def microdata(page: ScrapedPage) -> list[dict[str, Any]]:
     root = page.selector.root
     reading = _Microdata(page, root)
     tops = root.xpath("//*[@itemscope][not(@itemprop)]")
-    return [reading.item(element, frozenset()) for element in tops]
+    found = [reading.item(element, frozenset()) for element in tops]
+    if reading.left_out:
+        refuse_for(page.visit, page.url)(
+            "microdata", f"{reading.left_out}; the rest is left out", ""
+        )
+    return found
 
 
 class _Microdata:
@@ -76,6 +92,8 @@ class _Microdata:
 
     def __init__(self, page: ScrapedPage, root: Any) -> None:
         self._page = page
+        self._left = 100_000 + _MOST_READ * len(page.html)
+        self.left_out = ""
         self._by_id: dict[str, Any] = {}
         for element in root.xpath("//*[@id]"):
             self._by_id.setdefault(element.get("id"), element)
@@ -88,6 +106,9 @@ class _Microdata:
             found["id"] = self._page.urljoin(identity) or identity
         properties: dict[str, Any] = {}
         for each in self._properties(element):
+            if self._left < 0:
+                self.left_out = "items share too much of what they refer to"
+                break
             value = self._value(each, within | {element})
             for name in dict.fromkeys(each.get("itemprop").split()):
                 properties.setdefault(name, []).append(value)
@@ -102,8 +123,9 @@ class _Microdata:
         named = (self._by_id.get(name) for name in (item.get("itemref") or "").split())
         waiting = [*roots, *(element for element in named if element is not None)][::-1]
         seen, found = {item}, []
-        while waiting:
+        while waiting and self._left >= 0:
             element = waiting.pop()
+            self._left -= 10  # characters of an element
             if element in seen or not isinstance(element.tag, str):
                 continue
             seen.add(element)
@@ -116,7 +138,11 @@ class _Microdata:
     def _value(self, element: Any, within: frozenset[Any]) -> Any:
         tag = element.tag.lower()
         if element.get("itemscope") is not None:
-            return self.item(element, within) if element not in within else None
+            if len(within) > _DEEPEST:
+                self.left_out = f"over {_DEEPEST} items are within each other"
+            return (
+                self.item(element, within) if element not in within and not self.left_out else None
+            )
         if element.get("content") is not None:  # of meta, and in the wild of any element
             return element.get("content")
         place = "src" if tag in _SOURCES else "href" if tag in _LINKS else "data"
@@ -127,11 +153,13 @@ class _Microdata:
             return element.get("value")
         if tag == "time" and element.get("datetime") is not None:
             return element.get("datetime")
-        return _text(element)
+        text = _text(element)
+        self._left -= len(text)
+        return text
 
 
 def _text(element: Any) -> str:
-    return " ".join("".join(element.itertext()).split())
+    return " ".join(text_of(element).split())
 
 
 # ---------------------------------------------------------------- Open Graph
@@ -170,47 +198,39 @@ def table(page: ScrapedPage, css: str) -> list[dict[str, str]]:
     elements = [one.root for one in found if getattr(one.root, "tag", None) == "table"]
     if not elements:
         raise UsageError(f"{page.url}: {css!r} finds no table")
-    rows = _grid(elements[0])
+    rows = _grid(elements[0], refuse_for(page.visit, page.url))
     if not rows:
         return []
     place = next((n for n, (row, head) in enumerate(rows) if head and any(row)), 0)
-    names = _names(rows[place][0])
+    names = column_names(rows[place][0])
     body = [row for row, head in rows[place + 1 :] if not head]
     return [dict(zip(names, row + [""] * (len(names) - len(row)), strict=False)) for row in body]
 
 
-def _names(header: list[str]) -> list[str]:
-    """Return names of columns, each once: `a`, `a_2`; one without a name is `column_3`."""
-    names: list[str] = []
-    for place, cell in enumerate(header, start=1):
-        name, number = cell or f"column_{place}", 1
-        bare = name
-        while name in names:
-            number += 1
-            name = f"{bare}_{number}"
-        names.append(name)
-    return names
-
-
-def _grid(element: Any) -> list[tuple[list[str], bool]]:
+def _grid(element: Any, refuse: Refuse) -> list[tuple[list[str], bool]]:
     """Return the texts of a table's rows, spans filled, each with whether it is a header."""
     rows: list[tuple[list[str], bool]] = []
     spanning: dict[int, tuple[int, str]] = {}  # column → rows to come, text
-    cells = 0
+    widest = unwritten = 0
     for row in element.xpath("./tr | ./thead/tr | ./tbody/tr | ./tfoot/tr"):
         line: list[str] = []
-        own = row.xpath("./td | ./th")
-        for cell in own:
+        own = list(row.iterchildren("td", "th"))
+        for place, cell in enumerate(own):
             _span(line, spanning)
             text = _text(cell)
-            wide = _number(cell.get("colspan"), _MOST_COLUMNS)
+            left = _MOST_CELLS + 1 - unwritten - (len(line) - place)
+            wide = min(_number(cell.get("colspan"), _MOST_COLUMNS), 1 + max(0, left))
             high = _number(cell.get("rowspan"), _MOST_ROWS)
-            cells += wide
-            for _ in range(wide if cells <= _MOST_CELLS else 1):
+            for _ in range(wide):
                 if high > 1:
                     spanning[len(line)] = (high - 1, text)
                 line.append(text)
         _span(line, spanning)
+        widest = max(widest, len(line))
+        unwritten += widest - len(own)
+        if unwritten > _MOST_CELLS:
+            refuse("table", f"spans make over {_MOST_CELLS:,} cells; the rest is left out", "")
+            break
         heading = row.getparent().tag == "thead" or all(cell.tag == "th" for cell in own)
         rows.append((line, bool(own) and heading))
     return rows

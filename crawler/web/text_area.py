@@ -40,23 +40,14 @@ def _broken(line: str, columns: int) -> Iterator[str]:
         if part and width + _width(word) > columns:
             yield part
             part, width = "", 0
-        while _width(word) > columns:  # a word that is longer than a line
-            cut = _fitting(word, columns)
-            yield word[:cut]
-            word, piece = word[cut:], piece[cut:]
-        part += piece
-        width += _width(piece)
+        # A word that is longer than a line is broken where that is full.
+        for char in piece if _width(word) > columns else (piece,):
+            if part and char != " " and width + _width(char.rstrip(" ")) > columns:
+                yield part
+                part, width = "", 0
+            part += char
+            width += _width(char)
     yield part
-
-
-def _fitting(word: str, columns: int) -> int:
-    """Return how many characters of a word a line holds: one at least."""
-    width = 0
-    for number, char in enumerate(word):
-        width += _width(char)
-        if width > columns:
-            return max(1, number)
-    return len(word)
 
 
 def _width(text: str) -> int:

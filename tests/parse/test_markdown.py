@@ -39,6 +39,7 @@ URL = "https://a.example/x/y"
         ("<ol start=9><li>a<li>b<p>c</ol>", "9. a\n\n10. b\n\n    c"),
         ("<blockquote><p>a<p>b</blockquote>", "> a\n>\n> b"),
         ("<dl><dt>a<dd>b<dd>c</dl>", "a\n:   b\n:   c"),
+        ("<dl><div><dt>a<dd>b</div><dl><dt>c<dd>d</dl></dl>", "a\n:   b\n\nc\n:   d"),
         ("<table><tr><td>1<td>2</table>", "|  |  |\n| --- | --- |\n| 1 | 2 |"),
         (
             "<table><tr><th>a<th>b<th>c<tr><td rowspan=2>1<td colspan=2>2<tr><td>x|y<td>z</table>",
@@ -58,7 +59,7 @@ def test_markup_becomes_the_markdown_that_means_it(html: str, markdown: str) -> 
 
 
 def test_markup_within_itself_thousandfold_is_no_trouble() -> None:
-    for name in ("div", "b", "ul><li", "table><tr><td", "blockquote"):
+    for name in ("div", "b", "ul", "ul><b", "ul><li", "dl><dt", "table><tr><td", "blockquote"):
         assert "deep" in markdown_of(f"<{name}>" * 3000 + "deep", URL)
 
 

@@ -1,5 +1,6 @@
 """What a page says for machines: JSON-LD, microdata, Open Graph, tables."""
 
+import time
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ def ld(*texts: str) -> Any:
         ('<!-- {"a": "line\nbroken"} -->', [{"a": "line\nbroken"}]),
         ('//<![CDATA[\n{"a": 1}\n//]]>', [{"a": 1}]),
         ('{"a": 1};', [{"a": 1}]),
+        ('/* <![CDATA[ */ {"a": "<!-- b --> c"} /* ]]> */', [{"a": "<!-- b --> c"}]),
         ("", []),
     ],
 )
@@ -35,9 +37,13 @@ def test_json_ld_is_read_as_sites_write_it(text: str, found: list[Any]) -> None:
     assert ld(text).jsonld == found
 
 
-def test_a_script_that_is_no_json_is_kept_among_the_problems() -> None:
-    page = ld('{"a": }', '{"b": 1}')
+def visited(page: Any) -> Any:
     page.visit = Visit(Todo(1, 0, 0, 0, page.url, 0, 0, 0.0, None, None, None), Outcome.OK, 0.0)
+    return page
+
+
+def test_a_script_that_is_no_json_is_kept_among_the_problems() -> None:
+    page = visited(ld('{"a": }', '{"b": 1}'))
     assert page.jsonld == [{"b": 1}]
     [(kind, reason, value)] = page.visit.problems
     assert kind == "jsonld" and "is no JSON" in reason and value == '{"a": }'
@@ -81,6 +87,54 @@ def test_an_item_within_itself_ends() -> None:
     assert len(page_of(html).microdata) == 1
 
 
+LINKED = "".join(
+    f'<div id=a{n} itemscope itemprop=p itemref="a{n + 1} b{n + 1}"></div>'
+    f'<div id=b{n} itemscope itemprop=p itemref="a{n + 1} b{n + 1}"></div>'
+    for n in range(60)
+)
+NAMED = "<div id=x>" + "<b itemprop=c>y</b>" * 2500 + "</div>"
+
+
+# What is read again for each that refers to it, or stands around it, has an end, and says so.
+@pytest.mark.parametrize(
+    ("html", "reason"),
+    [
+        (f'<div itemscope itemref="a0 b0"></div>{LINKED}', "items share too much"),
+        (NAMED + "<div itemscope itemref=x></div>" * 2500, "items share too much"),
+        ("<div itemscope>" + "<div itemprop=a>" * 1500 + "x" * 9000, "items share too much"),
+        ("<div itemscope>" + "<div itemscope itemprop=a>" * 1500, "over 100 items are within"),
+    ],
+    ids=["doubled", "many", "deep", "items"],
+)
+def test_microdata_that_grow_beyond_their_page_are_cut(html: str, reason: str) -> None:
+    page, began = visited(page_of(html)), time.process_time()
+    assert page.microdata and time.process_time() - began < 1.5
+    [(kind, why, _)] = page.visit.problems
+    assert kind == "microdata" and why.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["<tr><td colspan=1000 rowspan=65534>a" + "<tr>" * 3000, "<tr>" + "<td colspan=999>" * 3000],
+)
+def test_a_table_whose_spans_grow_beyond_its_page_is_cut(rows: str) -> None:
+    page, began = visited(page_of(f"<table><tr><th>a<th>b{rows}</table>")), time.process_time()
+    assert page.table() is not None and time.process_time() - began < 1.5
+    [(kind, why, _)] = page.visit.problems
+    assert kind == "table" and why.startswith("spans make over 1,000,000 cells")
+
+
+def test_thousands_of_columns_of_one_name_are_named_in_linear_time() -> None:
+    began = time.process_time()
+    [row] = page_of(f"<table><tr>{'<th>a' * 9000}<tr>{'<td>1' * 9000}</table>").table()
+    assert time.process_time() - began < 1.0 and len(row) == 9000 and row["a_9000"] == "1"
+
+
+def test_blanks_and_half_a_comment_in_a_script_are_read_in_linear_time() -> None:
+    page, began = visited(ld("//" + " \n" * 50_000 + "x")), time.process_time()
+    assert page.jsonld == [] and time.process_time() - began < 1.0
+
+
 def test_open_graph_has_the_first_value_and_all() -> None:
     page = page_of(
         '<meta property="og:title" content=" A "><meta property="og:image" content="1">'
@@ -102,6 +156,7 @@ def test_open_graph_has_the_first_value_and_all() -> None:
         ("<tr><th>a<th>b<tr><td>1<td>2", [{"a": "1", "b": "2"}]),
         ("<thead><tr><td>a<td>a</thead><tr><td>1<td>2", [{"a": "1", "a_2": "2"}]),
         ("<tr><td>a<td><tr><td>1", [{"a": "1", "column_2": ""}]),
+        ("<tr><td>a<td>a_2<td>a<tr><td>1<td>2<td>3", [{"a": "1", "a_2": "2", "a_3": "3"}]),
         (
             "<tr><th>a<th>b<th>c<tr><td rowspan=2>x<td colspan=2>y<tr><td>1<td>2",
             [{"a": "x", "b": "y", "c": "y"}, {"a": "x", "b": "1", "c": "2"}],
