@@ -110,6 +110,7 @@ def _gathered(text: str, matches: Iterable[Match]) -> Scan | None:
     base: str | None = None
     hrefs: list[str] = []
     robots: list[tuple[str, str]] = []
+    templates = False
     for match in matches:
         if isinstance(match, str):
             hrefs.append(match)
@@ -143,26 +144,30 @@ def _gathered(text: str, matches: Iterable[Match]) -> Scan | None:
                 if "<!--" in raw and _INNER_SCRIPT.search(raw):
                     return None
             elif kind in APART:
-                inside = _inside(kind, raw, text)
+                inside = _inside(kind, raw)
                 if inside is None:
                     return None
                 hrefs += inside
+                templates = templates or kind == "template"
+    if templates and "shadowroot" in text.lower():  # whose content is part of the document
+        return None
     return Scan(title, base, hrefs, robots)
 
 
 _INNER_SCRIPT = lazy(r"<script[\s/>]", re.IGNORECASE)  # whose end does not end the outer one
+_NOSCRIPT = lazy("<noscript", re.IGNORECASE)
 
 
-def _inside(kind: str, raw: str, text: str) -> list[str] | None:
+def _inside(kind: str, raw: str) -> list[str] | None:
     """Return the links within an element that is no part of the document; None for the odd ones.
 
     With scripts on `noscript` is text, but its links are meant for those who run none, as we do.
     What is in a `template` is in no document, except where it makes a shadow root.
     """
     if kind == "noscript":
-        found = _gathered(raw, at_once(raw))
+        found = None if _NOSCRIPT.search(raw) else _gathered(raw, at_once(raw))
         return found.hrefs if found is not None else None
-    if kind == "frameset" or "shadowroot" in text:
+    if kind == "frameset":
         return None
     for match in TAG.finditer(f"{raw}<"):
         name = (match[2] or match[5] or "").lower()

@@ -312,7 +312,7 @@ def _is_styled(html: str, look: Glance) -> bool:
         return False
     sheets = _SHEETS.findall(html) if b"<style" in look.names else ()
     return any(map(_TELLS.search, sheets)) or (
-        b"<template" in look.names and "shadowrootmode" in html
+        b"<template" in look.names and b"shadowrootmode" in look.low
     )
 
 

@@ -71,6 +71,12 @@ def test_wherever_quotes_stand_the_expression_finds_what_the_tokenizer_finds() -
         assert fast_pass.scan(text) == fast_pass.precise(text), text
 
 
+def test_a_shadow_root_is_part_of_its_page_in_whatever_case_it_is_written() -> None:
+    for template in ("template shadowrootmode", "TEMPLATE ShadowRootMode"):
+        page = f"<div><{template}=open><a href=/1></template></div><a href=/2>"
+        assert fast_pass.scan(page).hrefs == ["/1", "/2"]
+
+
 @pytest.mark.parametrize("odd", ["\x01", "\x02", "\x03", "\ud800"])
 def test_what_machine_code_cannot_tell_python_tells(odd: str) -> None:
     assert fast_pass.scan(f"<title>{odd}</title><a href=/1><a href='/{odd}'>").hrefs[0] == "/1"

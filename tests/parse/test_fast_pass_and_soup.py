@@ -107,6 +107,8 @@ EVIL = {
     "titles": "<title>" * 120_000,
     "ampersands": '<a href="' + "&" * 900_000 + '">',
     "attributes": "<a " + "b=c " * 200_000 + ">",
+    "templates": "<template></template>" * 42_000,
+    "noscripts": "<noscript>" * 90_000,
     "script ends": "<script>" + "</script " * 90_000,
 }
 
