@@ -6,7 +6,8 @@ Python's `re`, which is told one match at a time (docs/decisions/0055-machine-co
 
 from __future__ import annotations
 
-from functools import cached_property
+import logging
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, AnyStr, cast
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     _Substitute: TypeAlias = Callable[[AnyStr, AnyStr, bool], AnyStr | None]
+
+log = logging.getLogger(__name__)
 
 # The long s and the Kelvin sign of Unicode are no "s" and no "k" in any case.
 _AS_IN_PYTHON = "(*CASELESS_RESTRICT)"
@@ -23,7 +26,8 @@ class MachineCode:
     r"""An expression as for `re.VERBOSE | re.ASCII`, compiled when it is first used.
 
     `\Z` is the end of the text, as in Python. Both methods return None where only Python's `re` can
-    tell: where memory must not be executed, beyond a limit of PCRE2, for lone surrogates.
+    tell: where there is no PCRE2, or memory must not be executed; beyond a limit of PCRE2; for lone
+    surrogates. The GIL is held meanwhile.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -56,9 +60,11 @@ class MachineCode:
 
 
 def _compiled(source: AnyStr) -> _Substitute[AnyStr]:
-    import pcre2
-    from pcre2 import _cy  # Pattern.sub always keeps what stands between the matches
-
+    try:
+        import pcre2
+        from pcre2 import _cy  # Pattern.sub always keeps what stands between the matches
+    except ImportError as error:
+        return _none(error)
     everywhere = int(_cy.SubstituteOption.GLOBAL | _cy.SubstituteOption.UNSET_EMPTY)
     alone = int(_cy.SubstituteOption.REPLACEMENT_ONLY)
     try:
@@ -66,7 +72,7 @@ def _compiled(source: AnyStr) -> _Substitute[AnyStr]:
     except pcre2.LibraryError as error:
         if isinstance(error, pcre2.PatternError):
             raise
-        return lambda template, text, between: None
+        return _none(error)
     substitute, code = _cy.substitute, pattern._pcre2_code
 
     def substituted(template: AnyStr, text: AnyStr, between: bool) -> AnyStr | None:
@@ -77,3 +83,15 @@ def _compiled(source: AnyStr) -> _Substitute[AnyStr]:
             return None
 
     return substituted
+
+
+def _none(why: Exception) -> _Substitute[AnyStr]:
+    _say_once(str(why))
+    return lambda template, text, between: None
+
+
+@cache
+def _say_once(why: str) -> None:
+    log.info(
+        "no machine code from PCRE2 (%s): reading a page takes two to three times as long", why
+    )

@@ -22,6 +22,7 @@ _WHITE = re.compile("\r\n|[\t\n\r]")
 # Whatever `html.unescape` looks at.
 _ANY = MachineCode(r"&(?:\#(?:[0-9]++|[xX][0-9a-fA-F]++);?+|[^\t\n\f\ <&#;]{1,32}+;?+)")
 _MARK = "\x01"
+_WINDOW = 128 * 1024  # characters that one search may take without letting other threads run
 
 
 def unescape(text: str) -> str:
@@ -32,6 +33,18 @@ def unescape(text: str) -> str:
     """
     if "&" not in text:
         return text
+    if len(text) <= _WINDOW:
+        return _decoded_text(text)
+    pieces, at = [], 0
+    while at < len(text):
+        end = text.find("&", at + _WINDOW)  # within no reference
+        end = end if end >= 0 else len(text)
+        pieces.append(_decoded_text(text[at:end]))
+        at = end
+    return "".join(pieces)
+
+
+def _decoded_text(text: str) -> str:
     if _MARK not in text and (marked := _ANY.replaced(f"{_MARK}$0{_MARK}", text)) is not None:
         pieces = marked.split(_MARK)
         pieces[1::2] = map(_character, pieces[1::2])

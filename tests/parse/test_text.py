@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.parse import charset, inner_text, sweeps
+from crawler.parse import charset, inner_text, references, sweeps
 from crawler.parse.fast_pass import scan
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.text import read, same_text, text_of
@@ -164,14 +164,23 @@ def test_a_reference_of_thousands_of_digits_is_a_character_or_none(
     assert text_of(small).split() == ["b", f"c{wanted}"]
 
 
-@given(st.text(" a", max_size=30))
+@given(st.lists(st.sampled_from(["&", "&amp", "amp;", "&#x41", "#38;", ";", "a", " ", "&#1;"])))
+def test_references_are_decoded_in_windows_as_at_once(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    whole = references.unescape(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(references, "_WINDOW", 3)
+        assert references.unescape(text) == whole
+
+
+@given(st.text(" a\x02\x03", max_size=30))
 def test_blanks_go_just_inside_of_a_box_in_a_line(text: str) -> None:
     # Plain, but quadratic where blanks stand before no end of a box.
-    wanted = re.sub("[ ]*|[ ]*", "", text)
+    wanted = re.sub("\x02[ \x02]*|[ \x03]*\x03", "", text)
     assert inner_text._BLANKS.sub("", text) == wanted
 
 
-@pytest.mark.parametrize("blanks", [" " * 30_000, " " * 15_000, " " * 15_000])
+@pytest.mark.parametrize("blanks", [" " * 30_000, "\x03 " * 15_000, "\x02 " * 15_000])
 def test_blanks_are_dropped_in_linear_time(blanks: str) -> None:
     began = time.process_time()
     inner_text._BLANKS.sub("", blanks)
