@@ -8,12 +8,14 @@ browsers never show such an element. docs/text.md has the list, and what is kept
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from crawler.lazy_regex import lazy
 from crawler.parse.css import Sheet, is_of_screens, sheet_of
 from crawler.parse.glance import MOST_STYLES, Glance, glance
 from crawler.parse.hidden_walk import UNSHOWN, hidden_parts
 from crawler.parse.machine_code import MachineCode
+from crawler.parse.references import unescape
 from crawler.parse.syntax import COMMENT, any_case
 from crawler.parse.words import words_of
 
@@ -37,9 +39,11 @@ _INLINE = lazy(
     | (?<=/)\*|(?<=\\)|(?<=&)\#?\w)""",
     re.VERBOSE,
 )
+_APART = "script style title textarea template noscript iframe noembed noframes xmp"
+_STYLE = lazy("<[sS][tT][yY][lL][eE]")
 _STYLES = lazy(
     rf"""<(?:{COMMENT}
-    | ({any_case("script style title textarea template noscript")})(?=[\s/>])([^>]*+)>?
+    | ({any_case(_APART)})(?=[\s/>])([^>]*+)>?
       ((?:[^<]++|<(?!/(?i:\1)[\s/>]))*+))""",
     re.VERBOSE,
 )
@@ -114,12 +118,17 @@ def seen_by_name(html: str) -> tuple[str, int] | None:
 
 def seen(html: str) -> tuple[str, int]:
     """Return a page's markup without what is hidden, and the characters of text that were."""
-    sheet = _sheet(html)
+    return without(html, hidden_parts(html, sheet_in(html)))
+
+
+def without(html: str, parts: Iterable[tuple[int, int, str]]) -> tuple[str, int]:
+    """Return the same, given what `hidden_parts` returns."""
     kept: list[str] = []
     hidden = at = 0
-    for start, end, written in hidden_parts(html, sheet):
+    for start, end, written in parts:
         kept += (html[at:start], written)
-        hidden += len(words_of(html[start:end]))
+        words = words_of(html[start:end])
+        hidden += len(unescape(words) if "&" in words else words)
         at = end
     kept.append(html[at:])
     return "".join(kept), hidden
@@ -136,12 +145,14 @@ def _styled(look: Glance) -> bool:
 
 def _ruled(html: str, low: bytes) -> bool:
     """Return the same of style elements, those in comments included."""
-    found, at = [], 0
+    styles, at = [], 0
     while (at := low.find(b"<style", at)) >= 0:
         start, at = low.find(b">", at) + 1, low.find(b"</style", at)
         at = at if at >= 0 else len(low)
-        found.append(low[start:at].decode("latin-1"))
-    return bool(_of_use(low.decode("latin-1"), found))
+        styles.append(low[start:at])
+    if all(map(bytes.isascii, styles)):  # to lower other letters takes long
+        return bool(_of_use(low.decode("latin-1"), [one.decode() for one in styles]))
+    return bool(_of_use(html.lower(), [text.lower() for _, text in style_elements(html)]))
 
 
 def _of_use(html: str, styles: list[str]) -> Sheet:
@@ -153,11 +164,12 @@ def _of_use(html: str, styles: list[str]) -> Sheet:
     return sheet if any(used) else Sheet()
 
 
-def _sheet(html: str) -> Sheet:
+def sheet_in(html: str) -> Sheet:
     """Return the rules of a page's style elements if any of them is of use in it."""
-    found = [
-        match[3]
-        for match in _STYLES.finditer(html)
-        if (match[1] or "").lower() == "style" and is_of_screens(match[2])
-    ]
-    return _of_use(html, found)
+    return _of_use(html, [text for tag, text in style_elements(html) if is_of_screens(tag)])
+
+
+def style_elements(html: str) -> list[tuple[str, str]]:
+    """Return the attributes and the text of each style element."""
+    found = _STYLES.finditer(html) if _STYLE.search(html) else ()
+    return [(one[2], one[3]) for one in found if (one[1] or "").lower() == "style"]

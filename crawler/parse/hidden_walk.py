@@ -79,10 +79,11 @@ _TOLD = (
     r"y\s*+:\s*+(?:none|hidden|collapse)|:\s*+(?:-\d\d|(?:rect|inset|circle)\(|translate|scale)"
     r"|(?<![\w-])color\s*+:|(?:y|size|width|height)\s*+:\s*+[-+]?+\.?+0"
 )
-_WORDS = frozenset((r"hidden(?=[\s/>=])", "popover", style(_TOLD)))
+WORDS = frozenset((r"hidden(?=[\s/>=])", "popover", style(_TOLD)))
 _NAMED = UNSHOWN | {"dialog", "object"}
 _ID_OR_CLASS = lazy(r"class|id", re.IGNORECASE)
-_MOST_WORDS = 30  # that are looked for one by one
+MOST_WORDS = 30
+"""Classes and ids that are looked for one by one."""
 
 
 def hidden_parts(html: str, sheet: Sheet) -> Iterable[tuple[int, int, str]]:
@@ -109,7 +110,7 @@ def _anywhere(html: str, sheet: Sheet) -> Iterator[tuple[int, int, str]]:
 
 def _near(html: str, sheet: Sheet) -> list[tuple[int, int, str]] | None:
     """Return the same by a look at few of the tags; None where that does not tell."""
-    places = hinted(html, *_asked_for(sheet))
+    places = hinted(html, *asked_for(sheet))
     if places is None:
         return None
     found: list[tuple[int, int, str]] = []
@@ -148,21 +149,27 @@ def _near(html: str, sheet: Sheet) -> list[tuple[int, int, str]] | None:
     return found
 
 
-def _asked_for(sheet: Sheet) -> tuple[frozenset[str], frozenset[str]]:
+def asked_for(sheet: Sheet) -> tuple[frozenset[str], frozenset[str]]:
     """Return the names of the tags that may hide something, and words of their attributes."""
     parts = {key for key, rules in sheet.rules.items() if any(map(_tells, rules))}
     words = {re.escape(part[1:]) for part in parts if part[0] in ".#"}
-    if len(words) > _MOST_WORDS:
+    if len(words) > MOST_WORDS:
         words = {"class", "id"}
-    return _NAMED | {part for part in parts if part[0] not in ".#"}, _WORDS | words
+    return _NAMED | {part for part in parts if part[0] not in ".#"}, WORDS | words
 
 
 def _tells(rule: StyleRule) -> bool:
     """Return whether a rule hides what it is for, by itself or with others."""
-    return rule.certain and bool(causes({**rule.style, **_WITH_OTHERS}))
+    return rule.certain and bool(causes({**rule.style, **WITH_OTHERS}))
 
 
-_WITH_OTHERS = {"position": "absolute", "overflow": "hidden"}
+WITH_OTHERS = {"position": "absolute", "overflow": "hidden"}
+"""What hides nothing by itself, and with which others do."""
+
+
+def hides(span: Span, sheet: Sheet) -> bool:
+    """Return whether an element is hidden by itself."""
+    return bool(_Walk(sheet).why(span)[0])
 
 
 class _Walk:
@@ -202,7 +209,7 @@ class _Walk:
             self._imply(name)
         if name in _VOID or (name in _SHAPES and span.attributes.endswith("/")):
             return False
-        found, style = self._style(span)
+        found, style = self.why(span)
         found |= shown_again(self.causes, style)
         if self._open or found:
             self._open.append((name, self.causes))
@@ -243,7 +250,7 @@ class _Walk:
             popped, self.causes = self._open.pop()
             self._names[popped] -= 1
 
-    def _style(self, span: Span) -> tuple[Causes, dict[str, str]]:
+    def why(self, span: Span) -> tuple[Causes, dict[str, str]]:
         """Return why an element is hidden by itself, and its declarations."""
         name, text = span.name, span.attributes
         if name in UNSHOWN or (name == "object" and _LOADS.search(text)):

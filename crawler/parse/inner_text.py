@@ -74,7 +74,7 @@ def inner_text(html: str, *, xml: bool = False) -> tuple[str, int] | None:
 
     if not xml and "noscript" in html.lower():
         html = _NOSCRIPT.sub(without, html)
-    quirks = not xml and _has_quirks(html)
+    quirks = not xml and has_quirks(html)
     root = xml_tree(html) if xml else light_tree(html, quirks=quirks)
     if root is None:
         return None
@@ -90,7 +90,8 @@ def inner_text(html: str, *, xml: bool = False) -> tuple[str, int] | None:
     return walk.text, walk.hidden + hidden
 
 
-def _has_quirks(html: str) -> bool:
+def has_quirks(html: str) -> bool:
+    """Return whether a browser takes a page for one of before the standards."""
     found = _DOCTYPE.match(html)
     if found is None:
         return True

@@ -57,6 +57,24 @@ def is_in_order(markup: str) -> bool:
     return _walk(markup, open_) and len(open_) < _DEEPEST
 
 
+def is_whole(markup: str) -> bool:
+    """Return whether a part is one element whatever is around it: its end tag is its own.
+
+    Within a line it holds none that ends a paragraph, and with that the element.
+    """
+    ends = _WHOLE.fullmatch(markup)
+    if ends is None or ends[1].lower() != ends[2].lower():
+        return False
+    if ends[1].lower() not in _KNOWN:
+        found = _TAGS_CODE.expanded("$1 ", markup)
+        return found is not None and _KNOWN.isdisjoint(found.lower().split())
+    open_: list[str] = []
+    return _walk(markup, open_) and not open_
+
+
+_WHOLE = lazy(r"<([a-zA-Z][^\s/>]*+)(?s:.*)</([a-zA-Z][^\s/>]*+)[^<>]*+>")
+
+
 def both_in_order(before: str, mine: str, its: str, behind: str) -> bool:
     """Return the same of two pages, of which a part differs; what they share is looked at once."""
     open_: list[str] = []

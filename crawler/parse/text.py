@@ -73,15 +73,16 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
             return found
         html, raw = plain_markup(html, xml=True), None
     look = glance(html, raw)
-    simple = len(html) <= _LARGE and not _needs_tree(html, look)
+    small, hides = len(html) <= _LARGE, may_hide(html, look)
+    told = _told_by_tags(html, look, hides=hides) if small else None
     is_dear = False
-    if not simple and len(html) <= _LARGE:
+    if small and told is None:
         if (found := _inner_text(html)) is not None:
             return found
         is_dear = bool(look.styles) or b"<style" in look.names
     if b"<fram" in look.names and is_frameset(html):
         return Readable("", 0)
-    if not simple:
+    if told is None:
         if _has_list(html, look):
             html = _SELECT.sub(_options, html)
             look = glance(html)
@@ -89,16 +90,18 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
             html = in_lines(html, IS_BLOCK)
             look = glance(html)
     read, odd, strange = _without_unread(html, look)
-    if simple and not xml:
+    if told is not None and not xml:
         ordered = html[:3] in _CELLS or is_in_order(read)
         if (strange or not ordered) and (found := _inner_text(html)) is not None:
             return found
     if strange:
         read, odd, _ = _without_unread(plain_markup(html))
     hidden = 0
-    styled = not simple and may_hide(html, look)
-    if odd or styled:
-        plain = not (strange or styled or has_end_within_quotes(html))
+    if told:
+        cut, hidden = told
+        read = _unread(cut, look)
+    elif odd or (told is None and hides):
+        plain = not (strange or hides or has_end_within_quotes(html))
         cut, hidden = (seen_by_name(html) if plain else None) or seen(html)
         read = _unread(cut, look)
     text, invisible = visible(lines_of(read, look))
@@ -279,15 +282,16 @@ def _options(found: re.Match[str]) -> str:
     return f"{found[1]}{''.join(options)}</select>{found[3] or ''}"
 
 
-def _needs_tree(html: str, look: Glance) -> bool:
-    """Return whether what of a small page is shown where takes its tree."""
-    return (
-        _is_misplaced(html, look)
-        or _is_styled(html, look)
-        or _has_list(html, look)
-        or may_display(html, look)
-        or may_hide(html, look)
-    )
+def _told_by_tags(html: str, look: Glance, *, hides: bool) -> tuple[str, int] | tuple[()] | None:
+    """Return what is seen of a small page, () if it has no styles; None if that takes its tree."""
+    if _is_misplaced(html, look) or _has_list(html, look) or may_display(html, look):
+        return None
+    if not (hides or _is_styled(html, look)):
+        return ()
+    from crawler.parse.inner_text import has_quirks  # which most pages never need
+    from crawler.parse.plain_styles import seen_by_tags
+
+    return seen_by_tags(html, look, quirks=has_quirks(html))
 
 
 def _has_list(html: str, look: Glance) -> bool:

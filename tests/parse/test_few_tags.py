@@ -1,4 +1,4 @@
-"""A look at few of a page's tags finds what a look at every one does: what is hidden, and lines."""
+"""A look at few of a page's tags finds what a look at every one does, and what its tree says."""
 
 import time
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.parse import displayed, hidden, hidden_walk, text
+from crawler.parse import displayed, hidden, hidden_walk, plain_styles, text
+from crawler.parse.glance import glance
 from crawler.parse.hints import hinted
 from crawler.parse.plain_markup import plain_markup
 from crawler.parse.sweeps import IS_BLOCK, lines_of
@@ -49,7 +50,7 @@ def _pages(pieces: list[str]) -> st.SearchStrategy[str]:
 @settings(max_examples=600, deadline=None)
 @given(_pages(_HIDING))
 def test_what_is_hidden_is_found_near_the_tags_that_hide(page: str) -> None:
-    sheet = hidden._sheet(page)
+    sheet = hidden.sheet_in(page)
     near = hidden_walk._near(page, sheet)
     assert near is None or near == list(hidden_walk._anywhere(page, sheet))
 
@@ -64,7 +65,7 @@ def test_lines_are_found_near_the_tags_that_make_them(page: str) -> None:
 
 def test_common_pages_are_told_by_few_of_their_tags() -> None:
     page = f"<p>a<i style='left:1px'>b</i>{'<p>c<b>d</b>' * 50}<div style='display:none'>e</div>"
-    assert hidden_walk._near(page, hidden._sheet(page)) == [(len(page) - 33, len(page), "</p>")]
+    assert hidden_walk._near(page, hidden.sheet_in(page)) == [(len(page) - 33, len(page), "</p>")]
     assert len(hinted(page, frozenset({"dialog"}), frozenset({"none"})) or ()) == 1
 
 
@@ -72,9 +73,14 @@ def test_common_pages_are_told_by_few_of_their_tags() -> None:
     "unit", ["<i style=", "<i style='", "<b hidden ", "<p hidden>", "style=", "<svg>", "<script>"]
 )
 def test_few_tags_are_found_in_linear_time(unit: str) -> None:
+    rules = "".join(f".c{n}{{display:none}}" for n in range(1500))
+    small = f"<style>{rules}</style>{unit * (32_000 // len(unit))}"
+    began = time.process_time()
+    plain_styles.seen_by_tags(small, glance(small), quirks=False)
+    assert time.process_time() - began < 2.0  # at most 0.2 s, measured
     for page in (unit * (300_000 // len(unit)), f"<a {unit * (300_000 // len(unit))}>"):
         began = time.process_time()
-        hidden_walk._near(page, hidden._sheet(page))
+        hidden_walk._near(page, hidden.sheet_in(page))
         displayed._near(page, IS_BLOCK)
         assert time.process_time() - began < 2.0  # at most 0.5 s, measured
 
@@ -119,3 +125,79 @@ def test_a_comment_in_a_script_hides_an_end_of_it_behind_another_script(
     if script.count("<script") == 1:
         monkeypatch.setattr(text, "plain_markup", None)  # which looks at every tag
         assert text.text_of(f"{script}seen{'<p>' * 12_000}") == wanted
+
+
+_TEXTS = ["t", "u v", " ", "w\n", "&lt;", "<br>", "<img alt=a>"]
+_BLOCKS = ["div", "section", "ul", "li", "blockquote", "nav", "form", "dl", "dd", "figure"]
+_ATTRIBUTES = [
+    *("", "", "", " hidden", ' style="display:none"', " class=x", ' class="y x"', " id=q"),
+    *(" class=z", " aria-hidden=true", ' style="left:-9999px"', " class=X", " class=v"),
+    *(' hidden style="display:block"', ' style="display:none!important"', " hidden=until-found"),
+]
+_SHEETS = [
+    *("", ".x{display:none}", ".x{display:none}.y{display:block}", ".z{display:block}"),
+    *("#q{float:left}", "p,li{display:block}", "div .x{display:none}", ".v{visibility:hidden}"),
+    *("@media print{.x{display:none}}", "@media screen{.x{display:none}}", "span{display:block}"),
+    *(".x:hover{display:none}", ".z{position:absolute;left:-9999px}", ".X{display:none}"),
+    *("p.x{display:none}", ".x{dis/**/play:none}", "<!-- .x{display:none} -->", ".é,.x{opacity:0}"),
+]
+
+
+def _element(names: list[str], inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    parts = (st.sampled_from(names), st.sampled_from(_ATTRIBUTES), st.lists(inside, max_size=3))
+    return st.tuples(*parts).map(lambda one: f"<{one[0]}{one[1]}>{''.join(one[2])}</{one[0]}>")
+
+
+_LINE = st.recursive(
+    st.sampled_from(_TEXTS), lambda inside: _element(["span", "b", "i", "label"], inside)
+)
+_PAGE = st.recursive(
+    _LINE | _element(["a", "p", "h2", "pre"], _LINE), lambda inside: _element(_BLOCKS, inside)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(_SHEETS), max_size=2).map("".join), st.lists(_PAGE, max_size=4))
+def test_where_the_tags_tell_what_styles_hide_the_tree_says_the_same(
+    sheet: str, body: list[str]
+) -> None:
+    page = f"<!doctype html><style>{sheet}</style>{''.join(body)}"
+    look = glance(page)
+    if text._told_by_tags(page, look, hides=hidden.may_hide(page, look)) is not None:
+        read, by_tree = text.read(page), text._inner_text(page)
+        assert by_tree is not None
+        assert read.text == by_tree.text
+
+
+@pytest.mark.parametrize(
+    ("page", "wanted"),
+    [
+        ("<style>table.r{float:right}.n{display:none}</style><p>a<p class=n>b</p><p>c", "a\nc"),
+        ('<div id=s style="display: none">a<form><input></form></div>b', "b"),
+        ("<style>.é{display:none}</style><p class=é>a</p><p>b", "b"),
+        ("<svg aria-hidden=true><path d='M0'/></svg><i hidden>x</i>a", "a"),
+    ],
+)
+def test_pages_of_plain_styles_need_no_tree(
+    page: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "_inner_text", None)
+    assert text.text_of(f"<!doctype html>{page}") == wanted
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<style>p.x{display:inline}</style><p class=x>a</p>",  # a line that a style makes
+        "<style>div .x{display:none}</style><b class=x>a</b>",  # it depends on what is around
+        "<style>p{display:block}</style><p hidden>a</p>",  # which shows it
+        "<p><b hidden><div>a</div></b></p>",  # a block ends what it stands in
+        "<a>x<b hidden><a>y</a></b></a>",  # and so does a link a link
+        "<table><tr hidden><td>a</table>",
+        "<ul><li hidden>a<li>b</ul>",
+        "<style>noscript{display:block}</style><noscript>a</noscript>",
+    ],
+)
+def test_what_depends_on_what_stands_around_takes_the_tree(page: str) -> None:
+    page = f"<!doctype html>{page}"
+    assert plain_styles.seen_by_tags(page, glance(page), quirks=False) is None

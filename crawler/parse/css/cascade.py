@@ -8,6 +8,7 @@ or clicks, or in a window that is not known, may show an element and never hides
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -73,6 +74,12 @@ class Rules:
         for name in element.classes:
             found += every.get(f".{name}", ())
         return [rule for rule in found if matcher.matches(rule.selector, element)]
+
+    def all(self) -> Iterator[tuple[str, Selector, dict[str, str]]]:
+        """Yield every selector, by what stands last in it, with what is declared for it."""
+        for key, rules in self._by_key.items():
+            for rule in rules:
+                yield key, rule.selector, rule.declared.style
 
     def _read(
         self,
