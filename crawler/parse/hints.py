@@ -13,6 +13,7 @@ from crawler.lazy_regex import lazy
 from crawler.parse.fast_expression import FOREIGN
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.syntax import ATTRIBUTES, COMMENT, PLAIN_ATTRIBUTES, PLAIN_NAME, any_case
+from crawler.parse.windows import replaced
 
 _END = r"(?=[\t\n\f\r />])"  # what ends the name of a tag
 _SILENT = any_case("script style title")  # raw text that is never shown
@@ -31,7 +32,7 @@ _PATTERN = rf"""<(?=[a-zA-Z!?/])(?!/\w++>)(?:
       {_PICTURE} | (?P<odd>(?i:svg|math|plaintext){_END}) | {_TEXTS}
     | (?P<named>(?i:{{names}}){_END}){_REST}
     | (?P<hinted>{PLAIN_NAME}(?=[^<>]*?(?i:{{words}})){PLAIN_ATTRIBUTES}>)
-    | {_OTHERS})
+    | {_OTHERS})(?P<last>\Z)?+
 """
 _MARK, _UNSURE = "\x01", "\x02"
 _MARKED = f"${{odd:+{_UNSURE}:}}"
@@ -66,7 +67,7 @@ def hinted(html: str, names: frozenset[str], words: frozenset[str]) -> list[tupl
     if _MARK in html or _UNSURE in html:
         return None
     code, word = _expression(names, words)
-    marked = code.replaced(_MARKED, html)
+    marked = replaced(code, _MARKED, html)
     if marked is None or _UNSURE in marked:
         return None
     places: list[tuple[int, int]] = []

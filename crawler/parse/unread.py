@@ -9,6 +9,7 @@ from crawler.parse.hidden_walk import UNSHOWN
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.sweeps import by_letter
 from crawler.parse.syntax import COMMENT, any_case
+from crawler.parse.windows import replaced
 
 # Cut off by the end of the document, it is taken to the end, so that no search starts inside it
 # again.
@@ -26,7 +27,7 @@ _SOURCE = rf"""<(?=[!?sStTnNiIdDaAvVcC])(?=[!?]|.[{_SECOND}{_SECOND.upper()}])(?
     | ([!?])[^>]*+>?)                                          # 4: a declaration
 """
 _UNREAD = lazy(_SOURCE, re.VERBOSE | re.ASCII)
-_CODE = MachineCode(_SOURCE)
+_CODE = MachineCode(rf"(?:{_SOURCE})(?P<last>\Z)?+")
 _MARK, _STAYS = "\x01", "\x02"
 _MARKED = f"${{3:+{_STAYS}$0:{_MARK}${{1:+$0:}}${{2:+$0:}}${{4:+$0:}}{_MARK}}}"
 
@@ -37,7 +38,7 @@ def parts_of(html: str) -> tuple[list[str], bool]:
     Of comments there is "". The elements that may be hidden, such as `noscript`, are left in.
     """
     if _MARK not in html and _STAYS not in html:
-        marked = _CODE.replaced(_MARKED, html)
+        marked = replaced(_CODE, _MARKED, html)
         if marked is not None:
             if _STAYS in marked:
                 return marked.replace(_STAYS, "").split(_MARK), True

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from crawler.parse.fast_expression import APART, TAG
+from crawler.parse.fast_expression import APART, LAST, TAG
 from crawler.parse.fast_pass import WINDOW, Match, by_machine_code
 from crawler.parse.foreign import NAMESPACES
+from crawler.parse.machine_code import MachineCode
 from crawler.parse.syntax import END
 
 
@@ -69,6 +70,38 @@ def before_foreign(text: str, start: int, end: int) -> int:
         if begins >= 0 and text.find(f"</{name}", begins, end) < 0:
             end = begins
     return end
+
+
+def replaced(code: MachineCode, template: str, text: str) -> str | None:
+    """Return what `code.replaced` does, window by window.
+
+    Whatever the end of a text cuts off the expression takes to that end, which its group `last` is.
+    """
+    if len(text) <= WINDOW:
+        return code.replaced(template, text)
+    if LAST in text:
+        return None
+    template = f"${{last:+{LAST}$0{LAST}:}}{template}"
+    pieces: list[str] = []
+    at, size, window = 0, len(text), WINDOW
+    while at < size:
+        end = text.find(">", at + window) + 1 or size  # within no tag
+        if window == WINDOW:
+            end = before_foreign(text, at, end)
+        found = code.replaced(template, text[at:end])
+        if found is None:
+            return None
+        before, _, rest = found.partition(LAST)
+        match, _, written = rest.partition(LAST)
+        if end == size or not match:
+            pieces += (before, written)
+            at, window = end, WINDOW
+        elif len(match) < end - at:  # again, from its own start
+            pieces.append(before)
+            at, window = end - len(match), WINDOW
+        else:
+            window *= 2
+    return "".join(pieces)
 
 
 ODD = ("", "svg", "", ">", "", "")  # which only the tokenizer can read

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.parse import charset, inner_text, references, sweeps
+from crawler.parse import charset, hints, inner_text, references, sweeps, unread, windows
 from crawler.parse.fast_pass import scan
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.text import read, same_text, text_of
@@ -28,6 +28,7 @@ def test_text_in_windows_is_the_text(monkeypatch: pytest.MonkeyPatch, window: in
         pages += [charset.decode(file.read_bytes(), "text/html")[0] for file in chosen]
     whole = [text_of(page) for page in pages]
     monkeypatch.setattr(sweeps, "_WINDOW", window)
+    monkeypatch.setattr(windows, "WINDOW", window)
     assert [text_of(page) for page in pages] == whole
 
 
@@ -162,6 +163,17 @@ def test_a_reference_of_thousands_of_digits_is_a_character_or_none(
     assert text_of(page).split() == ["b", f"c{wanted}"]
     small = f"<style>p {{ color: red }}</style>{page}"
     assert text_of(small).split() == ["b", f"c{wanted}"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([*_PIECES, *_CUT]), max_size=40).map("".join))
+def test_what_is_unread_or_may_hide_is_found_in_windows_as_at_once(page: str) -> None:
+    asked = frozenset({"iframe", "template"}), frozenset({"hidden"})
+    parts, places = unread.parts_of(page), hints.hinted(page, *asked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "WINDOW", 9)
+        assert unread.parts_of(page) == parts
+        assert hints.hinted(page, *asked) in (places, None)
 
 
 @given(st.lists(st.sampled_from(["&", "&amp", "amp;", "&#x41", "#38;", ";", "a", " ", "&#1;"])))
