@@ -74,8 +74,10 @@ def integer(value: Any) -> int | str:
         raise UnfitValue(f"takes integer, got {shown(value)}")
     if -(1 << 63) <= value < 1 << 63:
         return int(value)
-    if abs(value) >= 1 << 1024:
-        raise UnfitValue("is beyond what a number of SQL holds (1.8e308)")
+    try:
+        float(value)
+    except OverflowError:
+        raise UnfitValue("is beyond what a number of SQL holds (1.8e308)") from None
     return str(int(value))
 
 

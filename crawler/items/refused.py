@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from crawler.items.encoders import UnfitValue, as_json
@@ -18,7 +18,15 @@ def as_given(thing: Any) -> str:
     What JSON has not, such as NaN, is its repr within it.
     """
     pairs = _fields(thing)
-    return repr(thing) if pairs is None else as_object(pairs)
+    return written(thing) if pairs is None else as_object(pairs)
+
+
+def written(value: Any, write: Callable[[Any], str] = repr) -> str:
+    """Return a value as text; its type where it cannot be written, as an int of 4,301 digits."""
+    try:
+        return write(value)
+    except Exception:  # a spider's own __repr__ may raise anything
+        return f"<{type(value).__name__} that cannot be written>"
 
 
 def as_object(pairs: Iterable[tuple[str, Any]]) -> str:
@@ -33,9 +41,9 @@ def without_values(text: str, thing: Any) -> str:
     """
     found = set()
     for _, value in _fields(thing) or (("", thing),):
-        found |= {repr(value), str(value)}
+        found |= {written(value), written(value, str)}
     for said in sorted(found, key=len, reverse=True):
-        if said:
+        if said and said in text:
             text = re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", "…", text)
     return text
 
@@ -54,7 +62,7 @@ def of_pydantic(error: Any) -> tuple[str, str]:
 def _fields(thing: Any) -> list[tuple[str, Any]] | None:
     """Return the fields of an item with their values, None for what has none."""
     if isinstance(thing, Mapping):
-        return [(str(name), value) for name, value in thing.items()]
+        return [(written(name, str), value) for name, value in thing.items()]
     kind = type(thing)
     names = next((getattr(kind, where) for where in _DECLARED if hasattr(kind, where)), None)
     if names is None and hasattr(kind, "__attrs_attrs__"):
@@ -68,4 +76,4 @@ def _json(value: Any) -> str:
     try:
         return as_json(value).decode()
     except UnfitValue:
-        return as_json(repr(value)).decode()
+        return as_json(written(value)).decode()

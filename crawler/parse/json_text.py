@@ -29,7 +29,7 @@ def read(body: bytes, content_type: str | None = None) -> Any:
             return msgspec.json.decode(body)  # what it takes, it reads as json does, sooner
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
-    return json.loads(_text(body, charset), parse_constant=_refuse)
+    return json.loads(_text(body, charset), parse_constant=refuse_constant)
 
 
 def _charset(content_type: str) -> str | None:
@@ -45,5 +45,6 @@ def _text(body: bytes, charset: str | None) -> str:
     return to_text(body, charset)
 
 
-def _refuse(constant: str) -> NoReturn:
+def refuse_constant(constant: str) -> NoReturn:
+    """Raise ValueError for NaN and Infinity."""
     raise ValueError(f"{constant} is no JSON (RFC 8259 section 6)")

@@ -13,9 +13,10 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import re
 import typing
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
@@ -23,7 +24,7 @@ import msgspec
 
 from crawler.errors import UsageError
 from crawler.markup.words import plural
-from crawler.parse import charset, json_text
+from crawler.parse import charset, json_array, json_text
 from crawler.parse.encodings import to_text
 from crawler.web.record_types import Record, Refuse, column_names, typed
 
@@ -34,6 +35,7 @@ _SMALL = 8 << 20  # bytes of JSON that are read at once
 _FIELD = 64 << 20  # characters of one field of CSV
 _GZIP = b"\x1f\x8b"
 _LINES = re.compile(r"json-?l|ndjson|json-?seq|stream\+json|json-lines", re.IGNORECASE)
+_UTF = {"utf-8": "utf-8", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}  # as Python has them
 _FEEDS = ("item", "entry")  # of RSS and Atom
 
 
@@ -205,13 +207,10 @@ def _xml_place(file: IO[bytes]) -> str | int:
 
 
 def _forget(element: Any) -> None:
-    """Let go of an element that was read, and of what stands before it and its parents."""
+    """Let go of what is in an element that was read, and of what stands before it."""
     element.clear(keep_tail=False)
-    while element is not None:
-        parent = element.getparent()
-        while parent is not None and element.getprevious() is not None:
-            del parent[0]
-        element = parent
+    while element.getprevious() is not None:
+        del element.getparent()[0]
 
 
 def _local(tag: Any) -> str:
@@ -264,15 +263,27 @@ def _text(element: Any) -> str:
 def _csv(file: IO[bytes], head: bytes, feed: RecordFeed, refuse: Refuse) -> Iterator[Record]:
     """Yield the rows of a CSV (RFC 4180) with a header; another delimiter is found by it."""
     name = charset.encoding_of(head, feed.content_type)
-    text = io.TextIOWrapper(typing.cast(Any, file), _python_name(name), "replace", newline="")
+    if name == "replacement":
+        raise ValueError("its encoding is one that browsers do not read, either")
+    python = _UTF.get(name, "latin-1")
+    text = io.TextIOWrapper(typing.cast(Any, file), python, "replace", newline="")
     first = to_text(head, name).removeprefix("\ufeff").lstrip("\r\n").partition("\n")[0]
     try:
-        yield from _rows(text, feed.delimiter or _delimiter(first), refuse, feed.skip)
+        yield from _rows(
+            _decoded(text, name), feed.delimiter or _delimiter(first), refuse, feed.skip
+        )
     finally:
         text.detach()  # the file is its opener's to close
 
 
-def _rows(text: IO[str], delimiter: str, refuse: Refuse, skip: int) -> Iterator[Record]:
+def _decoded(text: IO[str], name: str) -> Iterable[str]:
+    """Return the lines of a text in an encoding of the web; those of most are here as bytes."""
+    if name in _UTF:
+        return itertools.chain([next(text, "").removeprefix("\ufeff")], text)
+    return (to_text(line.encode("latin-1"), name) for line in text)
+
+
+def _rows(text: Iterable[str], delimiter: str, refuse: Refuse, skip: int) -> Iterator[Record]:
     csv.field_size_limit(max(_FIELD, csv.field_size_limit()))
     rows = csv.reader(text, delimiter=delimiter, strict=False)
     header: list[str] | None = None
@@ -288,11 +299,6 @@ def _rows(text: IO[str], delimiter: str, refuse: Refuse, skip: int) -> Iterator[
         else:
             number += 1
             yield dict(zip(header, row, strict=True)) if number > skip else {}
-
-
-def _python_name(name: str) -> str:
-    """Return the codec of an encoding; a byte order mark is none of its text."""
-    return {"utf-8": "utf-8-sig", "utf-16le": "utf-16", "utf-16be": "utf-16"}.get(name, name)
 
 
 def _delimiter(header: str) -> str:
@@ -326,29 +332,7 @@ def _json(file: IO[bytes], content_type: str | None, at: str | None) -> Iterator
         yield from map(_object, _array_at(value, at))
         return
     file.seek(0)
-    try:
-        import ijson
-    except ImportError:
-        raise UsageError(
-            "a JSON feed of over 8 MB needs ijson: pip install 'crawlkeep[feeds]'; JSON lines,"
-            " CSV and XML of any size need nothing"
-        ) from None
-    path = f"{at}.item" if at else _first_array(ijson, file)
-    try:
-        yield from map(_object, ijson.items(file, path, use_float=True))
-    except ijson.JSONError as error:
-        raise ValueError(str(error)) from error
-
-
-def _first_array(ijson: Any, file: IO[bytes]) -> str:
-    """Return where the first array of objects stands, in ijson's words."""
-    before = None
-    for prefix, event, _ in ijson.parse(file):
-        if event == "start_map" and before == "start_array":
-            file.seek(0)
-            return str(prefix)
-        before = event
-    raise ValueError("there is no array of objects; name another with at=")
+    yield from map(_object, json_array.values_of(file, at))
 
 
 def _array_at(value: Any, at: str | None) -> list[Any]:

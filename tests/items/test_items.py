@@ -72,6 +72,7 @@ def test_a_value_is_stored_by_the_kind_of_its_field(
         (str, 7, "takes text, got int"),
         (int, True, "takes integer, got bool"),
         (int, 1 << 1024, "beyond what a number of SQL holds"),
+        (int, (1 << 1024) - 1, "beyond what a number of SQL holds"),
         (float, float("nan"), "finite"),
         (str, None, "has no value"),
         (list[str], ["a", 1], "does not fit"),

@@ -138,6 +138,11 @@ class Bare:
         return "<bare>"
 
 
+class Broken:
+    def __repr__(self) -> str:
+        raise KeyError("name")
+
+
 @pytest.mark.parametrize(
     ("thing", "text"),
     [
@@ -145,6 +150,12 @@ class Bare:
         (make_dataclass("Thing", ["one"])("ü"), '{"one": "ü"}'),
         (Model(number=1), '{"number": 1}'),
         (Bare(), "<bare>"),
+        (Broken(), "<Broken that cannot be written>"),
+        ({"n": 10**5000}, '{"n": "<int that cannot be written>"}'),  # of over 4,300 digits
+        (
+            {10**5000: [Broken()]},
+            '{"<int that cannot be written>": "<list that cannot be written>"}',
+        ),
     ],
 )
 def test_any_item_is_shown_by_its_fields(thing: Any, text: str) -> None:
@@ -167,6 +178,32 @@ def test_no_reason_holds_the_value(hint: Any, value: Any) -> None:
     with pytest.raises(InvalidItem) as caught:
         record_of(made(value))
     assert str(value) not in str(caught.value)
+
+
+def test_an_item_of_any_number_is_refused_and_its_page_is_stored(tmp_path: Path) -> None:
+    async def tell(web: SmallWeb) -> None:
+        web.add("/", page("home"))
+
+        class Numbers(Spider):
+            name = "numbers"
+            start_urls = (web.url + "/",)
+
+            def parse(self, page: ScrapedPage) -> Any:
+                for value in (
+                    10**5000,
+                    -(10**5000),
+                    (1 << 1024) - 1,
+                    float("inf"),
+                    Decimal("sNaN"),
+                ):
+                    yield {"n": value}
+                    yield {"n": [value], "m": {"k": value}}
+
+        summary = await crawl(tmp_path / "a.db", Numbers)
+        assert summary.errors == 0 and sum(summary.rejected.values()) == 8
+        assert len(rows(tmp_path / "a.db", "SELECT value FROM problems")) == 8
+
+    on_web(tell)
 
 
 def test_kinds_without_end_take_no_memory_without_end() -> None:

@@ -127,7 +127,7 @@ def test_options_are_fields_of_the_request() -> None:
         "<form id=x method=post></form>" + "<input form=x name=a>" * 8000,
         "<form method=post>" + "<div>" * 1500 + "<input name=a>" * 8000,
         "<form method=post><select name=a multiple>" + "<option selected>b" * 12_000,
-        f"<form method=post><textarea name=a wrap=hard cols=1>{'x' * 100_000}",
+        f"<form method=post><textarea name=a wrap=hard cols=1>{'x' * 400_000}",
     ],
     ids=["named", "deep", "options", "word"],
 )

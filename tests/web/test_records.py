@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import time
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
@@ -13,6 +14,7 @@ import pydantic
 import pytest
 
 from crawler import item
+from crawler.parse.json_array import values_of
 from crawler.testing import page_from
 from crawler.web.outcome import Outcome
 from crawler.web.records import RecordFeed
@@ -175,3 +177,80 @@ def test_a_large_json_is_read_piece_by_piece() -> None:
     assert sum(1 for _ in found) == 8999
     with pytest.raises(ValueError, match="behind record"):
         list(RecordFeed("https://a.example/").read(io.BytesIO(body[:-1000]), None, lambda *_: None))
+
+
+class Trickle(io.BytesIO):
+    """A file that gives three bytes at a time."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "found"),
+    [
+        ('[1.5, -2e-300, 12345678901234567890, true, null]', None, ...),
+        ('["\\u00e9\\ud83d\\ude00 \\\\\\"", [], {}]', None, ...),
+        ('{"a": 1.25, "b": [1, [2]], "c": {"d": [{"e": [{}]}, 2] , "f": 1}, "g": [{}]}', None,
+         [{"e": [{}]}, 2]),
+        ('{"a": {"b": [ ]}}', "a.b", []),
+        ('\ufeff{"a": 5, "b": [-0.5e+2\n]}', "b", [-50.0]),
+        ('{"a": 1}', None, "no array of objects"),
+        ('{"a": {"b": 1}}', "a.c", "nothing at 'a.c'"),
+        ('{"a": {"b": 1}}', "a.b", "is no array"),
+        ("[1, 2", None, "Expecting"),
+        ("[1, ]", None, "Expecting value"),
+        ("[1 2]", None, "Expecting ','"),
+        ("[1] [2]", None, "more stands behind"),
+        ('{"a": [{}], 1: 2}', None, "Expecting a name"),
+        ("[NaN]", None, "NaN is no JSON"),
+        ("[" + "9" * 5000 + "]", None, "4300 digits"),
+        ("[" * 5000, None, "recursion"),
+    ],
+)  # fmt: skip
+def test_an_array_is_read_value_by_value_however_its_file_comes(
+    text: str, at: str | None, found: Any
+) -> None:
+    def read() -> list[Any]:
+        return list(values_of(Trickle(text.encode()), at))
+
+    if isinstance(found, str):
+        with pytest.raises((ValueError, RecursionError), match=found):
+            read()
+    else:
+        assert read() == (json.loads(text) if found is ... else found)
+
+
+@pytest.mark.parametrize("body", ['[{"a":' + "9" * 5000 + "}", "[" * 100, '[{"a":' + "[" * 5000])
+def test_a_large_json_of_too_many_digits_or_levels_is_broken(body: str) -> None:
+    feed = RecordFeed("https://a.example/")
+    with pytest.raises(ValueError, match="broken json behind record 0"):
+        list(feed.read(io.BytesIO(body.encode().ljust(9 << 20, body[-1:].encode())), None, print))
+
+
+@pytest.mark.parametrize(
+    ("charset", "row"),
+    [
+        ("x-mac-cyrillic", b"\x80,1"), ("iso-8859-8-i", b"\xe0,1"), ("windows-874", b"\xa1,1"),
+        ("x-user-defined", b"\x80,1"), ("big5", b"\xa4\xa4,1"),
+        ("utf-16be", b"\x04\x10\0,\0" + b"1"),
+    ],
+)  # fmt: skip
+def test_a_csv_is_read_in_every_encoding_of_the_web(charset: str, row: bytes) -> None:
+    head = "a,b\r".encode("utf-16-be" if charset == "utf-16be" else "ascii")
+    feed = RecordFeed("https://a.example/", f"text/csv; charset={charset}")
+    [record] = feed.read(io.BytesIO(head + row), None, print)
+    assert record["b"] == "1" and len(record["a"]) == 1 and record["a"] > "\x7f"
+
+
+def test_a_csv_in_an_encoding_that_browsers_refuse_is_broken() -> None:
+    feed = RecordFeed("https://a.example/", "text/csv; charset=iso-2022-kr")
+    with pytest.raises(ValueError, match="broken csv behind record 0: its encoding"):
+        list(feed.read(io.BytesIO(b"a,b\n1,2\n"), None, print))
+
+
+def test_records_of_xml_are_found_as_quickly_deep_within_it() -> None:
+    feed, began = RecordFeed("https://a.example/", at="b"), time.process_time()
+    body = "<r>" + "<a>" * 1500 + "<b>x</b>" * 20_000 + "</a>" * 1500 + "</r>"
+    assert sum(1 for _ in feed.read(io.BytesIO(body.encode()), None, print)) == 20_000
+    assert time.process_time() - began < 1.0
