@@ -15,7 +15,7 @@ from crawler.parse.glance import IN_PLACE, Glance
 from crawler.parse.invisible import visible
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.references import unescape
-from crawler.parse.syntax import any_case
+from crawler.parse.syntax import ATTRIBUTES, END, any_case
 from crawler.parse.tokenizer import tags
 
 # What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3). All other
@@ -68,13 +68,10 @@ _KNOWN = rf"""(?<!<)<(?:
 _TAGS = lazy(_KNOWN, re.VERBOSE | re.ASCII)
 _TAGS_CODE = MachineCode(_KNOWN)
 _OTHER = lazy(rf"<(?:/?[a-zA-Z]|/(?=[^a-zA-Z])){_REST}")
-# As the tokenizer of the HTML standard takes a tag, at many times the cost: a ">" within quotes
-# behind a "=" does not end it, quotes elsewhere mean nothing.
-_BARE = r"""[^\t\n\f\r >"'][^\t\n\f\r >]*+"""
+# As the tokenizer of the HTML standard takes a tag, at many times the cost.
 _TAG = rf"""<(?:
-      /?(?:((?i:{"|".join(_BLOCKS.split())}))(?=[\t\n\f\r />]|\Z)|[a-zA-Z][^\t\n\f\r />]*+)
-    | /(?=[^a-zA-Z]))
-    (?:[^>="']++|=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|{_BARE})?+|["'])*+>?"""
+      /?(?:((?i:{"|".join(_BLOCKS.split())})){END}|[a-zA-Z][^\t\n\f\r />]*+){ATTRIBUTES}>?
+    | /(?=[^a-zA-Z])[^>]*+>?)"""
 _EXACT, _EXACT_CODE = lazy(_TAG, re.VERBOSE | re.ASCII), MachineCode(_TAG)
 _LINES = "${1:+\n:}"  # of tags, of which some end a line
 # What is left of tags behind or around a "<", and of those that are comments: "</ ".

@@ -25,7 +25,7 @@ _TAG = lazy(
     rf"""<(?:
       (/?)([a-zA-Z][^\t\n\f\r />]*+)({ATTRIBUTES})(>|\Z)   # a tag: end?, name, attributes, end
     | (!--)(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))        # a comment
-    | ([!?/])[^>]*+(?:>|\Z))                                  # a doctype or bogus comment""",
+    | ([!?]|/(?=[^a-zA-Z]))[^>]*+(?:>|\Z))                   # a doctype or bogus comment""",
     re.VERBOSE,
 )
 # The attributes of a tag (1: the last of them), all that a search may take at once.

@@ -12,6 +12,7 @@ from crawler.parse import charset, hints, inner_text, references, sweeps, unread
 from crawler.parse.fast_pass import scan
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.text import read, same_text, text_of
+from crawler.parse.tokenizer import tags
 from crawler.parse.words import unmarked
 from crawler.practice.oddities import BROKEN
 from tests.parse.test_fast_pass_and_soup import DOCS, HARD
@@ -129,6 +130,22 @@ _CUT = [
     "&#x",
 ]
 _CUT += ["\x0b", "\x1c", "\t", "\xa0", "<script><!--", "<a href='x'>", "&#38;lt;", "&#1;", "&&amp;"]
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ('<p ="a>b">c', 'b">c'),
+        ('<b =">">x', '">x'),
+        ("<p x= ='>'>y", "'>y"),
+        ('<p x="a>b">c', "c"),
+        ("<p>a</", "a</"),
+        ("<style>p{color:red}</style><p>a</", "a</"),
+    ],
+)
+def test_a_tag_ends_where_the_tokenizer_says(page: str, text: str) -> None:
+    assert text_of(page) == text
+    assert "".join(tag.before for tag in tags(page)) == text
 
 
 @settings(max_examples=300, deadline=None)
