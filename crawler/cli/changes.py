@@ -53,11 +53,11 @@ def _time(text: str) -> str:
     from crawler.errors import UsageError
     from crawler.store.rows import iso
 
-    if text[-1:] in _UNITS and text[:-1].isdigit():
-        ago = timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
-        return iso((datetime.now(UTC) - ago).timestamp())
     try:
+        if text[-1:] in _UNITS and text[:-1].isdecimal():
+            ago = timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+            return iso((datetime.now(UTC) - ago).timestamp())
         made = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--since {text}: write a time like 2026-01-31, or 12h, 7d") from None
-    return iso((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp())
+        return iso((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise UsageError(f"--since {text[:40]}: write a time like 2026-01-31, or 12h, 7d") from None

@@ -53,7 +53,7 @@ def diff(
     from crawler.inspect import diff as compare
 
     output = None if str(output) == "-" else output
-    if a.isdigit() and b.isdigit():
+    if all(run.isdecimal() and len(run) < options.LONGEST for run in (a, b)):
         found = compare.runs(stores.any_of(store), int(a), int(b))
     else:
         found = compare.stores(stores.any_of(a), stores.any_of(b))

@@ -54,9 +54,15 @@ MaxPages = Annotated[
 ]
 
 
+LONGEST = 19
+"""Digits of a number beyond 64 bits; Python makes no int of 4,301."""
+
+
 def _processes(given: str | None) -> str | None:
-    if given not in (None, "auto") and not (given.isdecimal() and int(given)):
-        raise typer.BadParameter(f"{given!r} is neither auto nor a number from 1 on.")
+    if given in (None, "auto"):
+        return given
+    if not (given.isdecimal() and len(given) < LONGEST and int(given)):
+        raise typer.BadParameter(f"{given[:40]!r} is neither auto nor a number from 1 on.")
     return given
 
 

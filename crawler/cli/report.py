@@ -53,8 +53,8 @@ def _page(what: str, store: str | None, output: Path | None) -> None:
     from crawler.inspect import run_report as reports
     from crawler.inspect.query import Reader
 
-    if what != "last" and not what.isdigit():
-        raise UsageError(f"report {what}: give a run's number, `last`, or `politeness`")
+    if what != "last" and not (what.isdecimal() and len(what) < options.LONGEST):
+        raise UsageError(f"report {what[:40]}: give a run's number, `last`, or `politeness`")
     if output is not None and output.suffix.lower() not in ("", ".html", ".htm"):
         raise UsageError(f"-o {output}: a report is HTML; write -o {output.with_suffix('.html')}")
     with Reader(stores.any_of(store)) as reader:

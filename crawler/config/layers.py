@@ -9,6 +9,7 @@ checks the values: it costs a tenth of the start-up time (docs/decisions/0004-co
 import contextlib
 import difflib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -133,7 +134,7 @@ def _file_layer(path: Path | None) -> tuple[str, Layer]:
         raise ConfigError(
             f"{file}: {error.strerror or error}; give another file with --config"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of numbers with over 4,300 digits, too
         raise ConfigError(f"{file}: not valid TOML: {error}") from None
 
 
@@ -167,7 +168,7 @@ def _nested(key: str, value: str) -> dict[str, Any]:
     import tomllib
 
     for written in (value, json.dumps(value)):
-        with contextlib.suppress(tomllib.TOMLDecodeError):
+        with contextlib.suppress(ValueError):  # no TOML, or a number of over 4,300 digits
             return tomllib.loads(f"{key} = {written}")
     return {key: _value(value)}
 
@@ -182,7 +183,7 @@ def _value(text: str) -> Any:
 
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # no TOML, or a number of over 4,300 digits
         return text
 
 
@@ -237,13 +238,15 @@ def _check_keys(
         if key not in model.__struct_fields__:
             raise ConfigError(_unknown(source, f"{prefix}{key}", every, prefix))
     for key, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{source}: `{prefix}{key}` = {value}: write a finite number")
         try:
             msgspec.convert({key: value}, model)
         except msgspec.ValidationError as error:
             reason = str(error).partition(" - at ")[0]
             if reason.startswith("Invalid enum value"):
                 reason = _none_of(key, value, model)
-            shown = "" if isinstance(value, Mapping) else f" = {value!r}"
+            shown = "" if isinstance(value, Mapping) else f" = {value!r:.200}"
             raise ConfigError(f"{source}: `{prefix}{key}`{shown}: {reason}") from None
 
 

@@ -333,6 +333,15 @@ MISTAKES = [
     ('query SELECT|"url|FROM|pages --store pages.db', 2, ["unrecognized token", "^"]),
     ("diff 1 9 --store pages.db", 2, ["no run 9", "1 to 1"]),
     ("changes --since yesterday --store pages.db", 2, ["yesterday", "2026-01-31", "7d"]),
+    ("changes --since 99999999d --store pages.db", 2, ["99999999d", "7d"]),
+    ("changes --since 0001-01-01T00:00+14:00 --store pages.db", 2, ["0001-01-01", "7d"]),
+    # numbers that Python makes no int of
+    (f"changes --since {'9' * 5000}d --store pages.db", 2, ["--since", "7d"]),
+    (f"report {'9' * 5000} --store pages.db", 2, ["give a run's number"]),
+    ("report ² --store pages.db", 2, ["give a run's number"]),
+    (f"run typed --processes {'9' * 5000}", 2, ["neither auto nor a number"]),
+    (f"run typed --set fetch.total_timeout={'9' * 5000}", 2, ["total_timeout", "float"]),
+    ("run typed --set fetch.total_timeout=1e400", 2, ["total_timeout", "a finite number"]),
     ("retry --store pages.db", 0, ["no request that failed", "crawler recrawl"]),
     # extras
     ("export pages --store pages.db -o x.warc.gz", 2, ["crawlkeep[warc]"]),

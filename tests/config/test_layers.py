@@ -77,6 +77,9 @@ def test_of_two_writings_of_one_prefix_the_later_opens_it(monkeypatch: pytest.Mo
     [
         ("engine.order=bread", ["engine.order", "breadth or depth", "did you mean 'breadth'"]),
         ('politeness.heed_usage=["train"]', ["heed_usage", "tdm or train-ai", "mean 'train-ai'"]),
+        ("fetch.total_timeout=inf", ["fetch.total_timeout", "finite"]),
+        (f"fetch.max_body={'9' * 5000}", ["fetch.max_body", "int"]),
+        (f'hosts."a.example".delay={"9" * 5000}', ["delay", "float"]),
     ],
 )
 def test_a_word_that_a_key_does_not_take_is_answered_with_those_it_takes(
@@ -85,3 +88,10 @@ def test_a_word_that_a_key_does_not_take_is_answered_with_those_it_takes(
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, given)
     assert [word for word in words if word not in str(caught.value)] == []
+
+
+def test_a_file_with_a_number_of_thousands_of_digits_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"[politeness]\ndelay = {'9' * 5000}\n")
+    with pytest.raises(ConfigError, match=r"config.toml: not valid TOML: .*4300 digits"):
+        load(file)

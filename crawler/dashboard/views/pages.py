@@ -105,13 +105,14 @@ def _rows(look: Look, now: State, kind: str) -> list[tuple[Any, ...]]:
     conditions: list[str] = []
     values: list[Any] = []
     before = look.params.get("before", "")
-    if before.isdecimal() and len(before) < 16:
+    last = int(before) if before.isdecimal() and len(before) < 16 else None
+    if last is not None:
         conditions.append("page_id < ?")
-        values.append(int(before))
+        values.append(last)
     if type_ := look.params.get("type"):
         conditions.append("content_type LIKE ? ESCAPE '!' AND page_id > ?")
-        last = int(before) if before.isdecimal() else look.one("SELECT max(page_id) FROM pages")
-        values += [f"%{_liked(type_)}%", (last or 0) - _TYPED]
+        latest = look.one("SELECT max(page_id) FROM pages") if last is None else last
+        values += [f"%{_liked(type_)}%", (latest or 0) - _TYPED]
     rare = False
     if host := look.params.get("host"):
         names = _hosts(look, host)
