@@ -15,9 +15,8 @@ from crawler.parse.css import Sheet, is_of_screens, sheet_of
 from crawler.parse.glance import MOST_STYLES, Glance, glance
 from crawler.parse.hidden_walk import UNSHOWN, hidden_parts
 from crawler.parse.machine_code import MachineCode
-from crawler.parse.references import unescape
 from crawler.parse.syntax import COMMENT, any_case
-from crawler.parse.words import words_of
+from crawler.parse.words import characters_of
 
 # Whether it is worth looking, on a page in lower case. What is seldom hidden is not looked for
 # closely: a walk over all tags costs as much as the text does.
@@ -113,7 +112,7 @@ def seen_by_name(html: str) -> tuple[str, int] | None:
     parts = marked.split(_MARK)
     if any(part.rfind("<") > part.rfind(">") for part in parts[:-1:2]):  # one within a tag
         return None
-    return "".join(parts[::2]), sum(len(words_of(part)) for part in parts[1::2])
+    return "".join(parts[::2]), sum(map(characters_of, parts[1::2]))
 
 
 def seen(html: str) -> tuple[str, int]:
@@ -127,8 +126,7 @@ def without(html: str, parts: Iterable[tuple[int, int, str]]) -> tuple[str, int]
     hidden = at = 0
     for start, end, written in parts:
         kept += (html[at:start], written)
-        words = words_of(html[start:end])
-        hidden += len(unescape(words) if "&" in words else words)
+        hidden += characters_of(html[start:end])
         at = end
     kept.append(html[at:])
     return "".join(kept), hidden

@@ -18,7 +18,7 @@ from crawler.parse.css.element import MATH_TOKENS, Element
 from crawler.parse.css.matching import TooDear
 from crawler.parse.light_tree import light_tree, xml_tree
 from crawler.parse.syntax import COMMENT, any_case
-from crawler.parse.words import words_of
+from crawler.parse.words import characters_of, words_of
 
 _BLOCKS = frozenset(("block", "flex", "grid", "table", "table-caption", "table-column"))
 _ATOMS = frozenset(("inline-block", "inline-flex", "inline-grid", "inline-table"))
@@ -69,7 +69,7 @@ def inner_text(html: str, *, xml: bool = False) -> tuple[str, int] | None:
         nonlocal hidden
         if not found[2]:
             return found[0]
-        hidden += len(words_of(found[3]))
+        hidden += characters_of(found[3])
         return f"<{found[2]}>"
 
     if not xml and "noscript" in html.lower():

@@ -6,6 +6,7 @@ import re
 
 from crawler.lazy_regex import lazy
 from crawler.parse.machine_code import MachineCode
+from crawler.parse.references import unescape
 from crawler.parse.syntax import COMMENT, any_case
 
 _UNSEEN = rf"""<(?=[!sStT])(?:{COMMENT}
@@ -31,3 +32,8 @@ def unmarked(html: str) -> str:
 def words_of(html: str) -> str:
     """Return the words of the same, white space collapsed."""
     return " ".join(unmarked(html).split())
+
+
+def characters_of(html: str) -> int:
+    """Return how many characters these words have, references decoded."""
+    return len(unescape(words_of(html)))

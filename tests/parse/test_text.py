@@ -133,6 +133,20 @@ _CUT += ["\x0b", "\x1c", "\t", "\xa0", "<script><!--", "<a href='x'>", "&#38;lt;
 
 
 @pytest.mark.parametrize(
+    "page",
+    [
+        "<noscript>a&amp;b</noscript>",
+        "<iframe>a&amp;b</iframe>x",
+        "<template>a&amp;b</template>",
+        "<p hidden>a&amp;b</p>",
+        "<p style='display:none'>a&amp;b",
+    ],
+)
+def test_a_reference_that_is_hidden_is_one_character_however_it_is_hidden(page: str) -> None:
+    assert read(page).hidden == 3
+
+
+@pytest.mark.parametrize(
     ("page", "text"),
     [
         ('<p ="a>b">c', 'b">c'),
