@@ -18,7 +18,7 @@ from crawler.http.content_encoding import (
     of_transfer,
     transfer_codings,
 )
-from crawler.http.exchange import TlsBodyEnd
+from crawler.http.exchange import TlsBodyEnd, length_of
 from crawler.web.outcome import Outcome
 
 Progress = Callable[[int, int | None], object]
@@ -86,7 +86,7 @@ async def pull(
 def _begun(answer: ClientResponse, part: PartialFile) -> _Place:
     """Return the place of an answer that has the whole file; what the part had is forgotten."""
     coded = bool(_to_undo(answer))
-    length = None if coded else answer.content_length
+    length = None if coded else length_of(answer)
     # Coded bytes cannot be taken up again: nothing of their headers may serve as a validator. Nor
     # may what a proxy has changed (203, RFC 9110 15.3.4): its validators are of the original.
     coded = coded or answer.status == 203
@@ -110,7 +110,7 @@ def _resumed(answer: ClientResponse, part: PartialFile) -> _Place:
         raise _mismatch(part, "is not a piece of the file as it is")
     if start != part.size or start >= end or (total != "*" and end > int(total)):
         raise _mismatch(part, f"is {answer.headers['Content-Range']!r:.60}")
-    if answer.content_length not in (None, end - start):
+    if length_of(answer) not in (None, end - start):
         raise _mismatch(part, "has another length than it says")
     if not part.size:  # nobody asked for a piece: one that is the whole is as good as a 200
         if total == "*" or end != int(total):

@@ -91,11 +91,12 @@ class Cursor:
 
     def next(self, ask: PageQuery, data: Any, headers: Mapping[str, str]) -> PageQuery | None:
         cursor = value_at(data, self.field)
-        return (
-            PageQuery(ask.url, {self.param: str(cursor)})
-            if cursor not in (None, "", False)
-            else None
-        )
+        if cursor in (None, "", False):
+            return None
+        text = str(cursor)
+        if text != text.encode("utf-8", "replace").decode():
+            raise BadJson(f"{ask.url}: {self.field} = {cursor!r:.200} has no UTF-8 to be sent back")
+        return PageQuery(ask.url, {self.param: text})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from crawler.clients.transport import Body, Timeout, Transport
 from crawler.config.layers import Config
 from crawler.errors import BodyTooLarge, FetchError, UsageError
 from crawler.http.errors import to_fetch_error
+from crawler.http.exchange import length_of
 from crawler.web.outcome import Outcome, outcome_of
 from crawler.web.response import Response
 
@@ -90,7 +91,7 @@ class ByteStream:
             self._stack = self._stack.pop_all()
         self.url, self.status, self.headers = str(answer.url), answer.status, answer.headers
         self.reason = answer.reason or ""
-        self.total = None if "Content-Encoding" in answer.headers else answer.content_length
+        self.total = None if "Content-Encoding" in answer.headers else length_of(answer)
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -50,6 +50,12 @@ def send(
     return session.request(method, urls.wire(url), allow_redirects=False, **options)
 
 
+def length_of(answer: ClientResponse) -> int | None:
+    """Return the Content-Length; zeros before it are none of the 4,300 digits that int() takes."""
+    said = answer.headers.get(hdrs.CONTENT_LENGTH)
+    return None if said is None else int(said.lstrip("0") or 0)
+
+
 async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[bytes, int]:
     """Return the decoded body and its size on the wire; the connection goes back to its pool.
 
@@ -61,7 +67,7 @@ async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[
     """
     if 100 <= answer.status < 200:  # RFC 9110 7.8: only who asks for another protocol gets one
         raise ClientPayloadError(f"{answer.status} {answer.reason}, which was not asked for")
-    length = answer.content_length
+    length = length_of(answer)
     if not cut and length is not None and length > cap and answer.method != "HEAD":
         raise BodyTooLarge(f"Content-Length {length:,} is over the cap of {cap:,} bytes")
     if hdrs.CONTENT_ENCODING not in answer.headers:
@@ -122,7 +128,7 @@ class TlsBodyEnd:
     """The end of a body that only the end of its TLS connection ends; made before it is read."""
 
     def __init__(self, answer: ClientResponse) -> None:
-        self._channel = _channel(answer) if answer.content_length is None else None
+        self._channel = _channel(answer) if length_of(answer) is None else None
 
     def check(self) -> None:
         """Raise ClientPayloadError where the other side did not say that this is all."""

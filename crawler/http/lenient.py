@@ -156,7 +156,7 @@ def _length(fields: list[bytes]) -> int | None:
     """Return the length that a mended head gives; None where the end of the body says itself."""
     name, _, value = fields[-1].partition(b": ") if fields else (b"", b"", b"")
     is_length = name == b"Content-Length" and _DIGITS.fullmatch(value) is not None
-    return int(value) if is_length else None
+    return int(value.lstrip(b"0") or 0) if is_length else None
 
 
 class _Parser:

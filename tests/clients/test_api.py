@@ -83,6 +83,15 @@ async def test_reads_no_more_pages_than_asked_for(site: PracticeSite) -> None:
 
 
 @on_site()
+async def test_a_cursor_of_half_a_character_is_told(site: PracticeSite) -> None:
+    site.add_page("/half", b'{"items": [], "next_cursor": "\\ud800"}')
+    async with ApiClient(site.url) as api:
+        with pytest.raises(BadJson, match="has no UTF-8"):
+            async for _ in api.pages("half", Cursor()):
+                pass
+
+
+@on_site()
 async def test_ends_a_paging_that_goes_in_a_circle(site: PracticeSite) -> None:
     site.add_page("/circle", b'{"next": "/circle", "items": []}')
     async with ApiClient(site.url) as api:

@@ -73,6 +73,7 @@ ROWS = [
     Row("chunks and a length", OK + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n" + chunks(b"hello") + END, b"hello", lax=True),
     Row("a length in white space", OK + b"Content-Length: \t 5 \t\r\n" + HELLO, b"hello"),
     Row("a length of zeros before", OK + b"Content-Length: 00005\r\n" + HELLO, b"hello"),
+    Row("a length of thousands of zeros before", OK + b"Content-Length: %b5\r\n" % (b"0" * 5000) + HELLO, b"hello"),
     Row("a length with a sign", OK + b"Content-Length: +5\r\n" + HELLO, BAD),
     Row("a negative length", OK + b"Content-Length: -5\r\n" + HELLO, BAD),
     Row("a length in hex", OK + b"Content-Length: 0x5\r\n" + HELLO, BAD),

@@ -72,6 +72,7 @@ BY_HTTPX = {
     **{row.what: ERROR for row in ROWS if row.lax and row.what not in LAX_IN_HTTPX},
     **dict.fromkeys(TRANSFERS, ERROR),
     **CODED,
+    "a length of thousands of zeros before": ERROR,
     "gzip of two members": OTHERWISE,  # the first of them
     "chunked said twice": ERROR,
     "a transfer nobody knows, and chunks": ERROR,
