@@ -8,6 +8,7 @@ follows.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ _PAGES = (
 _RENDERED = "(SELECT browser FROM rendered_pages AS r WHERE r.page_id = pages.page_id)"
 _BROWSER = "WARC-Rendered-By"
 """A field of our own: the body of this record is what a browser made of the page."""
+_STATUS = re.compile(r"[0-9]{3}")
 _DROPPED = {"content-encoding", "transfer-encoding", "content-length"}
 
 
@@ -165,9 +167,9 @@ def read_warc(
 ) -> Iterator[tuple[str, int, dict[str, str], bytes, float]]:
     """Yield URL, status, headers, body and Unix time of each HTTP response in a WARC file.
 
-    A response that is none of HTTP is left out; `other` hears its URL. `refused` counts those
-    that have a user or password in theirs, which is left out. UsageError without warcio, and where
-    the file is none.
+    A response that is none of HTTP, or has no status of it, is left out; `other` hears its URL.
+    `refused` counts those that have a user or password in theirs, which is left out. UsageError
+    without warcio, and where the file is none.
     """
     _warcio()
     from warcio.archiveiterator import ArchiveIterator
@@ -183,7 +185,8 @@ def read_warc(
                 continue
             target = record.rec_headers.get_header("WARC-Target-URI") or ""
             url = urls.parse(target)
-            if url is None or record.http_headers is None:
+            status = record.http_headers.get_statuscode() if record.http_headers else ""
+            if url is None or not _STATUS.fullmatch(status):
                 other(target)
                 continue
             if refused is not None and userinfo(target) is not None:
@@ -194,8 +197,7 @@ def read_warc(
                 if name.lower() not in ("content-encoding", "transfer-encoding")
             }
             body = record.content_stream().read()
-            status = int(record.http_headers.get_statuscode())
-            yield url, status, headers, body, _time(record.rec_headers.get_header("WARC-Date"))
+            yield url, int(status), headers, body, _time(record.rec_headers.get_header("WARC-Date"))
     except (ArchiveLoadFailed, ValueError, AttributeError, EOFError, zlib.error) as error:
         # warcio meets a record that is cut short with whatever error comes first.
         name = getattr(file, "name", "it")
@@ -209,9 +211,9 @@ def _decoded(line: bytes) -> str:
 def _time(text: str | None) -> float:
     try:
         made = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
-    except ValueError:
+        return (made if made.tzinfo else made.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):  # a time before the year 1, or after 9999, is none
         return 0.0
-    return (made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()
 
 
 def _warcio() -> Any:

@@ -211,6 +211,35 @@ def test_a_location_in_a_warc_file_is_read_as_it_came(location: bytes, path: str
     assert redirects.location_of(CIMultiDict(headers), url) == f"http://a.example{path}"
 
 
+@pytest.mark.parametrize(
+    ("date", "status", "read"),
+    [
+        ("0001-01-01T00:00:00+14:00", "200", (200, 0.0)),
+        ("9999-12-31T23:59:59-14:00", "200", (200, 0.0)),
+        ("9" * 5000, "200", (200, 0.0)),
+        ("1970-01-01T00:00:09Z", "9" * 5000, None),
+        ("1970-01-01T00:00:09Z", "-1", None),
+    ],
+    ids=["before all", "after all", "digits", "status", "minus"],
+)
+def test_a_warc_record_of_no_time_or_status_ends_no_import(
+    date: str, status: str, read: tuple[int, float] | None
+) -> None:
+    pytest.importorskip("warcio")
+    left_out: list[str] = []
+    file = b""
+    for path, said, when in (("a", status, date), ("b", "404", "1970-01-01T00:00:09Z")):
+        http = f"HTTP/1.1 {said} So\r\nContent-Length: 0\r\n\r\n"
+        file += (
+            f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.example/{path}\r\n"
+            f"WARC-Date: {when}\r\nContent-Type: application/http; msgtype=response\r\n"
+            f"Content-Length: {len(http)}\r\n\r\n{http}\r\n\r\n"
+        ).encode()
+    found = [(status, at) for _, status, _, _, at in read_warc(BytesIO(file), left_out.append)]
+    assert found == [*([read] if read else []), (404, 9.0)]
+    assert left_out == ([] if read else ["http://a.example/a"])
+
+
 def test_two_locations_that_differ_lead_nowhere() -> None:
     said = CIMultiDict([("Location", "/a"), ("Location", "/b")])
     assert redirects.location_of(said, "http://a.example/") is None

@@ -90,6 +90,7 @@ RULES = [
     ("@supports (display:grid) and (not (foo:bar)){p{display:none}}", False),
     ("@supports selector(:bogus){p{display:none}}", True),
     ("@scope (body){:scope p{display:none}}", False),
+    ("@scope (:is(body:not(#a))){p{display:none}}", False),
     ("svg|p,p{display:none}", True),
     ("p{display:none;display:var(--a b)}", False),
     ("p{display:none\\9}", True),
@@ -112,6 +113,14 @@ RULES = [
 def test_a_page_shows_what_its_rules_leave(sheet: str, shown: bool) -> None:
     html = f"<!DOCTYPE html><style>{sheet}</style><p class=x>a</p>b"
     assert text_of(html) == ("a\nb" if shown else "b")
+
+
+def test_a_scope_of_thousands_of_parentheses_is_read_in_linear_time() -> None:
+    html, began = (
+        f"<style>@scope {'(' * 30_000}{{p{{display:none}}}}</style><p>a",
+        time.process_time(),
+    )
+    assert text_of(html) == "a" and time.process_time() - began < 0.5
 
 
 def test_what_the_pointer_may_show_is_shown() -> None:
