@@ -95,6 +95,5 @@ def settled(
         right = None if leads[at] == at else texts[leads[at]][1]
         if right != mark:
             wrong.append((page_id, right))
-    return sorted(
-        wrong, key=lambda mark: mark[0]
-    )  # two processes that settle one store do not wait for each other
+    # In one order: two processes that settle one store do not wait for each other.
+    return sorted(wrong, key=lambda mark: mark[0])

@@ -1,10 +1,10 @@
 """What the pages of one pattern of URLs said, and which of them is looked at next.
 
 To look at a page is to compare its text with those of the pages before it; where a pattern is
-large, a title that none of these had is enough. A pattern that says
-something new each time is looked at ever more seldom, up to every `STRIDE`th page; from the first
-repeat on each page is looked at again, so that its end is never further away than docs/links.md
-says. All of it is bounded, and `PatternNote` is what of it goes into the store.
+large, a title that none of these had is enough. A pattern that says something new each time is
+looked at ever more seldom, up to every `STRIDE`th page; from the first repeat on each page is
+looked at again, so that its end is never further away than docs/links.md says. All of it is
+bounded, and `PatternNote` is what of it goes into the store.
 """
 
 from __future__ import annotations

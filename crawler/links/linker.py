@@ -116,10 +116,7 @@ class Linker:
     ) -> Target | None:
         if not reference:
             return self.target(base)
-        if reference.lstrip(_STRIPPED)[:1] in (
-            "",
-            "?",
-        ):  # depends on the whole base, not its directory
+        if reference.lstrip(_STRIPPED)[:1] in ("", "?"):  # of the whole base, not its directory
             url = urls.parse(reference, base)
             return self.target(url) if url else None
         url = parent.parse(reference)

@@ -90,7 +90,7 @@ def _of_styles(page: ScrapedPage) -> Iterator[str]:
     html = page.html
     if "url(" not in html and "@import" not in html and "URL(" not in html:
         return
-    from html import unescape  # its table of entities is large, and most crawls never need it
+    from crawler.parse.references import unescape  # most crawls never need it
 
     for sheet, *values in _STYLES.findall(html):
         yield from references(sheet or unescape("".join(values)), page.base_url)

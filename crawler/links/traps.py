@@ -167,7 +167,7 @@ class Traps:
     def compare(self, url: str, html: str) -> str | None:
         """Close the pattern of a page when its text, like many before it, says nothing new.
 
-        Give the pattern where this page closed it.
+        Return the pattern where this page closed it.
         """
         title = endless.title_of(url, html)
         text = endless.text_of(url, html) if self.asks(url, title) else None

@@ -239,16 +239,20 @@ def _taken(found: Scan, tag: Tag, apart: bool, xml: bool) -> Scan:
     return found
 
 
-_META = lazy(r"""(?:^|[\s/])name\s*+=\s*+["']?\s*+([^\s"'>]++)""", re.IGNORECASE)
+_NAMED = lazy(r"name[\t\n\f\r ]*+=", re.IGNORECASE)
+# What has nothing to say to robots, as most that begin with a name.
+_OTHER_META = lazy(
+    r"""[\t\n\f\r /]++name=["']?(?:viewport|description|keywords|generator|author|theme-color)
+    (?=["'\t\n\f\r /]|\Z)""",
+    re.VERBOSE | re.IGNORECASE,
+)
 _REFRESHES = lazy("[fF][rR][eE][sS][hH]|&#")
-_OTHER_METAS = {"viewport", "description", "keywords", "generator", "author", "theme-color"}
 
 
 def _directives(attributes: str) -> list[tuple[str, str]]:
     """Return what a meta tag may say to robots: (its name, its content)."""
-    quick = _META.search(attributes)
     refresh = _refresh(attributes) if _REFRESHES.search(attributes) else []
-    if quick is None or quick[1].lower() in _OTHER_METAS:
+    if _OTHER_META.match(attributes) or not _NAMED.search(attributes):
         return refresh
     name = (attribute(attributes, "name") or "").lower()
     return [*refresh, (name, attribute(attributes, "content") or "")] if name else refresh

@@ -1,7 +1,7 @@
 """What a page says: its links with their texts and relations, image sets, refreshes, encoding.
 
-The full pass, for whoever wants more than `ScrapedPage.links`, which comes from the fast pass
-(`scan`). Bytes or text in, values out; nothing raises, everything is linear.
+The full pass, for whoever wants more than `ScrapedPage.links`, which comes from `fast_pass`.
+Bytes or text in, values out; nothing raises, everything is linear.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from html import unescape
 from typing import NamedTuple
 
 from crawler import urls
@@ -18,6 +17,7 @@ from crawler.parse.charset import decode, encoding_of
 from crawler.parse.elements import elements_of
 from crawler.parse.encodings import encode_query
 from crawler.parse.image_set import ImageCandidate, srcset
+from crawler.parse.references import unescape
 from crawler.parse.refreshes import Refresh, refresh_of, soonest
 
 __all__ = [

@@ -189,7 +189,7 @@ def _text_of(page: ScrapedPage, source: str) -> str:
     """
     if any(map(source.__contains__, _ACTS_OR_HIDES)) or re.search(_STYLED, source):
         return page.text.lower()
-    from html import unescape  # with the first page: its table of entities is large
+    from crawler.parse.references import unescape  # with the first page: its table is large
 
     lines = re.sub(_MARKUP, "\n", re.sub(_IN_A_LINE, "", source.replace("\n", " "))).split("\n")
     return "\n".join([words for line in lines if (words := " ".join(unescape(line).split()))])

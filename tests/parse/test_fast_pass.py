@@ -72,6 +72,23 @@ def test_wherever_quotes_stand_the_expression_finds_what_the_tokenizer_finds() -
         assert fast_pass.scan(text) == fast_pass.precise(text), text
 
 
+@pytest.mark.parametrize(
+    ("told", "robots"),
+    [
+        ('content="noindex, name=viewport" name="robots"', [("robots", "noindex, name=viewport")]),
+        ("name = Robots content=none", [("robots", "none")]),
+        ("name=viewports content=noindex", [("viewports", "noindex")]),
+        ("NAME='Viewport' content=noindex", []),
+        ("property=og:site_name content=noindex", []),
+        ('content="x" name=viewport', [("viewport", "x")]),
+    ],
+)
+def test_a_meta_says_to_robots_what_stands_under_its_own_name(
+    told: str, robots: list[tuple[str, str]]
+) -> None:
+    assert fast_pass.scan(f"<meta {told}>").robots == robots
+
+
 def test_a_shadow_root_is_part_of_its_page_in_whatever_case_it_is_written() -> None:
     for template in ("template shadowrootmode", "TEMPLATE ShadowRootMode"):
         page = f"<div><{template}=open><a href=/1></template></div><a href=/2>"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crawler import parse
 from crawler.parse import charset, hints, inner_text, references, sweeps, unread, windows
 from crawler.parse.fast_pass import scan
 from crawler.parse.machine_code import MachineCode
@@ -194,6 +195,9 @@ def test_a_reference_of_thousands_of_digits_is_a_character_or_none(
     assert text_of(page).split() == ["b", f"c{wanted}"]
     small = f"<style>p {{ color: red }}</style>{page}"
     assert text_of(small).split() == ["b", f"c{wanted}"]
+    tag = f"<a href=x>d{reference}</a><img src=y alt='{reference}'>"
+    told = [link.text for link in parse.links(tag, "http://a.example/")]
+    assert told == [f"d{wanted}", wanted]
 
 
 @settings(max_examples=300, deadline=None)

@@ -52,6 +52,12 @@ def test_what_only_looks_like_a_wall_is_a_page(name: str) -> None:
         assert not walls.bars(visit_of(again), again)
 
 
+def test_a_page_with_a_reference_of_thousands_of_digits_is_a_page() -> None:
+    for reference in ("&#" + "9" * 5_000 + ";", "&#x" + "f" * 5_000 + ";"):
+        page = page_of((SITE, SITE, {"Content-Type": "text/html"}, f"<p>tea {reference}"))
+        assert wall_of(page) is None
+
+
 @pytest.mark.parametrize("name", WALLS)
 def test_a_page_about_a_wall_is_a_page(name: str) -> None:
     """The source of each wall as an example in a text, and its words in an article."""
