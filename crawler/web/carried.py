@@ -16,7 +16,9 @@ from typing import Any
 from crawler.config.secrets import Secret
 from crawler.errors import UsageError
 
-_PLAIN = (str, bool, int, type(None))
+_PLAIN = (str, bool, type(None))
+_LONGEST = 14_280  # bits of an int, of which Python writes no more than 4,300 digits
+_DEEPEST = 200  # values within each other
 _WRITE: dict[type, tuple[str, Callable[[Any], Any]]] = {
     datetime: ("$datetime", datetime.isoformat),
     date: ("$date", date.isoformat),
@@ -42,22 +44,28 @@ _READ: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def carried(where: str, value: Any) -> Any:
+def carried(where: str, value: Any, depth: int = 0) -> Any:
     """Return a value as JSON keeps it; UsageError names what cannot be kept, and where it stands.
 
-    `where` is its place, like `meta`.
+    `where` is its place, like `meta`; `depth` says in how many others it stands.
     """
-    kind = type(value)
+    kind, deeper = type(value), depth + 1
+    if depth > _DEEPEST:
+        raise UsageError(f"{where[:40]}… holds over {_DEEPEST} values within each other")
+    if kind is int:
+        if value.bit_length() > _LONGEST:
+            raise UsageError(f"{where} holds an int of over 4,300 digits; keep it as text")
+        return value
     if kind in _PLAIN:
         return value
     if kind is float:
         return value if math.isfinite(value) else {"$float": str(value)}
     if kind is list:
-        return [carried(f"{where}[{at}]", member) for at, member in enumerate(value)]
+        return [carried(f"{where}[{at}]", member, deeper) for at, member in enumerate(value)]
     if kind in (tuple, set, frozenset):
-        return {f"${kind.__name__}": [carried(f"{where}[…]", member) for member in value]}
+        return {f"${kind.__name__}": [carried(f"{where}[…]", member, deeper) for member in value]}
     if isinstance(value, Mapping):
-        return _table(where, value)
+        return _table(where, value, deeper)
     if kind in _WRITE:
         name, write = _WRITE[kind]
         return {name: write(value)}
@@ -67,14 +75,14 @@ def carried(where: str, value: Any) -> Any:
     )
 
 
-def _table(where: str, value: Mapping[Any, Any]) -> dict[str, Any]:
+def _table(where: str, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
     plain = all(type(key) is str for key in value)
     if plain and not (len(value) == 1 and next(iter(value))[:1] == "$"):
-        return {key: carried(f"{where}[{key!r}]", member) for key, member in value.items()}
-    pairs = [
-        [carried(f"a key of {where}", key), carried(f"{where}[{key!r}]", member)]
-        for key, member in value.items()
-    ]
+        return {key: carried(f"{where}[{key!r}]", member, depth) for key, member in value.items()}
+    pairs = []
+    for key, member in value.items():
+        kept = carried(f"a key of {where}", key, depth)
+        pairs.append([kept, carried(f"{where}[{key!r}]", member, depth)])
     return {"$dict": pairs}
 
 

@@ -533,6 +533,18 @@ def test_what_a_request_carries_comes_out_as_it_went_in() -> None:
         Request("http://a.example/", meta={"a": [object()]})
 
 
+def test_what_is_carried_is_no_deeper_and_no_longer_than_it_can_be_read() -> None:
+    deep: Any = 10**4298
+    for _ in range(198):
+        deep = [deep]
+    assert restored(json.loads(json.dumps(carried("meta", {"a": deep})))) == {"a": deep}
+    with pytest.raises(UsageError, match="holds over 200 values within each other"):
+        carried("meta", {"a": [[[deep]]]})
+    for value in (10**5000, -(10**5000), {10**5000: 1}):
+        with pytest.raises(UsageError, match=r"holds an int of over 4,300 digits"):
+            Request("http://a.example/", meta={"a": value})
+
+
 @story()
 async def test_arguments_and_meta_survive_a_restart(site, path):
     class Carries(Spider):

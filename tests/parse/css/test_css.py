@@ -115,14 +115,6 @@ def test_a_page_shows_what_its_rules_leave(sheet: str, shown: bool) -> None:
     assert text_of(html) == ("a\nb" if shown else "b")
 
 
-def test_a_scope_of_thousands_of_parentheses_is_read_in_linear_time() -> None:
-    html, began = (
-        f"<style>@scope {'(' * 30_000}{{p{{display:none}}}}</style><p>a",
-        time.process_time(),
-    )
-    assert text_of(html) == "a" and time.process_time() - began < 0.5
-
-
 def test_what_the_pointer_may_show_is_shown() -> None:
     for sheet in (
         "p:not(:hover){display:none}",
