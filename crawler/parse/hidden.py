@@ -88,7 +88,7 @@ def _is_text(low: bytes, found: re.Match[bytes], end: int) -> bool:
 
 # What no browser shows and is text by its name: nothing in it is markup.
 _RAW = "noscript iframe noframes noembed"
-_OTHERS = "|".join(sorted({*UNSHOWN, "dialog", "xmp", "plaintext"}.difference(_RAW.split())))
+_OTHERS = "|".join(sorted({*UNSHOWN, "dialog", "xmp", "plaintext"}))  # those in odd tags, too
 _BY_NAME = MachineCode(
     rf"""<(?:{COMMENT}
     | ({any_case("script style title textarea svg")})(?=[\s/>])[^>]*+>

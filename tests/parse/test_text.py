@@ -138,6 +138,7 @@ _CUT += ["\x0b", "\x1c", "\t", "\xa0", "<script><!--", "<a href='x'>", "&#38;lt;
     [
         "<noscript>a&amp;b</noscript>",
         "<iframe>a&amp;b</iframe>x",
+        "<iframe/<>a&amp;b</iframe>x",
         "<template>a&amp;b</template>",
         "<p hidden>a&amp;b</p>",
         "<p style='display:none'>a&amp;b",
