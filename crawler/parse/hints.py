@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from crawler.lazy_regex import lazy
 from crawler.parse.fast_expression import FOREIGN
+from crawler.parse.foreign import NAMESPACES
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.syntax import ATTRIBUTES, COMMENT, PLAIN_ATTRIBUTES, PLAIN_NAME, any_case
 from crawler.parse.windows import replaced
@@ -39,6 +40,7 @@ _MARKED = f"${{odd:+{_UNSURE}:}}"
 for _group in ("drawn", "commented", "raw", "named", "hinted", "quoted"):
     _MARKED += f"${{{_group}:+{_MARK}$0{_MARK}:"
 _MARKED += f"$0{'}' * 6}"
+_NAME = lazy(r"<([a-zA-Z][^\t\n\f\r />]*+)")
 _INNER_SCRIPT = lazy(r"<script[\s/>]", re.IGNORECASE)
 
 
@@ -76,14 +78,15 @@ def hinted(html: str, names: frozenset[str], words: frozenset[str]) -> list[tupl
         start, at = at, at + len(part)
         if number % 2 == 0 or part[1] == "/":
             continue
-        kind = part[:4].lower()
-        if kind == "<scr" and "<!--" in part:
+        found = _NAME.match(part)
+        name = found[1].lower() if found is not None else ""
+        if name == "script" and "<!--" in part:
             if _INNER_SCRIPT.search(part, 7) is not None:
                 return None
-        elif kind in ("<svg", "<mat"):
+        elif name in NAMESPACES:
             if word.expanded("!", part) != "":
                 places.append((start, at))
-        elif kind not in ("<sty", "<tit"):
+        elif name not in ("style", "title"):
             places.append((start, at))
     return places
 

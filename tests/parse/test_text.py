@@ -139,6 +139,8 @@ _CUT += ["\x0b", "\x1c", "\t", "\xa0", "<script><!--", "<a href='x'>", "&#38;lt;
         "<noscript>a&amp;b</noscript>",
         "<iframe>a&amp;b</iframe>x",
         "<iframe/<>a&amp;b</iframe>x",
+        "<title-bar hidden>a&amp;b</title-bar>x",
+        "<style-x hidden>a&amp;b</style-x><script-y>x",
         "<template>a&amp;b</template>",
         "<p hidden>a&amp;b</p>",
         "<p style='display:none'>a&amp;b",
