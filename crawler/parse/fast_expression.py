@@ -21,7 +21,8 @@ APART = frozenset(("noscript", "template", "frameset"))
 _SHAPES = (
     "path g use circle rect defs line polygon polyline ellipse text tspan stop linearGradient"
     " radialGradient clipPath symbol mask pattern marker filter lineargradient radialgradient"
-    " clippath"
+    " clippath image animate animateTransform animateMotion set textPath feGaussianBlur"
+    " feOffset feBlend feMerge feMergeNode feColorMatrix feFlood feComposite"
 )
 _FORMULA = (
     "mi mo mn mrow msup msub msubsup mfrac msqrt mroot mtable mtr mtd mstyle mspace mtext mover"
@@ -37,7 +38,7 @@ _TEXTS = "|".join(
 def _whole(name: str, parts: str, texts: str = "") -> str:
     """Spell a regex for a foreign element with nothing but such parts and text inside."""
     tag = rf"(?=[\t\n\f\r />]){PLAIN_ATTRIBUTES}>"
-    inside = rf"[^<]++|</?(?:{parts.replace(' ', '|')}){tag}{texts}"
+    inside = rf"[^<]++|</?(?:{parts.replace(' ', '|')}){tag}{texts}|<{COMMENT}"
     # Behind anything else "/" may be the end of a value.
     empty = rf"""(?<=[\t\n\f\r "']/>)|(?<={name}/>)"""
     return rf"{name}{tag}(?:{empty}|(?<!/>)(?:{inside})*+</{name}[\t\n\f\r ]*+>)"

@@ -65,14 +65,13 @@ def scan(
     """
     if xml or "\x0b" in text:  # white space to Python alone
         return precise(text, expired, xml=xml)
-    if len(text) >= LARGE:
-        from crawler.parse.windows import one_by_one  # most pages are smaller
-
-        matches: Iterable[Match] = one_by_one(text, expired)
-    else:
+    if len(text) < LARGE:
         exact = raw is not None and "\ufffd" not in text and not raw.startswith(BOM_UTF8)
-        matches = at_once(text, raw if exact else None)
-    return _gathered(text, matches) or precise(text, expired)
+        if (found := _gathered(text, at_once(text, raw if exact else None))) is not None:
+            return found
+    from crawler.parse.windows import one_by_one  # most pages are plain, and smaller
+
+    return _gathered(text, one_by_one(text, expired)) or precise(text, expired)
 
 
 def at_once(text: str, raw: bytes | None = None) -> Iterable[Match]:

@@ -154,8 +154,11 @@ class Span(NamedTuple):
     foreign: str = ""
 
 
-def spans(text: str, at: int = 0) -> Iterator[Span]:
-    """Yield every tag with its place, as `tags` finds them, from `at` on, where HTML stands."""
+def spans(text: str, at: int = 0, *, foreign_only: bool = False) -> Iterator[Span]:
+    """Yield every tag with its place, as `tags` finds them, from `at` on, where HTML stands.
+
+    `foreign_only`: no further than the SVG or MathML that begins there.
+    """
     foreign = ForeignElements(text)
     inward = foreign.open
     size = len(text)
@@ -187,6 +190,8 @@ def spans(text: str, at: int = 0) -> Iterator[Span]:
         yield Span(start, end, name, ends, attributes, at, is_foreign)
         if empty and is_foreign:
             yield Span(end, end, name, True, "", end, is_foreign)
+        if foreign_only and not inward:
+            return
 
 
 def _after(text: str, at: int, name: str) -> int:

@@ -1,7 +1,8 @@
-"""Large texts, window by window: what the fast pass finds in them, while other threads run.
+"""Texts window by window: what the fast pass finds in large ones, while other threads run.
 
 A match holds the GIL however long it is: what the end of a window cuts off is matched again from
-its own start, and what is longer than a window is cut there and passed over.
+its own start, and what is longer than a window is cut there and passed over. Pictures and formulas
+that are not plain are read by the tokenizer, and nothing else.
 """
 
 from __future__ import annotations
@@ -9,21 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from crawler.lazy_regex import lazy
 from crawler.parse.fast_expression import APART, LAST, TAG
-from crawler.parse.fast_pass import WINDOW, Match, by_machine_code
+from crawler.parse.fast_pass import WINDOW, Match, attribute, by_machine_code
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.syntax import END
+from crawler.parse.tokenizer import spans
 
 
 def one_by_one(text: str, expired: Callable[[], bool], window: int = WINDOW) -> Iterator[Match]:
     """Yield what `fast_pass.at_once` returns; TimeoutError once `expired` says so."""
-    at, size = 0, len(text)
+    at, size, odd_met = 0, len(text), False
     while at < size:
         if expired():
             raise TimeoutError(f"at character {at:,} of {size:,}")
         end = min(size, at + window)
-        found = _window(text, at, end) or _window(text, at, before_foreign(text, at, end))
+        # With one odd picture on a page there are others: they end a window.
+        is_foreign = odd_met and _FOREIGN.match(text, at) is not None
+        found = None if is_foreign else _window(text, at, _calm_end(text, at, end, odd_met))
+        if found is None and not odd_met:
+            found = _window(text, at, before_foreign(text, at, end))
         if found is not None:
             matches, at = found
             yield from matches
@@ -32,22 +39,36 @@ def one_by_one(text: str, expired: Callable[[], bool], window: int = WINDOW) -> 
         for match in TAG.finditer(text, start, end):
             # Foreign content is not plain where the window cuts it off.
             odd = match[2] is not None and match[2].lower() in NAMESPACES
-            cut = odd or match.end() == end
-            if not cut or end == size:
+            cut = match.end() == end
+            if not odd and (not cut or end == size):
                 yield match.groups("")
+                if is_foreign:
+                    at = match.end()
+                    break
             elif match.start() > start:
                 at = match.start()
+                break
+            elif odd:
+                inside = _foreign(text, start, expired)
+                if inside is None:
+                    yield ODD
+                    return
+                odd_met, (matches, at) = True, inside
+                yield from matches
                 break
             elif (match[5] or "").lower() in APART:
                 yield ODD
                 return
-            elif match[5] or odd or not text[start + 1 : start + 3].lstrip("/")[:1].isalpha():
+            elif match[5] or not text[start + 1 : start + 3].lstrip("/")[:1].isalpha():
                 yield match.groups("")
                 at = _end_of(text, match)
                 break
             else:  # a tag that fills a window
                 yield ODD
                 return
+
+
+_FOREIGN = lazy("<(?:svg|math)", re.IGNORECASE)
 
 
 def _window(text: str, start: int, end: int) -> tuple[list[Match], int] | None:
@@ -58,9 +79,40 @@ def _window(text: str, start: int, end: int) -> tuple[list[Match], int] | None:
     matches, cut = found
     # Foreign content is not plain where the window cuts it off.
     odd = (match[1].lower() in NAMESPACES for match in matches if not isinstance(match, str))
-    if cut == end - start or any(odd):
-        return None
-    return matches, end - (cut or text[end - 1] == "<")
+    at = end - (cut or text[end - 1] == "<")
+    return None if at <= start or any(odd) else (matches, at)
+
+
+def _calm_end(text: str, start: int, end: int, odd_met: bool) -> int:
+    """Return where the next picture or formula may begin, if an odd one was met, else the end."""
+    found = (text.find(f"<{name}", start + 1, end) for name in NAMESPACES if odd_met)
+    return min((at for at in found if at >= 0), default=end)
+
+
+def _foreign(text: str, start: int, expired: Callable[[], bool]) -> tuple[list[Match], int] | None:
+    """Return the matches of the picture or formula that begins at `start`, and where it ends.
+
+    The tokenizer finds them. None if it holds HTML that is no part of the document.
+    """
+    matches: list[Match] = []
+    end = start
+    for number, span in enumerate(spans(text, start, foreign_only=True)):
+        if not number % 4096 and expired():
+            raise TimeoutError(f"at character {end:,} of {len(text):,}")
+        end, name = max(span.end, span.after), span.name
+        if not span.foreign and (name in APART or name == "plaintext"):
+            return None
+        if span.ends:
+            continue
+        if span.foreign == "svg" and name == "a":
+            href = attribute(span.attributes, "href")
+            href = attribute(span.attributes, "xlink:href") if href is None else href
+            matches += () if href is None else (href,)
+        elif not span.foreign and name in ("a", "area", "base", "meta"):
+            matches.append(("", name, span.attributes, ">", "", ""))
+        elif not span.foreign and name == "title":
+            matches.append(("", "", "", "", name, text[span.end : span.after]))
+    return matches, end
 
 
 def before_foreign(text: str, start: int, end: int) -> int:

@@ -89,6 +89,52 @@ def test_a_meta_says_to_robots_what_stands_under_its_own_name(
     assert fast_pass.scan(f"<meta {told}>").robots == robots
 
 
+_PICTURES = [
+    *("<svg>", "</svg>", "<<svg>", "<a xlink:href='/x'>", '<a href="/y&amp;z">', "</a>", "<g>"),
+    *('<path d="m"/>', "<text>t</text>", "<foreignObject>", "</foreignObject>", "<p>", "<math>"),
+    *("</math>", "<mi>x</mi>", "<title>T</title>", "<style>s</style>", "<br>", "<font color=a>"),
+    *("<!-- <a href=/no> -->", "<![CDATA[ <a href=/no> ]]>", "<base href=/b>", "<area href=/r>"),
+    *("<meta name=robots content=none>", "<noscript><a href=/n></noscript>", "<SVG>", "<svg/>"),
+    *("<template><a href=/t></template>", "<script>'<svg>'</script>", '<i t="<svg>">', "text"),
+]
+
+
+@pytest.mark.parametrize("large", [1, fast_pass.LARGE])
+def test_an_odd_picture_is_read_by_the_tokenizer_and_all_else_as_it_is(
+    large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast_pass, "LARGE", large)
+    chance = random.Random(large)
+    for _ in range(4_000):
+        text = "".join(chance.choices(_PICTURES, k=chance.randint(2, 16)))
+        assert fast_pass.scan(text) == fast_pass.precise(text), text
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<svg><a href=/x></a></svg>",
+        "<svg>",
+        "<<svg>",
+        "<math><p>",
+        "<!-- <svg> --><svg><a></a></svg>",
+        "<svg><!-- Icon --><path/></svg>",
+    ],
+)
+def test_odd_pictures_are_found_in_linear_time(unit: str) -> None:
+    page = unit * (fast_pass.LARGE // len(unit) + 1)
+    began = time.process_time()
+    fast_pass.scan(page)
+    assert time.process_time() - began < 5.0  # at most 1.5 s, measured
+
+
+def test_an_icon_with_a_comment_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "_foreign", None)
+    monkeypatch.setattr(fast_pass, "precise", None)
+    icon = '<svg viewBox="0 0 1 1"><!--! Icon, CC BY --><path d="M0"/></svg>'
+    assert fast_pass.scan(f"{icon}<a href=/1>{icon}</a>").hrefs == ["/1"]
+
+
 def test_a_shadow_root_is_part_of_its_page_in_whatever_case_it_is_written() -> None:
     for template in ("template shadowrootmode", "TEMPLATE ShadowRootMode"):
         page = f"<div><{template}=open><a href=/1></template></div><a href=/2>"
