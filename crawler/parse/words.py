@@ -6,7 +6,6 @@ import re
 
 from crawler.lazy_regex import lazy
 from crawler.parse.machine_code import MachineCode
-from crawler.parse.references import unescape
 from crawler.parse.syntax import COMMENT, any_case
 
 _UNSEEN = rf"""<(?=[!sStT])(?:{COMMENT}
@@ -36,4 +35,7 @@ def words_of(html: str) -> str:
 
 def characters_of(html: str) -> int:
     """Return how many characters these words have, references decoded."""
-    return len(unescape(words_of(html)))
+    from crawler.parse.references import unescape  # whose table is large
+
+    words = words_of(html)
+    return len(unescape(words) if "&" in words else words)
