@@ -66,6 +66,7 @@ REFUSALS = [
     ("crawl x.org --set politeness.dely=1", ["politeness.dely", "`politeness.delay`"]),
     ("crawl x.org --set engine.workers=many", ["engine.workers", "many"]),
     ("crawl x.org --set engine.workers=0", ["engine.workers", "0"]),
+    ("crawl x.org --set engine.workers=99999999999", ["engine.workers", "10000"]),
     ("crawl x.org --set workers", ["--set workers", "section.key=value"]),
     ("crawl x.org --config unknown.toml", ["unknown.toml", "politness", "politeness"]),
     ("crawl x.org --config bad.toml", ["bad.toml", "not valid TOML"]),
