@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import field
 
-from crawler.config.section import Count, Positive, Seconds, Section, Some, SomeSeconds
+from crawler.config.section import AtOnce, Count, Positive, Seconds, Section, SomeSeconds
 
 
 class BrowserSettings(Section, frozen=True, kw_only=True):
@@ -17,9 +17,9 @@ class BrowserSettings(Section, frozen=True, kw_only=True):
     """The path of a Chromium, Chrome or Edge; unset: the first that is found."""
     sandbox: Literal["required", "preferred"] = "required"
     """Whether a machine that allows no sandbox ends the crawl, or is warned of and done without."""
-    tabs: Some = 4
+    tabs: AtOnce = 4
     """Pages rendered at the same time; more wait for their turn."""
-    contexts: Some = 4
+    contexts: AtOnce = 4
     """Sessions whose cookies and storage the browser holds at the same time."""
     page_timeout: SomeSeconds = 45.0
     """Seconds that one page may take in the browser, its steps included."""

@@ -2,15 +2,15 @@
 
 from typing import Literal
 
-from crawler.config.section import Count, Positive, Seconds, Section, Some, SomeSeconds
+from crawler.config.section import AtOnce, Count, Positive, Seconds, Section, SomeSeconds
 
 
 class EngineSettings(Section, frozen=True, kw_only=True):
     """How much is done at once, how far a crawl goes, and when it stops."""
 
-    workers: Some = 32
+    workers: AtOnce = 32
     """Requests in flight at the same time, over all hosts."""
-    streams: Some = 100
+    streams: AtOnce = 100
     """Streams (WebSockets) open at the same time, beside the workers; more wait for their turn."""
     max_pages: Positive | None = None
     """Stop when this many pages are stored, counted over all runs of the crawl; unset: no limit.
@@ -38,7 +38,7 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     is said to its SDK, as by `opentelemetry-instrument`."""
     callback_timeout: SomeSeconds = 60.0
     """Seconds an asynchronous callback may take for one page."""
-    processes: Some | Literal["auto"] = 1
+    processes: AtOnce | Literal["auto"] = 1
     """Processes that fetch, parse and run the spider's callbacks, beside the one that keeps the
     queue and the store; 1: this one does everything; "auto": as many as there are cores."""
     parse_processes: Count = 0

@@ -9,8 +9,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 Positive = Annotated[int, Meta(ge=1)]
-Some = Annotated[int, Meta(ge=1, le=10_000)]
-"""As many as one process can have of something at the same time, each of which takes memory."""
+AtOnce = Annotated[int, Meta(ge=1, le=10_000)]
+"""How many of something there are at the same time; each takes memory from the start."""
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
 SomeSeconds = Annotated[float, Meta(gt=0)]

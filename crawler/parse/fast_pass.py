@@ -18,7 +18,7 @@ from crawler.lazy_regex import lazy
 from crawler.parse.fast_expression import ANSWER, ANSWERS, APART, CODE, GROUP, LAST, TAG
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.references import decoded, unescape
-from crawler.parse.syntax import NEXT_ATTRIBUTE
+from crawler.parse.syntax import INNER_SCRIPT, NEXT_ATTRIBUTE
 
 if TYPE_CHECKING:
     from crawler.parse.tokenizer import Tag
@@ -140,7 +140,7 @@ def _gathered(text: str, matches: Iterable[Match]) -> Scan | None:
             if kind == "title":
                 title = title_of(raw) if title is None else title
             elif kind == "script":
-                if "<!--" in raw and _INNER_SCRIPT.search(raw):
+                if "<!--" in raw and INNER_SCRIPT.search(raw):
                     return None
             elif kind in APART:
                 inside = _inside(kind, raw)
@@ -153,7 +153,6 @@ def _gathered(text: str, matches: Iterable[Match]) -> Scan | None:
     return Scan(title, base, hrefs, robots)
 
 
-_INNER_SCRIPT = lazy(r"<script[\s/>]", re.IGNORECASE)  # whose end does not end the outer one
 _NOSCRIPT = lazy("<noscript", re.IGNORECASE)
 
 
@@ -170,7 +169,7 @@ def _inside(kind: str, raw: str) -> list[str] | None:
         return None
     for match in TAG.finditer(f"{raw}<"):
         name = (match[2] or match[5] or "").lower()
-        inner = name == "script" and _INNER_SCRIPT.search(match[6]) is not None
+        inner = name == "script" and INNER_SCRIPT.search(match[6]) is not None
         # Its end may stand in a script, a comment or a value, or be that of another template.
         if match.end() > len(raw) or name in _UNCLEAR or inner:
             return None

@@ -127,7 +127,7 @@ def _near(html: str, sheet: Sheet) -> list[tuple[int, int, str]] | None:
                 break
             if inside and span.ends and not (span.foreign or walk.knows(span.name)):
                 return None  # it may end what stands around
-            last = walk.step(span)
+            is_own_end = walk.step(span)
             if walk.causes and not was:
                 since, written = span.end if span.ends else span.start, ""
                 if not inside:
@@ -141,9 +141,9 @@ def _near(html: str, sheet: Sheet) -> list[tuple[int, int, str]] | None:
                     written = "</p>" if paragraph and "p" in _ENDED_BY.get(span.name, ()) else ""
                     paragraph, between = paragraph and inside, ""
             elif was and not walk.causes:
-                found.append((since, span.end if last else span.start, written))
+                found.append((since, span.end if is_own_end else span.start, written))
             if inside and not walk.inside:
-                behind = span.end if last else span.start
+                behind = span.end if is_own_end else span.start
         if walk.causes:
             return [*found, (since, len(html), written)]
     return found

@@ -13,7 +13,14 @@ from crawler.lazy_regex import lazy
 from crawler.parse.fast_expression import FOREIGN
 from crawler.parse.foreign import NAMESPACES
 from crawler.parse.machine_code import MachineCode
-from crawler.parse.syntax import ATTRIBUTES, COMMENT, PLAIN_ATTRIBUTES, PLAIN_NAME, any_case
+from crawler.parse.syntax import (
+    ATTRIBUTES,
+    COMMENT,
+    INNER_SCRIPT,
+    PLAIN_ATTRIBUTES,
+    PLAIN_NAME,
+    any_case,
+)
 from crawler.parse.windows import replaced
 
 _END = r"(?=[\t\n\f\r />])"  # what ends the name of a tag
@@ -41,7 +48,6 @@ for _group in ("drawn", "commented", "raw", "named", "hinted", "quoted"):
     _MARKED += f"${{{_group}:+{_MARK}$0{_MARK}:"
 _MARKED += f"$0{'}' * 6}"
 _NAME = lazy(r"<([a-zA-Z][^\t\n\f\r />]*+)")
-_INNER_SCRIPT = lazy(r"<script[\s/>]", re.IGNORECASE)
 
 
 def style(told: str) -> str:
@@ -81,7 +87,7 @@ def hinted(html: str, names: frozenset[str], words: frozenset[str]) -> list[tupl
         found = _NAME.match(part)
         name = found[1].lower() if found is not None else ""
         if name == "script" and "<!--" in part:
-            if _INNER_SCRIPT.search(part, 7) is not None:
+            if INNER_SCRIPT.search(part, 7) is not None:
                 return None
         elif name in NAMESPACES:
             if word.expanded("!", part) != "":

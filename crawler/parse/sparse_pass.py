@@ -8,7 +8,6 @@ possessive, so that every search is linear.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypeAlias
@@ -20,6 +19,7 @@ from crawler.parse.machine_code import MachineCode
 from crawler.parse.syntax import (
     ATTRIBUTES,
     COMMENT,
+    INNER_SCRIPT,
     PLAIN_ATTRIBUTES,
     PLAIN_NAME,
     SPACE,
@@ -75,7 +75,6 @@ _PATTERN = rf"""<(?=[a-zA-Z!?/])(?!/(?!(?i:template|noscript)\b)\w++>)(?!\w\w?>)
 # all from there to the end.
 _ANSWER, _GROUP, _LAST, _UNSURE = _SIGNS = "\x01\x02\x03\x04"
 _NAME = lazy(r"[a-z][a-z0-9-]*")
-_INNER_SCRIPT = lazy(rf"<script{_END}", re.IGNORECASE)
 # A tag inside of a link, which is no part of its text; what is none of these the tokenizer reads.
 _MARK = lazy(rf"<(?!{_RAW})/?{PLAIN_NAME}{PLAIN_ATTRIBUTES}>")
 
@@ -167,7 +166,7 @@ def _tag(answer: str, wanted: frozenset[str]) -> list[str] | None:
     if name == "template" and "shadowroot" in attributes.lower():
         raise Unsure("which element holds it")
     if name in RAW:
-        if name == "script" and inside and _INNER_SCRIPT.search(inside):
+        if name == "script" and inside and INNER_SCRIPT.search(inside):
             raise Unsure(name)
         return [name, attributes, ""] if name in wanted else None
     return [name, attributes, _text(inside)]

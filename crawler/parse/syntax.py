@@ -7,7 +7,10 @@ are possessive: every search is linear.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+from crawler.lazy_regex import lazy
 
 SPACE = r"[\t\n\f\r ]"
 END = r"(?=[\t\n\f\r />]|\Z)"
@@ -30,6 +33,8 @@ PLAIN_ATTRIBUTES = rf"""(?:[^"'<=>]++(?<![\t\n\f\r /])={_PLAIN_VALUE})*+[^"'<=>]
 
 Each quote begins a value or ends it.
 """
+INNER_SCRIPT = lazy(r"<script[\t\n\f\r />]", re.IGNORECASE)
+"""What within a script, behind a "<!--", has an end that does not end the outer one."""
 
 
 def any_case(names: str | Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from crawler.lazy_regex import lazy
 from crawler.parse.hidden_walk import UNSHOWN
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.sweeps import by_letter
-from crawler.parse.syntax import COMMENT, any_case
+from crawler.parse.syntax import COMMENT, INNER_SCRIPT, any_case
 from crawler.parse.windows import replaced
 
 # Cut off by the end of the document, it is taken to the end, so that no search starts inside it
@@ -123,8 +123,5 @@ def is_strange(before: str, markup: str) -> bool:
     if markup[1:2] in "!?":  # a comment or a declaration
         return markup.startswith("<![CDATA[")
     if "<!--" in markup and markup[:7].lower() == "<script":
-        return _INNER_SCRIPT.search(markup, 7) is not None
+        return INNER_SCRIPT.search(markup, 7) is not None
     return _EMPTY.match(markup) is not None
-
-
-_INNER_SCRIPT = lazy(r"<script[\s/>]", re.IGNORECASE)

@@ -17,6 +17,7 @@ from crawler.clients import (
     RateLimit,
     Retries,
 )
+from crawler.clients.paging import Paging
 from crawler.errors import (
     ApiDenied,
     ApiFailed,
@@ -82,21 +83,21 @@ async def test_reads_no_more_pages_than_asked_for(site: PracticeSite) -> None:
     assert [page.data["page"] for page in pages] == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("body", "paging", "error", "said"),
+    [
+        (b'{"items": [], "next_cursor": "\\ud800"}', Cursor(), BadJson, "has no UTF-8"),
+        (b'{"next": "/odd", "items": []}', NextLink(), PagingLoop, "comes again"),
+    ],
+)
 @on_site()
-async def test_a_cursor_of_half_a_character_is_told(site: PracticeSite) -> None:
-    site.add_page("/half", b'{"items": [], "next_cursor": "\\ud800"}')
+async def test_ends_a_paging_that_leads_nowhere(
+    site: PracticeSite, body: bytes, paging: Paging, error: type[Exception], said: str
+) -> None:
+    site.add_page("/odd", body)
     async with ApiClient(site.url) as api:
-        with pytest.raises(BadJson, match="has no UTF-8"):
-            async for _ in api.pages("half", Cursor()):
-                pass
-
-
-@on_site()
-async def test_ends_a_paging_that_goes_in_a_circle(site: PracticeSite) -> None:
-    site.add_page("/circle", b'{"next": "/circle", "items": []}')
-    async with ApiClient(site.url) as api:
-        with pytest.raises(PagingLoop, match="comes again"):
-            async for _ in api.pages("circle", NextLink()):
+        with pytest.raises(error, match=said):
+            async for _ in api.pages("odd", paging):
                 pass
 
 
