@@ -6,20 +6,17 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Option
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def changes(
-    since: Annotated[
-        str, typer.Option(help="A time (ISO 8601), or how long ago: 30m, 12h, 7d.")
-    ] = "7d",
+    since: Annotated[str, Option(help="A time (ISO 8601), or how long ago: 30m, 12h, 7d.")] = "7d",
     kind: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Of pages: new, changed, touched, redirected, gone, back, failed; of items:"
             " item_gone, item_back, item_changed."
         ),

@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def copy(
-    a: Annotated[str, typer.Argument(help="The store that is copied: a file, a name, an address.")],
-    b: Annotated[str, typer.Argument(help="Where to: a file or an address with no crawl in it.")],
+    a: Annotated[str, Argument(help="The store that is copied: a file, a name, an address.")],
+    b: Annotated[str, Argument(help="Where to: a file or an address with no crawl in it.")],
     json: Annotated[
-        bool, typer.Option("--json", help="Tell the rows of each table, one JSON object a line.")
+        bool, Option("--json", help="Tell the rows of each table, one JSON object a line.")
     ] = False,
 ) -> None:
     """Copy a crawl into another store.
@@ -48,7 +47,7 @@ def copy(
     except KeyboardInterrupt:
         screen.close()
         print(f"stopped; nothing is left of it in {target}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise Exit(130) from None
     finally:
         screen.close()
     _tell(copied, json)

@@ -6,9 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from crawler.cli import NO_PAGE, options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.cli.options import LogFormat, LogLevel
 
 
@@ -22,30 +21,30 @@ class ScopeChoice(StrEnum):
 
 
 Depth = Annotated[
-    int | None, typer.Option(min=0, metavar="N", help="Follow links at most this many steps.")
+    int | None, Option(min=0, metavar="N", help="Follow links at most this many steps.")
 ]
 Scope = Annotated[
-    ScopeChoice | None, typer.Option(help="Which links belong to the crawl; by default host.")
+    ScopeChoice | None, Option(help="Which links belong to the crawl; by default host.")
 ]
 Include = Annotated[
     list[str] | None,
-    typer.Option(metavar="REGEX", help="Follow only links in whose URL this is found."),
+    Option(metavar="REGEX", help="Follow only links in whose URL this is found."),
 ]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option(metavar="REGEX", help="Follow no link in whose URL this is found."),
+    Option(metavar="REGEX", help="Follow no link in whose URL this is found."),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Store nothing: tell what would become of each link.")
+    bool, Option("--dry-run", help="Store nothing: tell what would become of each link.")
 ]
 Archive = Annotated[
     bool,
-    typer.Option("--archive", help="Also fetch what pages need to be shown (images, styles, …)."),
+    Option("--archive", help="Also fetch what pages need to be shown (images, styles, …)."),
 ]
 
 
 def crawl(
-    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
+    urls: Annotated[list[str], Argument(metavar="URL...", help="Where to start.")],
     *,
     max_pages: options.MaxPages = None,
     processes: options.Processes = None,
@@ -91,7 +90,7 @@ def crawl(
     }
     overrides = options.overrides(set_, wanted)
     if dry_run:
-        raise typer.Exit(_dry_run(seeds, config, overrides))
+        raise Exit(_dry_run(seeds, config, overrides))
     file = _place(store, seeds, fresh=fresh)
     told = options.told(quiet, log_level, log_format, dashboard, listen)
     asked = RunOptions(
@@ -103,7 +102,7 @@ def crawl(
         outputs=outputs_of(output, file, what="pages"),
         **told,
     )
-    raise typer.Exit(run(spider, asked))
+    raise Exit(run(spider, asked))
 
 
 def _urls(given: list[str]) -> list[str]:

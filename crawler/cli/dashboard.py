@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Option
 
 
 def dashboard(
     store: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             help="The stores: files, names (`shop` is data/shop.db), or crawls in PostgreSQL"
             " (postgresql://…?crawl=NAME). By default every file in data/."
         ),
@@ -20,11 +19,9 @@ def dashboard(
     listen: options.Listen = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(
-            "--name", metavar="HOST[:PORT]", help="Another name under which a proxy serves it."
-        ),
+        Option("--name", metavar="HOST[:PORT]", help="Another name under which a proxy serves it."),
     ] = None,
-    beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
+    beside: Annotated[bool, Option("--beside", hidden=True)] = False,
 ) -> None:
     """Open the live page: see crawls and steer them, running or not.
 

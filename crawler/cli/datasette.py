@@ -9,25 +9,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from crawler.cli.declared import Argument, Option
 
 _MISSING = "Datasette is not here: pip install 'crawlkeep[datasette]'"
 
 
 def datasette(
-    store: Annotated[
-        str, typer.Argument(help="The store: a file, or a name (`shop` is data/shop.db).")
-    ],
+    store: Annotated[str, Argument(help="The store: a file, or a name (`shop` is data/shop.db).")],
     more: Annotated[
         list[str] | None,
-        typer.Argument(metavar="-- OPTIONS", help="More options, for `datasette serve`."),
+        Argument(metavar="-- OPTIONS", help="More options, for `datasette serve`."),
     ] = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port at 127.0.0.1; 0: any that is free.")
+        int, Option(min=0, max=65535, help="The port at 127.0.0.1; 0: any that is free.")
     ] = 8001,
-    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser, too.")] = False,
+    open_: Annotated[bool, Option("--open", help="Open it in the browser, too.")] = False,
     limit: Annotated[
-        float, typer.Option(min=0.001, metavar="SECONDS", help="A query is stopped after this.")
+        float, Option(min=0.001, metavar="SECONDS", help="A query is stopped after this.")
     ] = 3.0,
 ) -> None:
     """Open a store in Datasette, well set up.

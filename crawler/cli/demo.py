@@ -8,9 +8,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +33,14 @@ _PAGES = (
 
 def demo(
     spider: Annotated[
-        str | None, typer.Argument(help="The spider; by default one that follows every link.")
+        str | None, Argument(help="The spider; by default one that follows every link.")
     ] = None,
     store: options.Store = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help=f"The site's port; by default {PORT}.")
+        int | None, Option(min=0, max=65535, help=f"The site's port; by default {PORT}.")
     ] = None,
     serve_only: Annotated[
-        bool, typer.Option("--serve-only", help="Serve the site and crawl nothing.")
+        bool, Option("--serve-only", help="Serve the site and crawl nothing.")
     ] = False,
     fresh: options.Fresh = False,
     quiet: options.Quiet = False,
@@ -68,7 +67,7 @@ def demo(
     )
     if code == 0 and not quiet:
         _show(path, _QUERIES.get(made.name, _PAGES))
-    raise typer.Exit(code)
+    raise Exit(code)
 
 
 def _spider(name: str | None, site: str) -> tuple[Spider, str]:

@@ -9,9 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Option
 
 if TYPE_CHECKING:
     from crawler.inspect.diff import Difference
@@ -28,17 +27,17 @@ class DiffFormat(StrEnum):
 
 
 def diff(
-    a: Annotated[str, typer.Argument(help="A run's number, or a store.")],
-    b: Annotated[str, typer.Argument(help="A later run of the same store, or another store.")],
+    a: Annotated[str, Argument(help="A run's number, or a store.")],
+    b: Annotated[str, Argument(help="A later run of the same store, or another store.")],
     store: options.Seen = None,
     format: Annotated[
         DiffFormat | None,
-        typer.Option(
+        Option(
             "--format", "-f", help="How it is written; by default the file's ending, or a table."
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+        Path | None, Option("--output", "-o", metavar="FILE", help="Write to a file.")
     ] = None,
 ) -> None:
     """Compare two runs, or two stores.

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.version import __version__
 
 if TYPE_CHECKING:
@@ -32,10 +31,10 @@ _EXTRAS = {
 def doctor(
     store: Annotated[
         str | None,
-        typer.Argument(metavar="[STORE]", help="Look at this store instead: a file or an address."),
+        Argument(metavar="[STORE]", help="Look at this store instead: a file or an address."),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="What was found at a store, one JSON object a line.")
+        bool, Option("--json", help="What was found at a store, one JSON object a line.")
     ] = False,
     config: options.ConfigFile = None,
     set_: options.Set = None,
@@ -56,7 +55,7 @@ def doctor(
         where = stores.any_of(store)
         failed = _tell_json(checks(where)) if json else _tell(checks(where))
         if failed:
-            raise typer.Exit(1)
+            raise Exit(1)
         return
     if json:
         raise UsageError("--json is of a store: crawler doctor STORE --json")
@@ -97,7 +96,7 @@ def _look_around(config: options.ConfigFile, set_: options.Set) -> None:
         print(f"browser   {line}")
         fine = fine and not line.startswith("missing")
     if not fine and settings.mode in ("auto", "always"):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _extra(name: str, package: str) -> str:

@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.cli.terminal import Screen
 from crawler.markup.words import plural
 
@@ -22,10 +21,10 @@ _EVERY = 0.1  # seconds between two drawings
 
 
 def download(
-    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="What to download.")],
+    urls: Annotated[list[str], Argument(metavar="URL...", help="What to download.")],
     output: Annotated[
         str,
-        typer.Option(
+        Option(
             "--output",
             "-o",
             metavar="PATH",
@@ -34,7 +33,7 @@ def download(
     ] = ".",
     digest: Annotated[
         str | None,
-        typer.Option(metavar="ALGORITHM:HEX", help="What the file must have, like sha256:9f86…"),
+        Option(metavar="ALGORITHM:HEX", help="What the file must have, like sha256:9f86…"),
     ] = None,
     quiet: options.Quiet = False,
     config: options.ConfigFile = None,
@@ -63,7 +62,7 @@ def download(
                 raise
             failed = True
             print(f"crawler: {without_passwords(url)}: {error}", file=sys.stderr)
-    raise typer.Exit(1 if failed else 0)
+    raise Exit(1 if failed else 0)
 
 
 def _place(output: str, *, several: bool) -> Path:
@@ -105,7 +104,7 @@ def _one(url: str, output: Path, digest: str | None, screen: Screen, config: Con
             " the same command goes on from there",
             file=sys.stderr,
         )
-        raise typer.Exit(130) from None
+        raise Exit(130) from None
     finally:
         screen.close()
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Option
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -24,11 +23,11 @@ _CELLS = 24
 _MOST_PROCESSES = 8
 
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="The file; - is standard output.")
+    Path, Option("--output", "-o", metavar="FILE", help="The file; - is standard output.")
 ]
 Format = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--format",
         "-f",
         metavar="FORMAT",
@@ -36,60 +35,58 @@ Format = Annotated[
         " default the file's ending.",
     ),
 ]
-Run = Annotated[int | None, typer.Option(help="Only what this run found.")]
+Run = Annotated[int | None, Option(help="Only what this run found.")]
 Where = Annotated[
-    str, typer.Option("--where", metavar="SQL", help="Only rows that fulfil this condition.")
+    str, Option("--where", metavar="SQL", help="Only rows that fulfil this condition.")
 ]
 Include = Annotated[
     list[str] | None,
-    typer.Option("--include", metavar="REGEX", help="Only rows whose URL has a match."),
+    Option("--include", metavar="REGEX", help="Only rows whose URL has a match."),
 ]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="REGEX", help="No rows whose URL has a match."),
+    Option("--exclude", metavar="REGEX", help="No rows whose URL has a match."),
 ]
 Fields = Annotated[
-    str, typer.Option("--fields", metavar="NAMES", help="Only these columns, in this order.")
+    str, Option("--fields", metavar="NAMES", help="Only these columns, in this order.")
 ]
 For = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--for",
         metavar="PURPOSE",
         help="Leave out what its site reserves for it: train-ai, search … (tells each page).",
     ),
 ]
 Follow = Annotated[
-    bool, typer.Option("--follow", help="Give rows as they are committed, until the crawl ends.")
+    bool, Option("--follow", help="Give rows as they are committed, until the crawl ends.")
 ]
 SinceLast = Annotated[
     str | None,
-    typer.Option(
-        "--since-last", metavar="NAME", help="Go on where the export of this name stopped."
-    ),
+    Option("--since-last", metavar="NAME", help="Go on where the export of this name stopped."),
 ]
 After = Annotated[
     int | None,
-    typer.Option("--after", metavar="ID", help="Only rows with a higher id, as a reader says."),
+    Option("--after", metavar="ID", help="Only rows with a higher id, as a reader says."),
 ]
 Continue = Annotated[
-    bool, typer.Option("--continue", help="Add to the file what came since (jsonl, csv).")
+    bool, Option("--continue", help="Add to the file what came since (jsonl, csv).")
 ]
 Safe = Annotated[
-    bool, typer.Option("--safe", help="CSV: no text that a spreadsheet takes for a formula.")
+    bool, Option("--safe", help="CSV: no text that a spreadsheet takes for a formula.")
 ]
-Bom = Annotated[bool, typer.Option("--bom", help="CSV: a byte order mark, as Excel wants one.")]
+Bom = Annotated[bool, Option("--bom", help="CSV: a byte order mark, as Excel wants one.")]
 Article = Annotated[
-    bool, typer.Option("--article", help="Markdown: the main content alone, not the whole page.")
+    bool, Option("--article", help="Markdown: the main content alone, not the whole page.")
 ]
 
 Sections = Annotated[
-    bool, typer.Option("--sections", help="GraphML: first path segments of hosts, not pages.")
+    bool, Option("--sections", help="GraphML: first path segments of hosts, not pages.")
 ]
 
 
 def export(
-    what: Annotated[str, typer.Argument(help="pages, links, graph, an item type, or any SELECT.")],
+    what: Annotated[str, Argument(help="pages, links, graph, an item type, or any SELECT.")],
     *,
     output: Output = Path("-"),
     format: Format = None,

@@ -7,9 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -29,23 +28,23 @@ class FetchFormat(StrEnum):
 
 
 def fetch(
-    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="What to fetch.")],
+    urls: Annotated[list[str], Argument(metavar="URL...", help="What to fetch.")],
     *,
-    body: Annotated[bool, typer.Option("--body", help="Print the body instead.")] = False,
-    headers: Annotated[bool, typer.Option("--headers", help="Also print the headers.")] = False,
-    links: Annotated[bool, typer.Option("--links", help="Also print the links.")] = False,
+    body: Annotated[bool, Option("--body", help="Print the body instead.")] = False,
+    headers: Annotated[bool, Option("--headers", help="Also print the headers.")] = False,
+    links: Annotated[bool, Option("--links", help="Also print the links.")] = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Also tell what a crawl would make of it.")
+        bool, Option("--explain", help="Also tell what a crawl would make of it.")
     ] = False,
     browser: Annotated[
-        bool, typer.Option("--browser", help="Render it in a browser, see [browser].")
+        bool, Option("--browser", help="Render it in a browser, see [browser].")
     ] = False,
     screenshot: Annotated[
-        Path | None, typer.Option(help="Write a picture of the whole page into this file, .png.")
+        Path | None, Option(help="Write a picture of the whole page into this file, .png.")
     ] = None,
     format: Annotated[
         FetchFormat | None,
-        typer.Option("--format", "-f", help="Print a row for each URL, written like this."),
+        Option("--format", "-f", help="Print a row for each URL, written like this."),
     ] = None,
     config: options.ConfigFile = None,
     set_: options.Set = None,
@@ -62,7 +61,7 @@ def fetch(
     settings = configuration.load(config, overrides=set_ or ())
     if len(urls) > 1 or format is not None:
         fine = _tabled(urls, settings, format or FetchFormat.TABLE)
-        raise typer.Exit(0 if fine else 1)
+        raise Exit(0 if fine else 1)
     found = looked(urls[0], settings, browser=browser, screenshot=screenshot)
     if body:
         if found.page is not None:
@@ -72,7 +71,7 @@ def fetch(
             print(line)
         if explain:
             _explain(found, settings)
-    raise typer.Exit(0 if found.page is not None and found.outcome == "ok" else 1)
+    raise Exit(0 if found.page is not None and found.outcome == "ok" else 1)
 
 
 def _explain(found: Probe, config: Config) -> None:

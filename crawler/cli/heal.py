@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 def heal(
-    spider: Annotated[str, typer.Argument(help="A spider's name, module:Class, or a .py file.")],
+    spider: Annotated[str, Argument(help="A spider's name, module:Class, or a .py file.")],
     *,
     name: Annotated[
-        str | None, typer.Option(help="The recording's name; by default the spider's.")
+        str | None, Option(help="The recording's name; by default the spider's.")
     ] = None,
     new: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A recording of the site as it is now."),
+        Option(metavar="FILE", help="A recording of the site as it is now."),
     ] = None,
     store: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A store with the site's pages as they are now."),
+        Option(metavar="FILE", help="A store with the site's pages as they are now."),
     ] = None,
     arguments: Annotated[
-        list[str] | None, typer.Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
+        list[str] | None, Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
     ] = None,
     set_: options.Set = None,
 ) -> None:
@@ -57,16 +57,16 @@ def heal(
     healer = Healer(make, old, now)
     proposals = healer.heal()
     for each in proposals:
-        typer.echo(_told(each), err=True)
+        print(_told(each), file=sys.stderr)
     if not proposals:
-        typer.echo(
+        print(
             f"{spider}: every selector that found something still does, in"
             f" {plural(healer.pages, 'page')}; see what differs: crawler test {spider}",
-            err=True,
+            file=sys.stderr,
         )
     print(diff_of(proposals), end="")
     if any(not each.proven for each in proposals):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _now(

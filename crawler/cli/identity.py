@@ -5,21 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from crawler.cli.declared import Argument, Option
 
 
 def identity(
-    action: Annotated[str, typer.Argument(help="new makes a key, show shows it.")] = "show",
-    key: Annotated[str, typer.Option(help="The file of the key; as in [identity] key_file.")] = "",
+    action: Annotated[str, Argument(help="new makes a key, show shows it.")] = "show",
+    key: Annotated[str, Option(help="The file of the key; as in [identity] key_file.")] = "",
     agent: Annotated[
-        str, typer.Option(help="The origin that publishes it; as in [identity] agent.")
+        str, Option(help="The origin that publishes it; as in [identity] agent.")
     ] = "",
     headers: Annotated[
-        bool, typer.Option("--headers", help="Print the headers to publish it with, signed.")
+        bool, Option("--headers", help="Print the headers to publish it with, signed.")
     ] = False,
-    valid: Annotated[
-        float, typer.Option(help="Seconds for which --headers are signed.", min=1)
-    ] = 86_400,
+    valid: Annotated[float, Option(help="Seconds for which --headers are signed.", min=1)] = 86_400,
 ) -> None:
     """Make or show the key that signs requests.
 

@@ -8,8 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from crawler.cli.declared import Argument, Option
 from crawler.cli.terminal import Screen
 from crawler.markup.words import plural
 
@@ -20,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="A WARC file, a list of URLs, or a sitemap.")],
+    file: Annotated[Path, Argument(help="A WARC file, a list of URLs, or a sitemap.")],
     store: Annotated[
         str,
-        typer.Option(
+        Option(
             metavar="FILE",
             help="The store: a file, made where there is none, or a name (`shop` is data/shop.db).",
         ),
     ],
     seeds: Annotated[
-        bool, typer.Option("--seeds", help="WARC: only queue its URLs, do not store its pages.")
+        bool, Option("--seeds", help="WARC: only queue its URLs, do not store its pages.")
     ] = False,
-    spider: Annotated[str, typer.Option(help="Whose crawl it is to be.")] = "site",
+    spider: Annotated[str, Option(help="Whose crawl it is to be.")] = "site",
 ) -> None:
     """Bring pages of a WARC file, or URLs to crawl, into a store.
 

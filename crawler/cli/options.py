@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from crawler.cli.declared import Option
 
 
 class LogLevel(StrEnum):
@@ -22,7 +22,7 @@ class LogLevel(StrEnum):
 
 Store = Annotated[
     str | None,
-    typer.Option(
+    Option(
         help="The store: a file, or a name (`shop` is data/shop.db); in `run`, {name}, {date}"
         " and the spider's attributes are filled in. By default a file in data/ with the name of"
         " the spider or the host.",
@@ -31,7 +31,7 @@ Store = Annotated[
 ]
 Seen = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--store",
         metavar="FILE",
         help="The store: a file, or a name (`shop` is data/shop.db)."
@@ -40,15 +40,15 @@ Seen = Annotated[
 ]
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", help="The configuration. By default config.toml.", metavar="FILE"),
+    Option("--config", help="The configuration. By default config.toml.", metavar="FILE"),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Set a key of the configuration.", metavar="SECTION.KEY=VALUE"),
+    Option("--set", help="Set a key of the configuration.", metavar="SECTION.KEY=VALUE"),
 ]
 MaxPages = Annotated[
     int | None,
-    typer.Option(
+    Option(
         "--max-pages", min=1, metavar="N", help="Stop when so many pages are stored, over all runs."
     ),
 ]
@@ -58,25 +58,23 @@ LONGEST = 19
 """Digits of a number beyond 64 bits; Python makes no int of 4,301."""
 
 
-def _processes(given: str | None) -> str | None:
-    if given in (None, "auto"):
-        return given
-    if not (given.isdecimal() and len(given) < LONGEST and int(given)):
-        raise typer.BadParameter(f"{given[:40]!r} is neither auto nor a number from 1 on.")
-    return given
+def _processes(given: str) -> None:
+    """Raise ValueError for a number of processes that cannot be."""
+    if given != "auto" and not (given.isdecimal() and len(given) < LONGEST and int(given)):
+        raise ValueError(f"{given[:40]!r} is neither auto nor a number from 1 on.")
 
 
 Processes = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="N|auto",
-        callback=_processes,
+        check=_processes,
         help="Processes that fetch, parse and run callbacks; auto: as many as there are cores.",
     ),
 ]
 Output = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--output",
         "-o",
         metavar="FILE",
@@ -85,11 +83,11 @@ Output = Annotated[
         " pages=FILE has the pages, {type} in a name gives each item type a file.",
     ),
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; the store there is moved aside.")]
+Fresh = Annotated[bool, Option("--fresh", help="Start over; the store there is moved aside.")]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print nothing but errors; the exit code tells.")
+    bool, Option("--quiet", "-q", help="Print nothing but errors; the exit code tells.")
 ]
-Level = Annotated[LogLevel, typer.Option("--log-level", help="How much is logged.")]
+Level = Annotated[LogLevel, Option("--log-level", help="How much is logged.")]
 
 
 class LogFormat(StrEnum):
@@ -100,22 +98,22 @@ class LogFormat(StrEnum):
 
 
 Format = Annotated[
-    LogFormat, typer.Option("--log-format", help="Lines to read, or one JSON object a line.")
+    LogFormat, Option("--log-format", help="Lines to read, or one JSON object a line.")
 ]
 Dashboard = Annotated[
     bool,
-    typer.Option("--dashboard", help="Open the live page beside it; it ends with the crawl."),
+    Option("--dashboard", help="Open the live page beside it; it ends with the crawl."),
 ]
 Listen = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="HOST:PORT",
         help="Where the live page listens; by default at 127.0.0.1:8642, or the next port that is"
         " free. Beyond this machine it asks for a token, which is printed.",
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+Json = Annotated[bool, Option("--json", help="Print the summary as JSON.")]
 
 
 def told(

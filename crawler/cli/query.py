@@ -7,9 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Option
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -30,24 +29,24 @@ class RowFormat(StrEnum):
 def query(
     sql: Annotated[
         str | None,
-        typer.Argument(help="One SELECT, or the name of a file in queries/. Without it: a prompt."),
+        Argument(help="One SELECT, or the name of a file in queries/. Without it: a prompt."),
     ] = None,
     *,
     store: options.Seen = None,
     format: Annotated[
-        RowFormat, typer.Option("--format", "-f", help="How rows are written.")
+        RowFormat, Option("--format", "-f", help="How rows are written.")
     ] = RowFormat.TABLE,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+        Path | None, Option("--output", "-o", metavar="FILE", help="Write to a file.")
     ] = None,
     all_: Annotated[
         bool,
-        typer.Option("--all", help="Ask all stores in data/ as one, with a column `spider`."),
+        Option("--all", help="Ask all stores in data/ as one, with a column `spider`."),
     ] = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Show the plan, do not run the query.")
+        bool, Option("--explain", help="Show the plan, do not run the query.")
     ] = False,
-    list_: Annotated[bool, typer.Option("--list", help="List the saved queries.")] = False,
+    list_: Annotated[bool, Option("--list", help="List the saved queries.")] = False,
 ) -> None:
     """Ask the results with read-only SQL.
 

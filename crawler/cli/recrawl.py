@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.cli.options import LogLevel
 
 if TYPE_CHECKING:
@@ -23,20 +22,20 @@ _SITEMAPS = 1000  # of an index that are read
 
 def recrawl(
     spider: Annotated[
-        str | None, typer.Argument(help="The spider; by default the store's seeds as a site.")
+        str | None, Argument(help="The spider; by default the store's seeds as a site.")
     ] = None,
     *,
-    where: Annotated[str, typer.Option(help="SQL over pages: only these.")] = "",
-    all_: Annotated[bool, typer.Option("--all", help="Also pages that are not due yet.")] = False,
+    where: Annotated[str, Option(help="SQL over pages: only these.")] = "",
+    all_: Annotated[bool, Option("--all", help="Also pages that are not due yet.")] = False,
     sitemap: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="URL|FILE",
             help="A sitemap or feed: what it says changed is due now, what is new is queued.",
         ),
     ] = None,
     arguments: Annotated[
-        list[str] | None, typer.Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
+        list[str] | None, Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
     ] = None,
     store: options.Seen = None,
     config: options.ConfigFile = None,
@@ -79,7 +78,7 @@ def recrawl(
     asked = runner.RunOptions(
         path, config, options.overrides(set_, {}), False, quiet, log_level, json
     )
-    raise typer.Exit(runner.run(made, asked))
+    raise Exit(runner.run(made, asked))
 
 
 def _told(source: str, path: StoreAddress, now: str, settings: Config) -> int:

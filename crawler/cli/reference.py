@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable, Iterator
 from enum import Enum
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from typer.models import ArgumentInfo, OptionInfo
-
-from crawler.cli import COMMANDS
+from crawler.cli import COMMANDS, plain_line
+from crawler.cli.declared import Argument
 
 _HEAD = """\
 # The command line
@@ -54,30 +52,22 @@ def _section(name: str, module: str, function: str) -> str:
 
 def parameters_of(command: Callable[..., None]) -> Iterator[Parameter]:
     """Yield the parameters of a command in the order of its code."""
-    hints = typing.get_type_hints(command, include_extras=True)
-    for name, parameter in inspect.signature(command).parameters.items():
-        kind, info = typing.get_args(hints[name])[:2]
-        required = parameter.default is inspect.Parameter.empty
-        value = _value(kind, info, name)
-        if isinstance(info, ArgumentInfo):
-            yield Parameter(value if required else f"[{value}]", info.help or "", True)
-        elif isinstance(info, OptionInfo) and not info.hidden:
-            # Within Annotated, typer takes the first name for the default until it runs.
-            names = [n for n in (info.default, *(info.param_decls or ())) if isinstance(n, str)]
-            shown = ", ".join(names or [f"--{name.replace('_', '-')}"])
-            yield Parameter(f"{shown} {value}".strip(), info.help or "", False)
+    for found in plain_line.parameters(command):
+        value, about = _value(found), found.about
+        if isinstance(about, Argument):
+            yield Parameter(value if found.default is ... else f"[{value}]", about.help, True)
+        elif not about.hidden:
+            shown = ", ".join(about.names_of(found.name))
+            yield Parameter(f"{shown} {value}".strip(), about.help, False)
 
 
-def _value(kind: Any, info: ArgumentInfo | OptionInfo, name: str) -> str:
+def _value(found: plain_line.Parameter) -> str:
     """Write what a parameter takes: its choices, or a word in capitals; nothing for a switch."""
-    inner = [part for part in typing.get_args(kind) if part is not type(None)]
-    if inner:
-        return _value(inner[0], info, name)
-    if kind is bool:
+    if found.kind is bool:
         return ""
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return "|".join(str(choice) for choice in kind)
-    return str(info.metavar or name.rstrip("_").upper())
+    if issubclass(found.kind, Enum):
+        return "|".join(str(choice) for choice in found.kind)
+    return found.about.metavar or found.name.rstrip("_").upper()
 
 
 def _cell(text: str) -> str:

@@ -8,9 +8,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def reparse(
-    spider: Annotated[str, typer.Argument(help="A spider's name, module:Class, or a .py file.")],
-    where: Annotated[str, typer.Option(help="SQL over pages: only these.")] = "",
-    apply: Annotated[bool, typer.Option("--apply", help="Store the result.")] = False,
+    spider: Annotated[str, Argument(help="A spider's name, module:Class, or a .py file.")],
+    where: Annotated[str, Option(help="SQL over pages: only these.")] = "",
+    apply: Annotated[bool, Option("--apply", help="Store the result.")] = False,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="By default one for each CPU that is worth starting.")
+        int | None, Option(min=1, help="By default one for each CPU that is worth starting.")
     ] = None,
     arguments: Annotated[
-        list[str] | None, typer.Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
+        list[str] | None, Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
     ] = None,
     store: options.Store = None,
 ) -> None:
@@ -66,7 +65,7 @@ def reparse(
     if writer is not None and writer.widened:
         print(f"columns widened to hold all values: {', '.join(writer.widened)}")
     if diff.errors == diff.pages:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _writer(path: StoreAddress, stack: ExitStack) -> Writer:

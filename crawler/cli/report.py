@@ -6,20 +6,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 
 if TYPE_CHECKING:
     from crawler.inspect.politeness_report import HostPoliteness
 
 
 def report(
-    what: Annotated[str, typer.Argument(help="A run's number, `last`, or `politeness`.")] = "last",
+    what: Annotated[str, Argument(help="A run's number, `last`, or `politeness`.")] = "last",
     store: options.Seen = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The HTML file of a run's report."),
+        Option("--output", "-o", metavar="FILE", help="The HTML file of a run's report."),
     ] = None,
 ) -> None:
     """Report a run, or how polite a crawl was.
@@ -43,7 +42,7 @@ def report(
         found = manners(reader)
     write_table(Rows(_COLUMNS, iter(map(_row, found))), sys.stdout)
     if not all(one.kept for one in found):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _page(what: str, store: str | None, output: Path | None) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Option
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 def retry(
     where: Annotated[
-        str, typer.Option(help="SQL over pages and host, as in \"outcome = 'timeout'\".")
+        str, Option(help="SQL over pages and host, as in \"outcome = 'timeout'\".")
     ] = "",
     store: options.Seen = None,
 ) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.cli.options import LogFormat, LogLevel
 from crawler.errors import UsageError
 
@@ -20,16 +19,16 @@ if TYPE_CHECKING:
 def run(
     spiders: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="SPIDER...",
             help="Names of spiders in spiders/, module:Class, or .py files; one after the other.",
         ),
     ] = None,
     *,
-    all_: Annotated[bool, typer.Option("--all", help="Run every spider in spiders/.")] = False,
+    all_: Annotated[bool, Option("--all", help="Run every spider in spiders/.")] = False,
     arguments: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "-a",
             help="Set an attribute of the spider, of the type that it has there.",
             metavar="NAME=VALUE",
@@ -76,7 +75,7 @@ def run(
         if ended == INTERRUPTED:
             code = ended
             break
-    raise typer.Exit(code)
+    raise Exit(code)
 
 
 def _made(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from crawler.cli.declared import Argument, Option
 
 
 class Template(StrEnum):
@@ -45,12 +45,12 @@ def test_every_page_has_its_heading(crawl):
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="The spider's name, and its file's: spiders/NAME.py")],
-    url: Annotated[str, typer.Argument(help="Where it starts.")] = "https://example.com/",
+    name: Annotated[str, Argument(help="The spider's name, and its file's: spiders/NAME.py")],
+    url: Annotated[str, Argument(help="Where it starts.")] = "https://example.com/",
     *,
     template: Annotated[
         Template,
-        typer.Option(
+        Option(
             "--template",
             "-t",
             help="site: every page; rules: detail pages; sitemap; api: JSON; feed: XML, CSV,"
@@ -58,7 +58,7 @@ def new(
         ),
     ] = Template.SITE,
     test: Annotated[
-        bool, typer.Option("--test", help="Write a test beside it: tests/test_NAME.py.")
+        bool, Option("--test", help="Write a test beside it: tests/test_NAME.py.")
     ] = False,
 ) -> None:
     """Write a new spider that runs as it is.

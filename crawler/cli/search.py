@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Option
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -15,18 +14,14 @@ if TYPE_CHECKING:
 
 
 def search(
-    words: Annotated[
-        list[str] | None, typer.Argument(help='Words, "a phrase", OR, NOT, begin*.')
-    ] = None,
-    site: Annotated[
-        str | None, typer.Option(help="Only pages of this host and those below it.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many pages at most.")] = 10,
+    words: Annotated[list[str] | None, Argument(help='Words, "a phrase", OR, NOT, begin*.')] = None,
+    site: Annotated[str | None, Option(help="Only pages of this host and those below it.")] = None,
+    limit: Annotated[int, Option(min=1, help="How many pages at most.")] = 10,
     store: options.Seen = None,
     index: Annotated[
-        bool, typer.Option("--index", help="Index the stored pages that are not indexed yet.")
+        bool, Option("--index", help="Index the stored pages that are not indexed yet.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    json: Annotated[bool, Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Find pages by words in their title and text, the best first.
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from crawler.cli.declared import Option
 
 if TYPE_CHECKING:
     from crawler.config.layers import ConfigKey
@@ -41,11 +41,11 @@ class ConfigFormat(StrEnum):
 
 def config(
     format: Annotated[
-        ConfigFormat, typer.Option("--format", "-f", help="How keys are written.")
+        ConfigFormat, Option("--format", "-f", help="How keys are written.")
     ] = ConfigFormat.TOML,
     check: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check this file instead; silent when it is right."),
+        Option(metavar="FILE", help="Check this file instead; silent when it is right."),
     ] = None,
 ) -> None:
     """Print every configuration key.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import code
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Option
 
 if TYPE_CHECKING:
     from crawler.web.page import ScrapedPage
@@ -20,9 +19,9 @@ fetch("URL") gives another page; Ctrl-D leaves.\
 
 
 def shell(
-    url: Annotated[str, typer.Argument(help="The page to look at.")],
+    url: Annotated[str, Argument(help="The page to look at.")],
     browser: Annotated[
-        bool, typer.Option("--browser", help="Render pages in a browser, see [browser].")
+        bool, Option("--browser", help="Render pages in a browser, see [browser].")
     ] = False,
     config: options.ConfigFile = None,
     set_: options.Set = None,

@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
@@ -22,28 +21,28 @@ _MOST = 20  # pages of a recording, unless told otherwise
 def test(
     names: Annotated[
         list[str],
-        typer.Argument(help="A spider; or: record SPIDER [URL…].", metavar="[record] SPIDER"),
+        Argument(help="A spider; or: record SPIDER [URL…].", metavar="[record] SPIDER"),
     ],
     *,
     update: Annotated[
-        bool, typer.Option("--update", help="Write the snapshot of the items anew.")
+        bool, Option("--update", help="Write the snapshot of the items anew.")
     ] = False,
     name: Annotated[
-        str | None, typer.Option(help="The recording's name; by default the spider's.")
+        str | None, Option(help="The recording's name; by default the spider's.")
     ] = None,
     callback: Annotated[
         str | None,
-        typer.Option(help="record: the callback of the URLs; by default that of a rule, or parse."),
+        Option(help="record: the callback of the URLs; by default that of a rule, or parse."),
     ] = None,
     max_pages: Annotated[
-        int, typer.Option("--max-pages", min=1, metavar="N", help="record: at most so many pages.")
+        int, Option("--max-pages", min=1, metavar="N", help="record: at most so many pages.")
     ] = _MOST,
     store: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="record: from this store, without the network."),
+        Option(metavar="FILE", help="record: from this store, without the network."),
     ] = None,
     arguments: Annotated[
-        list[str] | None, typer.Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
+        list[str] | None, Option("-a", help="Set an attribute.", metavar="NAME=VALUE")
     ] = None,
     set_: options.Set = None,
 ) -> None:
@@ -104,7 +103,7 @@ def _test(text: str, name: str | None, arguments: list[str] | None, update: bool
         crawled = assert_items(spider, recording, snapshot, update=update or fresh)
     except ItemsChanged as changed:
         print(changed)
-        raise typer.Exit(1) from None
+        raise Exit(1) from None
     seconds = time.perf_counter() - began
     told = f"{snapshot} is written" if update or fresh else "as in the snapshot"
     print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import typer
+from crawler.cli.declared import Exit
 
 
 def list_spiders() -> None:
@@ -19,7 +19,7 @@ def list_spiders() -> None:
     found = spider_loader.loaded()
     if not found:
         print(f"There is no spider in {spider_loader.SPIDERS}/; make one: crawler new NAME")
-        raise typer.Exit
+        raise Exit
     widest = max(len(spider.name) for spider in found)
     for spider in found:
         about = f"broken: {spider.problem}" if spider.problem else spider.about
@@ -27,4 +27,4 @@ def list_spiders() -> None:
     broken = sum(bool(spider.problem) for spider in found)
     if broken:
         print(f"{broken} of these cannot run", file=sys.stderr)
-        raise typer.Exit(1)
+        raise Exit(1)

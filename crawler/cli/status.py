@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from crawler.cli.declared import Argument, Option
 from crawler.markup.words import plural, some
 
 if TYPE_CHECKING:
@@ -21,13 +20,13 @@ _KINDS = 5  # of rejected items that are named
 def status(
     store: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             help="The store: a file, or a name (`shop` is data/shop.db). By default all in data/."
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json: Annotated[bool, Option("--json", help="Print it as JSON.")] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Show it anew every two seconds, until Ctrl-C.")
+        bool, Option("--watch", "-w", help="Show it anew every two seconds, until Ctrl-C.")
     ] = False,
 ) -> None:
     """Show how a crawl stands.

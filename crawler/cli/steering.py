@@ -9,24 +9,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Exit, Option
 from crawler.errors import UsageError
 from crawler.markup.words import plural
 
 if TYPE_CHECKING:
     from crawler.store.address import StoreAddress
 
-Target = Annotated[
-    str, typer.Argument(metavar="[HOST]", help="A host; by default the crawl as a whole.")
-]
+Target = Annotated[str, Argument(metavar="[HOST]", help="A host; by default the crawl as a whole.")]
 Meant = Annotated[
     str,
-    typer.Argument(metavar="TARGET", help="A host, a pattern like example.com/trap/*, or a URL."),
+    Argument(metavar="TARGET", help="A host, a pattern like example.com/trap/*, or a URL."),
 ]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why; it is kept with the row.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
+Reason = Annotated[str | None, Option("--reason", help="Why; it is kept with the row.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask first.")]
 _WAIT = 5.0  # seconds for an answer
 
 
@@ -56,10 +53,10 @@ def _ask(
     row = control.wait(path, number, _WAIT)
     if row.state == "asked":
         print(f"not answered within {_WAIT:.0f} s; row {number} of the table control waits")
-        raise typer.Exit(1)
+        raise Exit(1)
     if row.state == "refused":
         print(f"crawler: {action}: {row.result}", file=sys.stderr)
-        raise typer.Exit(1)
+        raise Exit(1)
     print(row.result)
 
 
@@ -101,13 +98,11 @@ def stop(store: options.Seen = None, reason: Reason = None) -> None:
 
 
 def add(
-    url: Annotated[
-        list[str] | None, typer.Argument(metavar="URL", help="URLs, in scope or not.")
-    ] = None,
+    url: Annotated[list[str] | None, Argument(metavar="URL", help="URLs, in scope or not.")] = None,
     from_: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="A file of URLs, one a line.")
+        Path | None, Option("--from", metavar="FILE", help="A file of URLs, one a line.")
     ] = None,
-    priority: Annotated[int, typer.Option(help="Higher comes first within its host.")] = 0,
+    priority: Annotated[int, Option(help="Higher comes first within its host.")] = 0,
     store: options.Seen = None,
     reason: Reason = None,
 ) -> None:
@@ -150,13 +145,15 @@ def block(
         print(f"  {one}")
     if len(counted.first) < counted.number:
         print(f"  … and {counted.number - len(counted.first):,} more")
+    import typer
+
     question = f"Block {target} and drop {plural(counted.number, 'URL')}?"
     try:
         agreed = yes or typer.confirm(question)
     except typer.Abort:  # a script has nobody who answers
         raise UsageError("nothing was answered, nothing is blocked; --yes blocks unasked") from None
     if not agreed:
-        raise typer.Exit(1)
+        raise Exit(1)
     _ask(path, "block", target, reason=reason, expected=counted.number)
 
 
@@ -170,7 +167,7 @@ def unblock(target: Meant, store: options.Seen = None, reason: Reason = None) ->
 
 def prioritize(
     target: Meant,
-    by: Annotated[int, typer.Option(help="Higher comes first; below 0 comes later.")] = 10,
+    by: Annotated[int, Option(help="Higher comes first; below 0 comes later.")] = 10,
     store: options.Seen = None,
     reason: Reason = None,
 ) -> None:
@@ -186,10 +183,10 @@ def prioritize(
 
 def set_(
     value: Annotated[
-        list[str], typer.Argument(metavar="KEY=VALUE", help="delay, per_host or max_pages.")
+        list[str], Argument(metavar="KEY=VALUE", help="delay, per_host or max_pages.")
     ],
     host: Annotated[
-        str, typer.Option("--host", metavar="HOST", help="Of one host; by default of the crawl.")
+        str, Option("--host", metavar="HOST", help="Of one host; by default of the crawl.")
     ] = "",
     store: options.Seen = None,
     reason: Reason = None,

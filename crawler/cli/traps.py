@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import typer
+from crawler.cli.declared import Argument, Option
 
 
 def traps(
     store: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             help="The store: a file, or a name (`shop` is data/shop.db)."
             " By default the newest in data/."
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many patterns at most.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    limit: Annotated[int, Option(min=1, help="How many patterns at most.")] = 20,
+    json: Annotated[bool, Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the patterns of URLs: pages, new content, queue.
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from crawler.cli import options
+from crawler.cli.declared import Argument, Option
 
 if TYPE_CHECKING:
     from crawler.inspect.life import Line
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def why(
-    url: Annotated[str, typer.Argument(metavar="URL", help="What to ask about.")],
+    url: Annotated[str, Argument(metavar="URL", help="What to ask about.")],
     store: options.Seen = None,
     spider: Annotated[
-        str | None, typer.Option(help="The spider whose rules count. By default the store's.")
+        str | None, Option(help="The spider whose rules count. By default the store's.")
     ] = None,
 ) -> None:
     """Explain why a URL was fetched, or was not.

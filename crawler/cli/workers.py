@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import typer
+from crawler.cli.declared import Argument, Option
 
 
 def workers(
-    store: Annotated[
-        str, typer.Argument(help="The crawl: postgresql://user@host/database?crawl=NAME.")
-    ],
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    store: Annotated[str, Argument(help="The crawl: postgresql://user@host/database?crawl=NAME.")],
+    json: Annotated[bool, Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the worker processes of a crawl over PostgreSQL.
 

@@ -54,7 +54,7 @@ def test_the_version_is_told_before_anything_slow_is_imported() -> None:
 
 
 def test_looking_at_a_store_imports_nothing_of_the_network(tmp_path: Path) -> None:
-    heavy = {"msgspec", "aiohttp", "asyncio", "rich", "lxml", "crawler.config.layers"}
+    heavy = {"typer", "msgspec", "aiohttp", "asyncio", "rich", "lxml", "crawler.config.layers"}
     assert not heavy & loaded_by("status", str(tmp_path / "none.db"))
     assert not heavy & loaded_by("query", "SELECT 1", "--store", str(tmp_path / "none.db"))
 
@@ -75,7 +75,15 @@ def test_a_crawl_asks_for_its_first_url_before_it_imports_what_reads_pages(tmp_p
     )
     loaded = set(done.stdout.split())
     assert "crawler.engine.engine" in loaded
-    late = {"html.entities", "lxml", "pcre2", "crawler.parse.charset", "crawler.parse.fast_pass"}
+    late = {
+        "typer",
+        "click",
+        "html.entities",
+        "lxml",
+        "pcre2",
+        "crawler.parse.charset",
+        "crawler.parse.fast_pass",
+    }
     assert not late & loaded
 
 

@@ -13,6 +13,7 @@ import pytest
 from cli_story import ROOT
 
 from crawler import cli
+from crawler.cli import with_typer
 from crawler.config import layers
 from crawler.store.address import DatabaseAddress, address_of
 
@@ -68,7 +69,7 @@ LINES = dict(command_lines())
 @pytest.mark.parametrize("where", LINES)
 def test_every_command_line_is_one_of_ours(where: str) -> None:
     words = LINES[where]
-    group = cli.build()
+    group = with_typer.build()
     with group.make_context("crawler", list(words)) as context:
         command = group.get_command(context, words[0])
         made = command.make_context(words[0], list(words[1:]))
