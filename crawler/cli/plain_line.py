@@ -22,7 +22,7 @@ class _ForTyper(Exception):  # no error
     """The line is none that is read here."""
 
 
-class Parameter(NamedTuple):
+class CommandParameter(NamedTuple):
     """A parameter of a command: its name, the type of a value, and what is declared of it."""
 
     name: str
@@ -33,7 +33,7 @@ class Parameter(NamedTuple):
     """`...` where it must be given."""
 
 
-def parameters(command: Callable[..., Any]) -> Iterator[Parameter]:
+def parameters(command: Callable[..., Any]) -> Iterator[CommandParameter]:
     """Yield the parameters of a command, in the order of its code."""
     code, given = command.__code__, command.__defaults__ or ()
     last = code.co_varnames[: code.co_argcount][-len(given) :] if given else ()
@@ -45,7 +45,7 @@ def parameters(command: Callable[..., Any]) -> Iterator[Parameter]:
             kind = parts[0] if parts and get_origin(declared) is not list else declared
             many = get_origin(kind) is list
             one = get_args(kind)[0] if many else kind
-            yield Parameter(name, one, many, about, defaults.get(name, ...))
+            yield CommandParameter(name, one, many, about, defaults.get(name, ...))
 
 
 def read(command: Callable[..., Any], words: Sequence[str]) -> dict[str, Any] | None:
@@ -57,7 +57,7 @@ def read(command: Callable[..., Any], words: Sequence[str]) -> dict[str, Any] | 
         return None
 
 
-def _values(known: list[Parameter], words: Iterator[str]) -> dict[str, Any]:
+def _values(known: list[CommandParameter], words: Iterator[str]) -> dict[str, Any]:
     named = {
         name: parameter
         for parameter in known
@@ -85,8 +85,8 @@ def _values(known: list[Parameter], words: Iterator[str]) -> dict[str, Any]:
     return values
 
 
-def _place(values: dict[str, Any], arguments: list[Parameter], words: list[str]) -> None:
-    """Give the words that have no name to the arguments, in their order."""
+def _place(values: dict[str, Any], arguments: list[CommandParameter], words: list[str]) -> None:
+    """Take the words that have no name as the arguments, in their order."""
     for parameter in arguments:
         while words and (parameter.many or parameter.name not in values):
             _take(values, parameter, words.pop(0))
@@ -94,7 +94,7 @@ def _place(values: dict[str, Any], arguments: list[Parameter], words: list[str])
         raise _ForTyper
 
 
-def _take(values: dict[str, Any], parameter: Parameter, word: str) -> None:
+def _take(values: dict[str, Any], parameter: CommandParameter, word: str) -> None:
     value = _value(parameter, word)
     if parameter.many:
         values.setdefault(parameter.name, []).append(value)
@@ -102,7 +102,7 @@ def _take(values: dict[str, Any], parameter: Parameter, word: str) -> None:
         values[parameter.name] = value
 
 
-def _value(parameter: Parameter, word: str) -> Any:
+def _value(parameter: CommandParameter, word: str) -> Any:
     """Return what a word is as the value of a parameter."""
     kind = parameter.kind
     if word[:1] in ("", "-") and word != "-":

@@ -61,7 +61,7 @@ def parameters_of(command: Callable[..., None]) -> Iterator[Parameter]:
             yield Parameter(f"{shown} {value}".strip(), about.help, False)
 
 
-def _value(found: plain_line.Parameter) -> str:
+def _value(found: plain_line.CommandParameter) -> str:
     """Write what a parameter takes: its choices, or a word in capitals; nothing for a switch."""
     if found.kind is bool:
         return ""

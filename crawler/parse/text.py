@@ -73,7 +73,7 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
             return found
         html, raw = plain_markup(html, xml=True), None
     look = glance(html, raw)
-    small, hides = len(html) <= _LARGE, may_hide(html, look)
+    small, hides = len(html) <= _LARGE and html[:3] not in _CELLS, may_hide(html, look)
     told = _told_by_tags(html, look, hides=hides) if small else None
     is_dear = False
     if small and told is None:
@@ -91,8 +91,8 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
             look = glance(html)
     read, odd, strange = _without_unread(html, look)
     if told is not None and not xml:
-        ordered = html[:3] in _CELLS or is_in_order(read)
-        if (strange or not ordered) and (found := _inner_text(html)) is not None:
+        ordered = not strange and is_in_order(read)
+        if not ordered and (found := _inner_text(html)) is not None:
             return found
     if strange:
         read, odd, _ = _without_unread(plain_markup(html))

@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crawler import parse
@@ -168,6 +168,7 @@ def test_a_tag_ends_where_the_tokenizer_says(page: str, text: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from([*_PIECES, *_CUT]) | st.text(max_size=9), max_size=40))
+@example(["<td><style>.x{display:none}</style>a<td>a"])
 def test_machine_code_reads_a_text_as_python_does(pieces: list[str]) -> None:
     page = "".join(pieces)
     found = read(page), text_of(page, hidden=True), unmarked(page)

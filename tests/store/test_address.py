@@ -12,8 +12,9 @@ import pytest
 from data_story import FAST, SmallWeb, on_web, page
 
 from crawler import Crawler, SiteSpider
-from crawler.cli import build, stores
 from crawler.cli import run as command
+from crawler.cli import stores
+from crawler.cli.with_typer import build
 from crawler.errors import StoreRefused, UsageError
 from crawler.inspect.query import Reader
 from crawler.store import open_store
