@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from crawler.browser.need import Need, needed, shown_of
-from crawler.links.traps import pattern_of
+from crawler.links.traps import folder_of
 from crawler.web.need_note import NeedNote
 from crawler.web.outcome import Outcome
 from crawler.web.page import ScrapedPage
@@ -22,12 +22,6 @@ _AGREED = 3  # pages in a row after which a path is known
 _AGAIN = 20
 _ROOM = 50_000  # paths that are remembered
 _MORE = 1.5  # times the words, after which rendering was worth it
-
-
-def path_of(url: str) -> str:
-    """Return the pattern of a URL without its last segment: what lies side by side is alike."""
-    place, mark, query = pattern_of(url).partition("?")
-    return place[: place.rindex("/") + 1] + mark + query
 
 
 class Auto:
@@ -51,7 +45,7 @@ class Auto:
             return None
         need = needed(page.html)
         if not need.renders:
-            if path_of(page.url) in self._known:
+            if folder_of(page.url) in self._known:
                 visit.need = self._learn(page.url, False, need.reason)
             return None
         visit.fail(Outcome.NEEDS_BROWSER, need.reason)
@@ -70,7 +64,7 @@ class Auto:
         visit.need = self._learn(page.url, worth, reason)
 
     def _sure(self, url: str) -> NeedNote | None:
-        note = self._known.get(path_of(url))
+        note = self._known.get(folder_of(url))
         return note if note is not None and note.agreed >= _AGREED else None
 
     def _turn(self, pattern: str) -> bool:
@@ -79,7 +73,7 @@ class Auto:
         return self._turns[pattern] % _AGAIN == 0
 
     def _learn(self, url: str, renders: bool, reason: str) -> NeedNote:
-        pattern = path_of(url)
+        pattern = folder_of(url)
         before = self._known.get(pattern)
         agreed = before.agreed + 1 if before is not None and before.renders == renders else 1
         if len(self._known) >= _ROOM:

@@ -16,6 +16,10 @@ class Argument(NamedTuple):
     help: str = ""
     metavar: str | None = None
 
+    def names_of(self, parameter: str) -> tuple[str, ...]:
+        """Return how it may be typed by a name all the same: as most commands have the store."""
+        return ("--store",) if parameter == "store" else ()
+
 
 class Option:
     """A named value of the line, or a switch; stands within `Annotated`."""

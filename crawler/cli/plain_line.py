@@ -59,10 +59,7 @@ def read(command: Callable[..., Any], words: Sequence[str]) -> dict[str, Any] | 
 
 def _values(known: list[CommandParameter], words: Iterator[str]) -> dict[str, Any]:
     named = {
-        name: parameter
-        for parameter in known
-        if isinstance(parameter.about, Option)
-        for name in parameter.about.names_of(parameter.name)
+        name: parameter for parameter in known for name in parameter.about.names_of(parameter.name)
     }
     values: dict[str, Any] = {}
     placed: list[str] = []
@@ -74,7 +71,9 @@ def _values(known: list[CommandParameter], words: Iterator[str]) -> dict[str, An
         parameter = named.get(name)
         if parameter is None or (parameter.kind is bool and name != word):
             raise _ForTyper
-        if parameter.kind is bool:
+        if isinstance(parameter.about, Argument):
+            placed.append(value if name != word else next(words, ""))
+        elif parameter.kind is bool:
             values[parameter.name] = True
         else:
             _take(values, parameter, value if name != word else next(words, ""))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from crawler.browser.auto import path_of
 from crawler.inspect.query import Reader
+from crawler.links.traps import folder_of
 from crawler.markup.words import plural
 
 
@@ -24,7 +24,7 @@ def learnt(reader: Reader, url: str) -> str | None:
     if not _known(reader):
         return None
     sql = "SELECT pattern, renders, agreed, reason FROM rendering_needs WHERE pattern = ?"
-    for pattern, renders, agreed, reason in reader.query(sql, (path_of(url),)).rows:
+    for pattern, renders, agreed, reason in reader.query(sql, (folder_of(url),)).rows:
         verdict = "need a browser" if renders else "need no browser"
         return f"pages like {pattern} {verdict}: {reason} ({agreed:,} in a row)"
     return None

@@ -77,6 +77,12 @@ def pattern_of(url: str) -> str:
     return f"{path}?{'&'.join(sorted(names))}"
 
 
+def folder_of(url: str) -> str:
+    """Return the pattern of a URL without its last segment: what lies side by side is alike."""
+    place, mark, query = pattern_of(url).partition("?")
+    return place[: place.rindex("/") + 1] + mark + query
+
+
 class Traps:
     """What is known about endless spaces; all of it bounded.
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from crawler import Request, ScrapedPage
-from crawler.browser.auto import Auto, path_of
+from crawler.browser.auto import Auto
 from crawler.browser.need import needed
+from crawler.links.traps import folder_of
 from crawler.web.need_note import NeedNote
 from crawler.web.outcome import Outcome
 from crawler.web.request import Todo
@@ -170,6 +171,8 @@ def test_pages_to_which_rendering_adds_nothing_are_no_longer_rendered() -> None:
 
 
 def test_pages_that_lie_side_by_side_are_one_pattern() -> None:
-    assert path_of("http://h.example/a/one-2?page=3") == path_of("http://h.example/a/two?page=9")
-    assert path_of("http://h.example/a/one") != path_of("http://h.example/b/one")
-    assert re.fullmatch(r"http://h\.example/", path_of("http://h.example/"))
+    assert folder_of("http://h.example/a/one-2?page=3") == folder_of(
+        "http://h.example/a/two?page=9"
+    )
+    assert folder_of("http://h.example/a/one") != folder_of("http://h.example/b/one")
+    assert re.fullmatch(r"http://h\.example/", folder_of("http://h.example/"))

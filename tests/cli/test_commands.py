@@ -59,6 +59,12 @@ def test_looking_at_a_store_imports_nothing_of_the_network(tmp_path: Path) -> No
     assert not heavy & loaded_by("query", "SELECT 1", "--store", str(tmp_path / "none.db"))
 
 
+def test_to_tell_why_takes_no_network() -> None:
+    code = "import sys, crawler.cli.why, crawler.inspect.why; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"aiohttp", "lxml"} & set(done.stdout.split())
+
+
 def test_a_crawl_asks_for_its_first_url_before_it_imports_what_reads_pages(tmp_path: Path) -> None:
     code = (
         "import os, sys\nfrom crawler.__main__ import main\n"

@@ -45,7 +45,7 @@ def as_typer_reads(name: str, words: Sequence[str]) -> dict[str, Any] | None:
 def pieces(name: str) -> st.SearchStrategy[list[str]]:
     """Words of a line for a command: its own options, and values of all kinds."""
     values = set(WORDS)
-    options: list[str] = ["--help", "--nothing"]
+    options: list[str] = ["--help", "--nothing", "--store"]
     for parameter in plain_line.parameters(function_of(name)):
         if isinstance(parameter.about, Option):
             options += parameter.about.names_of(parameter.name)
@@ -91,6 +91,7 @@ def test_what_is_read_here_is_what_typer_reads(name: str) -> None:
     [
         (["crawl", "http://a/", "-q"], {"urls": ["http://a/"], "quiet": True}),
         (["crawl", "a", "b", "--max-pages=5"], {"urls": ["a", "b"], "max_pages": 5}),
+        (["status", "--store", "shop"], {"store": "shop"}),
         (["run", "quotes", "-a", "x=1", "-a", "y=2"], {"arguments": ["x=1", "y=2"]}),
         (["query", "SELECT 1", "-f", "json"], {"sql": "SELECT 1", "format": "json"}),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -47,4 +46,4 @@ async def _moved(address: DatabaseAddress) -> DatabaseAddress | None:
     finally:
         await connection.close()
     shown = address.shown.replace(f"crawl={address.crawl}", f"crawl={name}")
-    return replace(address, crawl=name, shown=shown) if moved else None
+    return DatabaseAddress(address.dsn, name, shown) if moved else None
