@@ -8,6 +8,7 @@ which knows what to say. A law holds both to the same values.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import NoneType
@@ -62,7 +63,7 @@ def _values(known: list[CommandParameter], words: Iterator[str]) -> dict[str, An
         name: parameter for parameter in known for name in parameter.about.names_of(parameter.name)
     }
     values: dict[str, Any] = {}
-    placed: list[str] = []
+    placed: deque[str] = deque()
     for word in words:
         if word[:1] != "-" or word == "-":
             placed.append(word)
@@ -84,11 +85,11 @@ def _values(known: list[CommandParameter], words: Iterator[str]) -> dict[str, An
     return values
 
 
-def _place(values: dict[str, Any], arguments: list[CommandParameter], words: list[str]) -> None:
+def _place(values: dict[str, Any], arguments: list[CommandParameter], words: deque[str]) -> None:
     """Take the words that have no name as the arguments, in their order."""
     for parameter in arguments:
         while words and (parameter.many or parameter.name not in values):
-            _take(values, parameter, words.pop(0))
+            _take(values, parameter, words.popleft())
     if words:
         raise _ForTyper
 
