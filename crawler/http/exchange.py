@@ -17,6 +17,7 @@ from crawler import urls
 from crawler.errors import BadCoding, BodyTooLarge
 from crawler.http.content_encoding import Decoder, codings_of
 from crawler.http.set_cookie import joined
+from crawler.web.request import Request
 
 _EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
 _GRAIN = 0.001  # seconds; a loop's timer may ring that much too early
@@ -41,6 +42,22 @@ class CookieRequest(ClientRequest):
 def _go_on(waiting: asyncio.Future[bool]) -> None:
     if not waiting.done():
         waiting.set_result(True)
+
+
+def is_plain(request: Request) -> bool:
+    """Return whether a GET needs no more than the session's own settings, and open headers."""
+    return (
+        request.method == "GET"
+        and request.first_url is None
+        and request.cookies is None
+        and request.session is None
+        and request.data is None
+        and request.json is None
+        and request.files is None
+        and request.timeout is None
+        and request.proxy is None
+        and (request.headers is None or all(type(v) is str for v in request.headers.values()))
+    )
 
 
 def send(

@@ -32,7 +32,7 @@ from crawler.http.cookies import CookieJars, add_by_hand
 from crawler.http.credentials import Credential, Credentials
 from crawler.http.environment import Environment
 from crawler.http.errors import of_proxy, to_fetch_error
-from crawler.http.exchange import Deadline, read, send
+from crawler.http.exchange import Deadline, is_plain, read, send
 from crawler.http.identity import Signer
 from crawler.http.pool import Pool
 from crawler.http.proxies import Proxies, ProxyRoute
@@ -150,8 +150,10 @@ class Fetcher:
         try:
             if urls.host_of(url) not in self._checked:
                 self._check_address(url)
-            if self._special or unhurried or body is not None or not _says_only_url(request):
+            if self._special or unhurried or body is not None or not is_plain(request):
                 session, options, way = self._prepared(request, body, unhurried)
+            elif request.headers is not None:
+                options = {"headers": dict(request.headers)}
             started, clock, whole = time.time(), time.perf_counter(), False
             # One frame for the whole try, and no `async with`: each would cost at every resumption.
             with self._deadline if "timeout" not in options else nullcontext():
@@ -160,7 +162,7 @@ class Fetcher:
                     cap = self._cap if keep is None else keep
                     data, size = await read(answer, cap, cut=keep is not None)
                     elapsed = time.perf_counter() - clock
-                    if options:
+                    if "data" in options:
                         await answer.wait_for_close()  # a body may still be on its way out
                     whole = True
                 finally:
@@ -350,22 +352,6 @@ def _is_elsewhere(request: Request) -> bool:
     """Return whether redirects have led a request to another origin than they began at."""
     began = request.first_url
     return began is not None and urls.host_of(began) != urls.host_of(request.url)
-
-
-def _says_only_url(request: Request) -> bool:
-    """Return whether a request is a GET that needs nothing but the session's own settings."""
-    return (
-        request.method == "GET"
-        and request.first_url is None
-        and request.headers is None
-        and request.cookies is None
-        and request.session is None
-        and request.data is None
-        and request.json is None
-        and request.files is None
-        and request.timeout is None
-        and request.proxy is None
-    )
 
 
 def _times(request: Request, unhurried: bool) -> dict[str, float | None]:

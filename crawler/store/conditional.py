@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import re
 
-_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+from crawler.web.body import VALIDATORS
 
 
 def extra(request: str | None, headers: str | None) -> str | None:
     """Return what a request carried, as if it were the first; with the validators of `headers`."""
     found = _validators(headers or "")
-    if not request:  # nearly all: their strings of JSON stay as they are
+    if not request or _CONDITIONS.fullmatch(request):  # nearly all: their strings stay as they are
         told = ", ".join(f'"{name}": {value}' for name, value in found.items())
         return f'{{"headers": {{{told}}}}}' if told else None
     extra = json.loads(request)
     extra.pop("hops", None)
     old = {k: v for k, v in (extra.pop("headers", None) or {}).items()
-           if k not in _VALIDATORS.values()}  # fmt: skip
+           if k not in VALIDATORS.values()}  # fmt: skip
     old |= {name: json.loads(value) for name, value in found.items()}
     if old:
         extra["headers"] = old
@@ -31,10 +31,15 @@ _VALIDATOR = re.compile(
     r'\s*+:\s*+("(?:[^"\\]|\\.)++")'
 )
 
+_ASKS = "|".join(VALIDATORS.values())
+_CONDITION = rf'"(?:{_ASKS})": "(?:[^"\\]|\\.)*+"'
+_CONDITIONS = re.compile(rf'\{{"headers": \{{{_CONDITION}(?:, {_CONDITION})*+\}}\}}')
+"""What a recrawl before has asked, and nothing else."""
+
 
 def _validators(headers: str) -> dict[str, str]:
     """Return what asks for changes only, by the headers of a page (JSON): name → string of JSON."""
     if not isinstance(headers, str):
         return {}  # damaged headers prove nothing: the page is fetched whole, which mends them
     found = {name.lower(): value for name, value in _VALIDATOR.findall(headers)}
-    return {asks: found[name] for name, asks in _VALIDATORS.items() if name in found}
+    return {asks: found[name] for name, asks in VALIDATORS.items() if name in found}

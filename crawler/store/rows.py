@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.parse.mime import is_text
 from crawler.web import outcome
-from crawler.web.body import shown
+from crawler.web.body import read_extra, shown
 from crawler.web.response import Response
 from crawler.web.visit import Visit
 
@@ -183,7 +184,7 @@ def attempt_rows(retried: Iterable[Visit]) -> list[tuple[Any, ...]]:
 def _said(extra: str) -> dict[str, Any]:
     """Return what a request carried; nothing if the row is damaged."""
     try:
-        said: dict[str, Any] = json.loads(extra)
+        said: dict[str, Any] = read_extra(extra)
     except ValueError:
         return {}
     return said
@@ -265,7 +266,13 @@ def clean(text: str | None) -> str | None:
 
 def iso(at: float) -> str:
     """Write Unix time as ISO 8601 in UTC with milliseconds."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    microsecond = round(at * 1e6)  # as `datetime` rounds
+    return f"{_second(microsecond // 1_000_000)}.{microsecond % 1_000_000 // 1000:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()[:-6]  # without its "+00:00"
 
 
 _LINK_COLUMNS = ("page_id", "targets", "fragments", "anchors")

@@ -310,7 +310,7 @@ def refuse_foreign(url: str) -> None:
 
 def from_todo(todo: Todo, priority: int) -> Request:
     """Make the Request of a stored row; its URL was canonical when it was stored."""
-    fields = bodies.revived(json.loads(todo.extra)) if todo.extra else {}
+    fields = bodies.revived(bodies.read_extra(todo.extra)) if todo.extra else {}
     if "steps" in fields:
         fields["steps"] = browser_steps.revived(fields["steps"])
     if "origin" in fields:  # as an older version has stored it

@@ -27,6 +27,9 @@ def store(tmp_path: Path) -> Path:
     return path
 
 
+RECRAWLED = {"headers": {"If-None-Match": 'W/"\\', "If-Modified-Since": "Mon"}}
+
+
 def fill(path: Path, number: int, **values: str | None) -> None:
     """Store so many pages, each a URL of its own."""
     row: dict[str, object] = {"outcome": "ok", "headers": None, "request": None, **values}
@@ -61,6 +64,14 @@ def queued(path: Path) -> list[tuple[object, ...]]:
             {"headers": {"A": "b", "If-None-Match": "new"}},
         ),
         (None, {"hops": ["http://a.example/0"]}, None),
+        ({"ETag": "new"}, RECRAWLED, {"headers": {"If-None-Match": "new"}}),
+        (None, RECRAWLED, None),
+        (None, {**RECRAWLED, "meta": {"a": 1}}, {"meta": {"a": 1}}),
+        (
+            {"ETag": "new"},
+            {"headers": {**RECRAWLED["headers"], "A": 'b", "C": "d'}},
+            {"headers": {"A": 'b", "C": "d', "If-None-Match": "new"}},
+        ),
     ],
 )
 def test_a_request_carries_what_the_first_did_and_the_validators_of_its_page(
