@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
+from crawler.parse.comparison import shared_end, shared_start
 from crawler.parse.foreign import BREAKOUT, ENDS
 from crawler.parse.glance import IN_PLACE, Glance
 from crawler.parse.invisible import visible
 from crawler.parse.machine_code import MachineCode
 from crawler.parse.references import unescape
-from crawler.parse.syntax import ATTRIBUTES, END, any_case
+from crawler.parse.syntax import ATTRIBUTES, END, by_letter, rests
 from crawler.parse.tokenizer import tags
 
 # What stands on lines of its own (https://html.spec.whatwg.org/#flow-content-3). All other
@@ -34,23 +35,7 @@ _INLINE = (
 
 def _by_first(names: Iterable[str]) -> str:
     """Spell the names by first letters, each of which is compared once for all that begin so."""
-    return "|".join(f"{letter}(?:{'|'.join(ends)})" for letter, ends in _rests(names).items())
-
-
-def by_letter(names: Iterable[str]) -> str:
-    """Spell the names in any case, in the same way."""
-    return "|".join(
-        f"[{letter}{letter.upper()}](?:{any_case(' '.join(ends))}){'' if all(ends) else '?'}"
-        for letter, ends in _rests(names).items()
-    )
-
-
-def _rests(names: Iterable[str]) -> dict[str, list[str]]:
-    """Return what follows the first letter of names, by that letter."""
-    rests: dict[str, list[str]] = {}
-    for name in sorted(names):
-        rests.setdefault(name[0], []).append(name[1:])
-    return rests
+    return "|".join(f"{letter}(?:{'|'.join(ends)})" for letter, ends in rests(names).items())
 
 
 IS_BLOCK = frozenset(_BLOCKS.split()).__contains__
@@ -175,8 +160,8 @@ class DifferingPart(NamedTuple):
 
 def difference(one: str, other: str) -> DifferingPart | None:
     """Return where two pages differ, None where that is not to be told by lines."""
-    shared = _shared(one, other)
-    behind = _shared_behind(one, other, shared)
+    shared = shared_start(one, other)
+    behind = shared_end(one, other, shared)
     start, end = _block_before(one, shared), _block_behind(one, len(one) - behind)
     other_end = len(other) - (len(one) - end)
     if start < 0 or not all(map(_is_text, (one, one, other), (start, end, other_end))):
@@ -213,31 +198,6 @@ def _is_calm(html: str, start: int, end: int, *, whole: bool) -> bool:
     return _WITHIN_QUOTES.search(part) is None and not [
         piece for piece in part.split("<")[1:] if ">" not in piece
     ]
-
-
-def _shared(one: str, other: str) -> int:
-    """Return how many characters two texts begin with in common."""
-    least, most = 0, min(len(one), len(other))
-    while least < most:
-        middle = (least + most + 1) // 2
-        if one[least:middle] == other[least:middle]:
-            least = middle
-        else:
-            most = middle - 1
-    return least
-
-
-def _shared_behind(one: str, other: str, before: int) -> int:
-    """Return how many characters they end with in common, behind so many in front."""
-    least, most = 0, min(len(one), len(other)) - before
-    while least < most:
-        middle = (least + most + 1) // 2
-        same = (
-            one[len(one) - middle : len(one) - least]
-            == other[len(other) - middle : len(other) - least]
-        )
-        least, most = (middle, most) if same else (least, middle - 1)
-    return least
 
 
 def _block_before(html: str, end: int) -> int:

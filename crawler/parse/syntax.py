@@ -43,3 +43,19 @@ def any_case(names: str | Iterable[str]) -> str:
     return "|".join(
         "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in name) for name in each
     )
+
+
+def by_letter(names: Iterable[str]) -> str:
+    """Spell the names in any case, in the same way."""
+    return "|".join(
+        f"[{letter}{letter.upper()}](?:{any_case(' '.join(ends))}){'' if all(ends) else '?'}"
+        for letter, ends in rests(names).items()
+    )
+
+
+def rests(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return what follows the first letter of names, by that letter."""
+    rests: dict[str, list[str]] = {}
+    for name in sorted(names):
+        rests.setdefault(name[0], []).append(name[1:])
+    return rests

@@ -7,8 +7,7 @@ import re
 from crawler.lazy_regex import lazy
 from crawler.parse.hidden_walk import UNSHOWN
 from crawler.parse.machine_code import MachineCode
-from crawler.parse.sweeps import by_letter
-from crawler.parse.syntax import COMMENT, INNER_SCRIPT, any_case
+from crawler.parse.syntax import COMMENT, INNER_SCRIPT, any_case, by_letter
 from crawler.parse.windows import replaced
 
 # Cut off by the end of the document, it is taken to the end, so that no search starts inside it

@@ -231,8 +231,7 @@ def _is_html(visit: Visit) -> bool:
 
 def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int]:
     """Return the ids of pages whose reader sees the same as before; none without its old body."""
-    from crawler.parse.charset import decode  # slow to import, and for pages fetched again alone
-    from crawler.parse.text import same_text
+    from crawler.parse.comparison import is_same  # slow to import, and for changed pages alone
 
     same = set()
     for was, visit, _ in unsure:
@@ -243,10 +242,7 @@ def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int
             old = unpack(body)
         except zstandard.ZstdError:
             continue  # a damaged body: what replaces it is news
-        kind = response.headers.get("Content-Type")
-        html, encoding = decode(response.body, kind)
-        raw = None if encoding.startswith("utf-16") else response.body
-        if same_text(html, decode(old, kind)[0], raw):
+        if is_same(response.body, old, response.headers.get("Content-Type")):
             same.add(was.page_id)
     return same
 
