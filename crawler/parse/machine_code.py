@@ -46,8 +46,10 @@ class MachineCode:
         found = self._of_bytes(template.encode(), raw, False)
         return found.decode() if found is not None else None
 
-    def replaced(self, template: str, text: str) -> str | None:
+    def replaced(self, template: str, text: AnyStr) -> AnyStr | None:
         """Return the text with `template`, of the same syntax, in place of each match."""
+        if isinstance(text, bytes):
+            return self._of_bytes(template.encode(), text, True)
         return self._of_text(template, text, True)
 
     @cached_property

@@ -11,6 +11,7 @@ import re
 
 from crawler.lazy_regex import lazy
 from crawler.parse.machine_code import MachineCode
+from crawler.parse.syntax import COMMENT, any_case
 
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _CELLS = frozenset(("td", "th"))
@@ -41,6 +42,10 @@ _PLAIN = frozenset(
 )
 _NAME = r"<(/?(?!(?:a|b|i|em|tt|code|span|strong|font|img|br)[\s>/])[a-zA-Z][a-zA-Z0-9-]*+)"
 _TAGS, _TAGS_CODE = lazy(_NAME, re.ASCII), MachineCode(_NAME)
+# The same of a page with all that is no markup in it, each of which ends where it seems to.
+_WRITTEN_CODE = MachineCode(rf"""<(?:{COMMENT}
+    | ({any_case("script style title textarea")})(?=[\s/>])[^>]*+>(?:[^<]++|<(?!/(?i:\1)[\s/>]))*+
+    | {_NAME.removeprefix("<")})""")
 _ONCE = frozenset(("form", "button", "select"))  # none of these in another
 _IN_LINE = frozenset(("button", "object", "marquee", "applet"))  # whose end tag ends no line
 _ODD = frozenset(("text", "foreignobject", "xmp", "plaintext"))
@@ -54,7 +59,13 @@ def is_in_order(markup: str) -> bool:
     Comments, scripts and whatever else has no tags in it are taken out.
     """
     open_: list[str] = []
-    return _walk(markup, open_) and len(open_) < _DEEPEST
+    return _walk(_names(markup), open_) and len(open_) < _DEEPEST
+
+
+def is_in_order_as_written(html: str) -> bool:
+    """Return the same of a page that `one_sweep` finds plain."""
+    names, open_ = _WRITTEN_CODE.expanded("$2 ", html), list[str]()
+    return names is not None and _walk(names, open_) and len(open_) < _DEEPEST
 
 
 def is_whole(markup: str) -> bool:
@@ -69,7 +80,7 @@ def is_whole(markup: str) -> bool:
         found = _TAGS_CODE.expanded("$1 ", markup)
         return found is not None and _KNOWN.isdisjoint(found.lower().split())
     open_: list[str] = []
-    return _walk(markup, open_) and not open_
+    return _walk(_names(markup), open_) and not open_
 
 
 _WHOLE = lazy(r"<([a-zA-Z][^\s/>]*+)(?s:.*)</([a-zA-Z][^\s/>]*+)[^<>]*+>")
@@ -78,21 +89,24 @@ _WHOLE = lazy(r"<([a-zA-Z][^\s/>]*+)(?s:.*)</([a-zA-Z][^\s/>]*+)[^<>]*+>")
 def both_in_order(before: str, mine: str, its: str, behind: str) -> bool:
     """Return the same of two pages, of which a part differs; what they share is looked at once."""
     open_: list[str] = []
-    if not _walk(before, open_):
+    if not _walk(_names(before), open_):
         return False
     other = open_.copy()
-    if not (_walk(mine, open_) and _walk(its, other)):
+    if not (_walk(_names(mine), open_) and _walk(_names(its), other)):
         return False
-    if other != open_ and not (_walk(behind, other) and len(other) < _DEEPEST):
+    rest = _names(behind)
+    if other != open_ and not (_walk(rest, other) and len(other) < _DEEPEST):
         return False
-    return _walk(behind, open_) and len(open_) < _DEEPEST
+    return _walk(rest, open_) and len(open_) < _DEEPEST
 
 
-def _walk(markup: str, open_: list[str]) -> bool:
-    """Take the tags of a part, within what is open; return whether all are where they seem."""
+def _names(markup: str) -> str:
     found = _TAGS_CODE.expanded("$1 ", markup)
-    if found is None:
-        found = " ".join(_TAGS.findall(markup))
+    return " ".join(_TAGS.findall(markup)) if found is None else found
+
+
+def _walk(found: str, open_: list[str]) -> bool:
+    """Take the tags of a part, within what is open; return whether all are where they seem."""
     names = found.split()
     if names and not found.islower():
         mixed = any(not (name.islower() or name.isupper()) for name in names)

@@ -6,7 +6,7 @@ Tags inside a line vanish, all other tags end a line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from crawler.lazy_regex import lazy
@@ -39,9 +39,21 @@ def _by_first(names: Iterable[str]) -> str:
 
 
 IS_BLOCK = frozenset(_BLOCKS.split()).__contains__
-_NAMES = f"{'|'.join(_BLOCKS.split())}|(?=[A-Z])(?:{by_letter(_BLOCKS.split())})"
-_WITHIN = f"{_by_first(_INLINE.split())}|(?=[A-Z])(?:{by_letter(_INLINE.split())})"
 
+
+def blocks_but(others: Collection[str] = ()) -> str:
+    """Spell the names of elements that end a line, without some."""
+    names = [name for name in _BLOCKS.split() if name not in others]
+    return f"{'|'.join(names)}|(?=[A-Z])(?:{by_letter(names)})"
+
+
+def inline_but(others: Collection[str] = ()) -> str:
+    """Spell the names of elements within a line, without some."""
+    names = [name for name in _INLINE.split() if name not in others]
+    return f"{_by_first(names)}|(?=[A-Z])(?:{by_letter(names)})"
+
+
+_NAMES, _WITHIN = blocks_but(), inline_but()
 
 _REST = r"[^>]*+>?"
 _END = rf"(?=[\s/>]){_REST}"
@@ -136,9 +148,15 @@ def collapsed(text: str) -> str:
     if found is None:
         found = _RUNS.sub(lambda run: run[1] or run[2] or " ", text)
     found = found.strip(" \n")
-    if found.isascii():
-        return found
-    return "\n".join([line for line in found.split("\n") if not line.isspace()])
+    return found if found.isascii() else without_blank(found)
+
+
+def without_blank(text: str) -> str:
+    """Return the lines of a text that have more in them than white space of any script."""
+    lines = text.split("\n")
+    if not any(map(str.isspace, lines)):
+        return text
+    return "\n".join([line for line in lines if not line.isspace()])
 
 
 # ---------------------------------------------------------------- what of two pages differs

@@ -15,7 +15,8 @@ from crawler.parse.glance import BY_NAME, IN_PLACE, LISTS, Glance, glance
 from crawler.parse.hidden import may_hide, seen, seen_by_name
 from crawler.parse.invisible import visible
 from crawler.parse.machine_code import MachineCode
-from crawler.parse.nesting import both_in_order, is_in_order
+from crawler.parse.nesting import both_in_order, is_in_order, is_in_order_as_written
+from crawler.parse.one_sweep import text_in_one_sweep
 from crawler.parse.plain_markup import plain_markup
 from crawler.parse.sweeps import (
     IS_BLOCK,
@@ -89,6 +90,10 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
         if may_display(html, look):
             html = in_lines(html, IS_BLOCK)
             look = glance(html)
+    text = None if told or hides or xml else text_in_one_sweep(html)
+    if text is not None and (told is None or _is_in_order(html)):
+        text, invisible = visible(text)
+        return Readable(text, invisible, is_dear)
     read, odd, strange = _without_unread(html, look)
     if told is not None and not xml:
         ordered = not strange and is_in_order(read)
@@ -106,6 +111,10 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
         read = _unread(cut, look)
     text, invisible = visible(lines_of(read, look))
     return Readable(text, hidden + invisible, is_dear)
+
+
+def _is_in_order(plain: str) -> bool:
+    return plain[:3] in _CELLS or is_in_order_as_written(plain)
 
 
 def _inner_text(html: str, *, xml: bool = False) -> Readable | None:
