@@ -68,6 +68,9 @@ def _text(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):  # to CONNECT
         url = without_passwords(str(error.request_info.real_url))
         return of_proxy(f"the proxy {url}", error.status)
+    if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
+        # With all fields so far, and with them what is for us alone (Set-Cookie).
+        return f"{type(error).__name__}: the connection ended in a head of {error.message.code}"
     text = without_passwords(str(error)).replace(" ssl:default", "")  # said of http:// URLs, too
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"

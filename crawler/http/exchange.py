@@ -6,6 +6,7 @@ A body is decoded as it comes, and never more of it is read than allowed.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Mapping
 from types import TracebackType
@@ -17,10 +18,14 @@ from crawler import urls
 from crawler.errors import BadCoding, BodyTooLarge
 from crawler.http.content_encoding import Decoder, codings_of
 from crawler.http.set_cookie import joined
+from crawler.lazy_regex import lazy
 from crawler.web.request import Request
 
 _EXPECTED = 1.0  # seconds that a body waits for "100 Continue", as curl has it
 _GRAIN = 0.001  # seconds; a loop's timer may ring that much too early
+# Another protocol, a part, what a cache has: RFC 9110 7.8, 15.3.7, 15.4.5.
+_ON_REQUEST = frozenset({*range(100, 200), 206, 304})
+_FROM_START = lazy(r"bytes[\t ]+0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 
 
 class CookieRequest(ClientRequest):
@@ -73,17 +78,40 @@ def length_of(answer: ClientResponse) -> int | None:
     return None if said is None else int(said.lstrip("0") or 0)
 
 
+def _refuse_unasked(answer: ClientResponse) -> None:
+    """Raise ClientPayloadError for an answer that only a request of another kind may get.
+
+    A part of a page would be taken for all of it, and 304 for a page that nobody has.
+    """
+    status, sent = answer.status, answer.request_info.headers
+    if status == 206:
+        place = answer.headers.get(hdrs.CONTENT_RANGE, "").strip()
+        if not place or hdrs.RANGE in sent or _is_all(place):
+            return
+        raise ClientPayloadError(f"a part ({place:.60}), which was not asked for")
+    if status == 304 and (hdrs.IF_NONE_MATCH in sent or hdrs.IF_MODIFIED_SINCE in sent):
+        return
+    raise ClientPayloadError(f"{status} {answer.reason:.60}, which was not asked for")
+
+
+def _is_all(place: str) -> bool:
+    """Return whether a Content-Range is that of all there is (RFC 9110 14.4)."""
+    found = _FROM_START.fullmatch(place)
+    return found is not None and int(found[1]) + 1 == int(found[2])
+
+
 async def read(answer: ClientResponse, cap: int, *, cut: bool = False) -> tuple[bytes, int]:
     """Return the decoded body and its size on the wire; the connection goes back to its pool.
 
     BodyTooLarge past `cap` bytes of either, unless `cut` says to leave the rest unread. BadCoding
-    where the body does not decode. ClientPayloadError where it may not be whole.
+    where the body does not decode. ClientPayloadError where it may not be whole, or is an answer to
+    what was not asked.
     The body of what is no success (3xx, 4xx, 5xx) is given as it came where it does not decode,
     or would be over the cap only then:
     what such an answer says is its status and its Location.
     """
-    if 100 <= answer.status < 200:  # RFC 9110 7.8: only who asks for another protocol gets one
-        raise ClientPayloadError(f"{answer.status} {answer.reason}, which was not asked for")
+    if answer.status in _ON_REQUEST:
+        _refuse_unasked(answer)
     length = length_of(answer)
     if not cut and length is not None and length > cap and answer.method != "HEAD":
         raise BodyTooLarge(f"Content-Length {length:,} is over the cap of {cap:,} bytes")

@@ -8,12 +8,7 @@ doubt stays an error (two different lengths, one that is no number), and so does
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import select
-import socket
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -26,6 +21,7 @@ from aiohttp.http_exceptions import HttpProcessingError, TransferEncodingError
 from msgspec import Struct
 
 from crawler.http.lf_chunks import LfChunks, ends_in_lf
+from crawler.http.pool import unread_on
 from crawler.lazy_regex import lazy
 from crawler.web.refusal import Refusal
 
@@ -322,6 +318,17 @@ class Protocol(ResponseHandler):
             return
         super().data_received(data)
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End the answer with its connection; a reset cuts a body short that has no other end.
+
+        "Considered complete unless an error was indicated by the underlying connection" (RFC 9112
+        section 8); aiohttp would take it for whole.
+        """
+        body = self._payload
+        if isinstance(exc, ConnectionResetError) and body is not None and not body.is_eof():
+            set_exception(body, ClientPayloadError(f"the connection broke: {exc}"), exc)
+        super().connection_lost(exc)
+
     def is_connected(self) -> bool:
         """Return whether the connection is open and, between two answers, nothing was sent on it.
 
@@ -331,7 +338,7 @@ class Protocol(ResponseHandler):
             return False
         if not self._is_over():
             return True
-        if self._has_begun_another() or (waiting := _waits(self.transport)) == "bytes":
+        if self._has_begun_another() or (waiting := unread_on(self.transport)) == "bytes":
             self.note(Refusal.BODY_UNEXPECTED)
             return False
         return waiting is None
@@ -372,26 +379,6 @@ class Protocol(ResponseHandler):
     def aside(self, parser: Any) -> None:
         """Take the parser itself: the head is through."""
         self._parser = parser
-
-
-def _waits(transport: asyncio.Transport | None) -> str | None:
-    """Return what waits to be read: "bytes", its "end" (also where it is gone), or nothing."""
-    found = transport.get_extra_info("socket") if transport is not None else None
-    if found is None or found.fileno() < 0:
-        return "end"
-    if sys.platform == "win32":
-        is_readable = bool(select.select([found.fileno()], (), (), 0)[0])
-    else:
-        poll = select.poll()  # it takes any number, unlike `select`
-        poll.register(found.fileno(), select.POLLIN)
-        is_readable = bool(poll.poll(0))
-    if not is_readable:
-        return None
-    with socket.socket(fileno=os.dup(found.fileno())) as peeking:  # asyncio's own cannot
-        try:
-            return "bytes" if peeking.recv(1, socket.MSG_PEEK) else "end"
-        except OSError:
-            return "end"
 
 
 def make_lenient(connector: BaseConnector, note: Note) -> None:

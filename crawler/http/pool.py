@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import select
+import socket
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -114,3 +117,26 @@ def memory() -> int:
         import resource
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def unread_on(transport: asyncio.Transport | None) -> str | None:
+    """Return what waits to be read on a connection: "bytes" or its "end"; None for nothing.
+
+    A connection that is gone is at its end.
+    """
+    found = transport.get_extra_info("socket") if transport is not None else None
+    if found is None or found.fileno() < 0:
+        return "end"
+    if sys.platform == "win32":
+        is_readable = bool(select.select([found.fileno()], (), (), 0)[0])
+    else:
+        poll = select.poll()  # it takes any number, unlike `select`
+        poll.register(found.fileno(), select.POLLIN)
+        is_readable = bool(poll.poll(0))
+    if not is_readable:
+        return None
+    with socket.socket(fileno=os.dup(found.fileno())) as peeking:  # asyncio's own cannot
+        try:
+            return "bytes" if peeking.recv(1, socket.MSG_PEEK) else "end"
+        except OSError:
+            return "end"

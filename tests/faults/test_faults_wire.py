@@ -67,6 +67,12 @@ async def reset_in_body(wire: Wire) -> None:
     wire.reset()
 
 
+async def reset_in_endless_body(wire: Wire) -> None:
+    await wire.send(HEAD + b"\r\n" + LINK)  # which has no end but the connection's
+    await asyncio.sleep(0.01)
+    wire.reset()
+
+
 async def drip_head(wire: Wire) -> None:
     await wire.drip(HEAD * 100, 0.05)
 
@@ -82,6 +88,13 @@ HELLO = b"<title>Hello</title>"
 CASES = [
     # transport
     Case("fault-002", "reset in the body", reset_in_body, "protocol_error", tries=2),
+    Case(
+        "fault-002",
+        "reset in a body without a length",
+        reset_in_endless_body,
+        "protocol_error",
+        tries=2,
+    ),
     Case("fault-002", "reset before the head", reset_at_once, "connect_error", tries=2),
     Case("fault-002", "reset in the head", reset_in_head, "connect_error", tries=2),
     Case("fault-004", "headers a byte at a time", drip_head, "timeout", tries=2),

@@ -27,6 +27,8 @@ from crawler.errors import FetchError
 OK = b"HTTP/1.1 200 OK\r\n"
 FIVE = b"Content-Length: 5\r\n"
 HELLO = b"\r\nhello"
+KNOWN = {"If-None-Match": '"a"'}
+PART = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes %s\r\n" + FIVE + HELLO
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
 
@@ -37,6 +39,7 @@ class Row(NamedTuple):
     value: bytes | str
     method: str = "GET"
     lax: bool = False
+    sent: dict[str, str] | None = None
 
 
 def head(*lines: bytes) -> bytes:
@@ -259,8 +262,17 @@ ROWS = [
     Row("204", b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     Row("204 with a length", b"HTTP/1.1 204 No Content\r\n" + FIVE + b"\r\n", b""),
     Row("204 with a body", b"HTTP/1.1 204 No Content\r\n" + FIVE + HELLO, b"", lax=True),
-    Row("304", b"HTTP/1.1 304 Not Modified\r\n" + FIVE + b"\r\n", b""),
-    Row("304 with a body", b"HTTP/1.1 304 Not Modified\r\n" + FIVE + HELLO, b"", lax=True),
+    Row("304", b"HTTP/1.1 304 Not Modified\r\n" + FIVE + b"\r\n", b"", sent=KNOWN),
+    Row("304 with a body", b"HTTP/1.1 304 Not Modified\r\n" + FIVE + HELLO, b"", lax=True, sent=KNOWN),
+    # answers to what was not asked: a page that nobody has, and a part that would pass for a page
+    Row("304 that nobody asked for", b"HTTP/1.1 304 Not Modified\r\n\r\n", "protocol_error"),
+    Row("304 by date", b"HTTP/1.1 304 Not Modified\r\n\r\n", b"", sent={"If-Modified-Since": "x"}),
+    Row("206 that nobody asked for", PART % b"0-4/100", "protocol_error"),
+    Row("206 from the middle", PART % b"5-9/10", "protocol_error"),
+    Row("206 of nobody knows how much", PART % b"0-4/*", "protocol_error"),
+    Row("206 of all", PART % b"0-4/5", b"hello"),
+    Row("206 of all, in numbers beyond all", PART % (b"0-" + b"9" * 5000 + b"/1"), "protocol_error"),
+    Row("206 that was asked for", PART % b"0-4/100", b"hello", sent={"Range": "bytes=0-4"}),
     Row("HEAD", OK + FIVE + b"\r\n", b"", "HEAD"),
     Row("HEAD with a body", OK + FIVE + HELLO, b"", "HEAD", lax=True),
     Row("HEAD with a body and no length", OK + HELLO, b"", "HEAD", lax=True),
@@ -290,7 +302,7 @@ def test_the_table_is_long_and_has_no_row_twice() -> None:
 
 async def told(caller: Transport, row: Row, url: str) -> bytes | str:
     try:
-        answer = await caller.fetch(row.method, url, timeout=2)
+        answer = await caller.fetch(row.method, url, headers=row.sent, timeout=2)
     except FetchError as error:
         return str(error.outcome)
     return answer.body

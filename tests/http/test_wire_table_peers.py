@@ -34,7 +34,13 @@ TRANSFERS = [
     "chunked before gzip, in two lines",
     "gzip before chunked, in two lines",
 ]
+UNASKED = {
+    row.what: TAKEN
+    for row in ROWS
+    if row.what[:4] in ("206 ", "304 ") and row.value == "protocol_error"
+}
 BY_AIOHTTP = {
+    **UNASKED,
     **{row.what: ERROR for row in ROWS if row.lax},
     **dict.fromkeys(TRANSFERS, OTHERWISE),
     **CODED,
@@ -69,6 +75,7 @@ LAX_IN_HTTPX = {
     "HEAD with chunks",
 }
 BY_HTTPX = {
+    **UNASKED,
     **{row.what: ERROR for row in ROWS if row.lax and row.what not in LAX_IN_HTTPX},
     **dict.fromkeys(TRANSFERS, ERROR),
     **CODED,
