@@ -29,19 +29,26 @@ _SHOWN = (  # "option" and the like are shown within a list alone, "rp" and the 
 )
 _HARMLESS = (  # properties that neither hide anything nor make a line
     "clear|(?:text|vertical)-align|list-style(?:-type)?|text-decoration|font-(?:weight|style|family)"
-    "|(?:border|padding)(?:-[a-z]++)*+"
+    r"|(?:border|padding)(?:-[a-z]++)*+|(?:width|height)(?=:\ *+[1-9])"
 )
 _STYLE = rf"(?:{SPACE}*+(?:{_HARMLESS}):[a-zA-Z0-9\ .,%\#]*+;?+)*+{SPACE}*+"
-_ATTRIBUTES = rf"""(?:{SPACE}(?:
-      (?!(?i:style|hidden|aria-hidden|popover))[a-zA-Z][a-zA-Z0-9:_-]*+
-      (?:=(?:"[^"<>]*+"|'[^'<>]*+'|[^\t\n\f\r "'<=>`]++))?+
+_ATTRIBUTE = r"""[a-zA-Z][a-zA-Z0-9:_-]*+(?:=(?:"[^"<>]*+"|'[^'<>]*+'|[^\t\n\f\r "'<=>`]++))?+"""
+_ATTRIBUTES = rf"""(?:{SPACE}(?:(?!(?i:style|hidden|aria-hidden|popover)){_ATTRIBUTE}
     | [sS][tT][yY][lL][eE]="{_STYLE}")?+)*+"""
+# Without text of their own: these may have any attributes.
+_ANY = rf"(?:{SPACE}(?:{_ATTRIBUTE})?+)*+"
+_VOID = "area|base|br|col|hr|img|input|link|meta|source|wbr"
+_EMPTY = rf"(i|span|object|iframe){_ANY}></\1>"
+_SHAPES = "path|use|circle|rect|line|poly(?:gon|line)|ellipse|g|defs"
 _PLAIN = MachineCode(
-    rf"""\A(?:[^<\x00]++|<(?:
+    rf"""\A(?:[^<\x00]++|<(?:{_EMPTY} |
       /?(?:{by_letter(_SHOWN.split())})(?:>|{_ATTRIBUTES}/?+>)
     | !--(?!-?>)(?:[^-]++|-(?!-!?>))*+-->
-    | ((?i:script|title|textarea)){_ATTRIBUTES}>(?:[^<]++|<(?!/(?i:\1)|!--))*+</(?i:\1){SPACE}*+>
-    | (?:!(?i:doctype)|\?)[^<>]*+>))*+\Z"""
+    | ((?i:script|title|textarea)){_ATTRIBUTES}>(?:[^<]++|<(?!/(?i:\2)|!--))*+</(?i:\2){SPACE}*+>
+    | (?:!(?i:doctype)|\?)[^<>]*+>
+    | (?:{_VOID}){_ANY}/?+>
+    | svg{_ANY}>(?:{SPACE}++|<(?:(?:{_SHAPES}){_ANY}/?+|/(?:{_SHAPES}))>)*+</svg>
+    | noscript>(?:{SPACE}++|<img{_ANY}/?+>|<iframe{_ANY}></iframe>)*+</noscript>))*+\Z"""
 )
 # What of a plain part is no text: 1, 2 a start tag, and 2 with all that nobody reads of it.
 _MARKUP = lazy(
@@ -50,6 +57,7 @@ _MARKUP = lazy(
     | ([a-z][a-z0-9]*+)[^>]*+> | [/!?][^>]*+>)""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
+_TELLS = lazy(rb"style|hidden|popover", re.IGNORECASE)
 _CUT = lazy(rb"&[#\w]*+(?:<|\Z)")  # a reference that goes on behind a tag, as the sweeps take it
 _LARGEST = 1 << 20  # bytes that one expression may take without letting other threads run
 _PART = 1 << 16  # the same of what differs, which takes more time
@@ -136,7 +144,7 @@ def _is_plain(part: bytes) -> bool:
 def _bare(part: bytes) -> bytes:
     """Return a plain part without comments, scripts and titles, its tags without attributes.
 
-    But for those with a style: one may begin a line.
+    But for those that say how they are shown: one may begin a line.
     """
     return _MARKUP.sub(_name, part)
 
@@ -145,7 +153,9 @@ def _name(markup: re.Match[bytes]) -> bytes:
     raw, name = markup[1], markup[2]
     if raw is None and name is None:
         return b"" if markup[0].startswith(b"<!--") else markup[0]
-    return markup[0] if raw is None and b"style" in markup[0].lower() else b"<%b>" % (raw or name)
+    if raw is None and _TELLS.search(markup[0]) is not None:
+        return markup[0]
+    return b"<%b>" % (raw or name)
 
 
 def _letters(part: bytes, encoding: str) -> str | None:

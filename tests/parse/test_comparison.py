@@ -62,6 +62,28 @@ def test_what_differs_tells_whether_the_text_does(other: str, told: bool | None)
 
 
 @pytest.mark.parametrize(
+    "silent",
+    [
+        '<i class="icon" aria-hidden="true"></i>',
+        "<span hidden></span>",
+        '<hr style="width: 0">',
+        "<br hidden>",
+        '<object data="a.svg"></object>',
+        '<iframe src="a" style="display: none"></iframe>',
+        '<noscript><iframe src="a" style="display: none"></iframe> <img src=b></noscript>',
+        '<svg class="icon" aria-hidden="true"><g><path d="M1"/></g> <use href="#a"></use></svg>',
+        '<p style="width: 50%; clear: both; ">',
+    ],
+)
+def test_what_has_no_text_may_be_hidden_on_a_plain_page(silent: str) -> None:
+    one, same = (f"<p>a<b title='{title}'>b</b></p>{silent}<p>c</p>" for title in ("1", "2"))
+    other, more = one.replace("c</p>", "d</p>"), one.replace(silent, silent * 2)
+    told = (told_by_difference(one.encode(), to.encode(), "utf-8") for to in (same, other, more))
+    assert list(told) == [True, False, None]
+    assert text_of(one) == text_of(same) != text_of(other)
+
+
+@pytest.mark.parametrize(
     "around",
     [
         "<select>{}</select>",
@@ -74,6 +96,10 @@ def test_what_differs_tells_whether_the_text_does(other: str, told: bool | None)
         "<svg><p>{}</svg>",
         "<p>&am{}",
         "<dialog>{}</dialog>",
+        "<span hidden>{}</span>",
+        "<noscript>{}</noscript>",
+        "<svg><title>a</title></svg>{}",
+        '<p style="width: 0">{}',
     ],
 )
 def test_a_page_that_is_not_plain_is_read(around: str) -> None:
@@ -102,7 +128,8 @@ _PLAIN = (
     " <li> <ul> </ul> <h1> </h1> <a> </a> <form> <button> <caption> <tbody> <dl> <dt> <pre> <body>"
     " </body> </html> <head> <col> <textarea>x</textarea> <title>t</title> <script>1</script>"
     " <script>2</script> <!--y<p>--> &nbsp; &#60; \u05d0 \u200b \xad <P> <b\tid=q> <br/> word &am"
-    " <select> <option> <svg> <i\thidden> < ' \" <!-- <rp>"
+    " <select> <option> <svg> <i\thidden> < ' \" <!-- <rp> <i\thidden></i> <br\thidden>"
+    " <svg><path\td='M1'/></svg> <noscript><img\tid=a></noscript> <object\tdata=a></object>"
 ).split(" ")
 
 
