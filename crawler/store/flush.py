@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -45,7 +45,7 @@ from crawler.store.rows import (
     file_row,
     iso,
     link_rows,
-    page_row,
+    page_rows,
     to_json,
 )
 from crawler.store.tally import Tally
@@ -178,12 +178,11 @@ class Flush:
         for turn in revisits.turns(pairs):
             settled = await revisits.compare(self._db, self.run_id, turn, self._keep)
             now = [*settled.rows, *settled.kept]
-            await self._insert_pages(settled.rows)
+            await self._insert_pages(settled.rows, settled.first_at)
             for sql, values in self._items.given_at(settled.failed):
                 await self._db.execute(sql, (to_json(values),))
             left = Left(settled.replaced, settled.gone, iso(time.time()), self.run_id)
             tally.tell(await self._insert_items(now, left))
-            await revisits.note_first(self._db, settled.first_at)
             tally.add(visit for _, visit in settled.rows)
             tally.take(settled.left)
             found += now
@@ -268,8 +267,10 @@ class Flush:
             in_order = sorted(rows[at : at + _SLICE])  # by host, rank and seq, as they lie there
             await self._many("INSERT INTO todo", Todo._fields, in_order)
 
-    async def _insert_pages(self, ended: list[tuple[int, Visit]]) -> None:
-        rows = [page_row(page_id, self.run_id, visit) for page_id, visit in ended]
+    async def _insert_pages(
+        self, ended: list[tuple[int, Visit]], first_at: Mapping[int, str] | None = None
+    ) -> None:
+        rows = page_rows(ended, self.run_id, first_at)
         await self._many("INSERT INTO pages", PAGE_COLUMNS, rows)
         if self._keep.links:
             await self._many("INSERT INTO link_lists", *link_rows(ended))

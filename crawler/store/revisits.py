@@ -63,6 +63,7 @@ class RevisitedPage(NamedTuple):
     was: KnownPage
     visit: Visit
     kind: str | None
+    digest: str | None
 
     @property
     def stays(self) -> bool:
@@ -78,7 +79,7 @@ class RowPlan(NamedTuple):
     replaced: list[int]  # pages whose earlier items make room for those that they give now
     gone: list[int]  # pages that are no longer there, whose items are marked
     left: list[KnownPage]  # the rows that make room
-    first_at: dict[int, str]
+    first_at: dict[int, str]  # when pages whose rows make room were first visited
     failed: list[tuple[int, str]]  # pages that failed once more, and when they had before
 
 
@@ -142,13 +143,6 @@ async def compare(
     )
 
 
-async def note_first(db: Statements, first_at: dict[int, str]) -> None:
-    """Write when pages that were replaced had first been visited."""
-    rows = [(at, page_id) for page_id, at in first_at.items()]
-    if rows:
-        await db.executemany("UPDATE pages SET first_at = ? WHERE page_id = ?", rows)
-
-
 async def _known(db: Statements, urls: list[str]) -> dict[tuple[int, int], KnownPage]:
     """Return the last row of each request to one of the URLs."""
     rows = await db.execute_fetchall(
@@ -188,7 +182,10 @@ async def _left_over(db: Statements, visits: Iterable[Visit]) -> list[int]:
 
 async def _compared(db: Statements, found: list[tuple[KnownPage, Visit]]) -> list[RevisitedPage]:
     """Return what kind of change each visit found."""
-    again = [RevisitedPage(was, visit, _kind(was, visit)) for was, visit in found]
+    again = []
+    for was, visit in found:
+        digest = digest_of(visit)
+        again.append(RevisitedPage(was, visit, _kind(was, visit, digest), digest))
     unsure = [each for each in again if each.kind == "changed" and _is_html(each.visit)]
     if not unsure:
         return again
@@ -200,13 +197,13 @@ async def _compared(db: Statements, found: list[tuple[KnownPage, Visit]]) -> lis
     return [e._replace(kind="touched") if e.was.page_id in same else e for e in again]
 
 
-def _kind(was: KnownPage, visit: Visit) -> str | None:
+def _kind(was: KnownPage, visit: Visit, digest: str | None) -> str | None:
     """Return what kind of change a visit found, None for none, where texts are not compared."""
     before, now = was.outcome in STORED, visit.stored
     if visit.outcome is Outcome.NOT_MODIFIED:
         return None
     if before and now:
-        return None if _digest_before(was) == digest_of(visit) else "changed"
+        return None if _digest_before(was) == digest else "changed"
     if now:
         return "back" if was.first_at is not None else "new"
     if not before:
@@ -234,7 +231,7 @@ def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int
     from crawler.parse.comparison import is_same  # slow to import, and for changed pages alone
 
     same = set()
-    for was, visit, _ in unsure:
+    for was, visit, *_ in unsure:
         body, response = bodies.get(was.page_id), visit.response
         if body is None or response is None:
             continue
@@ -252,7 +249,7 @@ def _alike(unsure: Iterable[RevisitedPage], bodies: dict[int, bytes]) -> set[int
 
 async def _touch(db: Statements, same: list[RevisitedPage]) -> None:
     """Write when pages that are as they were were looked at; their run is the one that has them."""
-    rows = [(iso(visit.at), was.first_at or was.fetched_at, was.page_id) for was, visit, _ in same]
+    rows = [(iso(visit.at), was.first_at or was.fetched_at, was.page_id) for was, visit, *_ in same]
     if rows:
         await db.executemany(
             "UPDATE pages SET fetched_at = ?, first_at = ? WHERE page_id = ?", rows
@@ -286,10 +283,14 @@ async def _replace(db: Statements, replaced: list[RevisitedPage], versions: int)
 async def _insert_changes(
     db: Statements, run_id: int, new: list[tuple[int, Visit]], again: list[RevisitedPage]
 ) -> None:
-    rows = [_change(page_id, run_id, visit, "new", None) for page_id, visit in new if visit.stored]
-    for was, visit, kind in again:
+    rows = [
+        _change(page_id, run_id, visit, ("new", digest_of(visit)))
+        for page_id, visit in new
+        if visit.stored
+    ]
+    for was, visit, kind, digest in again:
         if kind is not None:
-            rows.append(_change(was.page_id, run_id, visit, kind, was))
+            rows.append(_change(was.page_id, run_id, visit, (kind, digest), was))
     if rows:
         await db.executemany(
             "INSERT INTO changes (page_id, url, run_id, at, kind, status_before, status,"
@@ -300,13 +301,18 @@ async def _insert_changes(
 
 
 def _change(
-    page_id: int, run_id: int, visit: Visit, kind: str, was: KnownPage | None
+    page_id: int,
+    run_id: int,
+    visit: Visit,
+    found: tuple[str, str | None],
+    was: KnownPage | None = None,
 ) -> tuple[Any, ...]:
+    kind, digest = found
     before = (was.status, was.outcome, was.title, _digest_before(was)) if was else (None,) * 4
     return (
         *(page_id, visit.todo.url, run_id, iso(visit.at), kind),
         *(before[0], visit.status, before[1], str(visit.outcome), before[2], clean(visit.title)),
-        *(before[3], digest_of(visit), visit.redirect_to),
+        *(before[3], digest, visit.redirect_to),
     )
 
 
@@ -324,7 +330,7 @@ async def _insert_checks(
     known = {row[0]: row[1:] for row in found}
     now = time.time()
     rows, failed = [], []
-    for was, visit, kind in again:
+    for was, visit, kind, _ in again:
         changed = kind not in (None, "touched", "failed")
         first = (bounds.first, 1, 0, was.fetched_at)
         every, visits, changes, checked_at = known.get(was.page_id, first)

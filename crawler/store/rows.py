@@ -29,7 +29,7 @@ PAGE_COLUMNS = (
     *("page_id", "url", "title", "status", "outcome", "depth", "fetched_at", "elapsed"),
     *("content_type", "encoding", "size", "content_hash", "attempts", "redirect_to"),
     *("requested_url", "parent_id", "run_id", "host_id", "url_hash", "method", "callback"),
-    *("request", "headers", "error", "canonical", "duplicate_of"),
+    *("request", "headers", "error", "canonical", "duplicate_of", "first_at"),
 )
 
 FILE_COLUMNS = (
@@ -123,8 +123,13 @@ class PackedResponse(Response):
         return self.packed.size
 
 
-def page_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
-    """Return the row of `pages` for a visit, in the order of PAGE_COLUMNS."""
+def page_row(
+    page_id: int, run_id: int, visit: Visit, first_at: str | None = None
+) -> tuple[Any, ...]:
+    """Return the row of `pages` for a visit, in the order of PAGE_COLUMNS.
+
+    `first_at` is when the page was first visited, where that was at an earlier visit.
+    """
     todo, response = visit.todo, visit.response
     extra = _said(todo.extra) if todo.extra else {}
     wire: tuple[Any, ...] = (visit.elapsed, *(None,) * 4)
@@ -155,8 +160,16 @@ def page_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:
             headers,
             clean(visit.error),
         ),
-        *(visit.canonical, visit.duplicate_of),
+        *(visit.canonical, visit.duplicate_of, first_at),
     )
+
+
+def page_rows(
+    ended: Iterable[tuple[int, Visit]], run_id: int, first_at: Mapping[int, str] | None
+) -> list[tuple[Any, ...]]:
+    """Return the rows of `pages` of visits; `first_at` is by page."""
+    first = first_at or {}
+    return [page_row(page_id, run_id, visit, first.get(page_id)) for page_id, visit in ended]
 
 
 def file_row(page_id: int, run_id: int, visit: Visit) -> tuple[Any, ...]:

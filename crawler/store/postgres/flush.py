@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crawler.errors import StoreError
@@ -45,7 +45,7 @@ from crawler.store.rows import (
     file_row,
     iso,
     link_rows,
-    page_row,
+    page_rows,
 )
 from crawler.store.rows import clean as without_surrogates
 from crawler.store.tally import Tally
@@ -140,20 +140,23 @@ class PostgresFlush:
         for turn in revisits.turns(pairs):
             settled = await revisits.compare(sql, self.run_id, turn, self._keep)
             now = [*settled.rows, *settled.kept]
-            await self._insert_pages(sql, settled.rows)
+            await self._insert_pages(sql, settled.rows, settled.first_at)
             await self.items.forget_given(sql.db, settled.failed)
             left = Left(settled.replaced, settled.gone, iso(time.time()), self.run_id)
             tally.tell(await self._insert_items(sql, now, left))
-            await revisits.note_first(sql, settled.first_at)
             tally.add(visit for _, visit in settled.rows)
             tally.take(settled.left)
             found += now
         return found
 
-    async def _insert_pages(self, sql: PostgresStatements, ended: list[tuple[int, Visit]]) -> None:
+    async def _insert_pages(
+        self,
+        sql: PostgresStatements,
+        ended: list[tuple[int, Visit]],
+        first_at: Mapping[int, str] | None = None,
+    ) -> None:
         db = sql.db
-        pages = [page_row(page_id, self.run_id, visit) for page_id, visit in ended]
-        await self._copy(db, "pages", PAGE_COLUMNS, pages)
+        await self._copy(db, "pages", PAGE_COLUMNS, page_rows(ended, self.run_id, first_at))
         if self._keep.links:
             await self._copy(db, "link_lists", *link_rows(ended))
         if self._keep.bodies or self._keep.error_bodies:
