@@ -24,6 +24,7 @@ from crawler.parse.words import characters_of
 _ATTRIBUTE = lazy(rb"""hidden(?:(?<=[\s"'/]hidden)(?=[\s/>=]|\Z)|(?<=aria-hidden)(?=\s*+=))""")
 _BRACKET, _QUOTE = lazy(rb"[<>]"), lazy(rb"""["'=]""")
 _NEAR = 200  # bytes within which a "<" behind a word says that it stands in a text
+_HIDDEN, _POPOVERS = MachineCode("hidden"), MachineCode("popover")
 _POPOVER = lazy(rb"popover[^<>]{0,200}+(?!<)")
 _OBJECT = lazy(rb"<object\s[^<>]{0,500}?data\s*+=")
 # From colon to colon of a style: what stands before it, and behind it. A comment, an escape or a
@@ -59,10 +60,16 @@ def may_hide(html: str, look: Glance | None = None) -> bool:
     low = look.low
     if _styled(look) or (b"<style" in look.names and _ruled(html, low)):
         return True
-    return _has_hidden(low) or (
-        (b"popover" in low and _POPOVER.search(low) is not None)
+    return (_is_in(_HIDDEN, b"hidden", low) and _has_hidden(low)) or (
+        (_is_in(_POPOVERS, b"popover", low) and _POPOVER.search(low) is not None)
         or (b"<object" in look.names and _OBJECT.search(low) is not None)
     )
+
+
+def _is_in(code: MachineCode, word: bytes, low: bytes) -> bool:
+    """Return whether a word is in a page, in a third of the time that Python takes."""
+    found = code.expanded("!", "", low)
+    return word in low if found is None else found != ""
 
 
 def _has_hidden(low: bytes) -> bool:

@@ -17,6 +17,7 @@ _NUMBER = re.compile(
     | 0*([1-8]|11|1[4-9]|2\d|3[01]|127|6(?:49[789]\d|500[0-7]|553[45])|[1-9]\d{5,6})(?!\d));?""",
     re.VERBOSE,
 )
+_COMMON = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", "\xa0"))
 _LONG = re.compile(r"&#([0-9]{1000,})")  # int() takes 4,300 digits
 _WHITE = re.compile("\r\n|[\t\n\r]")
 # Whatever `html.unescape` looks at.
@@ -33,6 +34,11 @@ def unescape(text: str) -> str:
     """
     if "&" not in text:
         return text
+    # What stands for these characters is part of no other reference.
+    for reference, character in _COMMON:
+        text = text.replace(reference, character)
+    if text.count("&") == text.count("&amp;"):
+        return text.replace("&amp;", "&")
     if len(text) <= _WINDOW:
         return _decoded_text(text)
     pieces, at = [], 0
