@@ -84,14 +84,13 @@ def text_in_one_sweep(html: str) -> str | None:
         return None
     if b"\0" in page or b"\x0b" in page:
         return None
-    swept = _swept(page) if len(page) <= _WINDOW else _by_windows(page)
+    large = len(page) > _WINDOW
+    swept = _by_windows(page) if large else _swept(page)
     if swept is None:
         return None
-    text = swept.strip(b" \n").decode()
-    if "&" in text:
-        text = unescape(text)
-        if _WHITE.search(swept) is not None:
-            return collapsed(text)
+    text = unescape(swept.strip(b" \n").decode())
+    if large or (b"&" in swept and _WHITE.search(swept) is not None):
+        return collapsed(text)
     return text if text.isascii() else without_blank(text)
 
 
@@ -102,7 +101,10 @@ def _swept(page: bytes) -> bytes | None:
 
 
 def _by_windows(page: bytes) -> bytes | None:
-    """Return the same, window by window: what is odd may be cut off by the end of one."""
+    """Return the same, white space not collapsed between two windows.
+
+    What is odd in one may be cut off by its end.
+    """
     pieces: list[bytes] = []
     at, window = 0, _WINDOW
     while at < len(page):
@@ -117,4 +119,4 @@ def _by_windows(page: bytes) -> bytes | None:
             return None
         else:
             window *= 2
-    return collapsed(b"".join(pieces).decode()).encode()
+    return b"".join(pieces)
