@@ -122,7 +122,7 @@ async def assembled(
             collector=collector,
             gate=_gate(crawl, fetcher, committer, sitemaps),
             browser=browser,
-            parser=Inline(discovery, collector, config.engine.parse_timeout),
+            parser=Inline(discovery, collector, config.engine.parse_timeout, committer.room),
             duplicates=duplicates,
             strategies=strategies,
             sitemaps=sitemaps,

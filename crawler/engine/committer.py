@@ -38,7 +38,8 @@ _LOADS = 64  # hosts loaded between two looks at what is to commit
 _PROMISE = 0.25  # seconds for which one note tells that hosts are asked
 _LOOK = 2.0  # seconds between two looks whether the store is still there
 _TIMED = 200  # flushes whose time is remembered
-_BYTES = 32 << 20  # bytes of uncommitted bodies that are a flush, however few visits they are
+_BYTES = 32 << 20  # bytes of what is uncommitted that are a flush, however few visits they are
+_A_LINK = 500  # bytes, with its text
 
 
 class Committer:
@@ -81,10 +82,10 @@ class Committer:
         self._last = -(1 << 62)  # the highest rank of all requests met: the last in their hosts
         self._batch = Batch()
         self._refused = Counter[Refusal]()  # of no visit
-        self._bytes = 0  # of the bodies in it
+        self._bytes = 0  # of the bodies and links in it
         self._due = frontier.wants  # set here, too, for what is to be committed soon
         self._noted = False  # whether anything was handed over since the last flush
-        self._room = _opened()
+        self.room = _opened()
         self._taking = taking or _opened()
         self._closing = False
         self._turn = asyncio.Lock()
@@ -97,9 +98,9 @@ class Committer:
 
     async def put(self, visit: Visit) -> None:
         """Hand a visit over; waits while two flushes' worth of them are uncommitted."""
-        while not (self._room.is_set() and self._taking.is_set()):
+        while not (self.room.is_set() and self._taking.is_set()):
             await self._taking.wait()
-            await self._room.wait()
+            await self.room.wait()
         visit.handed_over = True
         self._batch.visits.append(visit)
         if self._frontier.limit is not None:  # before the limit is looked at, not with the commit
@@ -107,6 +108,7 @@ class Committer:
         if visit.response is not None:
             self._bytes += visit.response.size
         if visit.candidates:
+            self._bytes += _A_LINK * len(visit.candidates)
             self._let_overtake(visit.candidates)
         self._note()
 
@@ -241,7 +243,7 @@ class Committer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._room.set()
+        self.room.set()
         batch.refusals, self._refused = self._refused, Counter()
         if self._jars is not None:
             batch.refusals = batch.refusals + self._jars.take_refusals()
@@ -372,7 +374,7 @@ class Committer:
         if full >= 1 or self._urgent or (number and self._frontier.in_memory == 0):
             self._due.set()
             if full >= 2:
-                self._room.clear()
+                self.room.clear()
         elif self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._interval, self._due.set)

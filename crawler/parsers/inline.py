@@ -34,12 +34,20 @@ class Inline:
     """Parses where the crawl runs; `timeout` seconds bound the built-in part of it.
 
     Large pages take turns: a scan on a thread holds the GIL, and each page more that does, or that
-    resolves thousands of links, would keep the event loop waiting for as long again.
+    resolves thousands of links, would keep the event loop waiting for as long again. Each waits for
+    `room`, too: a million links that nobody has stored yet are half a gigabyte.
     """
 
-    def __init__(self, discovery: Discovery, collector: Collector, timeout: float) -> None:
+    def __init__(
+        self,
+        discovery: Discovery,
+        collector: Collector,
+        timeout: float,
+        room: asyncio.Event | None = None,
+    ) -> None:
+        """`room`: set while not too much is still to be stored."""
         self._discovery, self._collector, self._timeout = discovery, collector, timeout
-        self._turn = asyncio.Lock()
+        self._turn, self._room = asyncio.Lock(), room
 
     async def parse(self, visit: Visit, page: ScrapedPage, request: Request) -> None:
         """See `Parser.parse`."""
@@ -63,6 +71,8 @@ class Inline:
     async def _read_large(self, visit: Visit, page: ScrapedPage) -> bool:
         """Scan a page on a thread and follow its links; False where that took too long."""
         async with self._turn:
+            if self._room is not None:
+                await self._room.wait()
             try:
                 await asyncio.to_thread(self._scan, page)
             except TimeoutError as where:
