@@ -43,13 +43,15 @@ def import_(
     path = target(store, Path(store), crawl="import")
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file")
-    other: list[str] = []
+    other, bare = list[str](), list[str]()
     refused = Counter[Refusal]()
-    brought, what = asyncio.run(_bring(file, path, seeds, spider, other, refused=refused))
+    brought, what = asyncio.run(_bring(file, path, seeds, spider, (other, bare), refused=refused))
     known = f"; {brought.known:,} more were known already" if brought.known else ""
     print(f"{plural(brought.new, what)} → {path}{known}", file=sys.stderr)
     if other:
         print(f"left out, because it is no response of HTTP: {_some(other)}", file=sys.stderr)
+    if bare:
+        print(f"left out, because the archive has no body of it: {_some(bare)}", file=sys.stderr)
     for reason, number in refused.items():
         print(f"{number:,} {reason}: {ABOUT[reason]}", file=sys.stderr)
 
@@ -64,7 +66,7 @@ async def _bring(
     path: StoreAddress,
     seeds: bool,
     spider: str,
-    other: list[str],
+    left_out: tuple[list[str], list[str]],
     *,
     refused: Counter[Refusal],
 ) -> tuple[ImportCounts, str]:
@@ -91,7 +93,9 @@ async def _bring(
             found = await importing.seeds(store, named, refused), "new URL"
         else:
             with file.open("rb") as source:
-                records = warc.read_warc(source, other.append, refused)
+                other, bare = (each.append for each in left_out)
+                told = None if seeds else bare
+                records = warc.read_warc(source, other, refused, bare=told)
                 if seeds:
                     urls = (record[0] for record in records)
                     found = await importing.seeds(store, urls, refused), "new URL"

@@ -28,12 +28,13 @@ from crawler.version import __version__
 from crawler.web.refusal import Refusal
 
 _PAGES = (
-    "SELECT url, status, method, fetched_at, headers, request, {rendered}, body FROM pages"
+    "SELECT url, status, method, fetched_at, headers, request, {rendered}, size, body FROM pages"
     " LEFT JOIN bodies USING (page_id) WHERE status IS NOT NULL"
 )
 _RENDERED = "(SELECT browser FROM rendered_pages AS r WHERE r.page_id = pages.page_id)"
 _BROWSER = "WARC-Rendered-By"
 """A field of our own: the body of this record is what a browser made of the page."""
+_TRUNCATED = "WARC-Truncated"
 _STATUS = re.compile(r"[0-9]{3}")
 _DROPPED = {"content-encoding", "transfer-encoding", "content-length"}
 
@@ -50,7 +51,8 @@ def write_warc(
     """Write every answered request to a WARC file, and return their number.
 
     `where` chooses pages. One whose stored body is damaged is left out; `damaged` hears its URL.
-    `index` hears where each response is. UsageError without warcio.
+    One whose body was not stored (`store.bodies`, errors, walls) has a record without it that says
+    so. `index` hears where each response is. UsageError without warcio.
     """
     warcio = _warcio()
     number = 0
@@ -61,7 +63,8 @@ def write_warc(
         pages = _PAGES.format(rendered=_RENDERED if _tells_rendered(reader) else "NULL")
         for *row, stored in reader.query(pages_where(pages, where)).rows:
             try:
-                index(_write_page(writer, out, row, unpack(stored) if stored else b""))
+                body = unpack(stored) if stored else None
+                index(_write_page(writer, out, row, body))
             except PAGE_DAMAGE:
                 damaged(str(row[0]))
                 continue
@@ -94,15 +97,18 @@ class Indexed(NamedTuple):
     length: int
 
 
-def _write_page(writer: Any, out: IO[bytes], row: list[Any], body: bytes) -> Indexed:
+def _write_page(writer: Any, out: IO[bytes], row: list[Any], stored: bytes | None) -> Indexed:
     """Write the response and the request that it answers."""
     from warcio.statusandheaders import StatusAndHeaders
 
-    url, status, method, fetched_at, headers, request, browser = row
+    url, status, method, fetched_at, headers, request, browser, size = row
+    body = stored or b""
     fields = [(k, v) for k, v in _fields(headers) if k.lower() not in _DROPPED]
     fields.append(("Content-Length", str(len(body))))
     date = {"WARC-Date": fetched_at}
     told = date if browser is None else {**date, _BROWSER: f"Chromium/{browser}"}
+    if stored is None and size:
+        told = {**told, _TRUNCATED: "unspecified"}
     response = writer.create_warc_record(
         url,
         "response",
@@ -164,10 +170,13 @@ def read_warc(
     file: IO[bytes],
     other: Callable[[str], None] = lambda url: None,
     refused: Counter[Refusal] | None = None,
+    *,
+    bare: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[str, int, dict[str, str], bytes, float]]:
     """Yield URL, status, headers, body and Unix time of each HTTP response in a WARC file.
 
     A response that is none of HTTP, or has no status of it, is left out; `other` hears its URL.
+    With `bare`, so is a page of which the file has no body, which would pass for an empty one.
     `refused` counts those that have a user or password in theirs, which is left out. UsageError
     without warcio, and where the file is none.
     """
@@ -197,6 +206,9 @@ def read_warc(
                 if name.lower() not in ("content-encoding", "transfer-encoding")
             }
             body = record.content_stream().read()
+            if bare and not body and status[0] == "2" and record.rec_headers.get_header(_TRUNCATED):
+                bare(url)
+                continue
             yield url, int(status), headers, body, _time(record.rec_headers.get_header("WARC-Date"))
     except (ArchiveLoadFailed, ValueError, AttributeError, EOFError, zlib.error) as error:
         # warcio meets a record that is cut short with whatever error comes first.

@@ -185,6 +185,34 @@ def test_a_damaged_body_is_left_out_and_told_of(store: Path, tmp_path: Path) -> 
     assert told == [url] * 3
 
 
+def test_a_page_whose_body_was_not_stored_never_passes_for_an_empty_one(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from warcio.archiveiterator import ArchiveIterator
+
+    [(url,)] = rows(store, "SELECT url FROM pages WHERE page_id = 2")
+    with requeue.claimed(store) as db:
+        db.execute("DELETE FROM bodies WHERE page_id = 2")
+    out = tmp_path / "a.warc.gz"
+    with Reader(store) as reader:
+        assert warc.write_warc(reader, out) == 3
+    with out.open("rb") as file:
+        marked = [
+            record.rec_headers.get_header("WARC-Truncated")
+            for record in ArchiveIterator(file)
+            if record.rec_type == "response"
+        ]
+    assert marked == [None, "unspecified", None]
+    for more, number in ([], 2), (["--seeds"], 0):
+        made = tmp_path / f"b{number}.db"
+        assert command(["import", str(out), "--store", str(made), *more]) == 0
+        told = capsys.readouterr().err
+        assert rows(made, "SELECT count(*) FROM pages") == [(number,)]
+        assert (f"no body of it: '{url}'" in told) is (not more)
+        if more:
+            assert (url,) in rows(made, "SELECT url FROM todo")
+
+
 def test_the_command_names_a_page_that_was_left_out(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
