@@ -91,7 +91,7 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
             html = in_lines(html, IS_BLOCK)
             look = glance(html)
     text = None if told or hides or xml else text_in_one_sweep(html)
-    if text is not None and (told is None or _is_in_order(html)):
+    if text is not None and (told is None or is_in_order_as_written(html)):
         text, invisible = visible(text)
         return Readable(text, invisible, is_dear)
     read, odd, strange = _without_unread(html, look)
@@ -111,10 +111,6 @@ def read(html: str, raw: bytes | None = None, *, xml: bool = False) -> Readable:
         read = _unread(cut, look)
     text, invisible = visible(lines_of(read, look))
     return Readable(text, hidden + invisible, is_dear)
-
-
-def _is_in_order(plain: str) -> bool:
-    return plain[:3] in _CELLS or is_in_order_as_written(plain)
 
 
 def _inner_text(html: str, *, xml: bool = False) -> Readable | None:
