@@ -11,7 +11,7 @@ import re
 
 from crawler.parse.hidden_walk import UNSHOWN
 from crawler.parse.machine_code import MachineCode
-from crawler.parse.references import unescape
+from crawler.parse.references import unescape_in_lines
 from crawler.parse.sweeps import blocks_but, collapsed, inline_but, without_blank
 from crawler.parse.syntax import PLAIN_ATTRIBUTES, PLAIN_NAME, any_case
 
@@ -88,7 +88,7 @@ def text_in_one_sweep(html: str) -> str | None:
     swept = _by_windows(page) if large else _swept(page)
     if swept is None:
         return None
-    text = unescape(swept.strip(b" \n").decode())
+    text = unescape_in_lines(swept.strip(b" \n").decode())
     if large or (b"&" in swept and _WHITE.search(swept) is not None):
         return collapsed(text)
     return text if text.isascii() else without_blank(text)

@@ -20,6 +20,7 @@ _NUMBER = re.compile(
 _COMMON = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", "\xa0"))
 _LONG = re.compile(r"&#([0-9]{1000,})")  # int() takes 4,300 digits
 _WHITE = re.compile("\r\n|[\t\n\r]")
+_LINE_FEED = re.compile(r"&(?:#(?:0*+10(?!\d)|[xX]0*+[aA](?![\da-fA-F]));?|NewLine;)")
 # Whatever `html.unescape` looks at.
 _ANY = MachineCode(r"&(?:\#(?:[0-9]++|[xX][0-9a-fA-F]++);?+|[^\t\n\f\ <&#;]{1,32}+;?+)")
 _MARK = "\x01"
@@ -48,6 +49,11 @@ def unescape(text: str) -> str:
         pieces.append(_decoded_text(text[at:end]))
         at = end
     return "".join(pieces)
+
+
+def unescape_in_lines(text: str) -> str:
+    """Return the same with a blank for each reference to a line feed: lines end by markup alone."""
+    return unescape(_LINE_FEED.sub(" ", text) if "&" in text else text)
 
 
 def _decoded_text(text: str) -> str:

@@ -15,7 +15,7 @@ from crawler.parse.foreign import BREAKOUT, ENDS
 from crawler.parse.glance import IN_PLACE, Glance
 from crawler.parse.invisible import visible
 from crawler.parse.machine_code import MachineCode
-from crawler.parse.references import unescape
+from crawler.parse.references import unescape_in_lines
 from crawler.parse.syntax import ATTRIBUTES, END, by_letter, rests
 from crawler.parse.tokenizer import tags
 
@@ -132,7 +132,7 @@ def lines_of(html: str, look: Glance | None = None) -> str:
         text = _OTHER.sub("", text)
     if _is_unclosed(html) or (has_end_within_quotes(html) and _is_odd(html, text)):
         text = _without(html, _EXACT_CODE, _EXACT)
-    return collapsed(unescape(text).replace("\0", ""))
+    return collapsed(unescape_in_lines(text).replace("\0", ""))
 
 
 # White space to HTML, which no-break and ideographic spaces are not

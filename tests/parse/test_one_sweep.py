@@ -71,7 +71,7 @@ def test_it_finds_the_same_window_by_window(page: str, window: int) -> None:
             "a b c\nd",
         ),
         ("<p>a<!-- <p> -->b <svg class=i><path d='M0'/></svg> c</p>\n<p>&nbsp;</p>", "ab c"),
-        ("<ul>\n <li>a &lt; b\n <li>c&#10;d</ul>", "a < b\nc\nd"),
+        ("<ul>\n <li>a &lt; b\n <li>c&#10;d</ul>", "a < b\nc d"),
         ("a<noscript></noscript>b<iframe src=x></iframe>", "ab"),
     ],
 )

@@ -150,6 +150,12 @@ def test_a_reference_that_is_hidden_is_one_character_however_it_is_hidden(page: 
     assert read(page).hidden == 3
 
 
+@pytest.mark.parametrize("reference", ["&#10;", "&#010", "&#xa;", "&#X00A;", "&NewLine;", "&#13;"])
+def test_a_line_feed_that_is_referred_to_ends_no_line(reference: str) -> None:
+    for page in ("<p>a{}b", "<p>a {} {}b<style>p{{color:red}}</style>", '<a b=c"d>a{}b', "a{}b<"):
+        assert text_of(page.format(*(reference,) * 2)).rstrip("<") == "a b"
+
+
 @pytest.mark.parametrize(
     ("page", "text"),
     [
