@@ -172,16 +172,26 @@ def test_a_tag_ends_where_the_tokenizer_says(page: str, text: str) -> None:
     assert "".join(tag.before for tag in tags(page)) == text
 
 
+_TEXT = st.text(st.characters(exclude_characters="\2\3"), max_size=9)  # marks of the tree
+
+
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from([*_PIECES, *_CUT]) | st.text(max_size=9), max_size=40))
+@given(st.lists(st.sampled_from([*_PIECES, *_CUT]) | _TEXT, max_size=40))
 @example(["<td><style>.x{display:none}</style>a<td>a"])
 def test_machine_code_reads_a_text_as_python_does(pieces: list[str]) -> None:
     page = "".join(pieces)
-    found = read(page), text_of(page, hidden=True), unmarked(page)
+    # A tree counts what stands in the place of a gauge and the like as hidden, a sweep does not.
+    counts = re.search("<(?:rp|progress|meter)", page, re.IGNORECASE) is None
+
+    def found() -> tuple[str, int, str, str]:
+        text, hidden, _ = read(page)
+        return text, hidden if counts else 0, text_of(page, hidden=True), unmarked(page)
+
+    by_machine_code = found()
     with pytest.MonkeyPatch.context() as patch:
         for method in ("expanded", "replaced"):
             patch.setattr(MachineCode, method, lambda *_: None)
-        assert (read(page), text_of(page, hidden=True), unmarked(page)) == found
+        assert found() == by_machine_code
 
 
 @pytest.mark.parametrize(
