@@ -50,8 +50,8 @@ _OF_QUIRKS = lazy(  # https://html.spec.whatwg.org/#the-initial-insertion-mode
     |4\.0\ (?:frameset|transitional)|4\.01\ (?:frameset|transitional)//[a-z]*["']\s*\Z)|w3)))""",
     re.VERBOSE | re.IGNORECASE,
 )
-# What begins and ends a box in a line: blanks just inside of it are not shown.
-_BEGIN, _END = "\x02", "\x03"
+# What begins and ends a box in a line: blanks just inside of it are not shown. No page has them.
+_BEGIN, _END = "\ud800", "\ud801"
 _BLANKS = lazy(  # a search begins within no run of them
     f"{_BEGIN}[ {_BEGIN}]*+|(?<![ {_END}])[ {_END}]*{_END}|{_END}(?:[ {_END}]*{_END})?+"
 )

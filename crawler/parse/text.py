@@ -257,6 +257,12 @@ _OUTSIDE = r"""
     <(?:t(?:able|r|body|head|foot)|/(?:t(?:[rdh]|body|head|foot)|caption))(?=[\s>])[^>]*+>\s*+
     (?!<(?:/?t|/?c(?:aption|ol)|script|style|template|input|!--)|\Z)"""
 _TABLE, _TABLE_CODE = lazy(_OUTSIDE, re.VERBOSE | re.ASCII), MachineCode(_OUTSIDE)
+# What stands for ruby, a bar or a gauge, with more in it than a text.
+_IN_PLACE = lazy(
+    r"<(?:rp(?=[\s/>])[^>]*+>[^<]*+(?!</?r(?:p|t|uby)[\s/>])"
+    r"|(progress|meter)(?=[\s/>])[^>]*+>[^<]*+(?!</\1[\s/>]))",
+    re.IGNORECASE,
+)
 # A list with anything in it but options of plain text.
 _LIST = lazy(
     r"""<select(?=[\s>])[^<>]*+>\s*+(?!<(?:opt|hr|!--|script|template))
@@ -306,7 +312,9 @@ def _has_list(html: str, look: Glance) -> bool:
 def _is_misplaced(html: str, look: Glance) -> bool:
     """Return whether a small page has what a browser puts elsewhere."""
     return len(html) <= _LARGE and (
-        ("<table" in html and _is_outside(html)) or b"<math" in look.names
+        ("<table" in html and _is_outside(html))
+        or b"<math" in look.names
+        or (look.has(IN_PLACE) and _IN_PLACE.search(html) is not None)
     )
 
 
