@@ -1,8 +1,7 @@
 """The command line. Only this package prints, configures logging, handles signals and exits.
 
 Each command is a function in a module of its own, imported when it is used, and Typer only for a
-line that is not plain (`plain_line`): a command that looks at a store starts in a twentieth of a
-second.
+line that is not plain (`plain_line`): what looks at a store starts in a tenth of a second.
 """
 
 from __future__ import annotations
