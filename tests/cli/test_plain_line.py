@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crawler import cli
 from crawler.cli import COMMANDS, function_of, plain_line, with_typer
 from crawler.cli.declared import Option
 
@@ -123,3 +124,16 @@ def test_a_plain_line_needs_no_typer(line: list[str], values: dict[str, Any]) ->
 )
 def test_any_other_line_is_for_typer(line: list[str]) -> None:
     assert plain_line.read(function_of(line[0]), line[1:]) is None
+
+
+@pytest.mark.parametrize("line", [["list"], ["list", "--"]])  # read here, and by Typer
+def test_ctrl_c_ends_every_command_alike(
+    line: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "function_of", lambda _: interrupted)
+    monkeypatch.setattr(with_typer, "function_of", lambda _: interrupted)
+    assert cli.run(line) == cli.INTERRUPTED
+    assert capsys.readouterr() == ("", "")
