@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crawler import cli
 from crawler.cli import COMMANDS, function_of, plain_line, with_typer
-from crawler.cli.declared import Option
+from crawler.cli.declared import Exit, Option
 
 WORDS = (
     "x",
@@ -126,14 +126,14 @@ def test_any_other_line_is_for_typer(line: list[str]) -> None:
     assert plain_line.read(function_of(line[0]), line[1:]) is None
 
 
-@pytest.mark.parametrize("line", [["list"], ["list", "--"]])  # read here, and by Typer
-def test_ctrl_c_ends_every_command_alike(
-    line: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ctrl_c_ends_every_command_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "function_of", lambda _: interrupted)
     monkeypatch.setattr(with_typer, "function_of", lambda _: interrupted)
-    assert cli.run(line) == cli.INTERRUPTED
-    assert capsys.readouterr() == ("", "")
+    with pytest.raises(Exit) as plainly:
+        cli.call("list", {})
+    with pytest.raises(Exit) as by_typer:
+        with_typer.build()(["list"], prog_name="crawler")
+    assert plainly.value.code == by_typer.value.code == cli.INTERRUPTED
