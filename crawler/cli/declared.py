@@ -29,7 +29,7 @@ class Option:
     def __init__(
         self,
         *names: str,
-        help: str = "",  # as it is called everywhere
+        help: str = "",
         metavar: str | None = None,
         min: float | None = None,
         max: float | None = None,
@@ -59,7 +59,7 @@ class Option:
             self.check(value)
 
 
-class Exit(Exception):  # no error
+class Exit(Exception):
     """Ends a command with an exit code."""
 
     def __init__(self, code: int = 0) -> None:

@@ -19,7 +19,7 @@ from crawler.cli.declared import Argument, Option
 _DIGITS = 18  # a number of so many has 64 bits
 
 
-class _ForTyper(Exception):  # no error
+class _ForTyper(Exception):
     """The line is none that is read here."""
 
 
